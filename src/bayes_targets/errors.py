@@ -1,0 +1,90 @@
+"""The two errors that a user of the library is meant to see, both with a message to act on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DataError(ValueError):
+    """Input that cannot be used: a file, a table, a setting.
+
+    The message is complete: what was read, where (file, row, column), the value, and what was expected.
+    """
+
+
+class DiagnosticsError(RuntimeError):
+    """A posterior failed the diagnostics gate, so it must not be reported.
+
+    The message names every quantity that failed, its value and its limit.
+    """
+
+
+def cell_message(
+    *,
+    file: str | Path,
+    expected: str,
+    row: int | None = None,
+    column: str | None = None,
+    value: object | None = None,
+) -> str:
+    """One line that says where a value is wrong and what was expected.
+
+    Parameters
+    ----------
+    file : str or Path
+        The file (or the frame's name) that was read.
+    expected : str
+        What should have stood there, in words.
+    row : int, optional
+        Row of data, counted from 1; the header is not a row.
+    column : str, optional
+        Name of the column.
+    value : object, optional
+        What stands there instead.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> cell_message(file="ols.csv", row=3, column="se", value="x", expected="a number")
+    "ols.csv, row 3, column 'se': found 'x', expected a number"
+    """
+    place = str(file)
+    if row is not None:
+        place += f", row {row}"
+    if column is not None:
+        place += f", column {column!r}"
+    found = "" if value is None else f"found {str(value)!r}, "
+    return f"{place}: {found}expected {expected}"
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A hint for a misspelt name: the nearest known ones, or all of them.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : list of str
+        What there is.
+
+    Returns
+    -------
+    str
+        A sentence to append to an error message.
+
+    Examples
+    --------
+    >>> did_you_mean("andrews2041", ["andrews2014", "odpm2005"])
+    "did you mean 'andrews2014'?"
+    >>> did_you_mean("zzz", ["andrews2014", "odpm2005"])
+    "known: 'andrews2014', 'odpm2005'"
+    """
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(repr(k) for k in known)
