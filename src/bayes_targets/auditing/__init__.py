@@ -1,0 +1,119 @@
+"""Arithmetic and logic that printed tables must obey, checked over the rounding of every printed number.
+
+Each table of a study is checked by its role. A check compares what is printed with what the other printed
+numbers imply, not at the printed values but for all values that would print the same: an inconsistency stands
+only where no unrounded number could give what is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, fields
+
+import pandas as pd
+
+from .bases import check_bases
+from .counts import check_counts
+from .descriptives import check_descriptives
+from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables
+from .fit import check_regression_fit
+from .pvalues import p_value, stars
+from .regression import check_regression
+from .shares import check_shares
+
+__all__ = ["audit", "p_value", "stars", "summarise"]
+
+_CHECKS: dict[str, Callable[[str, Tables], list[Check]]] = {
+    "descriptives": check_descriptives,
+    "regression": check_regression,
+    "regression_fit": check_regression_fit,
+    "counts": check_counts,
+    "shares": check_shares,
+    "bases": check_bases,
+}
+
+
+def audit(study: HasTables) -> pd.DataFrame:
+    """Check every table of a study against the arithmetic and logic it must obey.
+
+    Parameters
+    ----------
+    study : Study
+        Anything with `name` and `tables`; each table's ``attrs["role"]`` (``"descriptives"``,
+        ``"regression"``, ``"regression_fit"``, ``"counts"``, ``"shares"``, ``"bases"``) decides its checks,
+        and a table of another role is passed over.
+
+    Returns
+    -------
+    DataFrame
+        One row per check, in the order of the tables, all text:
+
+        ``check``
+            What is checked.
+        ``locator``
+            Where the figures stand in print.
+        ``printed``
+            The figures, as printed.
+        ``recomputed``
+            What the other printed figures imply, with the interval over their rounding.
+        ``verdict``
+            ``consistent``: some unrounded values satisfy the check (for a star: all of them give it);
+            ``inconsistent``: none does; or ``only if …``, with the condition in words.
+
+    Raises
+    ------
+    DataError
+        If a table lacks a column or a property that its role promises, or holds a cell that cannot be read.
+
+    Notes
+    -----
+    The rounding box of a check is the product of the rounding intervals of its printed inputs. Nearly every
+    quantity recomputed here is monotone in each input over the box, so that its extremes lie at corners. The
+    exceptions are variances as functions of the mean, concave or convex with a turning point half way between
+    the ends: they are taken at the point of the interval nearest to it. Counts and percentages are compared
+    in exact fractions.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> table = pd.DataFrame({"area": ["North"], "green": [7], "red": [3], "total": [11]})
+    >>> table.attrs = {"role": "counts", "label": "area", "statuses": ["green", "red"], "total": "total"}
+    >>> audit(SimpleNamespace(name="mine", tables={"areas": table}))[["printed", "recomputed", "verdict"]]
+                printed recomputed       verdict
+    0  7 / 3, total 11     sum 10  inconsistent
+    """
+    checks: list[Check] = []
+    for name, table in study.tables.items():
+        check_table = _CHECKS.get(str(table.attrs.get("role")))
+        if check_table is not None:
+            checks += check_table(name, study.tables)
+    columns = [field.name for field in fields(Check)]
+    return pd.DataFrame([astuple(check) for check in checks], columns=columns, dtype=str)
+
+
+def summarise(checks: pd.DataFrame) -> pd.Series[int]:
+    """Count the checks by kind of verdict.
+
+    Parameters
+    ----------
+    checks : DataFrame
+        From `audit`.
+
+    Returns
+    -------
+    Series
+        Index ``verdict``: ``consistent``, ``only if``, ``inconsistent``, each of them also where it is 0.
+
+    Examples
+    --------
+    >>> summarise(pd.DataFrame({"verdict": ["consistent", "only if N is large", "consistent"]}))
+    verdict
+    consistent      2
+    only if         1
+    inconsistent    0
+    Name: checks, dtype: int64
+    """
+    kinds = [CONSISTENT, ONLY_IF, INCONSISTENT]
+    kind = checks["verdict"].where(~checks["verdict"].str.startswith(ONLY_IF), ONLY_IF)
+    counts = kind.value_counts().reindex(kinds, fill_value=0)
+    return counts.rename_axis("verdict").rename("checks")
