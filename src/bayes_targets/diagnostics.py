@@ -1,0 +1,167 @@
+"""The gate: what must hold of a posterior before anything of it is reported. It fails closed.
+
+A quantity that is missing or not a number counts as failed, never as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .errors import DiagnosticsError
+
+R_HAT_LIMIT = 1.01
+ESS_LIMIT = 400
+ESS_PER_CHAIN_LIMIT = 100
+BFMI_LIMIT = 0.3
+CHAINS_LIMIT = 4
+_NEEDED_STATS = ("diverging", "energy")
+
+
+def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
+    """Check a posterior, quantity by quantity.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Groups ``posterior`` and ``sample_stats`` with dims ``chain`` and ``draw``, as `fit` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``quantity`` (text), ``value`` (float), ``limit`` (text) and ``passed`` (bool), a row a
+        check: groups and statistics that must be there; number of chains; draws that are not finite;
+        constant chains; divergences; E-BFMI (smallest over the chains); and for each variable the largest
+        rank-normalised split R-hat and the smallest bulk and tail effective sample size (Vehtari et al.
+        2021). A value that cannot be computed is NaN and does not pass.
+    """
+    if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
+        return _table([_row("posterior group missing", 1.0, "at most 0", passed=False)])
+    draws = posterior["posterior"].to_dataset()
+    stats = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
+    if not {"chain", "draw"} <= set(draws.sizes):
+        return _table([_row("dims chain and draw missing", 1.0, "at most 0", passed=False)])
+    return _table([*_presence_rows(stats), *_draw_rows(draws), *_sampler_rows(stats), *_mixing_rows(draws)])
+
+
+def require(checks: pd.DataFrame) -> None:
+    """Let a posterior through only if every check of it passed.
+
+    Parameters
+    ----------
+    checks : pandas.DataFrame
+        From `diagnose`.
+
+    Raises
+    ------
+    DiagnosticsError
+        If a check failed, or if there is none; the message names each with value and limit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"quantity": "divergences", "value": 3.0, "limit": "at most 0", "passed": False}
+    >>> require(pd.DataFrame([row]))
+    Traceback (most recent call last):
+        ...
+    bayes_targets.errors.DiagnosticsError: the posterior is not reported: divergences is 3 (at most 0)
+    """
+    if checks.empty:
+        raise DiagnosticsError("the posterior is not reported: no check was made of it")
+    failed = checks[~checks["passed"].map(lambda passed: bool(passed is True or passed is np.True_))]
+    if failed.empty:
+        return
+    reasons = [f"{row.quantity} is {row.value:.4g} ({row.limit})" for row in failed.itertuples()]
+    shown = "; ".join(reasons[:6]) + (f"; and {len(reasons) - 6} more" if len(reasons) > 6 else "")
+    raise DiagnosticsError(f"the posterior is not reported: {shown}")
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["quantity", "value", "limit", "passed"])
+
+
+def _row(quantity: str, value: float, limit: str, *, passed: bool) -> dict[str, object]:
+    return {"quantity": quantity, "value": float(value), "limit": limit, "passed": bool(passed)}
+
+
+def _at_most(quantity: str, value: float, limit: float) -> dict[str, object]:
+    # A comparison with NaN is false: what cannot be computed does not pass.
+    return _row(quantity, value, f"at most {limit:g}", passed=bool(value <= limit))
+
+
+def _at_least(quantity: str, value: float, limit: float) -> dict[str, object]:
+    return _row(quantity, value, f"at least {limit:g}", passed=bool(value >= limit))
+
+
+def _presence_rows(stats: xr.Dataset) -> list[dict[str, object]]:
+    missing = [name for name in _NEEDED_STATS if name not in stats]
+    label = "sample statistics missing" + (f" ({', '.join(missing)})" if missing else "")
+    return [_at_most(label, len(missing), 0)]
+
+
+def _draw_rows(draws: xr.Dataset) -> list[dict[str, object]]:
+    not_finite = 0
+    constant = 0
+    for variable in draws.data_vars.values():
+        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
+        finite = np.isfinite(values)
+        not_finite += int((~finite).sum())
+        # A chain that never moves, in any element; NaN chains are counted above.
+        spread = np.ptp(np.where(finite, values, 0.0), axis=1)
+        constant += int((spread == 0).sum())
+    return [
+        _at_least("chains", draws.sizes["chain"], CHAINS_LIMIT),
+        _at_most("draws not finite", not_finite, 0),
+        _at_most("constant chains", constant, 0),
+    ]
+
+
+def _sampler_rows(stats: xr.Dataset) -> list[dict[str, object]]:
+    divergences = float(stats["diverging"].sum()) if "diverging" in stats else np.nan
+    bfmi = _smallest_bfmi(stats["energy"]) if "energy" in stats else np.nan
+    return [
+        _at_most("divergences", divergences, 0),
+        _at_least("E-BFMI, smallest over the chains", bfmi, BFMI_LIMIT),
+    ]
+
+
+def _smallest_bfmi(energy: xr.DataArray) -> float:
+    values = energy.transpose("chain", "draw").to_numpy().astype(float)
+    if values.shape[1] < 2 or not np.isfinite(values).all():
+        return np.nan
+    variance = values.var(axis=1, ddof=1)
+    if (variance == 0).any():
+        return np.nan
+    return float((np.mean(np.diff(values, axis=1) ** 2, axis=1) / variance).min())
+
+
+def _mixing_rows(draws: xr.Dataset) -> list[dict[str, object]]:
+    import arviz_stats
+
+    ess_limit = max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])
+    measures: dict[str, tuple[Callable[[xr.DataArray], xr.DataArray], str]] = {
+        "R-hat": (lambda x: arviz_stats.rhat(x), "largest"),
+        "bulk ESS": (lambda x: arviz_stats.ess(x, method="bulk"), "smallest"),
+        "tail ESS": (lambda x: arviz_stats.ess(x, method="tail"), "smallest"),
+    }
+    rows = []
+    for name, variable in draws.data_vars.items():
+        usable = _usable(variable)
+        for measure, (compute, extreme) in measures.items():
+            values = np.atleast_1d(compute(variable).to_numpy()) if usable else np.array([np.nan])
+            # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
+            value = float(values.max() if extreme == "largest" else values.min())
+            if measure == "R-hat":
+                rows.append(_at_most(f"{measure} of {name}", value, R_HAT_LIMIT))
+            else:
+                rows.append(_at_least(f"{measure} of {name}", value, ess_limit))
+    return rows
+
+
+def _usable(variable: xr.DataArray) -> bool:
+    """Whether R-hat and ESS are defined: at least two chains of four finite draws."""
+    enough = variable.sizes["chain"] >= 2 and variable.sizes["draw"] >= 4
+    return enough and bool(np.isfinite(variable.to_numpy().astype(float)).all())

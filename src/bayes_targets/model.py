@@ -1,0 +1,113 @@
+"""The description of a model, apart from any engine that computes its posterior."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model, data and priors included, that an engine can turn into a posterior.
+
+    A description holds no draws and no state: building it twice gives two independent models. The
+    functions are plain functions of the description, so that the equation stands in one file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, e.g. ``"published"``.
+    data : xarray.Dataset
+        What is known and observed; every dim is labelled; ``attrs["origin"]`` says where it comes from.
+    priors : dataclass of priors
+        One prior a parameter, such as `PublishedPriors`.
+    options : mapping of str to str
+        The choices that shaped the model (pooling, outcome), kept for the record.
+    terms : tuple of str
+        Posterior variables whose labels are the rows of a comparison table.
+    observed : tuple of str
+        Variables of `data` that are modelled (the rest is constant).
+    variables : tuple of str
+        Posterior variables that are kept.
+    build : callable
+        ``build(model)`` gives the `pymc.Model`.
+    draw_prior : callable
+        ``draw_prior(model, rng, size)`` gives prior draws as a Dataset with dim ``sample``, of what has a proper
+        prior; None where nothing has.
+    log_likelihood : callable
+        ``log_likelihood(model, draws)`` gives the pointwise log likelihood as a Dataset.
+    predict : callable
+        ``predict(model, draws, rng)`` gives replicated data as a Dataset.
+    """
+
+    name: str
+    data: xr.Dataset
+    priors: Any
+    options: Mapping[str, str]
+    terms: tuple[str, ...]
+    observed: tuple[str, ...]
+    variables: tuple[str, ...]
+    build: Callable[[Model], Any]
+    draw_prior: Callable[[Model, np.random.Generator, int], xr.Dataset | None]
+    log_likelihood: Callable[[Model, xr.Dataset], xr.Dataset]
+    predict: Callable[[Model, xr.Dataset, np.random.Generator], xr.Dataset]
+
+    def to_pymc(self) -> Any:
+        """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend.
+
+        Returns
+        -------
+        pymc.Model
+        """
+        return self.build(self)
+
+
+def describe_priors(priors: Any) -> dict[str, str]:
+    """The priors of one model, in words: field name to distribution.
+
+    Parameters
+    ----------
+    priors : dataclass of priors
+        Such as `PublishedPriors()`.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {field.name: str(getattr(priors, field.name)) for field in fields(priors)}
+
+
+def data_hash(data: xr.Dataset) -> str:
+    """Hash of what a model was given: names, labels and values, not attrs.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Any labelled data.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits (SHA-256).
+
+    Examples
+    --------
+    >>> a = xr.Dataset({"y": ("i", [1.0, 2.0])})
+    >>> data_hash(a) == data_hash(a.copy()), data_hash(a) == data_hash(a + 1)
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for name in sorted(str(n) for n in data.variables):
+        variable = data[name]
+        values = variable.to_numpy()
+        if values.dtype.kind in "OUST":
+            payload = "\x1f".join(str(v) for v in values.ravel()).encode()
+        else:
+            payload = np.ascontiguousarray(values, dtype=np.float64).tobytes()
+        digest.update(f"{name}|{variable.dims}|{values.shape}|".encode() + payload)
+    return digest.hexdigest()

@@ -1,0 +1,337 @@
+"""Prior distributions: small frozen values that both engines read.
+
+Each knows its log density (for exact integration), how to draw from itself, and its PyMC counterpart.
+They are plain parameters: two with the same numbers are equal and print the way they are written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import DataError
+
+FloatArray = NDArray[np.float64]
+_LOG_2_PI = math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What all priors share; not used by itself."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise DataError(f"{type(self).__name__}: {field.name} is {value!r}, expected a finite number")
+            if field.name != "mu" and value <= 0:
+                raise DataError(f"{type(self).__name__}: {field.name} is {value!r}, expected more than 0")
+
+    def __str__(self) -> str:
+        numbers = ", ".join(f"{getattr(self, field.name):g}" for field in fields(self))
+        return f"{type(self).__name__}({numbers})"
+
+    @property
+    def proper(self) -> bool:
+        """Whether the density integrates to one, so that it can be drawn from."""
+        return True
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        """Log density at `x`, elementwise; minus infinity outside the support."""
+        raise TypeError(f"{type(self).__name__} has no density")
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        """Independent draws of shape `size`."""
+        raise TypeError(f"{type(self).__name__} cannot be drawn from")
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        """The same distribution as a random variable of the PyMC model being built."""
+        raise TypeError(f"{type(self).__name__} has no PyMC counterpart")
+
+
+@dataclass(frozen=True)
+class Normal(Prior):
+    """Normal distribution with mean `mu` and standard deviation `sigma`.
+
+    Examples
+    --------
+    >>> print(Normal(0, 5), round(float(Normal(0, 5).logpdf(0.0)), 4))
+    Normal(0, 5) -2.5284
+    """
+
+    mu: float
+    sigma: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        z = (np.asarray(x, dtype=float) - self.mu) / self.sigma
+        return np.asarray(-0.5 * z * z - 0.5 * _LOG_2_PI - math.log(self.sigma))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return rng.normal(self.mu, self.sigma, size)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.Normal(name, self.mu, self.sigma, dims=dims)
+
+
+@dataclass(frozen=True)
+class StudentT(Prior):
+    """Student-t distribution with `nu` degrees of freedom, location `mu` and scale `sigma`.
+
+    Examples
+    --------
+    >>> print(StudentT(3, 0, 2.5))
+    StudentT(3, 0, 2.5)
+    """
+
+    nu: float
+    mu: float
+    sigma: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        z = (np.asarray(x, dtype=float) - self.mu) / self.sigma
+        return _log_student_t(z, self.nu) - math.log(self.sigma)
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return self.mu + self.sigma * rng.standard_t(self.nu, size)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.StudentT(name, nu=self.nu, mu=self.mu, sigma=self.sigma, dims=dims)
+
+
+@dataclass(frozen=True)
+class HalfNormal(Prior):
+    """Normal distribution with mean 0 and standard deviation `sigma`, folded at 0.
+
+    Examples
+    --------
+    >>> bool(HalfNormal(2).logpdf(-1.0) == -np.inf)
+    True
+    """
+
+    sigma: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        return _folded(x, math.log(2.0) + Normal(0.0, self.sigma).logpdf(x))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return np.abs(rng.normal(0.0, self.sigma, size))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.HalfNormal(name, self.sigma, dims=dims)
+
+
+@dataclass(frozen=True)
+class HalfStudentT(Prior):
+    """Student-t distribution with `nu` degrees of freedom and scale `sigma`, folded at 0.
+
+    Examples
+    --------
+    >>> print(HalfStudentT(3, 2))
+    HalfStudentT(3, 2)
+    """
+
+    nu: float
+    sigma: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        return _folded(x, math.log(2.0) + StudentT(self.nu, 0.0, self.sigma).logpdf(x))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return np.abs(self.sigma * rng.standard_t(self.nu, size))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.HalfStudentT(name, nu=self.nu, sigma=self.sigma, dims=dims)
+
+
+@dataclass(frozen=True)
+class HalfCauchy(Prior):
+    """Cauchy distribution with scale `beta`, folded at 0.
+
+    Examples
+    --------
+    >>> round(float(np.exp(HalfCauchy(5).logpdf(0.0))), 4)  # 2 / (5 pi)
+    0.1273
+    """
+
+    beta: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        return _folded(x, math.log(2.0) + StudentT(1.0, 0.0, self.beta).logpdf(x))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return np.abs(self.beta * rng.standard_cauchy(size))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.HalfCauchy(name, self.beta, dims=dims)
+
+
+@dataclass(frozen=True)
+class Exponential(Prior):
+    """Exponential distribution with rate `lam`, so with mean ``1 / lam``.
+
+    Examples
+    --------
+    >>> float(Exponential(1).logpdf(2.0))
+    -2.0
+    """
+
+    lam: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        return _folded(x, math.log(self.lam) - self.lam * np.asarray(x, dtype=float))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return rng.exponential(1.0 / self.lam, size)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.Exponential(name, self.lam, dims=dims)
+
+
+@dataclass(frozen=True)
+class Beta(Prior):
+    """Beta distribution on the interval from 0 to 1, with mean ``alpha / (alpha + beta)``.
+
+    Examples
+    --------
+    >>> float(Beta(2, 2).logpdf(0.5)) == math.log(1.5)
+    True
+    """
+
+    alpha: float
+    beta: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        constant = math.lgamma(self.alpha + self.beta) - math.lgamma(self.alpha) - math.lgamma(self.beta)
+        inside = (x > 0) & (x < 1)
+        safe = np.where(inside, x, 0.5)
+        value = constant + (self.alpha - 1) * np.log(safe) + (self.beta - 1) * np.log1p(-safe)
+        return np.where(inside, value, -np.inf)
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        return rng.beta(self.alpha, self.beta, size)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.Beta(name, self.alpha, self.beta, dims=dims)
+
+
+@dataclass(frozen=True)
+class GammaPrecision(Prior):
+    """A standard deviation whose precision (one over its square) is Gamma with shape `alpha` and rate `beta`.
+
+    The same as an inverse-gamma variance, the vague prior of the BUGS examples, for posteriors published under
+    it. With `alpha` near 0 it is nearly improper and piles up close to 0; its draws then leave the range of
+    floats, and are the largest float there.
+
+    Examples
+    --------
+    >>> round(float(GammaPrecision(1, 1).logpdf(1.0)), 4)  # log(2) - 1
+    -0.3069
+    """
+
+    alpha: float
+    beta: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        safe = np.where(x > 0, x, 1.0)
+        constant = math.log(2.0) + self.alpha * math.log(self.beta) - math.lgamma(self.alpha)
+        value = constant - (2 * self.alpha + 1) * np.log(safe) - self.beta / safe**2
+        return np.where(x > 0, value, -np.inf)
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        # Gamma(a) is Gamma(a + 1) times U^(1/a); in logs, as small shapes underflow.
+        log_precision = np.log(rng.gamma(self.alpha + 1, 1 / self.beta, size))
+        log_precision = log_precision - rng.exponential(1 / self.alpha, size)
+        return np.asarray(np.exp(np.minimum(-0.5 * log_precision, math.log(np.finfo(float).max))))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        def dist(alpha: Any, beta: Any, size: Any) -> Any:
+            return pm.Gamma.dist(alpha, beta, size=size) ** -0.5
+
+        positive = pm.distributions.transforms.log
+        return pm.CustomDist(name, self.alpha, self.beta, dist=dist, transform=positive, dims=dims)
+
+
+@dataclass(frozen=True)
+class Flat(Prior):
+    """The improper prior that is constant over the whole line: the likelihood alone speaks.
+
+    Examples
+    --------
+    >>> Flat().proper, float(Flat().logpdf(1e9))
+    (False, 0.0)
+    """
+
+    @property
+    def proper(self) -> bool:
+        return False
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        return np.zeros_like(np.asarray(x, dtype=float))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.Flat(name, dims=dims)
+
+
+@dataclass(frozen=True)
+class LogFlat(Prior):
+    """The improper prior of a scale that is constant over its logarithm: ``p(x)`` proportional to ``1 / x``.
+
+    For the residual standard deviation of a regression whose coefficients are `Flat` it gives the classical
+    answer: each coefficient's posterior is Student's t around the least-squares estimate, with its classical
+    standard error and the residual degrees of freedom (Gelman et al., Bayesian Data Analysis, 2013, section
+    14.2). It is not for the standard deviation of a group level, whose posterior it would leave improper.
+
+    Examples
+    --------
+    >>> LogFlat().proper, float(LogFlat().logpdf(1.0)) == 0.0, float(LogFlat().logpdf(-1.0))
+    (False, True, -inf)
+    """
+
+    @property
+    def proper(self) -> bool:
+        return False
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        return np.where(x > 0, -np.log(np.where(x > 0, x, 1.0)), -np.inf)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        x = pm.HalfFlat(name, dims=dims)
+        pm.Potential(f"{name}_log_flat", -pm.math.log(x).sum())
+        return x
+
+
+def _log_student_t(z: FloatArray, nu: float) -> FloatArray:
+    constant = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - 0.5 * math.log(nu * math.pi)
+    return np.asarray(constant - (nu + 1) / 2 * np.log1p(z * z / nu))
+
+
+def _folded(x: ArrayLike, value: FloatArray) -> FloatArray:
+    return np.where(np.asarray(x, dtype=float) < 0, -np.inf, value)

@@ -1,0 +1,211 @@
+"""From a model's description to its posterior: one function, `fit`, and the NUTS engine behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .errors import DataError, did_you_mean
+from .model import Model, data_hash, describe_priors
+
+ENGINES = ("auto", "nuts")
+
+# nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
+_SAMPLE_STATS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "logp": "lp",
+    "depth": "tree_depth",
+    "n_steps": "n_steps",
+    "maxdepth_reached": "reached_max_treedepth",
+    "step_size": "step_size",
+    "mean_tree_accept": "acceptance_rate",
+}
+
+# Smaller steps than the usual 0.8 cost little on models of this size and keep narrow necks divergence-free.
+_TARGET_ACCEPT = 0.95
+
+
+def fit(
+    model: Model,
+    *,
+    engine: str = "auto",
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int | None = None,
+    progress: bool = True,
+) -> xr.DataTree:
+    """Compute the posterior of a model.
+
+    Parameters
+    ----------
+    model : Model
+        From one of the builders, e.g. `published_model`.
+    engine : {"auto", "nuts"}
+        ``"nuts"`` samples with the No-U-Turn sampler of nutpie; ``"auto"`` takes the best there is for the
+        model.
+    draws, tune : int
+        Kept draws and warm-up draws of each chain.
+    chains : int
+        Number of chains; the gate of `require` asks for at least 4.
+    seed : int, optional
+        Seed of everything random here. The same seed, versions and machine give the same draws; without
+        one a fresh seed is drawn, and kept in ``attrs["seed"]``.
+    progress : bool
+        Show a progress bar while sampling.
+
+    Returns
+    -------
+    xarray.DataTree
+        ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
+        ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
+        prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
+        labelled; attrs ``model``, ``engine``, ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+
+    Raises
+    ------
+    DataError
+        If a setting is out of range.
+    """
+    if not isinstance(model, Model):
+        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
+    if engine not in ENGINES:
+        raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
+    _require_counts(draws=draws, tune=tune, chains=chains)
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
+    entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
+    sampler_seed, prior_seed, predictive_seed = np.random.SeedSequence(entropy).spawn(3)
+
+    trace = _sample_nuts(
+        model,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=int(sampler_seed.generate_state(1)[0]),
+        progress=progress,
+    )
+    posterior = trace["posterior"].to_dataset()[list(model.variables)]
+    groups: dict[str, xr.Dataset] = {
+        "posterior": _plain(posterior),
+        "sample_stats": _plain(_sample_stats(trace["sample_stats"].to_dataset())),
+        "log_likelihood": model.log_likelihood(model, posterior),
+        "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
+        **_prior_groups(model, prior_seed, draws),
+        "observed_data": model.data[list(model.observed)].drop_attrs(),
+        "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        "model": model.name,
+        "engine": "nuts",
+        "seed": entropy,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "origin": model.data.attrs.get("origin", "observed"),
+        "options": json.dumps(dict(model.options)),
+        "priors": json.dumps(describe_priors(model.priors)),
+        "terms": json.dumps(list(model.terms)),
+        "data_hash": data_hash(model.data),
+        "versions": json.dumps(versions()),
+    }
+    return tree
+
+
+def versions() -> dict[str, str]:
+    """Versions that a posterior depends on.
+
+    Returns
+    -------
+    dict of str to str
+        Distribution name to version, Python included.
+    """
+    names = (
+        "bayes-targets",
+        "pymc",
+        "pytensor",
+        "nutpie",
+        "numba",
+        "arviz",
+        "numpy",
+        "scipy",
+        "pandas",
+        "xarray",
+    )
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def _require_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise DataError(f"{name} is {value!r}, expected a whole number of 1 or more")
+
+
+def _sample_nuts(
+    model: Model, *, draws: int, tune: int, chains: int, seed: int, progress: bool
+) -> xr.DataTree:
+    import nutpie
+
+    compiled = nutpie.compile_pymc_model(model.to_pymc())
+    # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    sampler = nutpie.sample(
+        compiled,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=min(chains, available),
+        seed=seed,
+        save_warmup=False,
+        progress_bar=progress and sys.stderr.isatty(),
+        target_accept=_TARGET_ACCEPT,
+        blocking=False,
+    )
+    # Blocking calls turn Ctrl-C into a shorter posterior without a word; this one cancels and lets it through.
+    try:
+        return _wait(sampler)
+    except BaseException:
+        sampler.cancel()
+        raise
+
+
+def _wait(sampler: Any) -> xr.DataTree:
+    while True:
+        try:
+            trace: xr.DataTree = sampler.wait(timeout=0.5)
+            return trace
+        except TimeoutError:
+            continue
+
+
+def _sample_stats(stats: xr.Dataset) -> xr.Dataset:
+    kept = {ours: theirs for theirs, ours in _SAMPLE_STATS.items() if theirs in stats}
+    return stats[list(kept.values())].rename({theirs: ours for ours, theirs in kept.items()})
+
+
+def _prior_groups(model: Model, seed: np.random.SeedSequence, size: int) -> dict[str, xr.Dataset]:
+    rng = np.random.default_rng(seed)
+    prior = model.draw_prior(model, rng, size)
+    if prior is None:
+        return {}
+    prior = prior.rename(sample="draw").expand_dims("chain").assign_coords(chain=[0], draw=np.arange(size))
+    prior = prior.transpose("chain", "draw", ...)
+    whole = set(model.variables) <= set(prior.data_vars) and all(
+        prior.sizes[dim] == length for dim, length in model.data.sizes.items() if dim in prior.sizes
+    )
+    # Data can be predicted from the prior only where every parameter has a proper one.
+    return {"prior": prior} | ({"prior_predictive": model.predict(model, prior, rng)} if whole else {})
+
+
+def _plain(data: xr.Dataset) -> xr.Dataset:
+    """The same without time stamps, which would make equal runs differ."""
+    return data.drop_attrs()

@@ -1,0 +1,40 @@
+"""What several test files share."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+import bayes_targets as bt
+
+
+@pytest.fixture
+def run_python() -> Callable[[str], str]:
+    """Run code in a fresh interpreter and give back what it printed."""
+
+    def run(code: str) -> str:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def eight_schools() -> pd.DataFrame:
+    """Rubin (1981), as in Gelman et al., Bayesian Data Analysis, Table 5.2."""
+    return pd.DataFrame(
+        {
+            "term": list("ABCDEFGH"),
+            "estimate": [28.0, 8, -3, 7, -1, 1, 18, 12],
+            "se": [15.0, 10, 16, 11, 9, 11, 10, 18],
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def eight_schools_posterior(eight_schools):
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 5), tau=bt.HalfCauchy(5))
+    model = bt.published_model(eight_schools, pooling="partial", priors=priors)
+    return bt.fit(model, draws=4000, seed=1, progress=False)
