@@ -1,0 +1,96 @@
+"""The labelled Dataset of authorities that models, reconstructions and simulations share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+ORIGINS = ("observed", "reconstructed", "simulated")
+
+UNITS = {
+    "baseline": "% of respondents, before",
+    "outcome": "% of respondents, after",
+    "change": "% of the baseline score",
+    "target": "1 where the authority has the target, else 0",
+    "stretch": "percentage points that the target asks for",
+    "baseline_se": "percentage points",
+    "outcome_se": "percentage points",
+}
+
+
+def authority_dataset(
+    authority: Sequence[str],
+    authority_type: Sequence[str],
+    variables: Mapping[str, npt.ArrayLike],
+    *,
+    controls: Mapping[str, npt.ArrayLike],
+    types: Sequence[str],
+    origin: str,
+    source: str,
+    sha256: str = "",
+    units: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> xr.Dataset:
+    """Put columns that were already checked, or made, into the Dataset of authorities.
+
+    Parameters
+    ----------
+    authority, authority_type : sequence of str, of length n
+        Name and type of each authority.
+    variables : mapping of str to array of shape (n,)
+        ``baseline``, ``outcome``, ``change``, ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, as
+        far as there are, and further outcomes.
+    controls : mapping of str to array of shape (n,)
+        Control variables on their own scale; may be empty.
+    types : sequence of str
+        The types in the order in which tables and figures show them.
+    origin : {"observed", "reconstructed", "simulated"}
+        Where the rows come from.
+    source, sha256 : str
+        What was read, and its digest.
+    units : mapping of str to str, optional
+        Units of variables that are not among ours.
+    notes : sequence of str, optional
+        What a reader of the results should know about the reading.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims ``authority`` and ``control``; coords ``authority``, ``authority_type`` (on dim ``authority``)
+        and ``control``; each variable with ``attrs["units"]``; attrs ``origin``, ``source``, ``sha256``,
+        ``types``, ``n_missing_stretch`` (authorities whose stretch is not known), ``notes``.
+
+    Examples
+    --------
+    >>> ds = authority_dataset(["A", "B"], ["x", "y"], {"change": [1.0, -2.0]}, controls={"age": [3.0, 4.0]},
+    ...                        types=["x", "y"], origin="simulated", source="example")
+    >>> dict(ds.sizes), ds["change"].attrs["units"], ds.attrs["n_missing_stretch"]
+    ({'authority': 2, 'control': 1}, '% of the baseline score', 0)
+    """
+    known = UNITS | dict(units or {})
+    data = {
+        name: ("authority", np.asarray(values, dtype=float), {"units": known[name]})
+        for name, values in variables.items()
+    }
+    columns = [np.asarray(values, dtype=float) for values in controls.values()]
+    block = np.column_stack(columns) if columns else np.empty((len(authority), 0))
+    stretch = np.asarray(variables.get("stretch", 0.0), dtype=float)
+    return xr.Dataset(
+        data | {"controls": (("authority", "control"), block, {"units": "each control on its own scale"})},
+        coords={
+            "authority": ("authority", np.array(list(authority), dtype=np.str_)),
+            "authority_type": ("authority", np.array(list(authority_type), dtype=np.str_)),
+            "control": ("control", np.array(list(controls), dtype=np.str_)),
+        },
+        attrs={
+            "origin": origin,
+            "source": source,
+            "sha256": sha256,
+            "types": list(types),
+            "n_missing_stretch": int(np.isnan(stretch).sum()),
+            "notes": list(notes),
+        },
+    )
