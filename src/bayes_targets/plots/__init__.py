@@ -1,0 +1,25 @@
+"""Figures: what the tables say, drawn so that a busy reader sees it.
+
+Every function takes a table (or a posterior) and returns a new :class:`matplotlib.figure.Figure`; none draws
+through pyplot and none leaves a setting of matplotlib changed. One look holds for all of them: what the data
+alone say is dark, dashed and an open square; what the posterior says is blue, solid and a round marker,
+hollow where it rests on fewer than five cases.
+"""
+
+from .audit import plot_audit
+from .forest import plot_forest
+from .prior_posterior import plot_prior_posterior
+from .ranks import plot_ranks
+from .shares import plot_shares
+from .sheet import save_bytes
+from .shrinkage import plot_shrinkage
+
+__all__ = [
+    "plot_audit",
+    "plot_forest",
+    "plot_prior_posterior",
+    "plot_ranks",
+    "plot_shares",
+    "plot_shrinkage",
+    "save_bytes",
+]

@@ -1,0 +1,310 @@
+"""The forest: OLS and the posterior of every term in one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .rows import (
+    draw_rows,
+    intervals,
+    label_rows,
+    numbers,
+    offsets,
+    pick,
+    reference_line,
+    require_rows,
+    row_height,
+    sizes,
+    span,
+    text_column,
+    ticks_that_fit,
+)
+from .sheet import WIDTH, finish, new_figure
+from .style import (
+    DATA_ALONE,
+    PALE,
+    POSTERIOR,
+    SMALL_SAMPLE,
+    balanced,
+    interval_words,
+    key,
+    number,
+    origin_of,
+    percent,
+    plain,
+    probability_words,
+    row_label,
+    small_sample_key,
+    style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .rows import Floats
+
+_OLS = ("ols_estimate", "ols_low", "ols_high")
+_POSTERIOR = ("mean", "low", "high")
+_MOST_PANELS = 4
+_ONE_SCALE = 20.0
+"""Terms whose intervals reach more than this many times as far from zero as another's get their own axis."""
+
+
+def plot_forest(
+    table: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    title: str | None = None,
+    xlabel: str | None = None,
+    origin: str | None = None,
+    terms: Sequence[str] | None = None,
+) -> Figure:
+    """Posterior beside OLS for every term, with P(effect > 0) to the right.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame or mapping of str to pandas.DataFrame
+        What :func:`bayes_targets.compare` gives: index the terms, columns ``ols_estimate, ols_low, ols_high,
+        mean, low, high, prob_positive`` (OLS may be missing for a term), attrs ``interval``, ``prob`` and
+        perhaps ``rope`` (one region, or one by term) and ``origin``. A further column ``n`` is the sample
+        size of each row (shown beside the labels where the tables drawn agree on it). Several named tables
+        are drawn side by side (four at most) with the same rows and the same axis; a term that a table lacks
+        is left blank there.
+    title, xlabel : str, optional
+        What is shown, and the unit in words.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the table's attrs say. What is not observed is told in the
+        title.
+    terms : sequence of str, optional
+        The terms to draw, in this order; by default all.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Terms whose scales differ more than twentyfold stand in blocks, each with an axis of its own.
+
+    Raises
+    ------
+    DataError
+        If a table is empty, lacks a column or a finite number, does not say what its intervals are, or has no
+        such term.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"ols_estimate": [0.65], "ols_low": [0.47], "ols_high": [0.83],
+    ...      "mean": [0.64], "low": [0.46], "high": [0.82], "prob_positive": [1.0]},
+    ...     index=pd.Index(["target stretch"], name="term"))
+    >>> table.attrs = {"interval": "eti", "prob": 0.95, "rope": (-0.1, 0.1)}
+    >>> figure = plot_forest(table, title="One point of stretch")
+    >>> figure.get_suptitle()
+    'One point of stretch'
+    """
+    tables = {"": table} if isinstance(table, pd.DataFrame) else dict(table)
+    if not 1 <= len(tables) <= _MOST_PANELS:
+        raise DataError(f"tables: found {len(tables)}, expected 1 to {_MOST_PANELS} to draw side by side")
+    for name, each in tables.items():
+        require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
+    known = list(dict.fromkeys(term for each in tables.values() for term in each.index))
+    chosen = pick(known, terms, "table")
+    panels = {name: each.reindex(chosen) for name, each in tables.items()}
+    _check_panels(tables, panels)
+
+    told = origin_of(origin, [each.attrs for each in tables.values()])
+    blocks = scale_blocks(_reach(panels.values()))
+    labels = _labels(panels.values(), chosen, 30 if len(panels) == 1 else 20)
+    xlabel = xlabel or "effect, in units of the outcome for each unit of the term"
+    with style():
+        figure, along = _draw(panels, blocks, labels)
+        finish(
+            figure,
+            title or "Posterior beside OLS, term by term",
+            told,
+            xlabel=balanced(xlabel, 85) + ("\n(each block has its own scale)" if len(blocks) > 1 else ""),
+            along=along,
+            handles=_legend(panels),
+        )
+    return figure
+
+
+def scale_blocks(reach: pd.Series) -> list[list[Any]]:
+    """Terms in blocks of like scale: those that one axis can show.
+
+    Parameters
+    ----------
+    reach : pandas.Series
+        How far from zero each term's intervals go, indexed by term.
+
+    Returns
+    -------
+    list of list
+        The blocks in the order of their first terms; within a block the terms keep their order.
+
+    Examples
+    --------
+    >>> scale_blocks(pd.Series({"stretch": 0.8, "constant": 200.0, "metropolitan": 4.0}))
+    [['stretch', 'metropolitan'], ['constant']]
+    """
+    block_of: dict[Any, int] = {}
+    block, smallest = 0, 0.0
+    for term, size in reach.sort_values(kind="stable").items():
+        if smallest and size > _ONE_SCALE * smallest:
+            block, smallest = block + 1, 0.0
+        smallest = smallest or float(size)
+        block_of[term] = block
+    ordered = list(dict.fromkeys(block_of[term] for term in reach.index))
+    return [[term for term in reach.index if block_of[term] == b] for b in ordered]
+
+
+def _check_panels(tables: Mapping[str, pd.DataFrame], panels: Mapping[str, pd.DataFrame]) -> None:
+    """Raise unless all tables speak of the same intervals and region, and hold numbers."""
+    first = next(iter(tables.values()))
+    for name, each in tables.items():
+        interval_words(each.attrs, name or "table")
+        for kind in ("interval", "prob", "rope"):
+            if _plain(each.attrs.get(kind)) != _plain(first.attrs.get(kind)):
+                raise DataError(
+                    f"{name}: attrs[{kind!r}] differs from the first table's, expected one kind in a figure"
+                )
+        panels[name].attrs.update(each.attrs)
+        here = each.loc[[term for term in panels[name].index if term in each.index]]
+        intervals(here, _POSTERIOR, name or "table")
+        intervals(here, _OLS, name or "table", missing=True)
+        numbers(here, "prob_positive", name or "table", missing=True)
+        _ropes(each)
+
+
+def _plain(value: object) -> object:
+    """Make an attribute comparable; regions that differ by term may differ by table too."""
+    return tuple(value) if isinstance(value, list) else "by term" if isinstance(value, Mapping) else value
+
+
+def _ropes(table: pd.DataFrame) -> list[tuple[float, float] | None]:
+    """Read the region of practical equivalence of every row from a table's attrs."""
+    rope = table.attrs.get("rope")
+    by_term = rope if isinstance(rope, Mapping) else {str(term): rope for term in table.index}
+    regions: list[tuple[float, float] | None] = []
+    for term in table.index:
+        region = by_term.get(str(term))
+        if region is None:
+            regions.append(None)
+            continue
+        try:
+            low, high = (float(end) for end in region)
+        except (TypeError, ValueError):
+            raise DataError(f"table: attrs['rope'] has {region!r}, expected two numbers or None") from None
+        if not low < high:
+            raise DataError(f"table: attrs['rope'] has {region!r}, expected low < high")
+        regions.append((low, high))
+    return regions
+
+
+def _values(panel: pd.DataFrame, columns: tuple[str, ...]) -> Floats:
+    return panel[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan).T
+
+
+def _reach(panels: Collection[pd.DataFrame]) -> pd.Series:
+    ends = (*_OLS, *_POSTERIOR)
+    distances = [np.abs(_values(panel, ends)) for panel in panels]
+    return pd.Series(np.nanmax(np.concatenate(distances), axis=0), index=next(iter(panels)).index)
+
+
+def _sizes(panel: pd.DataFrame) -> list[float | None]:
+    return sizes(panel.get("n"), list(panel.index), "table")
+
+
+def _labels(panels: Collection[pd.DataFrame], chosen: Sequence[Any], width: int) -> dict[Any, str]:
+    """Each term's label; a sample size stands beside it where the tables that give one agree."""
+    columns = [_sizes(panel) for panel in panels]
+    labels = {}
+    for i, term in enumerate(chosen):
+        found = {column[i] for column in columns} - {None}
+        labels[term] = row_label(term, found.pop() if len(found) == 1 else None, width)
+    return labels
+
+
+def _draw(
+    panels: Mapping[str, pd.DataFrame], blocks: list[list[Any]], labels: Mapping[Any, str]
+) -> tuple[Figure, list[Axes]]:
+    """Draw blocks below one another and panels side by side; return also the axes of the lowest row."""
+    height = row_height(list(labels.values()))
+    figure = new_figure(height * len(labels) + 0.32 * len(blocks) + 0.25)
+    ratios = [len(block) for block in blocks]
+    grid = figure.subplots(
+        len(blocks), len(panels), sharex="row", squeeze=False, gridspec_kw={"height_ratios": ratios}
+    )
+    for i, block in enumerate(blocks):
+        for j, (name, panel) in enumerate(panels.items()):
+            part = panel.loc[block]
+            part.attrs.update(panel.attrs)
+            _draw_panel(grid[i, j], part, [labels[term] if j == 0 else "" for term in block], offsets(height))
+            text_column(grid[i, j], _column(part), "P(>0)" if i == 0 else None)
+            if i == 0 and name:
+                grid[i, j].set_title(plain(name), fontweight="bold")
+        _limit(grid[i, 0], [panel.loc[block] for panel in panels.values()], _ropes(part))
+        ticks_that_fit(grid[i, 0], (WIDTH - 2.0) / len(panels) - 0.6)
+    return figure, list(grid[-1])
+
+
+def _draw_panel(ax: Axes, panel: pd.DataFrame, labels: list[str], shift: Floats) -> None:
+    y = np.arange(len(panel), dtype=np.float64)
+    small = [n is not None and n < SMALL_SAMPLE for n in _sizes(panel)]
+    label_rows(ax, labels)
+    _draw_ropes(ax, panel)
+    reference_line(ax, 0.0, "zero line")
+    draw_rows(ax, y + shift[0], _values(panel, _OLS), DATA_ALONE, [False] * len(panel), "OLS")
+    draw_rows(ax, y + shift[1], _values(panel, _POSTERIOR), POSTERIOR, small, "posterior")
+
+
+def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
+    """Shade the region of practical equivalence: one band, or one a row where it differs by term."""
+    ropes = _ropes(panel)
+    if None not in ropes and len(set(ropes)) == 1:
+        low, high = ropes[0] or (0.0, 0.0)
+        ax.axvspan(low, high, facecolor=PALE, edgecolor="none", zorder=0.5, label="rope")
+        return
+    for i, rope in enumerate(ropes):
+        if rope is not None:
+            low, high = rope
+            ax.barh(i, high - low, left=low, height=1.0, color=PALE, linewidth=0, zorder=0.5, label="rope")
+
+
+def _column(panel: pd.DataFrame) -> list[str]:
+    return [probability_words(float(p)) for p in _values(panel, ("prob_positive",))[0]]
+
+
+def _limit(ax: Axes, parts: list[pd.DataFrame], ropes: list[tuple[float, float] | None]) -> None:
+    """Limit a block's axis to all intervals and zero; regions too, unless they would dwarf them."""
+    values = [_values(part, columns) for part in parts for columns in (_OLS, _POSTERIOR)]
+    low, high = span(values, 0.0)
+    ends = [end for rope in ropes if rope is not None for end in rope]
+    if ends and max(*ends, high) - min(*ends, low) <= 2 * (high - low):
+        low, high = span(values, 0.0, *ends)
+    ax.set_xlim(low, high)
+
+
+def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
+    """Explain the marks, the band and the dagger."""
+    from matplotlib.patches import Patch
+
+    first = next(iter(panels.values()))
+    ols_level = percent(first.attrs, "ols_prob" if "ols_prob" in first.attrs else "prob", "table")
+    handles: list[Artist] = [
+        key(DATA_ALONE, f"OLS estimate and {ols_level} confidence interval"),
+        key(POSTERIOR, f"posterior mean and {interval_words(first.attrs, 'table')}"),
+    ]
+    regions = {rope for panel in panels.values() for rope in _ropes(panel) if rope is not None}
+    if regions:
+        low, high = min(regions)
+        limits = f": {number(low)} to {number(high)}" if len(regions) == 1 else " (its width differs by term)"
+        label = f"practically equivalent to zero{limits}"
+        handles.append(Patch(facecolor=PALE, label=label))
+    if any(n is not None and n < SMALL_SAMPLE for panel in panels.values() for n in _sizes(panel)):
+        handles.append(small_sample_key())
+    return handles

@@ -1,0 +1,199 @@
+"""The one look of all figures: colours, marks, safe text, and words for numbers and intervals."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
+
+SMALL_SAMPLE = 5
+"""Rows that rest on fewer cases than this are marked."""
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+DARK, BLUE, ORANGE, AMBER, PALE, GRID = "#333333", "#0072B2", "#D55E00", "#E69F00", "#E2E2E2", "#EBEBEB"
+
+_SETTINGS: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": DARK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "figure.titlesize": 11.0,
+    "figure.titleweight": "bold",
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.7,
+    "legend.fontsize": 9.0,
+    "legend.frameon": False,
+    "text.color": "black",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one kind of estimate is drawn; line style and marker tell it apart where colour does not."""
+
+    colour: str
+    line: Literal["-", "-.", ":", "none"] | tuple[float, tuple[float, ...]]
+    marker: str
+    width: float
+    filled: bool
+
+
+DATA_ALONE = Look(DARK, (0, (2.5, 1.5)), "s", 1.1, filled=False)
+POSTERIOR = Look(BLUE, "-", "o", 2.0, filled=True)
+FURTHER = (Look(ORANGE, "-.", "D", 1.6, filled=True), Look(DARK, ":", "^", 1.6, filled=True))
+
+
+def style() -> AbstractContextManager[None]:
+    """Matplotlib's own defaults and ours on top, for the length of a ``with`` block."""
+    import matplotlib.style
+
+    return matplotlib.style.context(["default", _SETTINGS])
+
+
+def plain(text: object) -> str:
+    r"""Make text that matplotlib draws as it stands: no formulas, no line breaks, no control characters.
+
+    Examples
+    --------
+    >>> print(plain("cost of $x$"))
+    cost of \$x\$
+    """
+    # Categories C* are what has no glyph and no place in an SVG: control, format, surrogate, unassigned.
+    shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text))
+    return re.sub(r" {2,}", " ", shown).strip().replace("$", r"\$")
+
+
+def wrapped(text: object, width: int, *, max_lines: int = 4) -> str:
+    """Break plain text into lines of `width` characters; beyond `max_lines` it ends in an ellipsis."""
+    return "\n".join(textwrap.wrap(plain(text), width, max_lines=max_lines, placeholder=" …"))
+
+
+def balanced(text: object, width: int) -> str:
+    """Break plain text into as few lines of `width` characters as it takes, of about the same length.
+
+    Examples
+    --------
+    >>> print(balanced("percentage points for one s.d. of the predictor (or from 0 to 1)", 60))
+    percentage points for one s.d. of
+    the predictor (or from 0 to 1)
+    """
+    lines = wrapped(text, width)
+    breaks = lines.count("\n")
+    if not 1 <= breaks <= 2:
+        return lines
+    while wrapped(text, width - 1).count("\n") == breaks:
+        width -= 1
+    return wrapped(text, width)
+
+
+def row_label(label: object, n: float | None, width: int) -> str:
+    """Join a row's label with its sample size, and a dagger where that is small.
+
+    Examples
+    --------
+    >>> print(row_label("Fire", 3, 30))
+    Fire (n = 3) †
+    """
+    lines = wrapped(label, width).split("\n")
+    if n is not None:
+        size = f"(n = {n:,.0f})" + (" †" if n < SMALL_SAMPLE else "")
+        if len(lines[-1]) + 1 + len(size) <= width:
+            lines[-1] = f"{lines[-1]} {size}".strip()
+        else:
+            lines.append(size)
+    return "\n".join(lines)
+
+
+def origin_of(origin: str | None, attrs: Sequence[dict[Any, Any]]) -> str | None:
+    """Find the origin of the data, as told or else in the tables' attrs; None where nothing says made-up."""
+    known = ["observed", "published", "reconstructed", "simulated"]
+    told = [origin] if origin is not None else [a["origin"] for a in attrs if a.get("origin") is not None]
+    for name in told:
+        if name not in known:
+            raise DataError(
+                f"origin: found {name!r}, expected one of {known}; {did_you_mean(str(name), known)}"
+            )
+    made_up = sorted({str(name) for name in told} - {"observed", "published"})
+    return " and ".join(made_up) or None
+
+
+def interval_words(attrs: dict[Any, Any], name: str) -> str:
+    """Kind and probability of the posterior intervals, in words, from a table's attrs.
+
+    Examples
+    --------
+    >>> interval_words({"interval": "eti", "prob": 0.95}, "table")
+    '95% equal-tailed interval'
+    """
+    kinds = {"eti": "equal-tailed interval", "hdi": "highest-density interval"}
+    kind = attrs.get("interval")
+    if kind not in kinds:
+        raise DataError(f"{name}: attrs['interval'] is {kind!r}, expected 'eti' or 'hdi'")
+    return f"{percent(attrs, 'prob', name)} {kinds[kind]}"
+
+
+def percent(attrs: dict[Any, Any], key: str, name: str) -> str:
+    """Write a probability in a table's attrs as a percentage, e.g. ``'95%'``."""
+    prob = attrs.get(key)
+    if not isinstance(prob, int | float) or not 0 < prob < 1:
+        raise DataError(f"{name}: attrs[{key!r}] is {prob!r}, expected a probability between 0 and 1")
+    return f"{100 * prob:.4g}%"
+
+
+def number(value: float) -> str:
+    """Write a short number with a proper minus sign."""
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def probability_words(p: float) -> str:
+    """Write a probability in two decimals that never claims certainty.
+
+    Examples
+    --------
+    >>> [probability_words(p) for p in (0.5, 0.9996, 0.001)]
+    ['0.50', '>0.99', '<0.01']
+    """
+    if p != p:
+        return ""
+    if p > 0.99:
+        return ">0.99"
+    return "<0.01" if p < 0.01 else f"{p:.2f}"
+
+
+def key(look: Look, label: str, *, hollow: bool = False, line: bool = True) -> Line2D:
+    """Make the legend entry of a look."""
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        linestyle=look.line if line else "none",
+        linewidth=look.width,
+        marker=look.marker,
+        markersize=6,
+        markerfacecolor=look.colour if look.filled and not hollow else "white",
+        label=label,
+    )
+
+
+def small_sample_key(look: Look = POSTERIOR) -> Line2D:
+    """Make the legend entry that explains dagger and hollow marker."""
+    return key(look, f"† fewer than {SMALL_SAMPLE} cases: read with care", hollow=True, line=False)
