@@ -19,6 +19,12 @@ ESS_PER_CHAIN_LIMIT = 100
 BFMI_LIMIT = 0.3
 CHAINS_LIMIT = 4
 _NEEDED_STATS = ("diverging", "energy")
+# The exact engine's own: quadrature, rejection sampling, and draws that must be independent.
+EDGE_MASS_LIMIT = 1e-6
+REFINEMENT_LIMIT = 0.1
+ACCEPTANCE_LIMIT = 0.2
+DEPENDENCE_LIMIT = 6.0
+_NEEDED_EXACT_STATS = ("log_evidence", "acceptance", "grid_size", "edge_mass", "refinement_change")
 
 
 def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
@@ -37,6 +43,12 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         constant chains; divergences; E-BFMI (smallest over the chains); and for each variable the largest
         rank-normalised split R-hat and the smallest bulk and tail effective sample size (Vehtari et al.
         2021). A value that cannot be computed is NaN and does not pass.
+
+        A posterior whose attrs say ``engine = "exact"`` has no chains to mix. In place of divergences, E-BFMI, R-hat and
+        effective sample size stand: a log evidence that is finite; mass at the edge of the grid (at most 1e-6); change
+        on refinement of the grid (at most 0.1 Monte Carlo standard errors); acceptance of the rejection sampler (at
+        least 0.2); number of draws; and their dependence, the largest sign correlation of successive draws or
+        deviation of a chain from the common median over all variables (at most 6 standard errors).
     """
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
         return _table([_row("posterior group missing", 1.0, "at most 0", passed=False)])
@@ -44,7 +56,17 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     stats = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
     if not {"chain", "draw"} <= set(draws.sizes):
         return _table([_row("dims chain and draw missing", 1.0, "at most 0", passed=False)])
-    return _table([*_presence_rows(stats), *_draw_rows(draws), *_sampler_rows(stats), *_mixing_rows(draws)])
+    if posterior.attrs.get("engine") == "exact":
+        own = [*_presence_rows(stats, _NEEDED_EXACT_STATS), *_exact_rows(stats, draws)]
+        return _table([*own, *_draw_rows(draws)])
+    return _table(
+        [
+            *_presence_rows(stats, _NEEDED_STATS),
+            *_draw_rows(draws),
+            *_sampler_rows(stats),
+            *_mixing_rows(draws),
+        ]
+    )
 
 
 def require(checks: pd.DataFrame) -> None:
@@ -96,8 +118,8 @@ def _at_least(quantity: str, value: float, limit: float) -> dict[str, object]:
     return _row(quantity, value, f"at least {limit:g}", passed=bool(value >= limit))
 
 
-def _presence_rows(stats: xr.Dataset) -> list[dict[str, object]]:
-    missing = [name for name in _NEEDED_STATS if name not in stats]
+def _presence_rows(stats: xr.Dataset, needed: tuple[str, ...]) -> list[dict[str, object]]:
+    missing = [name for name in needed if name not in stats]
     label = "sample statistics missing" + (f" ({', '.join(missing)})" if missing else "")
     return [_at_most(label, len(missing), 0)]
 
@@ -126,6 +148,38 @@ def _sampler_rows(stats: xr.Dataset) -> list[dict[str, object]]:
         _at_most("divergences", divergences, 0),
         _at_least("E-BFMI, smallest over the chains", bfmi, BFMI_LIMIT),
     ]
+
+
+def _exact_rows(stats: xr.Dataset, draws: xr.Dataset) -> list[dict[str, object]]:
+    found = {
+        name: float(stats[name]) if name in stats and stats[name].size == 1 else np.nan
+        for name in _NEEDED_EXACT_STATS
+    }
+    finite = bool(np.isfinite(found["log_evidence"]))
+    size = draws.sizes["chain"] * draws.sizes["draw"]
+    return [
+        _row("log evidence", found["log_evidence"], "finite", passed=finite),
+        _at_least("nodes of the grid", found["grid_size"], 1),
+        _at_most("mass at the edge of the grid", found["edge_mass"], EDGE_MASS_LIMIT),
+        _at_most("change on refinement, in Monte Carlo s.e.", found["refinement_change"], REFINEMENT_LIMIT),
+        _at_least("acceptance", found["acceptance"], ACCEPTANCE_LIMIT),
+        _at_least("draws", size, max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])),
+        _at_most("dependence between draws, in s.e.", _largest_dependence(draws), DEPENDENCE_LIMIT),
+    ]
+
+
+def _largest_dependence(draws: xr.Dataset) -> float:
+    """How far signs around the median are from those of independent draws, over all variables."""
+    largest = 0.0 if draws.sizes["draw"] >= 4 else np.nan
+    for variable in draws.data_vars.values():
+        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
+        signs = np.where(values > np.median(values, axis=(0, 1)), 1.0, -1.0)
+        pairs = signs[:, 1:] * signs[:, :-1]
+        successive = pairs.mean(axis=(0, 1)) * np.sqrt(pairs.shape[0] * pairs.shape[1])
+        chain = signs.mean(axis=1) * np.sqrt(signs.shape[1])
+        # max of NumPy keeps NaN.
+        largest = float(np.max([largest, np.abs(successive).max(), np.abs(chain).max()]))
+    return largest
 
 
 def _smallest_bfmi(energy: xr.DataArray) -> float:

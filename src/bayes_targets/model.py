@@ -10,6 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .errors import DataError
+
+
+class NotExactError(DataError):
+    """These options or priors have no exact posterior; the message says which. NUTS samples every model."""
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -43,6 +49,9 @@ class Model:
         ``log_likelihood(model, draws)`` gives the pointwise log likelihood as a Dataset.
     predict : callable
         ``predict(model, draws, rng)`` gives replicated data as a Dataset.
+    exact : callable, optional
+        ``exact(model, size, rng)`` gives independent posterior draws (every variable of `variables`, dim ``sample``) and
+        the exact engine's statistics as Datasets, or raises `NotExactError`; None where no option has a closed form.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Model:
     draw_prior: Callable[[Model, np.random.Generator, int], xr.Dataset | None]
     log_likelihood: Callable[[Model, xr.Dataset], xr.Dataset]
     predict: Callable[[Model, xr.Dataset, np.random.Generator], xr.Dataset]
+    exact: Callable[[Model, int, np.random.Generator], tuple[xr.Dataset, xr.Dataset]] | None = None
 
     def to_pymc(self) -> Any:
         """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend.

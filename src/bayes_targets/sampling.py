@@ -13,9 +13,10 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError, did_you_mean
-from .model import Model, data_hash, describe_priors
+from .model import Model, NotExactError, data_hash, describe_priors
 
-ENGINES = ("auto", "nuts")
+ENGINES = ("auto", "exact", "nuts")
+_AUTO = "nuts"
 
 # nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
 _SAMPLE_STATS = {
@@ -49,11 +50,12 @@ def fit(
     ----------
     model : Model
         From one of the builders, e.g. `published_model`.
-    engine : {"auto", "nuts"}
-        ``"nuts"`` samples with the No-U-Turn sampler of nutpie; ``"auto"`` takes the best there is for the
-        model.
+    engine : {"auto", "exact", "nuts"}
+        ``"nuts"`` samples with the No-U-Turn sampler of nutpie; ``"exact"`` integrates by quadrature and draws
+        independently, where the model and its priors allow it; ``"auto"`` takes the best there is for the model, and
+        says in ``attrs["engine_note"]`` why an exact posterior was not possible.
     draws, tune : int
-        Kept draws and warm-up draws of each chain.
+        Kept draws and warm-up draws of each chain (the exact engine needs no warm-up).
     chains : int
         Number of chains; the gate of `require` asks for at least 4.
     seed : int, optional
@@ -68,12 +70,14 @@ def fit(
         ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
         ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
         prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
-        labelled; attrs ``model``, ``engine``, ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+        labelled; attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
 
     Raises
     ------
     DataError
         If a setting is out of range.
+    NotExactError
+        If ``engine="exact"`` cannot serve the model, its priors or its data.
     """
     if not isinstance(model, Model):
         raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
@@ -85,18 +89,26 @@ def fit(
     entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
     sampler_seed, prior_seed, predictive_seed = np.random.SeedSequence(entropy).spawn(3)
 
-    trace = _sample_nuts(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=int(sampler_seed.generate_state(1)[0]),
-        progress=progress,
-    )
-    posterior = trace["posterior"].to_dataset()[list(model.variables)]
+    wanted, note = (_AUTO if engine == "auto" else engine), ""
+    if wanted == "exact":
+        try:
+            posterior, stats = _draw_exact(model, draws=draws, chains=chains, seed=sampler_seed)
+        except NotExactError as error:
+            if engine == "exact":
+                raise
+            wanted, note = "nuts", str(error)
+    if wanted == "nuts":
+        posterior, stats = _sample_nuts(
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            seed=int(sampler_seed.generate_state(1)[0]),
+            progress=progress,
+        )
     groups: dict[str, xr.Dataset] = {
-        "posterior": _plain(posterior),
-        "sample_stats": _plain(_sample_stats(trace["sample_stats"].to_dataset())),
+        "posterior": posterior,
+        "sample_stats": stats,
         "log_likelihood": model.log_likelihood(model, posterior),
         "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
         **_prior_groups(model, prior_seed, draws),
@@ -106,7 +118,8 @@ def fit(
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "model": model.name,
-        "engine": "nuts",
+        "engine": wanted,
+        **({"engine_note": note} if note else {}),
         "seed": entropy,
         "draws": draws,
         "tune": tune,
@@ -150,9 +163,33 @@ def _require_counts(**counts: int) -> None:
             raise DataError(f"{name} is {value!r}, expected a whole number of 1 or more")
 
 
+def _draw_exact(
+    model: Model, *, draws: int, chains: int, seed: np.random.SeedSequence
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Posterior and statistics; independent draws are arranged as chains."""
+    if model.exact is None:
+        raise NotExactError(f"model {model.name!r} has no exact posterior; use engine 'nuts'")
+    found = model.exact(model, draws * chains, np.random.default_rng(seed))
+    return tuple(_as_chains(part, draws, chains) for part in found)  # type: ignore[return-value]
+
+
+def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:
+    variables = {
+        name: (
+            ("chain", "draw", *variable.dims[1:]),
+            variable.to_numpy().reshape(chains, draws, *variable.shape[1:]),
+        )
+        if "sample" in variable.dims
+        else variable
+        for name, variable in data.data_vars.items()
+    }
+    labels = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    return xr.Dataset(variables, coords={**labels, **data.coords})
+
+
 def _sample_nuts(
     model: Model, *, draws: int, tune: int, chains: int, seed: int, progress: bool
-) -> xr.DataTree:
+) -> tuple[xr.Dataset, xr.Dataset]:
     import nutpie
 
     compiled = nutpie.compile_pymc_model(model.to_pymc())
@@ -172,10 +209,12 @@ def _sample_nuts(
     )
     # Blocking calls turn Ctrl-C into a shorter posterior without a word; this one cancels and lets it through.
     try:
-        return _wait(sampler)
+        trace = _wait(sampler)
     except BaseException:
         sampler.cancel()
         raise
+    posterior = trace["posterior"].to_dataset()[list(model.variables)]
+    return _plain(posterior), _plain(_sample_stats(trace["sample_stats"].to_dataset()))
 
 
 def _wait(sampler: Any) -> xr.DataTree:

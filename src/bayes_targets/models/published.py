@@ -12,6 +12,7 @@ import xarray as xr
 from ..errors import DataError, cell_message
 from ..model import Model
 from ..priors import Beta, Flat, HalfNormal, Normal, Prior
+from .published_exact import solve_published
 
 _POOLINGS = ("none", "partial")
 
@@ -125,6 +126,7 @@ def published_model(
         draw_prior=_draw_prior,
         log_likelihood=_log_likelihood,
         predict=_predict,
+        exact=solve_published,
     )
 
 

@@ -1,0 +1,53 @@
+"""Audit: do the printed numbers agree with one another?
+
+Every printed table is held against the arithmetic and logic it must obey: significance stars against slope and standard
+error, R² against F, percentages against counts, margins of one table against another's. Each check is made over the
+whole rounding interval of every printed number.
+"""
+
+import pandas as pd
+
+import bayes_targets as bt
+from bayes_targets.result import Picture, Result, Table
+
+NAMES = ("andrews2014", "odpm2005")
+
+
+def analyse(run):
+    studies = [run.study(name) for name in NAMES]
+    audit = pd.concat([bt.audit(study).assign(study=study.name) for study in studies], ignore_index=True)
+    noted = pd.concat(
+        [study.tables["discrepancies"].assign(study=study.name) for study in studies], ignore_index=True
+    )
+    wrong = audit[audit["verdict"].str.startswith("inconsistent")]
+    conditional = audit[audit["verdict"].str.startswith("only if")]
+    kinds = ", ".join(f"{check} ({count})" for check, count in wrong["check"].value_counts().items())
+    answer = (
+        f"Of {len(audit)} checks, {len(audit) - len(wrong) - len(conditional)} are consistent, {len(conditional)} hold only under a "
+        f"condition and {len(wrong)} are inconsistent whatever the rounding: {kinds}. Slopes and standard errors of the two target "
+        f"measures are {'touched' if wrong['locator'].str.contains('LAA').any() else 'not touched'}."
+    )
+    columns = ["study", "check", "locator", "printed", "recomputed", "verdict"]
+    return Result(
+        answer=answer,
+        tables={
+            "audit": Table(
+                audit[columns],
+                "Checks that fail, or hold only under a condition. The CSV holds every check.",
+                shown=pd.concat([wrong, conditional])[columns],
+            ),
+            "discrepancies": Table(
+                noted,
+                "Contradictions in wording, noted while the sources were transcribed; arithmetic cannot find them.",
+            ),
+        },
+        pictures={
+            "audit": Picture(
+                bt.plot_audit(audit),
+                "Checks of each kind by verdict: what is dark is inconsistent whatever the rounding.",
+                f"Bars of checks by kind and verdict: {len(wrong)} inconsistent, {len(conditional)} conditional, "
+                f"{len(audit)} in all.",
+            )
+        },
+        limits=("A consistent table can still be wrong, and a misprinted star does not make a slope wrong.",),
+    )

@@ -1,0 +1,53 @@
+"""Claims: how probable is each thing the two evaluations said?
+
+Every claim of both publications, in our words, with what would make it true and the posterior probability that it is.
+"""
+
+import pandas as pd
+
+import bayes_targets as bt
+from bayes_targets.result import Result, Table
+from bayes_targets.studies import andrews2014, odpm2005
+
+NEEDS = {
+    andrews2014: ("cohesion_published",),
+    odpm2005: ("lpsa_policy_areas", "lpsa_kind_and_finish"),
+}
+
+
+def analyse(run):
+    ledgers = {}
+    for source, analyses in NEEDS.items():
+        study = run.study(source.NAME)
+        posteriors = {}
+        for analysis in analyses:
+            posteriors |= run.need(analysis).posteriors
+        places = study.claims.set_index("id")[["locator", "true_if"]]
+        ledgers[source.SHORT] = bt.judge_claims(study, posteriors).join(places)
+    ledger = pd.concat(ledgers, names=["study"]).reset_index()
+    judged = ledger["probability"].dropna()
+    on, stretch = (ledger.set_index("id").loc[claim] for claim in ("target-effect", "stretch-effect"))
+    local = ledger.set_index("id").loc["local-above-national"]
+    return Result(
+        answer=(
+            f"That areas with a cohesion target did better is {on['reading']} (probability {bt.probability_text(on['probability'])}); "
+            f"that tougher targets went with more improvement is {stretch['reading']} "
+            f"({bt.probability_text(stretch['probability'])}), though both are measured from the same 2006 score; that local targets "
+            f"were more often on course than national ones is {local['reading']} ({bt.probability_text(local['probability'])}). Of "
+            f"{len(ledger)} published claims the tables can speak to {len(judged)}: {(judged > 0.9).sum()} are at least very likely true, "
+            f"{(judged < 0.33).sum()} unlikely. These are associations: targets were negotiated, not drawn by lot."
+        ),
+        tables={
+            "claims": Table(
+                ledger,
+                "The claims ledger. Probability: posterior probability, under the default priors, that the estimand lies where the claim "
+                "puts it. Reading: the IPCC's calibrated words.",
+                shown=ledger[["claim", "locator", "published", "probability", "reading", "true_if"]],
+            )
+        },
+        limits=(
+            "A probability is about the estimand as written in the CSV, given the printed numbers and the default priors; it is not a "
+            "verdict on the authors.",
+            "That targets came with improvement does not show that they caused it: targets were negotiated, not drawn by lot.",
+        ),
+    )

@@ -1,0 +1,148 @@
+"""The exact posterior of `success_model`, binomial or ordinal: quadrature over what areas share, 1-D in each area."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..exact import Areas, Axis, solve
+from ..model import Model, NotExactError
+from ..priors import Normal
+from .success_ordinal import cut_labels
+from .success_parts import cutpoints, expit, graph_coords, ordinal_log_share, scaled_predictors
+from .success_statuses import with_shares
+
+FloatArray = NDArray[np.float64]
+_MOST_AXES = 3
+
+
+def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    """Independent draws from the posterior, with the engine's statistics.
+
+    Areas share the splits (mu is the first), the coefficients of covariates and tau, as far as the model has them; given
+    these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses.
+
+    Parameters
+    ----------
+    model : Model
+        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
+    size : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    xarray.Dataset, xarray.Dataset
+        The variables of the posterior, dim ``sample``; statistics of `solve`.
+
+    Raises
+    ------
+    NotExactError
+        If areas share more than three parameters, or a prior is not one that the quadrature can take.
+    """
+    priors, pooling = model.priors, model.options["pooling"]
+    count = status_counts(model)
+    chosen = _shared_priors(model, count)
+    _require_quadrature(model, chosen)
+    predictors = scaled_predictors(model.data) if "predictor" in model.data else np.zeros((len(count), 0))
+    total = count.sum(axis=0)
+    axes = [_axis(name, total) for name in chosen]
+
+    def areas(values: dict[str, FloatArray], nodes: int) -> Areas:
+        splits = [np.zeros(nodes)] if pooling == "none" else [values["mu"]]
+        splits += [values[f"split_{k}"] for k in range(1, count.shape[1] - 1)]
+        effects = [values[f"effect_{c}"] for c in range(predictors.shape[1])]
+        shift = np.stack(effects, axis=1) @ predictors.T if effects else np.zeros((nodes, 1))
+        tau = values.get("tau", np.zeros(nodes))
+        if pooling == "none":
+            shift, tau = shift + priors.share.mu, tau + priors.share.sigma
+        cut = cutpoints(np.stack(splits, axis=1))
+        return Areas(count[:, :-1], count[:, :-1] + count[:, 1:], cut[:, None, :], shift, tau[:, None])
+
+    def log_density(nodes: FloatArray) -> FloatArray:
+        values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
+        given = areas(values, len(nodes))
+        between = np.log(-np.expm1(np.diff(given.cut[:, 0, :], axis=1))) @ total[1:-1]
+        log_prior = sum(chosen[name].logpdf(value) for name, value in values.items())
+        return np.asarray(given.log_likelihood().sum(axis=1) + between + log_prior + log_ways)
+
+    log_ways = float(sum(math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row) for row in count))
+    draws = solve(log_density, axes, size, rng)
+    given = areas(dict(draws.values), size)
+    return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+
+
+def status_counts(model: Model) -> FloatArray:
+    """Counts of shape (area, status), best first; of a binomial, successes and failures."""
+    data = model.data
+    if model.options["outcome"] == "binomial":
+        successes = data["successes"].to_numpy()
+        return np.column_stack([successes, data["targets"].to_numpy() - successes]).astype(float)
+    return np.asarray(data["count"].transpose("area", "status").to_numpy(), dtype=float)
+
+
+def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
+    """Prior of each parameter that areas share, in the order of the axes."""
+    priors, pooling = model.priors, model.options["pooling"]
+    chosen = {} if pooling == "none" else {"mu": priors.mu}
+    chosen |= {f"split_{k}": priors.split for k in range(1, count.shape[1] - 1)}
+    chosen |= {f"effect_{c}": priors.effect for c in range(model.data.sizes.get("covariate", 0))}
+    return chosen | ({"tau": priors.tau} if pooling == "partial" else {})
+
+
+def _axis(name: str, total: FloatArray) -> Axis:
+    if name == "tau":
+        return Axis(name, "spread")
+    if name.startswith("effect"):
+        return Axis(name, "real", scale=0.3)
+    k = 0 if name == "mu" else int(name.removeprefix("split_"))
+    return Axis(name, "real", centre=math.log((total[k] + 0.5) / (total[k + 1 :].sum() + 0.5)), scale=0.3)
+
+
+def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
+    if len(chosen) > _MOST_AXES:
+        raise NotExactError(
+            f"areas share {len(chosen)} parameters, more than the {_MOST_AXES} of an exact posterior; use engine 'nuts'"
+        )
+    if model.options["pooling"] == "none" and not isinstance(model.priors.share, Normal):
+        raise NotExactError(
+            f"priors, share: {model.priors.share} has no exact posterior, expected Normal; use engine 'nuts'"
+        )
+    for name, prior in chosen.items():
+        if (prior.logpdf(-1.0) > -np.inf) == (name == "tau"):
+            raise NotExactError(f"priors, {name}: {prior} has no exact posterior; use engine 'nuts'")
+
+
+def _labelled(model: Model, values: dict[str, FloatArray], given: Areas, effect: FloatArray) -> xr.Dataset:
+    """Draws by the names of the posterior, dim ``sample``."""
+    out: dict[str, Any] = {name: ("sample", values[name]) for name in ("mu", "tau") if name in values}
+    coords = graph_coords(model)
+    if "predictor" in model.data:
+        own = np.stack([values[f"effect_{c}"] for c in range(model.data.sizes["covariate"])], axis=1)
+        out["coefficient"] = (("sample", "covariate"), own / model.data["predictor_scale"].to_numpy())
+    if model.options["outcome"] == "binomial":
+        share = expit(effect - given.cut[:, 0, :])
+        targets = model.data["targets"].to_numpy()
+        out |= {
+            "share": (("sample", "area"), share),
+            "overall_share": ("sample", share @ (targets / targets.sum())),
+        }
+        found = {dim: coords[dim] for dim in ("area", "covariate") if dim in coords}
+        return xr.Dataset(out, coords=found)[list(model.variables)]
+    cut = given.cut[:, 0, :]
+    if model.options["pooling"] == "none":
+        centre = effect.mean(axis=1, keepdims=True)
+        out["area_effect"] = (("sample", "area"), effect - centre)
+        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1] - centre)
+    else:
+        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1])
+    if model.options["pooling"] == "partial":
+        out["area_effect"] = (("sample", "area"), effect - given.shift)
+    coords |= {"cut": cut_labels(model)}
+    share = np.exp(ordinal_log_share(effect, cut))
+    return with_shares(model, xr.Dataset(out), share, coords)[list(model.variables)]

@@ -1,0 +1,221 @@
+"""Andrews, Downe & Guarneros-Meza (2014): do Local Area Agreements improve social cohesion?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+import xarray as xr
+
+from ..errors import DataError
+from ..ols import ols_from_estimates
+from ..tables import Study
+
+NAME = "andrews2014"
+SHORT = "Andrews, Downe & Guarneros-Meza (2014), social cohesion"
+OUTCOME = "percentage points of change in cohesion, 2006 to 2008"
+REFERENCE = "Unitary authority"
+TYPE_GROUP = "authority type"
+
+# Half a point: half of what the paper itself calls a comparatively small effect ("almost a whole percentage point"),
+# and a sixth of the error of +/- 3 points that one survey score carries.
+ROPE = (-0.5, 0.5)
+
+FOREST_TITLE = "Targets and change in cohesion, 2006 to 2008: published slopes and posteriors"
+FOREST_X = "percentage points of change in cohesion for one s.d. of the predictor (or from 0 to 1)"
+PRIOR_X = "percentage points of change in cohesion: with a target, or for one s.d. of stretch"
+TYPE_CAPTION = (
+    "Authority types, partially pooled (Model 1): difference of each type from the average type, in percentage points of change in "
+    "cohesion, the reference type (unitary) included; posterior mean, s.d., 95% equal-tailed interval and probability above 0."
+)
+METHODS = (
+    "Each printed slope is taken as normally distributed around the true one with the printed robust standard error as known. Without "
+    "pooling every term has a prior of its own: Normal(0, 5) percentage points of change in cohesion for one standard deviation of "
+    "the predictor (or from 0 to 1); the constant's is flat. Under flat priors the posterior repeats the printed numbers.",
+    "With partial pooling the four authority types, the unitary reference included, share a distribution with standard deviation tau, "
+    "HalfNormal(2.5). The three printed contrasts contain the same sampling error of the reference, so that their errors are "
+    "correlated; its size is not printed and gets a prior.",
+)
+LIMITS = (
+    "Whether targets caused the change: they were negotiated, not drawn by lot, and places with low scores in 2006 may have been given "
+    "(tougher) targets and have recovered anyway.",
+    "Stretch and the outcome are both measured from the same, noisy 2006 score: part of the stretch slope is arithmetic. How large a "
+    "part cannot be read off the table.",
+    "The printed table has no covariances between slopes: joint statements about several terms take their errors as independent "
+    "(except for the shared reference of the authority types).",
+)
+
+# Predictors that Table 2 uses in another form than Table 1 describes.
+_LOGGED = {"Population (log)": "Population", "Population density (log)": "Population density"}
+
+
+def estimates(study: Study, *, model: int) -> pd.DataFrame:
+    """The printed slopes of one model of Table 2, ready for `published_model`.
+
+    Parameters
+    ----------
+    study : Study
+        ``load_study("andrews2014")``.
+    model : {1, 2, 3}
+        Model 1 (controls), 2 (target on or off) or 3 (target stretch).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``term``, ``estimate`` and ``se`` (percentage points of change in cohesion for one unit of the
+        predictor), ``scale`` (the predictor's s.d. in Table 1; 1 for 0/1 predictors; for logged predictors the s.d. of
+        a lognormal with Table 1's mean and s.d.; missing for the constant), ``group`` ("authority type" for the three
+        contrasts and for the reference row, which is added with estimate 0 and standard error 0). Attrs: those of the
+        table, and ``n`` and ``df`` (residual degrees of freedom).
+
+    Raises
+    ------
+    DataError
+        If there is no such model.
+
+    Examples
+    --------
+    >>> from bayes_targets.tables import load_study
+    >>> frame = estimates(load_study("andrews2014"), model=2).set_index("term")
+    >>> frame.loc["LAA (target on)", ["estimate", "se", "scale"]].tolist()
+    [0.952, 0.659, 1.0]
+    >>> frame.attrs["df"]
+    137
+    """
+    table = study.tables["ols"]
+    chosen = table[table["model"] == model]
+    if chosen.empty:
+        raise DataError(f"model is {model!r}, expected one of {sorted(table['model'].unique().tolist())}")
+    frame = chosen[["term", "estimate", "se"]].reset_index(drop=True)
+    scales = _scales(study)
+    frame["scale"] = [scales.get(term, math.nan) for term in frame["term"]]
+    is_type = chosen["kind"].eq("authority type").to_numpy()
+    frame["group"] = [TYPE_GROUP if pooled else "" for pooled in is_type]
+    reference = pd.DataFrame(
+        {"term": [REFERENCE], "estimate": [0.0], "se": [0.0], "scale": [1.0], "group": [TYPE_GROUP]}
+    )
+    result = pd.concat([frame, reference], ignore_index=True)
+    fits = study.tables["ols_fit"]
+    n = int(fits.loc[fits["model"] == model, "n"].iloc[0])
+    result.attrs = {**table.attrs, "origin": "published", "n": n, "df": n - len(frame)}
+    return result
+
+
+def ols(study: Study, *, model: int, standardised: bool = False, prob: float = 0.95) -> pd.DataFrame:
+    """The printed OLS of one model with t statistics, p-values and intervals, by term.
+
+    Parameters
+    ----------
+    study : Study
+        ``load_study("andrews2014")``.
+    model : {1, 2, 3}
+        Which model of Table 2.
+    standardised : bool
+        Give slope and standard error for one s.d. of the predictor (0 to 1 for 0/1 predictors) instead of one unit;
+        terms without a scale (the constant) are left out.
+    prob : float
+        Probability of the t intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `ols_from_estimates` gives it, indexed by ``term``.
+    """
+    frame = estimates(study, model=model)
+    df = frame.attrs["df"]
+    if standardised:
+        frame = frame.dropna(subset="scale")
+        frame = frame.assign(estimate=frame["estimate"] * frame["scale"], se=frame["se"] * frame["scale"])
+    return ols_from_estimates(frame, df=df, prob=prob)
+
+
+def ropes(estimates: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """The region of practical equivalence of each term, in the units of its printed slope.
+
+    Parameters
+    ----------
+    estimates : pandas.DataFrame
+        From `estimates`.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Half a percentage point of change in cohesion to either side, for one `scale` of the predictor; terms without a
+        scale (the constant) have none.
+    """
+    scaled = estimates.dropna(subset="scale").set_index("term")["scale"]
+    return {str(term): (ROPE[0] / scale, ROPE[1] / scale) for term, scale in scaled.items()}
+
+
+def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
+    """How each authority type differs from the average type, under partial pooling.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `published_model` with ``pooling="partial"``.
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``authority_type``: ``mean``, ``sd``, ``low``, ``high``, ``prob_positive``, in percentage points.
+    """
+    draws = posterior["posterior"]["deviation"]
+    low, high = (draws.quantile(q, ("chain", "draw")) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    return pd.DataFrame(
+        {
+            "mean": draws.mean(("chain", "draw")).to_numpy(),
+            "sd": draws.std(("chain", "draw"), ddof=1).to_numpy(),
+            "low": low.to_numpy(),
+            "high": high.to_numpy(),
+            "prob_positive": (draws > 0).mean(("chain", "draw")).to_numpy(),
+        },
+        index=pd.Index(draws["category"].to_numpy().astype(str), name="authority_type"),
+    )
+
+
+def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
+    """Prior and posterior of the two target effects alone, for a figure.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        ``model_2`` and ``model_3``.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``prior`` and ``posterior`` with variable ``standardised (term)``.
+    """
+    terms = {"model_2": "LAA (target on)", "model_3": "LAA (target stretch)"}
+    groups = {
+        group: xr.concat(
+            [
+                posteriors[name][group].to_dataset()["standardised"].sel(term=[term])
+                for name, term in terms.items()
+            ],
+            dim="term",
+        ).to_dataset()
+        for group in ("prior", "posterior")
+        if all(group in posteriors[name].children for name in terms)
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {"origin": "published", "terms": json.dumps(["standardised"])}
+    return tree
+
+
+def _scales(study: Study) -> dict[str, float]:
+    table = study.tables["descriptives"]
+    names, binary = table["variable"].astype(str).tolist(), set(table.attrs["binary"])
+    mean = dict(zip(names, table["mean"].to_numpy(float), strict=True))
+    sd = dict(zip(names, table["sd"].to_numpy(float), strict=True))
+    scales = {name: 1.0 if name in binary else sd[name] for name in names}
+    for logged, raw in _LOGGED.items():
+        scales[logged] = math.sqrt(math.log1p((sd[raw] / mean[raw]) ** 2))
+    kinds = study.tables["ols"].drop_duplicates("term").set_index("term")["kind"]
+    scales |= {str(term): 1.0 for term in kinds.index[kinds.eq("authority type")]}
+    return scales

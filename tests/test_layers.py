@@ -1,0 +1,123 @@
+"""The floor table: a module imports only from lower floors. A new module is one line here."""
+
+import ast
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import bayes_targets as bt
+
+PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
+# The half floors hold the nouns and the readers' parts, which only know the errors (and, above, one another).
+FLOORS = {
+    7: {"run"},
+    6: {"analysis"},
+    5: {"report", "plots"},
+    4: {"comparison", "claims"},
+    3: {"studies", "reconstruction"},
+    2: {"models"},
+    1: {
+        "auditing",
+        "authorities",
+        "count_margins",
+        "counts",
+        "diagnostics",
+        "exact",
+        "ols",
+        "posterior_file",
+        "priors",
+        "proportional_odds",
+        "proportions",
+        "run_folder",
+        "sampling",
+        "simulate",
+        "tables",
+    },
+    0.6: {"authority_columns", "authority_dataset", "count_cells"},
+    0.3: {
+        "authority_cells",
+        "authority_files",
+        "catalogue",
+        "cells",
+        "csv_file",
+        "descriptor",
+        "design_matrix",
+        "model",
+        "printed",
+        "result",
+    },
+    0: {"errors"},
+}
+FLOOR_OF = {unit: floor for floor, units in FLOORS.items() for unit in units}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of this package that a file imports, anywhere in it, as dotted names below the package."""
+    inside = list(path.relative_to(PACKAGE).parent.parts)
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.level == 0:
+            continue
+        base = inside[: len(inside) - node.level + 1] + (node.module.split(".") if node.module else [])
+        for alias in node.names:
+            whole = [*base, alias.name]
+            is_module = (PACKAGE.joinpath(*whole).with_suffix(".py")).exists() or PACKAGE.joinpath(
+                *whole
+            ).is_dir()
+            found.add(".".join(whole if is_module else base))
+    return found - {""}
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if module_name(path)}
+
+
+def test_every_module_has_a_floor():
+    units = {name.split(".")[0] for name in FILES}
+    assert units == set(FLOOR_OF), f"not in the table: {units ^ set(FLOOR_OF)}"
+
+
+def test_imports_go_strictly_down():
+    wrong = []
+    for name, path in FILES.items():
+        unit = name.split(".")[0]
+        for imported in imports_of(path):
+            other = imported.split(".")[0]
+            if other != unit and FLOOR_OF[other] >= FLOOR_OF[unit]:
+                wrong.append(f"{name} (floor {FLOOR_OF[unit]}) imports {imported} (floor {FLOOR_OF[other]})")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_import_cycle_inside_a_package():
+    graph = {name: imports_of(path) - {name} for name, path in FILES.items()}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_no_public_name_is_hidden_by_a_module():
+    """Importing a submodule binds its name in the package, which would shadow a function of that name."""
+    assert not set(bt.__all__) & {name.split(".")[0] for name in FILES}
+
+
+def test_every_public_name_is_there():
+    assert [name for name in bt.__all__ if getattr(bt, name, None) is None] == []
+
+
+def test_import_costs_nothing_heavy(run_python):
+    code = "import bayes_targets, sys; print(sorted({'pymc', 'matplotlib', 'numpy', 'pandas'} & set(sys.modules)))"
+    assert run_python(code) == "[]"
+
+
+def test_reading_and_auditing_need_no_sampler(run_python):
+    code = (
+        "import bayes_targets as bt, sys; bt.audit(bt.load_study('andrews2014'));"
+        "print(sorted({'pymc', 'nutpie', 'numba', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert run_python(code) == "[]"
+
+
+def test_python_is_new_enough():
+    assert sys.version_info >= (3, 12)

@@ -1,0 +1,455 @@
+"""The command line: what it prints where, how it ends, and that it never ends in a traceback."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bayes_targets import run_folder
+from bayes_targets.catalogue import list_analyses
+from bayes_targets.run import main
+
+COMMAND = [sys.executable, "-m", "bayes_targets.run"]
+# Ctrl-C is ignored in what is started in the background of a script, as tests may be.
+AS_FROM_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bayes_targets.run", run_name="__main__", alter_sys=True)
+"""
+PLAIN = '''"""A title with R² – naïve.
+
+A question?
+"""
+import pandas as pd
+from bayes_targets.result import Result, Table
+
+def analyse(run):
+    frame = pd.DataFrame({"mean": [1.0]}, index=pd.Index(["a"], name="term"))
+    return Result(answer="An answer with R².", tables={"comparison": Table(frame, "A table.")})
+'''
+SLEEP = '''"""Sleeps."""
+import time
+from pathlib import Path
+
+def analyse(run):
+    run.say("asleep")
+    while True:  # as a library does that swallows what it does not know
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+'''
+FIT = '''"""A fit."""
+import pandas as pd
+import bayes_targets as bt
+from bayes_targets.result import Result, Table
+
+def analyse(run):
+    estimates = pd.DataFrame({"term": ["a", "b"], "estimate": [1.0, -0.5], "se": [0.5, 0.8]})
+    posterior = run.fit("tiny", bt.published_model(estimates))
+    table = Table(bt.compare(posterior, bt.ols_from_estimates(estimates, df=20)), "A table.")
+    return Result(answer="Done.", tables={"comparison": table}, posteriors={"tiny": posterior})
+'''
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., str]:
+    """Write an analysis and give its path."""
+
+    def write(name: str = "mine", text: str = PLAIN) -> str:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def one_line(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must fail with status 2 and one line on stderr; give the line."""
+
+    def run(*arguments: str | Path) -> str:
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        out, err = capsys.readouterr()
+        lines = [line for line in err.splitlines() if line.startswith("bayes_targets: ")]
+        progress = [line for line in err.splitlines() if " s  " in line[:12]]
+        assert len(lines) == 1 and len(lines) + len(progress) == len(err.splitlines())
+        assert out == ""
+        return lines[0].removeprefix("bayes_targets: ")
+
+    return run
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+# Asking what there is
+
+
+@pytest.mark.parametrize("option", ["--help", "--list", "-h"])
+def test_help_and_list_load_no_heavy_library(run_python, option):
+    code = f"""
+import sys
+from bayes_targets.run import main
+assert main([{option!r}]) == 0
+heavy = {{"pymc", "pytensor", "matplotlib", "numpy", "pandas", "xarray", "numba", "scipy", "arviz", "jinja2"}}
+print("loaded:", sorted(heavy & set(sys.modules)))
+"""
+    assert run_python(code).splitlines()[-1] == "loaded: []"
+
+
+def test_help_tells_options_and_exit_statuses(capsys):
+    assert main(["--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for option in (
+        "--out",
+        "--seed",
+        "--draws",
+        "--tune",
+        "--chains",
+        "--engine",
+        "--resume",
+        "--list",
+        "--quiet",
+    ):
+        assert option in words
+    assert "0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 130 interrupted" in words
+
+
+def test_what_is_not_there_yet_is_not_offered(capsys, one_line):
+    main(["--help"])
+    text = capsys.readouterr().out
+    for option in ("--data", "--columns", "--controls", "--workers", "--scheduler"):
+        assert option not in text
+        assert "unrecognized arguments" in one_line(option, "x")
+
+
+def test_the_list_has_a_line_an_analysis(capsys):
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [entry.name for entry in list_analyses()]
+    assert all(entry.title in line for entry, line in zip(list_analyses(), lines, strict=True))
+
+
+# Bad usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--draws", "0"], "--draws: found '0', expected a whole number from 1 to 1000000"),
+        (["--draws", "1.5"], "--draws: found '1.5'"),
+        (["--draws", "1000000000"], "--draws: found '1000000000'"),
+        (["--tune", ""], "--tune: found ''"),
+        (["--seed", "x"], "--seed: found 'x', expected a whole number from 0 to 4294967295"),
+        (["--seed", "-1"], "--seed: found '-1'"),
+        (["--seed", "9" * 5000], "--seed: found '999"),
+        (["--seed", "٣"], "--seed: found '٣'"),
+        (["--chains", "-1"], "--chains: found '-1'"),
+        (["--chains"], "--chains: expected one argument"),
+        (["--engine", "stan"], "--engine: invalid choice: 'stan'"),
+        (["--drws", "5"], "unrecognized arguments: --drws"),
+        (["--dra", "5"], "unrecognized arguments: --dra"),
+        (["cohesion_publshed"], "did you mean 'cohesion_published'?"),
+        (["no_such_thing_at_all"], "known: 'audit'"),
+        (["none.py"], "none.py: cannot be read"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(one_line, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in one_line(*arguments)
+    assert names(tmp_path) == set()
+
+
+def test_a_misspelt_name_is_told_before_the_slow_imports(run_python):
+    code = """
+import sys
+from bayes_targets.run import main
+print(main(["audit", "cohesion_publshed"]), sorted({"numpy", "pymc"} & set(sys.modules)))
+"""
+    assert run_python(code) == "2 []"
+
+
+def test_the_place_of_the_results_must_be_a_folder_that_can_be_written_to(one_line, script, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert "is a file, or lies below one" in one_line(script(), "--out", file)
+    assert "is a file, or lies below one" in one_line(script(), "--out", file / "below")
+    assert "cannot be written to" in one_line(script(), "--out", tmp_path / ("x" * 300))
+    assert file.read_text() == "mine"
+
+
+def test_somebody_elses_folder_is_not_overwritten(one_line, tmp_path):
+    out = tmp_path / "out"
+    (out / "audit").mkdir(parents=True)
+    (out / "audit" / "thesis.tex").write_text("mine")
+    assert "is not replaced" in one_line("audit", "--out", out)
+    assert names(out) == {"audit"} and names(out / "audit") == {"thesis.tex"}
+
+
+# A run
+
+
+def test_conclusions_go_to_stdout_and_progress_to_stderr(capsys, script, tmp_path):
+    assert main([script(), "--out", str(tmp_path / "out")]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "",
+        "A title with R² – naïve: An answer with R².",
+        "",
+        f"Page: {tmp_path / 'out' / 'index.html'}",
+    ]
+    progress = [line.strip().split(" s  ") for line in err.splitlines()]
+    assert [words for _, words in progress] == [
+        "loading the libraries",
+        "[1/1] A title with R² – naïve",
+        "mine: writing the page",
+    ]
+    assert all(float(seconds) >= 0 for seconds, _ in progress)
+
+
+def test_quiet_prints_nothing_on_success(capsys, script, tmp_path):
+    assert main([script(), "--quiet", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_quiet_still_tells_of_a_failed_gate_and_of_errors(capsys, script, tmp_path):
+    gate = 'from bayes_targets.errors import DiagnosticsError\n\ndef analyse(run):\n    raise DiagnosticsError("R-hat is 2")\n'
+    bad = script("bad", '"""Bad."""\n' + gate)
+    assert main([bad, "--quiet", "--out", str(tmp_path / "out")]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "bayes_targets: bad: not reported, a diagnostics gate failed\n")
+    assert main(["--quiet", "--draws", "0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_name_given_twice_is_done_once(capsys, script, tmp_path):
+    mine = script()
+    assert main([mine, mine, "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.count("An answer") == 1
+
+
+def test_any_working_folder_and_any_name_of_the_results_folder_will_do(capsys, script, tmp_path, monkeypatch):
+    mine = script()
+    (tmp_path / "somewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "somewhere")
+    place = Path("my résultats & “co” مرحبا") / "<b>"
+    assert main([mine, "--out", str(place)]) == 0
+    assert names(tmp_path / "somewhere") == {place.parent.name}
+    page = (place / "index.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    assert str(place / "index.html") in capsys.readouterr().out
+
+
+def test_the_audit_runs_by_its_name(capsys, tmp_path):
+    assert main(["audit", "--out", str(tmp_path / "out")]) == 0
+    folder = tmp_path / "out" / "audit"
+    assert {"audit.csv", "report.html", "summary.json"} <= names(folder)
+    assert any(path.suffix == ".svg" for path in folder.iterdir())
+    assert "consistent" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_line_and_the_old_result_stays(one_line, script, tmp_path, monkeypatch):
+    mine, out = script(), tmp_path / "out"
+    assert main([mine, "--out", str(out), "--quiet"]) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert one_line(mine, "--out", out) == f"{out / 'mine'}: cannot be written (No space left on device)"
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert names(out) == {"mine", "index.html", "run.json"}
+
+
+def test_the_traceback_is_there_for_who_asks_for_it(script, tmp_path):
+    bad = script("bad", '"""Bad."""\n\ndef analyse(run):\n    return 1 / 0\n')
+    calls = [
+        [sys.executable, *flags, "-m", "bayes_targets.run", bad, "--out", str(tmp_path / "out")]
+        for flags in ([], ["-X", "dev", "-W", "ignore"])
+    ]
+    short, long = (subprocess.run(call, capture_output=True, text=True, check=False) for call in calls)
+    assert short.returncode == long.returncode == 2
+    assert "Traceback" not in short.stderr
+    assert "Traceback" in long.stderr and "return 1 / 0" in long.stderr
+    assert short.stderr.splitlines()[-1] == long.stderr.splitlines()[-1]
+    assert short.stderr.endswith("bad.py, line 4: ZeroDivisionError: division by zero\n")
+
+
+# Streams
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["--help"], ["SCRIPT"]])
+def test_a_reader_who_leaves_does_no_harm(script, tmp_path, arguments):
+    call = [script() if argument == "SCRIPT" else argument for argument in arguments]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, *call, "--out", str(tmp_path / "out")], stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert done.returncode == 0
+    assert b"Error" not in done.stderr and b"Exception" not in done.stderr
+
+
+def test_a_run_whose_progress_nobody_reads_goes_on(script, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*COMMAND, script(), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=write,
+        check=False,
+    )
+    os.close(write)
+    assert done.returncode == 0
+    assert b"An answer" in done.stdout
+
+
+def test_stdout_that_cannot_be_written_to_is_told(tmp_path):
+    file = tmp_path / "read only"
+    file.write_text("")
+    with file.open("rb") as closed:
+        done = subprocess.run([*COMMAND, "--list"], stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"bayes_targets: standard output cannot be written to (Bad file descriptor)\n"
+
+
+def test_a_stdout_without_the_letters_shows_question_marks(script, tmp_path):
+    done = subprocess.run(
+        [*COMMAND, script(), "--out", str(tmp_path / "out")],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert b"A title with R? ? na?ve: An answer with R?." in done.stdout
+
+
+# Interrupts
+
+
+def test_an_interrupt_inside_of_a_call_is_status_130(capsys, script, tmp_path):
+    call = [script("stop", '"""Stop."""\n\ndef analyse(run):\n    raise KeyboardInterrupt\n')]
+    assert main([script(), *call, "--out", str(tmp_path / "out"), "--quiet"]) == 130
+    assert capsys.readouterr().err == "bayes_targets: interrupted; what was finished before is kept\n"
+    assert names(tmp_path / "out") == {"mine", "index.html", "run.json"}
+
+
+def start(*arguments: str, until: str) -> tuple[subprocess.Popen[str], list[str]]:
+    """Start a command and wait for a line of progress."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", AS_FROM_A_TERMINAL, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if until in line:
+            return process, lines
+    raise AssertionError(f"ended before {until!r}: {lines}")
+
+
+def test_ctrl_c_ends_a_run_at_once_with_one_line_and_keeps_what_is_finished(script, tmp_path):
+    out = tmp_path / "out"
+    process, _ = start(script(), script("sleep", SLEEP), "--out", str(out), until="asleep")
+    # What an interrupt in the middle of a write would find.
+    (out / ".partial-sleep").mkdir()
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == "bayes_targets: interrupted; what was finished before is kept\n"
+    assert printed == ""
+    assert names(out) == {"mine", "index.html", "run.json"}
+    assert "A title with R²" in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_long_fit_at_once(script, tmp_path):
+    out = tmp_path / "out"
+    process, _ = start(script("fit", FIT), "--draws", "1000000", "--out", str(out), until="fit: tiny")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=8)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == "bayes_targets: interrupted; what was finished before is kept\n"
+    assert names(out) == set()
+
+
+def test_an_ignored_ctrl_c_stays_ignored(script, tmp_path):
+    code = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from bayes_targets.run import main
+sys.argv[1:] = [{script()!r}, "--out", {str(tmp_path / "out")!r}, "--quiet"]
+assert main() == 0
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_killed_run_left_is_gone_after_the_next_one(script, tmp_path):
+    out = tmp_path / "out"
+    process, _ = start(script(), script("sleep", SLEEP), "--out", str(out), until="asleep")
+    (out / ".partial-sleep").mkdir()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert names(out) == {".partial-sleep", "mine", "index.html", "run.json"}
+    assert "A title with R²" in (out / "index.html").read_text(encoding="utf-8")
+    assert main([script(), "--out", str(out), "--quiet"]) == 0
+    assert names(out) == {"mine", "index.html", "run.json"}
+
+
+# Any machine
+
+
+def test_where_the_home_takes_no_files_the_compilers_keep_theirs_in_the_results_folder(script, tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.write_text("a file")
+    where = '''"""Where?"""
+import matplotlib.font_manager
+import pytensor
+from bayes_targets.result import Result
+
+def analyse(run):
+    assert pytensor.config.base_compiledir.is_dir()
+    return Result(answer=f"{pytensor.config.base_compiledir} {matplotlib.get_configdir()}")
+'''
+    done = subprocess.run(
+        [*COMMAND, script("where", where), "--out", str(out)],
+        env={"PATH": str(tmp_path), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count(str(out / run_folder.CACHE)) == 2
+    assert all(" s  " in line for line in done.stderr.splitlines()), "no library says anything"
+    assert names(out) == {"where", "index.html", "run.json"}, "and it is swept"
+
+
+@pytest.mark.slow
+def test_the_same_seed_in_fresh_processes_gives_the_same_bytes_without_a_compiler_and_a_word(
+    script, tmp_path
+):
+    call = [*COMMAND, script("fit", FIT), "--quiet", "--seed", "1", "--out"]
+    environment = os.environ | {"PATH": str(tmp_path)}
+    for name in ("one", "two"):
+        done = subprocess.run(
+            [*call, str(tmp_path / name)], env=environment, capture_output=True, text=True, check=True
+        )
+        assert (done.stdout, done.stderr) == ("", "")
+    one, two = (tmp_path / name / "fit" for name in ("one", "two"))
+    for name in ("comparison.csv", "checks.csv", "posterior.nc"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
