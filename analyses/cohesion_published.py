@@ -36,7 +36,17 @@ def analyse(run):
         )
     comparison = pd.concat(tables, names=["posterior"]).reset_index("posterior")
     on, stretch = tables["model_2"].loc[ON], tables["model_3"].loc[STRETCH]
-    shown = ["posterior", "ols_estimate", "ols_low", "ols_high", "mean", "low", "high", "prob_positive", "rope_above"]
+    shown = [
+        "posterior",
+        "ols_estimate",
+        "ols_low",
+        "ols_high",
+        "mean",
+        "low",
+        "high",
+        "prob_positive",
+        "rope_above",
+    ]
     headline = comparison.loc[comparison.index.isin([ON, STRETCH]), shown]
     types = paper.type_table(posteriors["model_1_types"])
     order = [ON, STRETCH, *(term for term in panels["Model 1"].index)]
@@ -56,7 +66,8 @@ def analyse(run):
                 comparison,
                 "Posterior beside the published OLS for the two target measures, in percentage points of change in cohesion for one "
                 "unit of the term. Both intervals 95%: equal-tailed posterior, t for OLS. ROPE: an effect within half a point for "
-                "one s.d. of the predictor (or from 0 to 1). Rows: weakly informative priors, flat priors, partially pooled authority types. The CSV holds every term, both p-values and the rest of the comparison.",
+                "one s.d. of the predictor (or from 0 to 1). Rows: weakly informative priors, flat "
+                "priors, partially pooled authority types. The CSV holds every term, both p-values and the rest.",
                 shown=headline,
             ),
             "types": Table(types, paper.TYPE_CAPTION),
@@ -73,7 +84,9 @@ def analyse(run):
                 f"Forest plot of all slopes of three models, per standard deviation. Terms whose interval excludes zero: {clear}.",
             ),
             "prior_posterior": Picture(
-                bt.plot_prior_posterior(paper.headline(posteriors), title="What the table adds to the prior", xlabel=paper.PRIOR_X),
+                bt.plot_prior_posterior(
+                    paper.headline(posteriors), title="What the table adds to the prior", xlabel=paper.PRIOR_X
+                ),
                 "Prior (wide) and posterior (narrow) of the two target measures, in percentage points of change in cohesion: from no "
                 "target to a target, and for one s.d. of stretch.",
                 "Two panels with prior and posterior densities; both posteriors are far narrower than the prior.",

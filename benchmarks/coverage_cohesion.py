@@ -1,6 +1,5 @@
 """Coverage of the cohesion model: how often its intervals hold the truth.
 
-
 For a model of the target and one of stretch, data sets of 150 authorities of the four English types with two
 controls are simulated with parameters from the default priors, so that the true coverage of a correct posterior
 is exactly the nominal one. Who has a target, the stretch and the controls are drawn anew for each data set.

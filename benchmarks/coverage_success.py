@@ -1,4 +1,4 @@
-"""Do intervals of the success models cover the truth as often as they say?
+"""Check that intervals of the success models cover the truth as often as they say.
 
 For each outcome, data sets of twelve areas with the printed numbers of targets are simulated from the default
 priors, so that the true coverage of a correct posterior is exactly the nominal one. Each model is compiled

@@ -103,15 +103,15 @@ def test_a_binomial_posterior_answers_for_its_own_statuses_only():
 
 def test_area_shares_hold_raw_pooled_shrinkage_and_ranks():
     table = area_shares(tree(DRAWS, PAIR), PAIR, success="green")
-    assert table.loc["a", ["n", "raw", "mean"]].tolist() == pytest.approx([10, 0.6, 0.55])
+    assert table.loc["a", ["n", "ols_estimate", "mean"]].tolist() == pytest.approx([10, 0.6, 0.55])
     overall = np.mean([0.35, 0.35, 0.45, 0.45])
     assert table.loc["a", "shrinkage"] == pytest.approx((0.6 - 0.55) / (0.6 - overall))
     assert table.loc["a", ["prob_best", "prob_worst", "prob_above_average"]].tolist() == [0.75, 0.25, 0.75]
     assert table.loc["b", "prob_above_average"] == 0.25
     raw = raw_shares(PAIR, success="green")
-    assert table["raw_low"].tolist() == raw["ci_low"].tolist()
+    assert table["ols_low"].tolist() == raw["ci_low"].tolist()
     assert table.attrs["overall"] == pytest.approx(overall)
-    assert bt.plot_shares(table) is not None
+    assert bt.plot_shares(table).axes
 
 
 def test_contrasts_are_differences_and_odds_ratios_of_the_same_draws():

@@ -1,4 +1,5 @@
 from .auditing import audit as audit
+from .authorities import read_authorities as read_authorities
 from .claims import judge_claims as judge_claims
 from .claims import probability_text as probability_text
 from .comparison import clear_of_zero as clear_of_zero
@@ -9,11 +10,16 @@ from .diagnostics import require as require
 from .errors import DataError as DataError
 from .errors import DiagnosticsError as DiagnosticsError
 from .model import Model as Model
+from .models.cohesion import CohesionPriors as CohesionPriors
+from .models.cohesion import cohesion_model as cohesion_model
+from .models.cohesion_checks import check_change_by_type as check_change_by_type
+from .models.cohesion_checks import compare_pooling as compare_pooling
 from .models.published import PublishedPriors as PublishedPriors
 from .models.published import published_model as published_model
 from .models.success import SuccessPriors as SuccessPriors
 from .models.success import rank_probabilities as rank_probabilities
 from .models.success import success_model as success_model
+from .ols import fit_ols as fit_ols
 from .ols import ols_from_estimates as ols_from_estimates
 from .plots import plot_audit as plot_audit
 from .plots import plot_forest as plot_forest
@@ -30,6 +36,10 @@ from .priors import HalfStudentT as HalfStudentT
 from .priors import Normal as Normal
 from .priors import StudentT as StudentT
 from .proportions import raw_shares as raw_shares
+from .reconstruction import pool_datasets as pool_datasets
+from .reconstruction import reconstruct as reconstruct
+from .reconstruction import reconstruction_table as reconstruction_table
 from .sampling import fit as fit
+from .simulate import simulate_authorities as simulate_authorities
 from .tables import Study as Study
 from .tables import load_study as load_study

@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from . import report, run_folder
+from .authorities import read_authorities
 from .catalogue import Entry, analyses_folder, call_script, find_analysis
 from .descriptor import FILE_NAME
 from .diagnostics import diagnose, require
@@ -45,6 +46,12 @@ class Settings:
         As in `fit`.
     resume : bool
         Keep finished analyses whose inputs have not changed.
+    data : Path or None
+        The user's own file, for analyses that take one.
+    columns : tuple of (str, str)
+        Their name and our name of columns of that file.
+    controls : tuple of str
+        Columns of that file that are controls.
     """
 
     out: Path = Path("results")
@@ -54,11 +61,27 @@ class Settings:
     chains: int = 4
     engine: str = "auto"
     resume: bool = False
+    data: Path | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    controls: tuple[str, ...] = ()
 
-    def as_record(self) -> dict[str, object]:
+    def as_record(self) -> dict[str, Any]:
         """The settings that shape results, for the manifest."""
         names = ("seed", "draws", "tune", "chains", "engine")
-        return {name: getattr(self, name) for name in names}
+        own = {"data": str(self.data), "columns": dict(self.columns), "controls": list(self.controls)}
+        return {name: getattr(self, name) for name in names} | (own if self.data is not None else {})
+
+    def as_options(self) -> list[str]:
+        """The command-line options that ask for the same."""
+        record = self.as_record()
+        columns = [f"{theirs}={ours}" for theirs, ours in record.pop("columns", {}).items()]
+        controls = record.pop("controls", [])
+        options = [word for name, value in record.items() for word in (f"--{name}", str(value))]
+        return [
+            *options,
+            *(["--columns", *columns] * bool(columns)),
+            *(["--controls", *controls] * bool(controls)),
+        ]
 
 
 @dataclass(eq=False)
@@ -108,6 +131,23 @@ class Run:
             self.inputs[str(table.attrs["file"])] = str(table.attrs["sha256"])
         self.studies.append(str(name))
         return study
+
+    def authorities(self) -> xr.Dataset:
+        """The user's own authorities, from the file that ``--data`` names; see `read_authorities`.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        if self.settings.data is None:
+            raise DataError(f"{self.name}: no data, expected --data FILE")
+        columns, controls = dict(self.settings.columns), list(self.settings.controls)
+        return read_authorities(self.settings.data, columns=columns or None, controls=controls or None)
 
     def fit(self, name: str, model: Model) -> xr.DataTree:
         """The posterior of `model` with the run's settings, let through only by the gate.
@@ -210,6 +250,11 @@ def conduct(
         If an input cannot be used or a result cannot be written. Analyses that were finished before stay.
     """
     entries = [find_analysis(name) for name in names]
+    if settings.data is not None:
+        _content(settings.data)
+        for entry in entries:
+            if not entry.data:
+                raise DataError(f"--data: the analysis {entry.name!r} takes no file")
     run_folder.prepare(settings.out, [entry.name for entry in entries])
     desk = _Desk(settings, command, say)
     for position, entry in enumerate(entries, 1):
@@ -280,6 +325,8 @@ class _Desk:
     def _opened(self, entry: Entry) -> Iterator[Run]:
         run = Run(self.settings, entry.name, self.need, self.say)
         run.inputs[f"{entry.name}.py"] = _sha256(entry.path.read_bytes())
+        if self.settings.data is not None:
+            run.inputs[str(self.settings.data)] = _sha256(_content(self.settings.data))
         self.open.append(run)
         try:
             yield run
@@ -315,6 +362,7 @@ class _Desk:
             "seconds": round(time.perf_counter() - started - run.seconds_elsewhere, 2),
             "key": key,
             "settings": self.settings.as_record(),
+            "options": shlex.join(self.settings.as_options()),
             "studies": run.studies,
             "inputs": dict(sorted(run.inputs.items())),
             "needed": run.needed,
@@ -408,6 +456,13 @@ def _ledger(folder: Path) -> pd.DataFrame | None:
 
 def _json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"--data {file}: cannot be read ({error.strerror})") from None
 
 
 def _sha256(content: bytes) -> str:

@@ -12,7 +12,14 @@ from types import ModuleType
 from .errors import DataError, DiagnosticsError, did_you_mean
 
 # The order of a full run: what the reader wants first is done first, as far as it does not need the rest.
-_ORDER = ("audit", "cohesion_published", "lpsa_policy_areas", "lpsa_kind_and_finish", "claims")
+_ORDER = (
+    "audit",
+    "cohesion_published",
+    "cohesion_authorities",
+    "lpsa_policy_areas",
+    "lpsa_kind_and_finish",
+    "claims",
+)
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,16 @@ class Entry:
         First line and rest of the docstring.
     path : Path
         The script.
+    data : str
+        What a user may hand it with ``--data``, as the script's constant ``DATA`` says: ``"authorities"``,
+        ``"counts"``, or nothing.
     """
 
     name: str
     title: str
     question: str
     path: Path
+    data: str = ""
 
 
 def analyses_folder() -> Path:
@@ -109,11 +120,12 @@ def read_entry(path: Path) -> Entry:
         If the file cannot be read as Python, or has no docstring.
     """
     try:
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        script = ast.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}), expected an analysis script") from None
     except (SyntaxError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a Python script ({error})") from None
+    docstring = ast.get_docstring(script)
     if not docstring:
         raise DataError(f"{path}: no docstring, expected a title and a question at the top of the script")
     if not re.fullmatch(r"\w[\w-]*", path.stem):
@@ -121,7 +133,15 @@ def read_entry(path: Path) -> Entry:
             f"{path}: the name is that of a results folder too, expected letters, digits, '_' and '-'"
         )
     title, _, rest = docstring.partition("\n")
-    return Entry(path.stem, title.strip().rstrip("."), " ".join(rest.split()), path)
+    return Entry(path.stem, title.strip().rstrip("."), " ".join(rest.split()), path, _data_constant(script))
+
+
+def _data_constant(script: ast.Module) -> str:
+    for node in script.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            if [target.id for target in node.targets if isinstance(target, ast.Name)] == ["DATA"]:
+                return str(node.value.value)
+    return ""
 
 
 def call_script(entry: Entry, run: object) -> object:

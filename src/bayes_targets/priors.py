@@ -239,8 +239,7 @@ class GammaPrecision(Prior):
     """A standard deviation whose precision (one over its square) is Gamma with shape `alpha` and rate `beta`.
 
     The same as an inverse-gamma variance, the vague prior of the BUGS examples, for posteriors published under
-    it. With `alpha` near 0 it is nearly improper and piles up close to 0; its draws then leave the range of
-    floats, and are the largest float there.
+    it. With `alpha` near 0 it is nearly improper, piled up close to 0 and far out; its draws end at 1e100.
 
     Examples
     --------
@@ -262,7 +261,7 @@ class GammaPrecision(Prior):
         # Gamma(a) is Gamma(a + 1) times U^(1/a); in logs, as small shapes underflow.
         log_precision = np.log(rng.gamma(self.alpha + 1, 1 / self.beta, size))
         log_precision = log_precision - rng.exponential(1 / self.alpha, size)
-        return np.asarray(np.exp(np.minimum(-0.5 * log_precision, math.log(np.finfo(float).max))))
+        return np.asarray(np.exp(np.minimum(-0.5 * log_precision, math.log(1e100))))
 
     def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
         import pymc as pm

@@ -145,11 +145,32 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--engine", choices=("auto", "exact", "nuts"), default="auto", help="how posteriors are computed"
     )
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE", help="your own CSV or Parquet, for analyses that take one"
+    )
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        type=_pair,
+        metavar="OLD=NEW",
+        help="columns of FILE by other names, e.g. cohesion_2006=baseline",
+    )
+    parser.add_argument(
+        "--controls", nargs="+", default=[], metavar="NAME", help="columns of FILE that are controls"
+    )
     parser.add_argument("--resume", action="store_true", help="keep analyses whose inputs have not changed")
     parser.add_argument("--list", action="store_true", help="list the analyses, a line each, and stop")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("-h", "--help", action="store_true", help="show this help and stop")
     return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    theirs, sign, ours = text.partition("=")
+    if not sign or not theirs or not ours:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected OLD=NEW")
+    return theirs, ours
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -175,6 +196,11 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         _print("\n".join(f"{entry.name:<{width}}  {entry.title}" for entry in entries), sys.stdout)
         return DONE
     names = list(dict.fromkeys(options.names)) or [entry.name for entry in list_analyses()]
+    if options.data is None and (options.columns or options.controls):
+        raise DataError("--columns and --controls say what a file holds, expected --data FILE with them")
+    if options.data is not None and not options.names:
+        takers = ", ".join(entry.name for entry in list_analyses() if entry.data)
+        raise DataError(f"--data: name the analysis that the file is for: {takers}")
     for name in names:
         find_analysis(name)  # a misspelt name is told before the slow imports, not after
     if own_process:
@@ -196,6 +222,9 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         chains=options.chains,
         engine=options.engine,
         resume=options.resume,
+        data=options.data,
+        columns=tuple(options.columns),
+        controls=tuple(options.controls),
     )
     # A name that is not UTF-8 is a name to the system, but cannot stand in a manifest.
     command = shlex.join(["python", "-m", "bayes_targets.run", *arguments]).encode(errors="replace").decode()

@@ -16,7 +16,7 @@ from .errors import DataError, did_you_mean
 from .model import Model, NotExactError, data_hash, describe_priors
 
 ENGINES = ("auto", "exact", "nuts")
-_AUTO = "nuts"
+_AUTO = "exact"
 
 # nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
 _SAMPLE_STATS = {

@@ -239,7 +239,7 @@ def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = 
     step = np.ptp(box, axis=1) / _FIRST_STEPS
     for _ in range(20):
         grid = _evaluate(log_density, axes, box, step)
-        poor, box = grid.changes > tolerance, _sides(grid)
+        poor, box = grid.changes > tolerance, _sides(grid, farther=0.25)
         # The logarithm of the error goes as one over the step, or faster.
         shorter = np.log(np.minimum(grid.changes, 0.5)) / math.log(tolerance)
         step = np.where(poor, np.clip(shorter, 0.5, 0.95) * step, step)
@@ -254,32 +254,36 @@ def _bracket(log_density: LogDensity, axes: tuple[Axis, ...]) -> FloatArray:
     box = np.tile([-4.0, 4.0], (len(axes), 1))
     for _ in range(60):
         old = box
-        box = _sides(_evaluate(log_density, axes, old, np.ptp(old, axis=1) / _SCAN_STEPS[len(axes)]))
+        scan = _evaluate(log_density, axes, old, np.ptp(old, axis=1) / _SCAN_STEPS[len(axes)])
+        box = _sides(scan, farther=1.0)
         inside = (box[:, 0] >= old[:, 0]) & (box[:, 1] <= old[:, 1])
         if (inside & (np.ptp(box, axis=1) > 0.6 * np.ptp(old, axis=1))).all():
             break
     return box
 
 
-def _sides(grid: Grid) -> FloatArray:
-    """Where the marginal density of each coordinate falls below what counts, shape (D, 2); it may be off the grid."""
+def _sides(grid: Grid, farther: float) -> FloatArray:
+    """Where the marginal density of each coordinate falls below what counts, shape (D, 2).
+
+    A side at which it has not fallen yet moves out by a part `farther` of the width, and the other stays.
+    """
     sides = []
     for d in range(len(grid.axes)):
         with np.errstate(divide="ignore"):
-            fall = np.log(grid.marginal(d)) - math.log(_TAIL)
-        fall = fall - np.nanmax(fall, initial=-np.inf) - math.log(_TAIL)
-        counts = np.flatnonzero(fall > 0)
-        last = fall.size - 1
-        if not counts.size:  # not a number anywhere
-            sides.append((0.0, float(last)))
-            continue
-        low, high = counts[0], counts[-1]
-        sides.append(
-            (
-                low - _reach(fall[low], fall[low - 1]) if low > 0 else -last / 4 - 1,
-                high + _reach(fall[high], fall[high + 1]) if high < last else last + last / 4 + 1,
+            fall = np.log(grid.marginal(d))
+        fall = fall - fall.max() - math.log(_TAIL)
+        counts, last = np.flatnonzero(fall > 0), fall.size - 1
+        # A density that is not a number counts nowhere, and leaves the box as it is.
+        low, high = (counts[0], counts[-1]) if counts.size else (0, last)
+        if (low > 0 and high < last) or not counts.size:
+            low = low - _reach(fall[low], fall[low - 1]) if counts.size else low
+            high = high + _reach(fall[high], fall[high + 1]) if counts.size else high
+        else:
+            low, high = (
+                (-farther * last if low == 0 else 0.0),
+                ((1.0 + farther) * last if high == last else last),
             )
-        )
+        sides.append((low, high))
     return np.asarray(grid.first[:, None] + grid.step[:, None] * np.array(sides).reshape(-1, 2))
 
 

@@ -13,6 +13,8 @@ from ..errors import DataError, did_you_mean
 from ..proportions import raw_shares
 from .success_parts import stacked
 
+_RAW = {"ols_estimate": "estimate", "ols_low": "ci_low", "ols_high": "ci_high"}
+
 
 def status_share(
     posterior: xr.DataTree,
@@ -143,11 +145,13 @@ def area_shares(
     Returns
     -------
     pandas.DataFrame
-        Index ``area``: ``n``, ``raw, raw_low, raw_high`` (share as counted, Wilson interval), ``mean, sd, low,
-        high`` (posterior, equal-tailed), ``shrinkage`` (how far the posterior mean went from the raw share
-        towards the overall share: 0 not at all, 1 all the way; NaN where the two shares are nearly equal),
-        ``prob_best, prob_worst, prob_above_average`` (of being first and last, and above the share of all
-        targets). Attrs ``interval``, ``prob``, ``raw_interval``, ``overall``.
+        Index ``area``: ``n``; ``ols_estimate, ols_low, ols_high`` (share as counted with its Wilson interval,
+        under the names that `compare` gives the frequentist side, so that `plot_shares` takes the table); ``mean,
+        sd, low, high`` (posterior, equal-tailed); ``shrinkage`` (how far the posterior mean went from the raw
+        share towards the overall share: 0 not at all, 1 all the way; below 0 or above 1 where the other
+        statuses speak; NaN where the two shares are nearly equal); ``prob_best, prob_worst,
+        prob_above_average`` (of being first and last, and above the share of all targets). Attrs ``interval``,
+        ``prob``, ``ols_interval``, ``overall``, ``origin``.
     """
     chosen = (success,) if isinstance(success, str) else tuple(success)
     share = status_share(posterior, chosen)
@@ -156,17 +160,18 @@ def area_shares(
     table = summarise_draws(share, prob).drop(columns="median").loc[raw.index]
     ranks = rank_probabilities(share)
     table.insert(0, "n", raw["n"])
-    for place, name in enumerate(("estimate", "ci_low", "ci_high"), 1):
-        table.insert(place, {"estimate": "raw", "ci_low": "raw_low", "ci_high": "raw_high"}[name], raw[name])
-    way = table["raw"] - float(overall.mean())
-    table["shrinkage"] = ((table["raw"] - table["mean"]) / way).where(way.abs() > 0.01)
+    for place, (ours, theirs) in enumerate(_RAW.items(), 1):
+        table.insert(place, ours, raw[theirs])
+    way = table["ols_estimate"] - float(overall.mean())
+    table["shrinkage"] = ((table["ols_estimate"] - table["mean"]) / way).where(way.abs() > 0.01)
     table["prob_best"], table["prob_worst"] = ranks[1], ranks[len(ranks)]
     table["prob_above_average"] = (share > overall).mean(("chain", "draw")).to_series()
     table.attrs = {
         "interval": "eti",
         "prob": prob,
-        "raw_interval": "Wilson",
+        "ols_interval": "Wilson",
         "overall": float(overall.mean()),
+        "origin": posterior.attrs.get("origin", "observed"),
     }
     return table
 

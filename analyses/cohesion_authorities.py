@@ -1,0 +1,70 @@
+"""Cohesion: hierarchical models of single authorities.
+
+Did authorities with a cohesion target, or a tougher one, improve more, once authority types are partially pooled? On your own
+file with ``--data``; otherwise on RECONSTRUCTED authorities that agree with everything Andrews et al. (2014) print.
+"""
+
+import bayes_targets as bt
+from bayes_targets import authority_tables as tables
+from bayes_targets.authority_page import authority_result
+from bayes_targets.studies import andrews2014 as paper
+
+DATA = "authorities"
+DATASETS = 10
+POOLINGS = ("partial", "none", "complete")
+NAMES = {"target": "LAA (target on)", "stretch": "LAA (target stretch)", "constant": "Constant"}
+
+
+def analyse(run):
+    return reconstructed(run) if run.settings.data is None else observed(run)
+
+
+def observed(run):
+    authorities = run.authorities()
+    effects = [effect for effect in ("target", "stretch") if effect in authorities]
+    posteriors, comparison, types, choices, fits = {}, {}, {}, {}, {}
+    for effect in effects:
+        ols = bt.fit_ols(authorities, effect=effect)
+        own = {
+            p: run.fit(f"{effect}_{p}", bt.cohesion_model(authorities, effect=effect, pooling=p))
+            for p in POOLINGS
+        }
+        own["by_type"] = run.fit(
+            f"{effect}_by_type", bt.cohesion_model(authorities, effect=effect, slopes="by_type")
+        )
+        comparison[effect] = bt.compare(own["partial"], ols)
+        types |= {f"{effect}, {p}": tables.summarise_types(own[p], "intercept") for p in POOLINGS}
+        types[f"{effect}, slope"] = tables.summarise_types(own["by_type"], "effect_by_type")
+        choices[effect], fits[effect] = bt.compare_pooling(own), tables.summarise_fit(own["partial"], ols)
+        posteriors |= {f"{effect}_{name}": tree for name, tree in own.items()}
+    checks = {effect: bt.check_change_by_type(posteriors[f"{effect}_partial"]) for effect in effects}
+    return authority_result(comparison, types, choices, posteriors, {"fit": fits, "checks_by_type": checks})
+
+
+def reconstructed(run):
+    study = run.study(paper.NAME)
+    posteriors, comparison, types, choices, agreement = {}, {}, {}, {}, {}
+    for effect, model in (("target", 2), ("stretch", 3)):
+        run.say(f"{run.name}: {DATASETS} reconstructed data sets for the {effect}")
+        ensemble = bt.reconstruct(study, model=effect, n_datasets=DATASETS, seed=run.settings.seed)
+        agreement[effect] = bt.reconstruction_table(ensemble, study)
+        sets = [ensemble.isel(dataset=i) for i in range(DATASETS)]
+        own = {
+            name: [
+                run.fit(f"{effect}_{name}_{i}", bt.cohesion_model(one, effect=effect, **options))
+                for i, one in enumerate(sets)
+            ]
+            for name, options in [
+                *((p, {"pooling": p}) for p in POOLINGS),
+                ("by_type", {"slopes": "by_type"}),
+            ]
+        }
+        choices[effect] = bt.compare_pooling({name: trees[0] for name, trees in own.items()})
+        stacked = {name: tables.stack_datasets(trees) for name, trees in own.items()}
+        comparison[effect] = tables.pooled_comparison(
+            stacked["partial"], paper.ols(study, model=model), NAMES
+        )
+        types |= {f"{effect}, {p}": tables.summarise_types(stacked[p], "intercept") for p in POOLINGS}
+        types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
+        posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}
+    return authority_result(comparison, types, choices, posteriors, {"agreement": agreement})

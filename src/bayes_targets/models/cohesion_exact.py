@@ -1,0 +1,148 @@
+"""The exact posterior of `cohesion_model` with normal noise: quadrature over sigma and the spreads between types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..exact import Axis, Hierarchy, cross_products, solve
+from ..model import Model, NotExactError
+from ..priors import Flat, Normal, Prior
+from .cohesion_equation import labelled
+
+FloatArray = NDArray[np.float64]
+
+
+def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    """Independent draws from the posterior, with the engine's statistics.
+
+    Given sigma, tau and tau_effect the model is a `Hierarchy` with deviations of the types from the mean intercept (tau) and
+    the mean slope (tau_effect). Without pooling, the intercepts of the types are coefficients like the others.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`.
+    size : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    xarray.Dataset, xarray.Dataset
+        The variables of the posterior, dim ``sample``; statistics of `solve`.
+
+    Raises
+    ------
+    NotExactError
+        With Student-t noise, measurement error, or a coefficient's prior that is not normal or flat.
+    """
+    _require_gaussian(model)
+    priors, options = model.priors, model.options
+    hierarchy = cohesion_hierarchy(model)
+    scale = float(model.data["change"].to_numpy().std())
+    x_scale = float(np.sqrt(np.mean(model.data[options["effect"]].to_numpy() ** 2)))
+    axes = [Axis("sigma", "positive", scale=scale)]
+    if options["pooling"] == "partial":
+        axes.append(Axis("tau", "spread", scale=scale))
+    if options["slopes"] == "by_type":
+        axes.append(Axis("tau_effect", "spread", scale=scale / x_scale))
+
+    def spreads(values: dict[str, FloatArray]) -> FloatArray:
+        none = np.zeros_like(values["sigma"])
+        return np.stack([values.get("tau", none), values.get("tau_effect", none)], axis=1)
+
+    def log_density(nodes: FloatArray) -> FloatArray:
+        values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
+        log_prior = sum(getattr(priors, name).logpdf(value) for name, value in values.items())
+        return np.asarray(hierarchy.log_likelihood(values["sigma"], spreads(values)) + log_prior)
+
+    draws = solve(log_density, axes, size, rng)
+    values = dict(draws.values)
+    beta, deviation = hierarchy.draw(values["sigma"], spreads(values), rng)
+    return labelled(model, values | _parameters(model, beta, deviation)), draws.sample_stats()
+
+
+def cohesion_hierarchy(model: Model) -> Hierarchy:
+    """The cross-products and priors of a model's coefficients.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`, without measurement error.
+
+    Returns
+    -------
+    Hierarchy
+        Coefficients: ``mu`` (pooling none: the intercept of each type), the slope, one for each standardised control.
+    """
+    data, priors = model.data, model.priors
+    types = data.sizes["authority_type"]
+    columns = [np.ones(data.sizes["authority"]), data[model.options["effect"]].to_numpy()]
+    centre, unit = np.zeros(0), np.zeros(0)
+    if "controls" in data:
+        columns.append(data["controls"].transpose("authority", "control").to_numpy())
+        centre, unit = data["control_mean"].to_numpy(), data["control_scale"].to_numpy()
+    columns.append(data["change"].to_numpy())
+    centre, unit = np.concatenate([[0, 0], centre, [0]]), np.concatenate([[1, 1], unit, [1]])
+    by_type = cross_products(columns, data["type_index"].to_numpy(), types, centre) / (unit[:, None] * unit)
+    own: list[Prior] = [priors.effect] + [priors.coefficient] * (unit.size - 3)
+    if model.options["pooling"] == "none":
+        chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own
+    else:
+        chosen, coefficients = np.broadcast_to(np.eye(by_type.shape[1]), by_type.shape), [priors.mu, *own]
+    return Hierarchy(
+        n=data.sizes["authority"],
+        total=np.einsum("jma,jmn,jnb->ab", chosen, by_type, chosen, optimize=True),
+        by_type=by_type[:, :2] @ chosen,
+        groups=by_type[:, :2, :2],
+        mean=np.array([prior.mu if isinstance(prior, Normal) else 0.0 for prior in coefficients]),
+        precision=np.array([prior.sigma**-2 if isinstance(prior, Normal) else 0.0 for prior in coefficients]),
+    )
+
+
+def _intercept_columns(types: int, m: int) -> FloatArray:
+    """For each type, the matrix that turns its columns (1, x, ...) into (one for each type, x, ...)."""
+    chosen = np.zeros((types, m, types + m - 1))
+    chosen[np.arange(types), 0, np.arange(types)] = 1.0
+    chosen[:, np.arange(1, m), types + np.arange(m - 1)] = 1.0
+    return chosen
+
+
+def _parameters(model: Model, beta: FloatArray, deviation: FloatArray) -> dict[str, FloatArray]:
+    """Draws by the names of the posterior, coefficients on the controls' own scale."""
+    options, types = model.options, model.data.sizes["authority_type"]
+    first = types if options["pooling"] == "none" else 1
+    out = {"effect": beta[:, first]}
+    if options["pooling"] == "none":
+        out["intercept"] = beta[:, :types]
+    else:
+        out |= {"mu": beta[:, 0], "intercept": beta[:, :1] + deviation[:, :, 0]}
+    if options["slopes"] == "by_type":
+        out["effect_by_type"] = beta[:, [first]] + deviation[:, :, 1]
+    if "control" in model.data.dims:
+        out["coefficient"] = beta[:, first + 1 :] / model.data["control_scale"].to_numpy()
+    return out
+
+
+def _require_gaussian(model: Model) -> None:
+    options, priors = model.options, model.priors
+    if options["noise"] != "normal":
+        raise NotExactError("no exact posterior with Student-t noise; use engine 'nuts'")
+    if options["measurement_error"] == "yes":
+        raise NotExactError("no exact posterior with measurement error; use engine 'nuts'")
+    used: dict[str, Any] = {"effect": priors.effect}
+    used["intercept" if options["pooling"] == "none" else "mu"] = (
+        priors.intercept if options["pooling"] == "none" else priors.mu
+    )
+    if "control" in model.data.dims:
+        used["coefficient"] = priors.coefficient
+    for name, prior in used.items():
+        if not isinstance(prior, Normal | Flat):
+            raise NotExactError(
+                f"priors, {name}: {prior} has no exact posterior, expected Normal or Flat; use engine 'nuts'"
+            )

@@ -1,0 +1,129 @@
+"""Measured scores with known standard errors: what they say of the true ones, and their joint density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+_NODES = 9
+_MIXING_NODES = 48
+
+
+def true_baseline_given_measured(measured: Any, mean: Any, sd: Any, se: Any) -> tuple[Any, Any]:
+    """Mean and variance of the true baseline given the measured one.
+
+    Parameters
+    ----------
+    measured : array
+        Measured baseline.
+    mean, sd : array
+        Distribution of true baselines of the type.
+    se : array
+        Standard error of the measured one.
+
+    Returns
+    -------
+    tuple of array
+        NumPy, xarray or PyTensor, as given.
+
+    Examples
+    --------
+    >>> true_baseline_given_measured(60.0, 70.0, 4.0, 4.0)
+    (65.0, 8.0)
+    """
+    weight = sd**2 / (sd**2 + se**2)
+    return mean + weight * (measured - mean), weight * se**2
+
+
+def scores_log_likelihood(
+    data: xr.Dataset, draws: xr.Dataset, fitted: xr.DataArray, nu: xr.DataArray | None
+) -> xr.DataArray:
+    r"""Log of the joint density of each authority's measured scores, true scores integrated out.
+
+    The measured baseline is normal. Given it, the outcome's density is an integral over the true baseline
+    B, :math:`\int N(o; B (1 + f/100), \sqrt{\mathrm{se}_o^2 + (B \sigma / 100)^2})\, p(B \mid b)\, dB`, by
+    Gauss-Hermite quadrature around its peak; with Student-t noise also over its variance, as
+    :math:`t_\nu(0, \sigma)` is normal with variance :math:`\sigma^2 / w`, w a Gamma variable.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se``, ``type_index`` (authority).
+    draws : xarray.Dataset
+        ``sigma``, ``baseline_sd``, ``baseline_by_type``.
+    fitted : xarray.DataArray
+        Expected change, dims chain, draw, authority.
+    nu : xarray.DataArray, optional
+        Degrees of freedom of Student-t noise.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain``, ``draw``, ``authority``.
+    """
+    from scipy import special
+
+    kind = data["type_index"].to_numpy()
+    by_type = draws["baseline_by_type"].transpose("chain", "draw", "authority_type").to_numpy()[..., kind]
+    sigma, sd = (
+        draws[name].transpose("chain", "draw").to_numpy()[..., None] for name in ("sigma", "baseline_sd")
+    )
+    b, o, se_b, se_o = (
+        data[name].to_numpy() for name in ("baseline", "outcome", "baseline_se", "outcome_se")
+    )
+    growth = 1 + fitted.to_numpy() / 100
+    expected, own = true_baseline_given_measured(b, by_type, sd, se_b)
+    total = _log_normal(b - by_type, sd**2 + se_b**2)
+    if nu is None:
+        return fitted.copy(data=total + _outcome_log_density(o, expected, own, growth, se_o, sigma**2))
+    df = nu.transpose("chain", "draw").to_numpy()[..., None]
+    lowest, step = _mixing_grid(df, (o - expected * growth) / (expected * sigma / 100))
+    mixed = np.full(total.shape, -np.inf)
+    for k in range(_MIXING_NODES):
+        log_w = lowest + k * step
+        density = df / 2 * (np.log(df / 2) + log_w - np.exp(log_w)) - special.gammaln(df / 2) + np.log(step)
+        given = _outcome_log_density(o, expected, own, growth, se_o, sigma**2 / np.exp(log_w))
+        mixed = np.logaddexp(mixed, density + given)
+    return fitted.copy(data=total + mixed)
+
+
+def _outcome_log_density(
+    o: FloatArray,
+    expected: FloatArray,
+    own: FloatArray,
+    growth: FloatArray,
+    se: FloatArray,
+    noise: FloatArray,
+) -> FloatArray:
+    """Log density of the outcome given the measured baseline, noise of the change with variance `noise`."""
+    # Were the noise the same for every B, B given both scores would be normal, with this mean and variance.
+    error = se**2 + (expected / 100) ** 2 * noise
+    gain = own * growth / (own * growth**2 + error)
+    peak = expected + gain * (o - expected * growth)
+    width = np.sqrt(own * (1 - gain * growth))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    parts = []
+    for node, weight in zip(nodes, weights, strict=True):
+        true = peak + width * node
+        outcome = _log_normal(o - true * growth, se**2 + (true / 100) ** 2 * noise)
+        correction = np.log(weight * width) + 0.5 * node**2
+        parts.append(outcome + _log_normal(true - expected, own) + correction)
+    return np.asarray(np.logaddexp.reduce(parts, axis=0))
+
+
+def _mixing_grid(df: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """First node and step of a grid over log w that holds all mass of w given a residual of z."""
+    peak = np.minimum(np.log((df + 1) / (df + z**2)), 0.0)
+    shape = (df + 1) / 2
+    lowest = peak - 6 / np.sqrt(shape) - 16 / shape
+    highest = np.log1p(1 / df) + 6 / np.sqrt(df / 2)
+    return lowest, (highest - lowest) / (_MIXING_NODES - 1)
+
+
+def _log_normal(residual: FloatArray, variance: FloatArray) -> FloatArray:
+    return np.asarray(-0.5 * (residual**2 / variance + np.log(2 * np.pi * variance)))
