@@ -29,8 +29,8 @@ def analyse(run):
     return Result(
         answer=(
             f"Local targets were on course more often than national ones: by {100 * kind['mean']:.0f} percentage points (95% "
-            f"equal-tailed interval {100 * kind['low']:.0f} to {100 * kind['high']:.0f}), probability {bt.probability_text(kind['prob_positive'])} "
-            "of any advantage. "
+            f"equal-tailed interval {100 * kind['low']:.0f} to {100 * kind['high']:.0f}), "
+            f"probability {bt.probability_text(kind['prob_positive'])} of any advantage. "
             f"Authorities finishing in 2006 were more hopeful than those finishing in 2005 by {100 * finish['mean']:.0f} points "
             f"({100 * finish['low']:.1f} to {100 * finish['high']:.1f}), probability {bt.probability_text(finish['prob_positive'])}."
         ),

@@ -69,7 +69,7 @@ def test_a_scale_must_be_positive(make):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", None])
 def test_parameters_must_be_finite_numbers(value):
-    with pytest.raises(bt.DataError, match="mu is .*, expected a finite number"):
+    with pytest.raises(bt.DataError, match=r"mu is .*, expected a finite number"):
         bt.Normal(value, 1)
 
 

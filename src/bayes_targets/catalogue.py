@@ -138,9 +138,9 @@ def read_entry(path: Path) -> Entry:
 
 def _data_constant(script: ast.Module) -> str:
     for node in script.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            if [target.id for target in node.targets if isinstance(target, ast.Name)] == ["DATA"]:
-                return str(node.value.value)
+        match node:
+            case ast.Assign(targets=[ast.Name(id="DATA")], value=ast.Constant(value=value)):
+                return str(value)
     return ""
 
 

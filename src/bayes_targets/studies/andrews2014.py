@@ -1,4 +1,4 @@
-"""Andrews, Downe & Guarneros-Meza (2014): do Local Area Agreements improve social cohesion?"""
+"""Andrews, Downe & Guarneros-Meza (2014), on Local Area Agreements and social cohesion."""
 
 from __future__ import annotations
 
