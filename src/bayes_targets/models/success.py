@@ -14,7 +14,6 @@ from ..errors import DataError, did_you_mean
 from ..model import Model
 from ..priors import Beta, HalfNormal, Normal, Prior
 from .success_binomial import binomial_model
-from .success_estimands import rank_probabilities as rank_probabilities
 from .success_exact import solve_success
 from .success_multinomial import multinomial_model
 from .success_ordinal import ordinal_model
