@@ -60,16 +60,15 @@ def one_line(text: str) -> str:
 
 
 def summary(text: str, **changes: object) -> dict[str, object]:
-    settings = {"seed": 1, "draws": 10, "tune": 10, "chains": 4, "engine": "auto"}
     whole = {
         "name": "mine",
         "title": text,
         "question": text,
         "asked_as": text,
+        "options": text,
         "answer": text,
         "passed": True,
         "seconds": 1.0,
-        "settings": settings,
         "inputs": {f"{text}/ols.csv": "0" * 64},
     }
     return whole | changes

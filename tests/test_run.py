@@ -126,7 +126,7 @@ def test_help_tells_options_and_exit_statuses(capsys):
 def test_what_is_not_there_yet_is_not_offered(capsys, one_line):
     main(["--help"])
     text = capsys.readouterr().out
-    for option in ("--data", "--columns", "--controls", "--workers", "--scheduler"):
+    for option in ("--workers", "--scheduler"):
         assert option not in text
         assert "unrecognized arguments" in one_line(option, "x")
 
@@ -378,7 +378,8 @@ def test_ctrl_c_ends_a_run_at_once_with_one_line_and_keeps_what_is_finished(scri
 @pytest.mark.slow
 def test_ctrl_c_ends_a_long_fit_at_once(script, tmp_path):
     out = tmp_path / "out"
-    process, _ = start(script("fit", FIT), "--draws", "1000000", "--out", str(out), until="fit: tiny")
+    call = [script("fit", FIT), "--engine", "nuts", "--draws", "1000000", "--out", str(out)]
+    process, _ = start(*call, until="fit: tiny")
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=8)
     process.send_signal(signal.SIGINT)
@@ -440,10 +441,11 @@ def analyse(run):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["exact", "nuts"])
 def test_the_same_seed_in_fresh_processes_gives_the_same_bytes_without_a_compiler_and_a_word(
-    script, tmp_path
+    script, tmp_path, engine
 ):
-    call = [*COMMAND, script("fit", FIT), "--quiet", "--seed", "1", "--out"]
+    call = [*COMMAND, script("fit", FIT), "--engine", engine, "--quiet", "--seed", "1", "--out"]
     environment = os.environ | {"PATH": str(tmp_path)}
     for name in ("one", "two"):
         done = subprocess.run(

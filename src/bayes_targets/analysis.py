@@ -424,8 +424,9 @@ class _Desk:
 
 
 REPRODUCIBILITY = (
-    "The same seed, versions and machine give the same draws and byte-identical CSV files. Across machines or "
-    "versions the draws may differ in the last bits and then in full; estimates agree within Monte Carlo error."
+    "The same seed, versions and machine give the same draws and byte-identical CSV files, whether a model is compiled "
+    "afresh or taken from the cache of compiled models. On another kind of processor or with other versions the draws "
+    "may differ in the last bits and then in full; estimates agree within Monte Carlo error."
 )
 
 
