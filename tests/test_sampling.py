@@ -20,7 +20,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def posterior(model):
-    return bt.fit(model, seed=7, progress=False)
+    return bt.fit(model, engine="nuts", seed=7, progress=False)
 
 
 def test_all_groups_of_the_schema_are_there(posterior):
@@ -57,14 +57,14 @@ def test_attrs_tell_how_it_was_made(posterior):
 
 
 def test_the_same_seed_gives_the_same_draws(model, posterior):
-    again = bt.fit(model, seed=7, progress=False)
+    again = bt.fit(model, engine="nuts", seed=7, progress=False)
     for name, group in posterior.children.items():
         for variable, values in group.to_dataset().data_vars.items():
             assert values.equals(again[name][variable]), f"{name}/{variable}"
 
 
 def test_another_seed_gives_others_that_agree(model, posterior):
-    other = bt.fit(model, seed=8, progress=False)["posterior"]["share"]
+    other = bt.fit(model, engine="nuts", seed=8, progress=False)["posterior"]["share"]
     mine = posterior["posterior"]["share"]
     assert not np.array_equal(other, mine)
     gap = np.abs(other.mean(("chain", "draw")) - mine.mean(("chain", "draw")))
@@ -72,8 +72,8 @@ def test_another_seed_gives_others_that_agree(model, posterior):
 
 
 def test_without_a_seed_the_one_drawn_is_kept(model):
-    first = bt.fit(model, draws=10, tune=10, progress=False)
-    again = bt.fit(model, draws=10, tune=10, seed=first.attrs["seed"], progress=False)
+    first = bt.fit(model, engine="nuts", draws=10, tune=10, progress=False)
+    again = bt.fit(model, engine="nuts", draws=10, tune=10, seed=first.attrs["seed"], progress=False)
     assert np.array_equal(first["posterior"]["mu"], again["posterior"]["mu"])
 
 

@@ -131,7 +131,7 @@ def number(value: object) -> str:
     Examples
     --------
     >>> number(0.65123), number(1329718), number(float("nan")), number("text"), number(-0.0004)
-    ('0.651', '1,330,000', '–', 'text', '−0.0004')
+    ('0.651', '1,329,718', '–', 'text', '−0.0004')
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -192,8 +192,6 @@ def _probability(value: object) -> str:
 
 def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
     passed = checks["passed"].astype(bool)
-    r_hat = checks.loc[checks["quantity"].str.startswith("R-hat"), "value"].max()
-    ess = checks.loc[checks["quantity"].str.contains("ESS"), "value"].min()
     return {
         "count": len(checks),
         "posteriors": checks["posterior"].nunique(),
@@ -201,9 +199,33 @@ def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
             f"{row['posterior']}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
             for row in checks[~passed].to_dict("records")
         ],
-        "r_hat": f"{r_hat:.3f}",
-        "ess": f"{ess:,.0f}",
+        "worst": "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any()),
     }
+
+
+# What a reader is told of the checks that passed: beginning of the quantity's name, which extreme, words.
+_TOLD = (
+    ("divergences", "max", "divergences {:.0f}"),
+    ("R-hat", "max", "largest R-hat {:.3f} (limit 1.01)"),
+    ("bulk ESS", "min", "smallest bulk effective sample size {:,.0f} (limit 400)"),
+    ("tail ESS", "min", "smallest tail effective sample size {:,.0f} (limit 400)"),
+    ("mass at the edge", "max", "exact engine: largest mass beyond the grid {:.1g} (limit 1e-06)"),
+    (
+        "change on refinement",
+        "max",
+        "largest change when the grid is refined {:.3f} Monte Carlo s.e. (limit 0.1)",
+    ),
+    ("acceptance", "min", "smallest acceptance {:.2f} (limit 0.2)"),
+)
+
+
+def _told(checks: pd.DataFrame, start: str) -> pd.Series[bool]:
+    return checks["quantity"].str.startswith(start)
+
+
+def _worst(checks: pd.DataFrame, start: str, extreme: str, words: str) -> str:
+    values = checks.loc[_told(checks, start), "value"]
+    return words.format(values.max() if extreme == "max" else values.min())
 
 
 def _claim(row: Mapping[Any, Any]) -> dict[str, Any]:

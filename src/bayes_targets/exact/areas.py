@@ -129,4 +129,6 @@ class Areas:
             moved, z = np.abs(new - z).max(), new
             if moved < 1e-8:
                 break
-        return z, 1.0 / np.sqrt(-self._slopes(z)[1])
+        first, second = self._slopes(z)
+        # Where the search ended before the mode, as it may with absurd hyperparameters, nothing is claimed.
+        return z, np.where(first**2 < -1e-4 * second, 1.0 / np.sqrt(-second), np.nan)

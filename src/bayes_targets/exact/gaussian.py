@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import NotExactError
-
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
 # Draws at a time: small enough for the processor's cache.
@@ -70,26 +68,67 @@ def cross_products(
 class Hierarchy:
     r"""What the Gaussian part of a model needs, given its standard deviations.
 
+    Within each type :math:`Z_t = Q_t R_t` with orthonormal Q: its columns are a constant, and x less its mean. What
+    deviations of a type can explain is in :math:`Q_t' C_t`, with C = [X, y]; what they cannot is left within types.
+
     Attributes
     ----------
     n : int
         Number of observations.
-    total : array of shape (p + 1, p + 1)
-        Cross-products of C = [X, y] over all observations.
-    by_type : array of shape (J, 2, p + 1)
-        :math:`Z_t' C_t`.
-    groups : array of shape (J, 2, 2)
-        :math:`Z_t' Z_t`.
+    within : array of shape (p + 1, p + 1)
+        :math:`\sum_t C_t' (I - Q_t Q_t') C_t`.
+    between : array of shape (J, 2, p + 1)
+        :math:`Q_t' C_t`.
+    count, mean_x, spread_x : array of shape (J,)
+        Observations of each type, mean of x, and sum of squares around it: R.
     mean, precision : array of shape (p,)
         Prior of each coefficient: m and the diagonal of :math:`\Lambda`, 0 where flat.
     """
 
     n: int
-    total: FloatArray
-    by_type: FloatArray
-    groups: FloatArray
+    within: FloatArray
+    between: FloatArray
+    count: FloatArray
+    mean_x: FloatArray
+    spread_x: FloatArray
     mean: FloatArray
     precision: FloatArray
+
+    @staticmethod
+    def of(products: FloatArray, chosen: FloatArray, mean: FloatArray, precision: FloatArray) -> Hierarchy:
+        """The hierarchy of a model from the cross-products of its data.
+
+        Parameters
+        ----------
+        products : array of shape (J, m, m)
+            From `cross_products`, of the columns 1, x, further predictors and y.
+        chosen : array of shape (J, m, p + 1)
+            For each type, the matrix that turns these columns into [X, y].
+        mean, precision : array of shape (p,)
+            Prior of the coefficients.
+
+        Returns
+        -------
+        Hierarchy
+        """
+        count = products[:, 0, 0]
+        mean_x = products[:, 0, 1] / count
+        spread_x = products[:, 1, 1] - count * mean_x**2
+        # Where x is the same in all of a type, rounding must not make a spread of it.
+        spread_x = np.where(spread_x > 1e-12 * products[:, 1, 1], spread_x, 0.0)
+        first = products[:, 0, :] / np.sqrt(count)[:, None]
+        second = products[:, 1, :] - mean_x[:, None] * products[:, 0, :]
+        second = (
+            second
+            * np.where(spread_x > 0, 1.0 / np.sqrt(np.where(spread_x > 0, spread_x, 1.0)), 0.0)[:, None]
+        )
+        basis = np.stack([first, second], axis=1)
+        left = products - np.einsum("jqm,jqn->jmn", basis, basis)
+        left[:, :2, :] = left[:, :, :2] = 0.0
+        within = np.einsum("jma,jmn,jnb->ab", chosen, left, chosen, optimize=True)
+        return Hierarchy(
+            int(count.sum()), within, basis @ chosen, count, mean_x, spread_x, mean, precision
+        )  # fmt: skip
 
     def log_likelihood(self, sigma: FloatArray, spread: FloatArray) -> FloatArray:
         r"""Log of the marginal likelihood, coefficients and deviations integrated out.
@@ -111,13 +150,15 @@ class Hierarchy:
         Returns
         -------
         array of shape (S,)
+            Minus infinity where P is singular in floating point, as with a sigma next to 0.
         """
         factor, solved, remainder, log_det_v = self._factor(sigma, spread)
         proper = self.precision > 0
         log_prior = np.log(self.precision[proper]).sum() + (~proper).sum() * _LOG_2_PI
         log_det_p = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
         square = remainder - (solved**2).sum(axis=1)
-        return np.asarray(-0.5 * (self.n * _LOG_2_PI + log_det_v - log_prior + log_det_p + square))
+        value = -0.5 * (self.n * _LOG_2_PI + log_det_v - log_prior + log_det_p + square)
+        return np.where(np.isnan(value), -np.inf, value)
 
     def draw(
         self, sigma: FloatArray, spread: FloatArray, rng: np.random.Generator
@@ -151,72 +192,70 @@ class Hierarchy:
         factor, solved, _, _ = self._factor(sigma, spread)
         noise = rng.standard_normal(solved.shape)
         beta = _back_substitute(factor, solved + noise)
-        explained = beta @ self.by_type[:, :, :-1].reshape(-1, beta.shape[1]).T
-        residual = self.by_type[:, :, -1] - explained.reshape(len(sigma), -1, 2)
-        r = spread[:, None, :] * residual / sigma[:, None, None] ** 2
-        kaa, kab, kbb, _ = self._inner(sigma, spread)
-        z = rng.standard_normal(r.shape)
-        # K is two by two: its Cholesky factor written out.
-        root = np.sqrt(kaa)
-        own = np.stack(
-            [
-                kaa * r[..., 0] + kab * r[..., 1] + root * z[..., 0],
-                kab * r[..., 0] + kbb * r[..., 1] + kab / root * z[..., 0]
-                + np.sqrt(np.maximum(kbb - kab**2 / kaa, 0.0)) * z[..., 1],
-            ],
-            axis=-1,
-        )  # fmt: skip
-        return beta, spread[:, None, :] * own
+        explained = (beta @ self.between[:, :, :-1].reshape(-1, beta.shape[1]).T).reshape(len(sigma), -1, 2)
+        left = self.between[:, :, -1] - explained
+        root_n, root_x = np.sqrt(self.count), np.sqrt(self.spread_x)
+        a, b = (spread[:, [k]] / sigma[:, None] for k in (0, 1))
+        ra = a * root_n * left[..., 0]
+        rb = b * (root_n * self.mean_x * left[..., 0] + root_x * left[..., 1])
+        aa, ab = a**2 * self.count, a * b * self.count * self.mean_x
+        bb = b**2 * (self.spread_x + self.count * self.mean_x**2)
+        det = 1.0 + aa + bb + a**2 * b**2 * self.count * self.spread_x
+        # K is two by two: its mean and Cholesky factor written out.
+        za, zb = rng.standard_normal((2, *ra.shape))
+        scale = sigma[:, None]
+        ua = ((1.0 + bb) * ra - ab * rb) / (det * scale) + np.sqrt((1.0 + bb) / det) * za
+        ub = ((1.0 + aa) * rb - ab * ra) / (det * scale) - ab / np.sqrt((1.0 + bb) * det) * za
+        ub += zb / np.sqrt(1.0 + bb)
+        return beta, spread[:, None, :] * np.stack([ua, ub], axis=2)
 
     @cached_property
     def _products(self) -> FloatArray:
-        """What the elements aa, ab and bb of each type's W multiply, shape (3, J, p + 1, p + 1)."""
-        first, second = self.by_type[:, 0, :], self.by_type[:, 1, :]
+        """What the elements 11, 12 and 22 of each type's H multiply, shape (3, J, p + 1, p + 1)."""
+        first, second = self.between[:, 0, :], self.between[:, 1, :]
         mixed = first[:, :, None] * second[:, None, :]
         own = [side[:, :, None] * side[:, None, :] for side in (first, second)]
         return np.stack([own[0], mixed + mixed.transpose(0, 2, 1), own[1]])
-
-    def _inner(
-        self, sigma: FloatArray, spread: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """The elements of K for each type, each of shape (S, J), and the determinant of its inverse."""
-        variance = sigma[:, None] ** 2
-        a, b = spread[:, :1], spread[:, 1:]
-        count, sum_x, sum_xx = self.groups[:, 0, 0], self.groups[:, 0, 1], self.groups[:, 1, 1]
-        aa, ab, bb = a**2 * count / variance, a * b * sum_x / variance, b**2 * sum_xx / variance
-        # aa bb - ab^2 without the cancellation: the spread of x within the type.
-        within = (a * b / variance) ** 2 * (count * sum_xx - sum_x**2)
-        det = 1.0 + aa + bb + within
-        return (1.0 + bb) / det, -ab / det, (1.0 + aa) / det, det
 
     def _factor(
         self, sigma: FloatArray, spread: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         r"""Cholesky factor L of P, :math:`L^{-1} b`, :math:`y'V^{-1}y + m' \Lambda m` and :math:`\log|V|`.
 
-        By Woodbury's identity :math:`C'V^{-1}C = (C'C - \sum_t C_t'Z_t W_t Z_t'C_t) / \sigma^2` with
-        :math:`W_t = T^{1/2} K_t T^{1/2} / \sigma^2`: linear in the three elements of each W.
+        .. math:: C'V^{-1}C = \sigma^{-2} \left[ \sum_t C_t' (I - Q_t Q_t') C_t + \sum_t C_t' Q_t H_t Q_t' C_t \right],
+                  \qquad H_t = (I + R_t T R_t' / \sigma^2)^{-1}
+
+        It is linear in the three elements of each H, and a sum without cancellation.
         """
-        kaa, kab, kbb, det = self._inner(sigma, spread)
-        a, b = spread[:, :1], spread[:, 1:]
-        weights = np.stack([a**2 * kaa, a * b * kab, b**2 * kbb], axis=1) / sigma[:, None, None] ** 2
-        used = weights.any(axis=(0, 2))
-        size = self.total.shape[0]
-        cross = weights[:, used].reshape(len(sigma), -1) @ self._products[used].reshape(-1, size * size)
-        cross = cross.reshape(-1, size, size)
-        np.subtract(self.total, cross, out=cross)
+        a2, b2 = ((spread[:, [k]] / sigma[:, None]) ** 2 for k in (0, 1))
+        m11 = self.count * (a2 + b2 * self.mean_x**2)
+        m12 = b2 * np.sqrt(self.count * self.spread_x) * self.mean_x
+        m22 = b2 * self.spread_x
+        det = 1.0 + m11 + m22 + a2 * b2 * self.count * self.spread_x
+        h = np.stack([(1.0 + m22) / det, -m12 / det, (1.0 + m11) / det], axis=1)
+        size = len(self.within)
+        cross = (h.reshape(len(sigma), -1) @ self._products.reshape(-1, size * size)).reshape(-1, size, size)
+        cross += self.within
         cross /= sigma[:, None, None] ** 2
         cross[:, -1, :-1] += self.precision * self.mean
         cross += np.diag(np.append(self.precision, self.precision @ self.mean**2))
         remainder = cross[:, -1, -1].copy()
         # The last row of the factor is L^-1 b whatever stands in the last corner, if it is large enough.
         cross[:, -1, -1] = 2.0 * remainder + 1.0
-        try:
-            factor = np.linalg.cholesky(cross)
-        except np.linalg.LinAlgError as error:
-            raise NotExactError("the terms nearly depend on one another; engine 'nuts' may serve") from error
+        factor = _cholesky(cross)
         log_det_v = 2.0 * self.n * np.log(sigma) + np.log(det).sum(axis=1)
         return factor[:, :-1, :-1], factor[:, -1, :-1], remainder, log_det_v
+
+
+def _cholesky(stack: FloatArray) -> FloatArray:
+    """Cholesky factor of each matrix of a stack; NaN for one that is not positive definite."""
+    try:
+        return np.asarray(np.linalg.cholesky(stack))
+    except np.linalg.LinAlgError:
+        if len(stack) == 1:
+            return np.full_like(stack, np.nan)
+        half = len(stack) // 2
+        return np.concatenate([_cholesky(stack[:half]), _cholesky(stack[half:])])
 
 
 def _back_substitute(factor: FloatArray, right: FloatArray) -> FloatArray:

@@ -94,15 +94,10 @@ def cohesion_hierarchy(model: Model) -> Hierarchy:
     if model.options["pooling"] == "none":
         chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own
     else:
-        chosen, coefficients = np.broadcast_to(np.eye(by_type.shape[1]), by_type.shape), [priors.mu, *own]
-    return Hierarchy(
-        n=data.sizes["authority"],
-        total=np.einsum("jma,jmn,jnb->ab", chosen, by_type, chosen, optimize=True),
-        by_type=by_type[:, :2] @ chosen,
-        groups=by_type[:, :2, :2],
-        mean=np.array([prior.mu if isinstance(prior, Normal) else 0.0 for prior in coefficients]),
-        precision=np.array([prior.sigma**-2 if isinstance(prior, Normal) else 0.0 for prior in coefficients]),
-    )
+        chosen, coefficients = np.broadcast_to(np.eye(unit.size), by_type.shape), [priors.mu, *own]
+    mean = [prior.mu if isinstance(prior, Normal) else 0.0 for prior in coefficients]
+    precision = [prior.sigma**-2 if isinstance(prior, Normal) else 0.0 for prior in coefficients]
+    return Hierarchy.of(by_type, chosen, np.array(mean), np.array(precision))
 
 
 def _intercept_columns(types: int, m: int) -> FloatArray:
@@ -135,6 +130,10 @@ def _require_gaussian(model: Model) -> None:
         raise NotExactError("no exact posterior with Student-t noise; use engine 'nuts'")
     if options["measurement_error"] == "yes":
         raise NotExactError("no exact posterior with measurement error; use engine 'nuts'")
+    types, pooling = model.data.sizes["authority_type"], options["pooling"]
+    terms = (1 if pooling == "complete" else types) + (types if options["slopes"] == "by_type" else 1)
+    if model.data.sizes["authority"] <= terms + model.data.sizes.get("control", 0):
+        raise NotExactError("no exact posterior with no more authorities than terms; use engine 'nuts'")
     used: dict[str, Any] = {"effect": priors.effect}
     used["intercept" if options["pooling"] == "none" else "mu"] = (
         priors.intercept if options["pooling"] == "none" else priors.mu

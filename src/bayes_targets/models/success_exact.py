@@ -13,7 +13,7 @@ from ..exact import Areas, Axis, solve
 from ..model import Model, NotExactError
 from ..priors import Normal
 from .success_ordinal import cut_labels
-from .success_parts import cutpoints, expit, graph_coords, ordinal_log_share, scaled_predictors
+from .success_parts import expit, graph_coords, ordinal_log_share, scaled_predictors
 from .success_statuses import with_shares
 
 FloatArray = NDArray[np.float64]
@@ -21,10 +21,17 @@ _MOST_AXES = 3
 
 
 def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
-    """Independent draws from the posterior, with the engine's statistics.
+    r"""Independent draws from the posterior, with the engine's statistics.
 
-    Areas share the splits (mu is the first), the coefficients of covariates and tau, as far as the model has them; given
-    these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses.
+    Areas share mu, the gaps between cutpoints, the coefficients of covariates and tau, as far as the model has them;
+    given these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses. The
+    prior is about splits (see `success_parts`). In terms of cutpoints, best first, :math:`c_1 = -\mu` and
+    :math:`c_k = c_{k-1} - g_k`, the k-th split is
+
+    .. math:: s_k = -c_k - \log(1 + e^{-c_{k-1}}) + \log(1 - e^{-g_k}), \qquad
+              \partial s_k / \partial g_k = 1 / (1 - e^{-g_k})
+
+    with everything better held fixed. The data tell gaps apart from mu, as they do not tell splits.
 
     Parameters
     ----------
@@ -54,22 +61,28 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
     axes = [_axis(name, total) for name in chosen]
 
     def areas(values: dict[str, FloatArray], nodes: int) -> Areas:
-        splits = [np.zeros(nodes)] if pooling == "none" else [values["mu"]]
-        splits += [values[f"split_{k}"] for k in range(1, count.shape[1] - 1)]
         effects = [values[f"effect_{c}"] for c in range(predictors.shape[1])]
         shift = np.stack(effects, axis=1) @ predictors.T if effects else np.zeros((nodes, 1))
         tau = values.get("tau", np.zeros(nodes))
         if pooling == "none":
             shift, tau = shift + priors.share.mu, tau + priors.share.sigma
-        cut = cutpoints(np.stack(splits, axis=1))
+        below = [values[f"gap_{k}"] for k in range(1, total.size - 1)]
+        cut = -np.cumsum([values.get("mu", np.zeros(nodes)), *below], axis=0).T
         return Areas(count[:, :-1], count[:, :-1] + count[:, 1:], cut[:, None, :], shift, tau[:, None])
 
     def log_density(nodes: FloatArray) -> FloatArray:
         values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
         given = areas(values, len(nodes))
-        between = np.log(-np.expm1(np.diff(given.cut[:, 0, :], axis=1))) @ total[1:-1]
-        log_prior = sum(chosen[name].logpdf(value) for name, value in values.items())
-        return np.asarray(given.log_likelihood().sum(axis=1) + between + log_prior + log_ways)
+        out = given.log_likelihood().sum(axis=1) + log_ways
+        for name, value in values.items():
+            if name.startswith("gap"):
+                k = int(name.removeprefix("gap_"))
+                cut, between = given.cut[:, 0, :], np.log(-np.expm1(-value))
+                split = between - cut[:, k] - np.logaddexp(0.0, -cut[:, k - 1])
+                out += total[k] * between + chosen[name].logpdf(split) - between
+            else:
+                out += chosen[name].logpdf(value)
+        return np.asarray(out)
 
     log_ways = float(sum(math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row) for row in count))
     draws = solve(log_density, axes, size, rng)
@@ -90,7 +103,7 @@ def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
     """Prior of each parameter that areas share, in the order of the axes."""
     priors, pooling = model.priors, model.options["pooling"]
     chosen = {} if pooling == "none" else {"mu": priors.mu}
-    chosen |= {f"split_{k}": priors.split for k in range(1, count.shape[1] - 1)}
+    chosen |= {f"gap_{k}": priors.split for k in range(1, count.shape[1] - 1)}
     chosen |= {f"effect_{c}": priors.effect for c in range(model.data.sizes.get("covariate", 0))}
     return chosen | ({"tau": priors.tau} if pooling == "partial" else {})
 
@@ -98,10 +111,10 @@ def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
 def _axis(name: str, total: FloatArray) -> Axis:
     if name == "tau":
         return Axis(name, "spread")
-    if name.startswith("effect"):
-        return Axis(name, "real", scale=0.3)
-    k = 0 if name == "mu" else int(name.removeprefix("split_"))
-    return Axis(name, "real", centre=math.log((total[k] + 0.5) / (total[k + 1 :].sum() + 0.5)), scale=0.3)
+    if name.startswith("gap"):
+        return Axis(name, "positive")
+    centre = math.log((total[0] + 0.5) / (total[1:].sum() + 0.5)) if name == "mu" else 0.0
+    return Axis(name, "real", centre=centre)
 
 
 def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
