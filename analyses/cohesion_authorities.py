@@ -1,7 +1,7 @@
 """Cohesion: hierarchical models of single authorities.
 
 Did authorities with a cohesion target, or a tougher one, improve more, once authority types are partially pooled? On your own
-file with ``--data``; otherwise on reconstructed authorities that agree with everything Andrews et al. (2014) print.
+file with --data; otherwise on reconstructed authorities that agree with everything Andrews et al. (2014) print.
 """
 
 import bayes_targets as bt

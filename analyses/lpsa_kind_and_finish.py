@@ -32,7 +32,7 @@ def analyse(run):
             f"equal-tailed interval {100 * kind['low']:.0f} to {100 * kind['high']:.0f}), "
             f"probability {bt.probability_text(kind['prob_positive'])} of any advantage. "
             f"Authorities finishing in 2006 were more hopeful than those finishing in 2005 by {100 * finish['mean']:.0f} points "
-            f"({100 * finish['low']:.1f} to {100 * finish['high']:.1f}), probability {bt.probability_text(finish['prob_positive'])}."
+            f"({round(100 * finish['low']) + 0} to {100 * finish['high']:.0f}), probability {bt.probability_text(finish['prob_positive'])}."
         ),
         tables={
             "comparison": Table(
