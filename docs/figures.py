@@ -40,7 +40,7 @@ def prior_predictive() -> Figure:
     )
     axes.set_xlabel(
         f"percentage change of the score (dashed: 95% of it, {low:.0f} to {high:.0f}; {outside:.1%} beyond 30)\n"
-        "orange: the printed mean change, -2.8, plus and minus a residual s.d. of about 4"
+        "orange: change of the printed mean scores, -2.8, plus and minus a residual s.d. of about 4"
     )
     axes.set_yticks([])
     axes.spines[["top", "left", "right"]].set_visible(False)
