@@ -125,18 +125,26 @@ def test_a_narrow_ridge_is_sheared_upright(correlation):
     assert found.stats["grid_size"] < 1500 and found.stats["acceptance"] > 0.7
 
 
-@pytest.mark.parametrize("width", [0.5, 0.1])
-def test_a_bent_ridge_is_resolved(width):
-    """b is normal around the square of a, which no shear makes upright."""
+def bent_ridge(width):
+    """A density where b is normal around the square of a, which no shear makes upright."""
 
     def log_density(v):
         return stats.norm.logpdf(v[:, 0]) + stats.norm(v[:, 0] ** 2, width).logpdf(v[:, 1])
 
-    found = solve(log_density, [Axis("a", "real"), Axis("b", "real")], 20_000, np.random.default_rng(1))
+    return log_density, [Axis("a", "real"), Axis("b", "real")]
+
+
+def test_a_bent_ridge_is_resolved():
+    found = solve(*bent_ridge(0.5), 20_000, np.random.default_rng(1))
     assert found.stats["log_evidence"] == pytest.approx(0.0, abs=1e-5)
     assert found.stats["refinement_change"] < 0.1
     a, b = found.values["a"], found.values["b"]
-    assert stats.kstest(a, "norm").pvalue > 1e-3 and stats.kstest((b - a**2) / width, "norm").pvalue > 1e-3
+    assert stats.kstest(a, "norm").pvalue > 1e-3 and stats.kstest((b - a**2) / 0.5, "norm").pvalue > 1e-3
+
+
+def test_a_ridge_too_thin_for_its_bend_is_refused():
+    with pytest.raises(NotExactError, match=r"kept \d+ of \d+ proposals"):
+        solve(*bent_ridge(0.1), 20_000, np.random.default_rng(1))
 
 
 def test_moments_by_the_grid_have_no_monte_carlo_error():

@@ -25,6 +25,9 @@ FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
 # Draws at a time: small enough for the processor's cache.
 _CHUNK = 512
+# Multiplications at a time. Larger products are shared out among threads, which for sizes like ours costs more than it
+# saves, up to a hundred times where another process uses the cores, and lets the last digit depend on their number.
+_PRODUCT = 2**17
 
 
 def cross_products(
@@ -55,12 +58,14 @@ def cross_products(
     """
     order = np.argsort(kind.astype(np.int16 if types < 2**15 else np.int64), kind="stable")
     ends = np.searchsorted(kind, np.arange(types + 1), sorter=order)
-    out = np.empty((types, centre.size, centre.size))
+    out = np.zeros((types, centre.size, centre.size))
+    rows_at_a_time = max(_PRODUCT // centre.size**2, 1)
     for t, (first, last) in enumerate(pairwise(ends)):
-        rows = order[first:last]
-        block = np.column_stack([column.take(rows, axis=0) for column in columns])
-        block -= centre
-        out[t] = block.T @ block
+        for start in range(first, last, rows_at_a_time):
+            rows = order[start : min(start + rows_at_a_time, last)]
+            block = np.column_stack([column.take(rows, axis=0) for column in columns])
+            block -= centre
+            out[t] += block.T @ block
     return out
 
 
@@ -192,7 +197,9 @@ class Hierarchy:
         factor, solved, _, _ = self._factor(sigma, spread)
         noise = rng.standard_normal(solved.shape)
         beta = _back_substitute(factor, solved + noise)
-        explained = (beta @ self.between[:, :, :-1].reshape(-1, beta.shape[1]).T).reshape(len(sigma), -1, 2)
+        explained = _multiply(beta, self.between[:, :, :-1].reshape(-1, beta.shape[1]).T).reshape(
+            len(sigma), -1, 2
+        )
         left = self.between[:, :, -1] - explained
         root_n, root_x = np.sqrt(self.count), np.sqrt(self.spread_x)
         a, b = (spread[:, [k]] / sigma[:, None] for k in (0, 1))
@@ -234,7 +241,8 @@ class Hierarchy:
         det = 1.0 + m11 + m22 + a2 * b2 * self.count * self.spread_x
         h = np.stack([(1.0 + m22) / det, -m12 / det, (1.0 + m11) / det], axis=1)
         size = len(self.within)
-        cross = (h.reshape(len(sigma), -1) @ self._products.reshape(-1, size * size)).reshape(-1, size, size)
+        cross = _multiply(h.reshape(len(sigma), -1), self._products.reshape(-1, size * size))
+        cross = cross.reshape(-1, size, size)
         cross += self.within
         cross /= sigma[:, None, None] ** 2
         cross[:, -1, :-1] += self.precision * self.mean
@@ -245,6 +253,15 @@ class Hierarchy:
         factor = _cholesky(cross)
         log_det_v = 2.0 * self.n * np.log(sigma) + np.log(det).sum(axis=1)
         return factor[:, :-1, :-1], factor[:, -1, :-1], remainder, log_det_v
+
+
+def _multiply(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Matrix product, some rows at a time."""
+    inner, width = right.shape
+    rows = max(_PRODUCT // right.size, 1)
+    whole = len(left) // rows
+    stacked = left[: whole * rows].reshape(whole, rows, inner) @ right
+    return np.concatenate([stacked.reshape(whole * rows, width), left[whole * rows :] @ right])
 
 
 def _cholesky(stack: FloatArray) -> FloatArray:

@@ -184,17 +184,12 @@ class Grid:
         for d in range(self.log_p.ndim):
             left_out = [together or other == d for other in range(self.log_p.ndim)]
             half = self.weights[tuple(slice(None, None, 2 if out else 1) for out in left_out)]
-            half = half.sum(axis=tuple(other for other in range(half.ndim) if other != d)) * 2 ** sum(
-                left_out
-            )
-            found.append(_change(self.marginal(d), half))
+            found.append(_change(self.marginal(d), 2 ** sum(left_out) * _marginal(half, d)))
         return np.array(found)
 
     def marginal(self, d: int) -> FloatArray:
         """Mass of each node along one axis."""
-        return np.asarray(
-            self.weights.sum(axis=tuple(other for other in range(self.log_p.ndim) if other != d))
-        )
+        return _marginal(self.weights, d)
 
     def values(self) -> FloatArray:
         """Hyperparameters at each node, shape (nodes, D), in the order of ``weights.ravel()``."""
@@ -376,6 +371,10 @@ def _evaluate(log_density: LogDensity, frame: Frame, box: FloatArray, step: Floa
     return Grid(frame, box[:, 0], step, frame.log_p(log_density, u).reshape(shape))
 
 
+def _marginal(mass: FloatArray, d: int) -> FloatArray:
+    return np.asarray(np.moveaxis(mass, d, 0).reshape(mass.shape[d], -1).sum(axis=1))
+
+
 def _change(whole: FloatArray, half: FloatArray) -> float:
     """Largest change of log mass, mean and s.d. between the masses of all nodes and of every second one."""
 
@@ -391,8 +390,8 @@ def _change(whole: FloatArray, half: FloatArray) -> float:
 
 
 def _nodes(first: FloatArray, step: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    places = np.indices(shape).reshape(len(shape), math.prod(shape)).T
-    return np.asarray(first + places * step)
+    places = np.indices(shape).reshape(len(shape), math.prod(shape))
+    return np.asarray(first + places.T * step)
 
 
 def _draw(
@@ -401,9 +400,12 @@ def _draw(
     """Draw coordinates by rejection; also their log density, and the share of proposals that was kept.
 
     The interpolant g is a mixture of tents over the nodes: draw a node by its mass, then a triangular
-    distance. A proposal is kept with probability p / (c g). That c covers p / g is seen from the proposals
-    themselves: c lies above the largest ratio among all of them, and moves every decision when it is raised.
+    distance. A proposal is kept with probability p / (c g), one off the grid never. That c covers p / g is seen
+    from the proposals themselves: c lies above the largest ratio among all of them, and when it is raised every
+    decision is taken anew.
     """
+    if not grid.frame.axes:
+        return np.empty((size, 0)), np.full(size, float(grid.log_p)), 1.0
     place, log_p, log_ratio, log_u = np.empty((0, grid.log_p.ndim)), np.empty(0), np.empty(0), np.empty(0)
     wanted = int(1.3 * size) + 16
     while len(place) < 6 * size + 1000:
@@ -429,11 +431,8 @@ def _draw(
 def _propose(grid: Grid, size: int, rng: np.random.Generator) -> FloatArray:
     total = np.cumsum(grid.weights)
     node = np.minimum(np.searchsorted(total, rng.random(size) * total[-1], side="right"), total.size - 1)
-    place = (
-        np.stack(np.unravel_index(node, grid.log_p.shape), axis=1) if grid.frame.axes else np.empty((size, 0))
-    )
-    shift = rng.random(place.shape) + rng.random(place.shape) - 1.0
-    return np.asarray(place + shift)
+    place = np.stack(np.unravel_index(node, grid.log_p.shape), axis=1)
+    return np.asarray(place + rng.random(place.shape) + rng.random(place.shape) - 1.0)
 
 
 def _interpolate(grid: Grid, place: FloatArray) -> FloatArray:

@@ -143,7 +143,7 @@ def _labelled(model: Model, values: dict[str, FloatArray], given: Areas, effect:
         targets = model.data["targets"].to_numpy()
         out |= {
             "share": (("sample", "area"), share),
-            "overall_share": ("sample", share @ (targets / targets.sum())),
+            "overall_share": ("sample", np.einsum("sa,a->s", share, targets / targets.sum())),
         }
         found = {dim: coords[dim] for dim in ("area", "covariate") if dim in coords}
         return xr.Dataset(out, coords=found)[list(model.variables)]
