@@ -74,7 +74,8 @@ def labelled(model: Model, draws: dict[str, FloatArray]) -> xr.Dataset:
     needed = ["effect", "intercept", *(["coefficient"] if "control" in coords else [])]
     if all(name in draws for name in needed):
         parameters = np.column_stack([draws[name] for name in needed])
-        draws = draws | {"regression": parameters @ matrix.T}
+        # Not by BLAS, which would share this little work out among threads.
+        draws = draws | {"regression": np.einsum("sp,tp->st", parameters, matrix)}
         coords["term"] = np.array(labels, dtype=np.str_)
     own = {"coefficient": ("control",), "regression": ("term",)}
     own |= dict.fromkeys(("intercept", "effect_by_type", "baseline_by_type"), ("authority_type",))

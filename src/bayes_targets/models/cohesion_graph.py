@@ -166,15 +166,18 @@ def _add_scores(model: Model, given: dict[str, Any], change: Any, sigma: Any, nu
     z = pm.Normal("true_baseline_z", dims="authority")
     expected, own = true_baseline_given_measured(baseline, by_type, sd, se)
     true = expected + pm.math.sqrt(own) * z
+    measured, error, scale = given["measured_outcome"], given["outcome_se"], true * sigma / 100
+    expected = true * (1 + change / 100)
     if nu is None:
         # Noise of the change and sampling error of the outcome add up to one normal.
-        error = pm.math.sqrt(given["outcome_se"] ** 2 + (true * sigma / 100) ** 2)
+        error = pm.math.sqrt(error**2 + scale**2)
     else:
-        change = change + sigma * pm.StudentT("noise_z", nu=nu, mu=0.0, sigma=1.0, dims="authority")
-        error = given["outcome_se"]
-    pm.Normal(
-        "outcome", true * (1 + change / 100), error, observed=given["measured_outcome"], dims="authority"
-    )
+        # Noise in units and from an origin that suit the measured outcome, as in `_add_values`.
+        weight = scale**2 / (scale**2 + error**2)
+        origin, unit = weight * (measured - expected), pm.math.sqrt(weight) * error
+        noise = pm.StudentT("noise_z", nu=nu, mu=-origin / unit, sigma=scale / unit, dims="authority")
+        expected = expected + origin + unit * noise
+    pm.Normal("outcome", expected, error, observed=measured, dims="authority")
 
 
 def arrays(model: Model) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
