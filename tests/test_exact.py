@@ -767,7 +767,9 @@ NOT_EXACT = {
     "priors, share: StudentT": lambda a: bt.success_model(
         COUNTS, pooling="none", priors=SuccessPriors(share=bt.StudentT(3, 0, 1))
     ),
-    "has no exact posterior": lambda a: bt.success_model(COUNTS, outcome="multinomial"),
+    "4 statuses with correlated effects": lambda a: bt.success_model(
+        COUNTS.assign(none=[1, 2, 0, 1, 0, 3]), outcome="multinomial"
+    ),
     "no more authorities than terms": lambda a: cohesion_model(a.isel(authority=[0, 1, 12, 13, 21, 22, 36])),
     "share 4 parameters": lambda a: bt.success_model(
         COUNTS.assign(none=[1, 2, 0, 1, 0, 3]), outcome="ordinal"

@@ -16,6 +16,7 @@ from ..priors import Beta, HalfNormal, Normal, Prior
 from .success_binomial import binomial_model
 from .success_exact import solve_success
 from .success_multinomial import multinomial_model
+from .success_multinomial_exact import solve_multinomial
 from .success_ordinal import ordinal_model
 from .success_parts import area_data
 
@@ -151,7 +152,7 @@ def success_model(
         raise DataError(f"success is for outcome 'binomial'; outcome {outcome!r} keeps all statuses apart")
     if outcome == "ordinal":
         return replace(ordinal_model(table, pooling=pooling, priors=priors), exact=solve_success)
-    return multinomial_model(table, pooling=pooling, priors=priors)
+    return replace(multinomial_model(table, pooling=pooling, priors=priors), exact=solve_multinomial)
 
 
 def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ..errors import DataError, did_you_mean
 from ..model import Model
 from ..priors import HalfNormal, Normal, Prior
 from .success_estimands import status_share
+from .success_margins_exact import solve_margins
 from .success_ordinal import ordinal_model
 from .success_parts import FloatArray, expit
 
@@ -109,6 +110,7 @@ def margins_model(
         draw_prior=_draw_prior,
         log_likelihood=_log_likelihood,
         predict=_predict,
+        exact=solve_margins,
     )
 
 
