@@ -1,60 +1,66 @@
-"""LPSA targets by kind and finish year: local against national, early against late.
+"""LPSA targets by kind and finish year: local against national, early against late, and hits in the end.
 
-Were local targets more often on course than national ones, and were authorities that finish in 2005 less hopeful than those
-with another year to go? ODPM (2005), chapter 8, Tables 1 and 2.
+Were local targets more often on course than national ones, were authorities that finish in 2005 less hopeful than those
+with another year to go, and how many targets will be hit in the end? ODPM (2005), chapter 8, Tables 1 and 2.
 """
 
-import pandas as pd
-
 import bayes_targets as bt
-from bayes_targets.result import Picture, Result, Table
+from bayes_targets import contrast_page as page
+from bayes_targets.models.success_margins import composition_bound
+from bayes_targets.result import Result
 from bayes_targets.studies import odpm2005 as report
+from bayes_targets.studies import odpm2005_hits as forecast
+
+LOCAL = ("Local targets", "National targets")
+PAIRS = {
+    "kind": {"local minus national": LOCAL},
+    "finish": {"2006 minus 2005": ("2006 finish", "2005 finish")},
+}
+SUCCESS = {"green": report.GREEN, "not_red": report.NOT_RED}
 
 
 def analyse(run):
     study = run.study(report.NAME)
-    posteriors, tables = {}, {}
-    for table in ("kind", "finish"):
-        counts = report.counts(study, table)
-        for suffix, success in (("green", report.GREEN), ("not_red", report.NOT_RED)):
-            name = f"{table}_{suffix}"
-            # Two groups say next to nothing about a spread between groups: no pooling.
-            posteriors[name] = run.fit(name, bt.success_model(counts, success=success, pooling="none"))
-            raw = bt.raw_shares(counts, success=success)
-            tables[name] = bt.compare(posteriors[name], raw).assign(n=raw["n"])
-    kind = report.contrast(posteriors["kind_green"], "Local targets", "National targets")
-    finish = report.contrast(posteriors["finish_green"], "2006 finish", "2005 finish")
-    green = pd.concat([tables["kind_green"], tables["finish_green"]])
-    green.attrs = tables["kind_green"].attrs
+    areas, counts = report.counts(study, "policy_area"), {name: report.counts(study, name) for name in PAIRS}
+    posteriors = {}
+    for name, data in counts.items():
+        for word, success in SUCCESS.items():
+            model = bt.success_model(data, success=success, pooling="none")
+            posteriors[f"{name}_{word}"] = run.fit(f"{name}_{word}", model)
+        model = bt.success_model(data, outcome="ordinal", pooling="none")
+        posteriors[f"{name}_ordinal"] = run.fit(f"{name}_ordinal", model)
+    posteriors["margins"] = run.fit("margins", bt.margins_model(areas, counts))
+    moved = bt.nearest_tables(counts["kind"], areas["count"].sum("area").to_series().to_dict())
+    misprints = {}
+    for table in moved["table"].to_numpy():
+        model = bt.success_model(moved.sel(table=table), success=report.GREEN, pooling="none")
+        misprints[table] = run.fit(f"kind_green, {table}", model)
+    contrasts = page.contrast_rows(posteriors, counts, PAIRS, SUCCESS)
+    local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
+    size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())
+    mix = float(composition_bound(posteriors["margins"], areas, size, success=report.GREEN).mean())
+    hits = forecast.hits_by_optimism(
+        study, counts["finish"], posteriors["finish_ordinal"], seed=run.settings.seed
+    )
+    tables, pictures = page.group_tables(posteriors, counts, SUCCESS, contrasts)
+    more, histogram = page.hits_tables(hits, now=int(areas["count"].sel(status="green").sum()))
+    survey = study.tables["survey"].set_index("id")["statement"]
+    end = more["hits"].frame.query("quantity == 'total_hits'")
+    tables |= more | {
+        "misprint": page.misprint_table(local, misprints, moved["weight"].to_series(), LOCAL),
+        "survey": page.survey_table(bt.survey_shares(study.tables["survey"]), survey),
+    }
     return Result(
         answer=(
-            f"Local targets were on course more often than national ones: by {100 * kind['mean']:.0f} percentage points (95% "
-            f"equal-tailed interval {100 * kind['low']:.0f} to {100 * kind['high']:.0f}), "
-            f"probability {bt.probability_text(kind['prob_positive'])} of any advantage. "
-            f"Authorities finishing in 2006 were more hopeful than those finishing in 2005 by {100 * finish['mean']:.0f} points "
-            f"({round(100 * finish['low']) + 0} to {100 * finish['high']:.0f}), probability {bt.probability_text(finish['prob_positive'])}."
+            f"Local targets were on course more often than national ones, by {page.contrast_words(local)}; the mix of policy areas alone "
+            f"could make {100 * mix:.0f} points. Authorities finishing in 2006 were more hopeful than those finishing in 2005 by "
+            f"{page.contrast_words(late)}. Of {int(areas['count'].sum())} targets {end['mean'].iloc[0]:.0f} would be hit in the end if "
+            f"forecasts are taken at their word ({end['low'].iloc[0]:.0f} to {end['high'].iloc[0]:.0f}), {end['mean'].iloc[-1]:.0f} "
+            f"({end['low'].iloc[-1]:.0f} to {end['high'].iloc[-1]:.0f}) if all lose another year's optimism."
         ),
-        tables={
-            "comparison": Table(
-                pd.concat(tables, names=["posterior"]).reset_index("posterior"),
-                "Share of targets green, and green or amber (not red), by kind of target and by finish year: raw share with its 95% "
-                "Wilson interval beside the posterior share with its 95% equal-tailed interval.",
-            ),
-            "contrasts": Table(
-                pd.DataFrame({"local minus national": kind, "2006 minus 2005": finish}).T.rename_axis(
-                    "contrast"
-                ),
-                "Differences in the share of green targets; 95% equal-tailed interval.",
-            ),
-        },
-        pictures={
-            "shares": Picture(
-                bt.plot_shares(green, title="Targets on course by kind and by finish year"),
-                "Local targets and those with another year to go are more often on course.",
-                "Shares on course: local above national, 2006 finish above 2005 finish.",
-            )
-        },
+        tables=tables,
+        pictures=pictures | histogram,
         posteriors=posteriors,
-        methods=report.METHODS,
+        methods=(*page.METHODS, *forecast.HITS_METHODS),
         limits=(*report.LIMITS, report.MARGINS_LIMIT),
-    )
+    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import xarray as xr
 
 from ..counts import read_counts
@@ -62,34 +61,3 @@ def counts(study: Study, table: str) -> xr.Dataset:
     if table not in TABLES:
         raise DataError(f"table is {table!r}, {did_you_mean(table, list(TABLES))}")
     return read_counts(study.tables[table])
-
-
-def contrast(posterior: xr.DataTree, first: str, second: str, prob: float = 0.95) -> pd.Series[float]:
-    """Difference in share between two areas.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model`.
-    first, second : str
-        Labels of the areas; the difference is first minus second.
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.Series
-        ``mean``, ``sd``, ``low``, ``high``, ``prob_positive``.
-    """
-    share = posterior["posterior"]["share"]
-    difference = share.sel(area=first, drop=True) - share.sel(area=second, drop=True)
-    low, high = (float(difference.quantile(q)) for q in ((1 - prob) / 2, (1 + prob) / 2))
-    return pd.Series(
-        {
-            "mean": float(difference.mean()),
-            "sd": float(difference.std(ddof=1)),
-            "low": low,
-            "high": high,
-            "prob_positive": float((difference > 0).mean()),
-        }
-    )

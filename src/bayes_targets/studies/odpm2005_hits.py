@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
-from ..models.hits import StatusCalibration, optimism_transition
+from ..models.hits import StatusCalibration, eventual_hits, optimism_transition
 from ..priors import Beta
 from ..tables import Study
 
@@ -82,3 +82,36 @@ def optimism(finish: xr.DataTree, *, early_years: float = 0.0) -> xr.DataArray:
         raise DataError(f"early_years is {early_years}, expected 0 or more")
     years = {EARLY: early_years, LATE: early_years + 1.0}
     return optimism_transition(finish, early=EARLY, late=LATE, years=years)
+
+
+def hits_by_optimism(
+    study: Study, counts: xr.Dataset, finish: xr.DataTree, *, seed: int
+) -> dict[str, xr.Dataset]:
+    """Targets hit in the end, with less and less optimism in the forecasts.
+
+    Parameters
+    ----------
+    study : Study
+        ``load_study("odpm2005")``.
+    counts : xarray.Dataset
+        By finish year and status.
+    finish : xarray.DataTree
+        Posterior of the ordinal model on these counts.
+    seed : int
+        Seed of the simulations.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        What is believed, in words, to what `eventual_hits` makes of it.
+    """
+    chances = calibration(study)
+    fading = {
+        "forecasts taken at their word": None,
+        "2006 finishers lose a year's optimism": optimism(finish),
+        "all lose another year's optimism": optimism(finish, early_years=1.0),
+    }
+    return {
+        name: eventual_hits(counts, chances, seed=seed, transition=transition)
+        for name, transition in fading.items()
+    }
