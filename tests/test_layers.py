@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
-    5.5: {"authority_page"},
+    5.5: {"authority_page", "settings"},
     5: {"report", "plots"},
     4: {"comparison", "claims", "authority_tables"},
     3: {"studies", "reconstruction"},
@@ -45,6 +45,7 @@ FLOORS = {
         "design_matrix",
         "model",
         "printed",
+        "provenance",
         "result",
     },
     0: {"errors"},
