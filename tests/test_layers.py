@@ -23,6 +23,7 @@ FLOORS = {
         "count_margins",
         "counts",
         "diagnostics",
+        "ensemble",
         "exact",
         "ols",
         "posterior_file",
@@ -47,6 +48,7 @@ FLOORS = {
         "printed",
         "provenance",
         "result",
+        "storage",
     },
     0: {"errors"},
 }
