@@ -169,7 +169,7 @@ def test_ctrl_c_ends_the_workers_without_a_word_and_comes_through(workers, tmp_p
     script = tmp_path / "long.py"
     script.write_text(
         textwrap.dedent(f"""
-        import time
+        import signal, time
         from bayes_targets.ensemble import run_ensemble
 
         def slow(task, seed):
@@ -177,6 +177,8 @@ def test_ctrl_c_ends_the_workers_without_a_word_and_comes_through(workers, tmp_p
             time.sleep(60)
 
         if __name__ == "__main__":
+            # It is ignored in what is started in the background of a script, as tests may be.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
                 run_ensemble(slow, {{"a": 1, "b": 2, "c": 3}}, seed=1, workers={workers})
             except KeyboardInterrupt:

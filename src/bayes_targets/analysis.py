@@ -16,6 +16,7 @@ import pandas as pd
 
 from . import report, run_folder
 from .catalogue import Entry, analyses_folder, call_script, find_analysis
+from .ensemble import require_scheduler
 from .errors import DataError, DiagnosticsError
 from .posterior_file import posterior_bytes, read_posteriors
 from .provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
@@ -83,6 +84,8 @@ def conduct(
         for entry in entries:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
+    if settings.scheduler is not None:
+        require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
     run_folder.prepare(settings.out, [entry.name for entry in entries])
     desk = _Desk(settings, command, say)
     for position, entry in enumerate(entries, 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import xarray as xr
 from .authorities import read_authorities
 from .descriptor import FILE_NAME
 from .diagnostics import diagnose, require
+from .ensemble import Ensemble, Function, run_ensemble
 from .errors import DataError, DiagnosticsError
 from .model import Model
 from .provenance import sha256
@@ -42,6 +43,12 @@ class Settings:
         Their name and our name of columns of that file.
     controls : tuple of str
         Columns of that file that are controls.
+    workers : int
+        Local processes for what can be shared out; results do not depend on them.
+    scheduler : str or None
+        Address of a Dask scheduler, whose workers do it instead.
+    progress : bool
+        Show the progress of what is shared out on standard error, if that is a terminal.
     """
 
     out: Path = Path("results")
@@ -54,6 +61,9 @@ class Settings:
     data: Path | None = None
     columns: tuple[tuple[str, str], ...] = ()
     controls: tuple[str, ...] = ()
+    workers: int = 1
+    scheduler: str | None = None
+    progress: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape results, for the manifest."""
@@ -158,23 +168,100 @@ class Run:
         DiagnosticsError
             If a check failed.
         """
-        settings = self.settings
         self.say(f"{self.name}: {name}")
-        posterior = fit(
-            model,
-            engine=settings.engine,
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            seed=seed_for(settings.seed, f"{self.name}/{name}"),
-            progress=False,
+        return self._passed(name, *fit_and_check(self._fit_task(name, model)))
+
+    def fit_all(self, models: Mapping[str, Model]) -> dict[str, xr.DataTree]:
+        """The posteriors of many models, shared out among the run's workers: each the same as by `fit`.
+
+        Parameters
+        ----------
+        models : mapping of str to Model
+            By name of the posterior.
+
+        Returns
+        -------
+        dict of str to xarray.DataTree
+
+        Raises
+        ------
+        DataError
+            If a fit could not be made.
+        DiagnosticsError
+            If a check failed.
+        """
+        tasks = {name: self._fit_task(name, model) for name, model in models.items()}
+        fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fits")
+        for name, words in fits.failures.items():
+            raise DataError(f"{self.name}, {name}: {words}")
+        return {name: self._passed(name, *found) for name, found in fits.results.items()}
+
+    def map(self, function: Function, tasks: Mapping[str, Any], *, what: str) -> Ensemble:
+        """Map a function over tasks by the run's workers; see `run_ensemble`.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(task, seed)``, in a module that workers can import, so not in the analysis' script.
+        tasks : mapping of str to object
+            Tasks by name.
+        what : str
+            Says what is mapped; it also seeds the ensemble.
+
+        Returns
+        -------
+        Ensemble
+        """
+        settings = self.settings
+        self.say(f"{self.name}: {what}")
+        return run_ensemble(
+            function,
+            tasks,
+            seed=seed_for(settings.seed, f"{self.name}/{what}"),
+            workers=settings.workers,
+            scheduler=settings.scheduler,
+            progress=settings.progress,
         )
-        self.checks[name] = diagnose(posterior)
+
+    def _fit_task(self, name: str, model: Model) -> FitTask:
+        settings, seed = self.settings, seed_for(self.settings.seed, f"{self.name}/{name}")
+        return FitTask(model, settings.engine, settings.draws, settings.tune, settings.chains, seed)
+
+    def _passed(self, name: str, posterior: xr.DataTree, checks: pd.DataFrame) -> xr.DataTree:
+        self.checks[name] = checks
         try:
-            require(self.checks[name])
+            require(checks)
         except DiagnosticsError as error:
             raise DiagnosticsError(f"{self.name}, {name}: {error}") from None
         return posterior
+
+
+@dataclass(frozen=True, eq=False)
+class FitTask:
+    """A model, and how to fit it: the parameters of `fit`."""
+
+    model: Model
+    engine: str
+    draws: int
+    tune: int
+    chains: int
+    seed: int
+
+
+def fit_and_check(
+    task: FitTask, _seed: np.random.SeedSequence | None = None
+) -> tuple[xr.DataTree, pd.DataFrame]:
+    """Fit a model and check the posterior; the seed is the task's own."""
+    posterior = fit(
+        task.model,
+        engine=task.engine,
+        draws=task.draws,
+        tune=task.tune,
+        chains=task.chains,
+        seed=task.seed,
+        progress=False,
+    )
+    return posterior, diagnose(posterior)
 
 
 def seed_for(seed: int, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..errors import DataError
 from ..provenance import package_digest
@@ -35,18 +36,9 @@ def run_on_cluster(function: Function, jobs: Sequence[Job], address: str) -> Ite
     DataError
         If Dask is not installed, or no scheduler answers at the address.
     """
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise DataError(
-            "scheduler: Dask is not installed, expected the extra bayes_targets[cluster]"
-        ) from None
-    try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        words = " ".join(str(error).split())
-        raise DataError(f"scheduler {address!r}: no Dask scheduler answers there ({words[:200]})") from None
-    with client:
+    with connect(address) as client:
+        from distributed import as_completed
+
         threads = max(sum(client.nthreads().values()), 1)
         size = min(max(len(jobs) // (_ROUNDS * threads), 1), _MOST_AT_ONCE)
         pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
@@ -60,6 +52,21 @@ def run_on_cluster(function: Function, jobs: Sequence[Job], address: str) -> Ite
                     yield from ((job.name, False, failure(wrong, job)) for job in piece)
         finally:
             client.cancel(list(sent))
+
+
+def connect(address: str) -> Any:
+    """A client of a scheduler, or a `DataError` that tells why not; close it after use."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise DataError(
+            "scheduler: Dask is not installed, expected the extra bayes_targets[cluster]"
+        ) from None
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        words = " ".join(str(error).split())
+        raise DataError(f"scheduler {address!r}: no Dask scheduler answers there ({words[:200]})") from None
 
 
 def _do(function: Function, jobs: Sequence[Job], digest: str) -> list[Report]:

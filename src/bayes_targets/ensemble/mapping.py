@@ -124,6 +124,13 @@ def run_ensemble(
     )
 
 
+def require_scheduler(address: str) -> None:
+    """Raise a `DataError` unless a Dask scheduler answers at an address."""
+    from .cluster import connect
+
+    connect(address).close()
+
+
 def seed_of(seed: int, name: str) -> np.random.SeedSequence:
     """Seed of one task: a child of the ensemble's seed, by the task's name.
 
@@ -161,7 +168,7 @@ def draw_normal(task: float, seed: np.random.SeedSequence) -> float:
 def _reports(
     function: Function, jobs: Sequence[Job], workers: int, scheduler: str | None
 ) -> Generator[Report]:
-    if scheduler is not None:
+    if scheduler is not None and jobs:
         from .cluster import run_on_cluster
 
         yield from run_on_cluster(function, jobs, scheduler)
