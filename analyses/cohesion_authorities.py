@@ -49,16 +49,15 @@ def reconstructed(run):
         ensemble = bt.reconstruct(study, model=effect, n_datasets=DATASETS, seed=run.settings.seed)
         agreement[effect] = bt.reconstruction_table(ensemble, study)
         sets = [ensemble.isel(dataset=i) for i in range(DATASETS)]
-        own = {
-            name: [
-                run.fit(f"{effect}_{name}_{i}", bt.cohesion_model(one, effect=effect, **options))
+        options = {p: {"pooling": p} for p in POOLINGS} | {"by_type": {"slopes": "by_type"}}
+        trees = run.fit_all(
+            {
+                f"{effect}_{name}_{i}": bt.cohesion_model(one, effect=effect, **chosen)
+                for name, chosen in options.items()
                 for i, one in enumerate(sets)
-            ]
-            for name, options in [
-                *((p, {"pooling": p}) for p in POOLINGS),
-                ("by_type", {"slopes": "by_type"}),
-            ]
-        }
+            }
+        )
+        own = {name: [trees[f"{effect}_{name}_{i}"] for i in range(DATASETS)] for name in options}
         choices[effect] = bt.compare_pooling({name: trees[0] for name, trees in own.items()})
         stacked = {name: tables.stack_datasets(trees) for name, trees in own.items()}
         comparison[effect] = tables.pooled_comparison(

@@ -452,6 +452,26 @@ def test_every_fit_has_a_seed_of_its_own():
     assert seed_for(1, "a") == seed_for(1, "a")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fits_that_are_shared_out_are_those_of_a_run_alone(bench, workers):
+    both = FIT.replace(
+        'posterior = run.fit("tiny", bt.published_model(estimates))',
+        "model = bt.published_model(estimates)\n"
+        'posterior = run.fit("tiny", model)\n'
+        'shared = run.fit_all({"other": model, "tiny": model})\n'
+        'assert list(shared) == ["other", "tiny"] and shared["tiny"].identical(posterior)\n'
+        'assert not shared["other"]["posterior"].identical(posterior["posterior"])\n'
+        'assert list(run.checks) == ["tiny", "other"]',
+    )
+    assert bench.run(bench.script("one", both), workers=workers).status == 0
+
+
+def test_a_fit_that_fails_among_many_is_told(bench):
+    body = 'run.fit_all({"mine": None, "other": None})'
+    told = bench.fails(bench.script("one", body))
+    assert "one, mine: DataError: fit: found NoneType, expected a Model" in told
+
+
 def test_another_seed_changes_the_numbers_within_monte_carlo_error(bench):
     tiny = bench.script("tiny", FIT)
     read = lambda: pd.read_csv(bench.out / "tiny" / "comparison.csv", index_col="term")  # noqa: E731

@@ -794,7 +794,8 @@ def test_auto_falls_back_to_nuts_and_says_so(eight_schools, monkeypatch):
         return sampling._draw_exact(exact, draws=draws, chains=chains, seed=np.random.SeedSequence(1))
 
     monkeypatch.setattr(sampling, "_AUTO", "exact")
-    monkeypatch.setattr(sampling, "_sample_nuts", nuts)
+    monkeypatch.setattr(sampling, "compile_nuts", lambda model: model)
+    monkeypatch.setattr(sampling, "sample_nuts", nuts)
     assert bt.fit(exact, seed=1, progress=False).attrs["engine"] == "exact" and sampled == []
     tree = bt.fit(other, seed=1, progress=False)
     assert sampled == [other] and tree.attrs["engine"] == "nuts"

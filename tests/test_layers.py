@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
-    5.5: {"authority_page", "contrast_page", "success_page"},
+    5.5: {"authority_page", "contrast_page", "settings", "success_page"},
     5: {"report", "plots"},
     4: {"comparison", "claims", "authority_tables"},
     3: {"studies", "reconstruction"},
@@ -23,6 +23,7 @@ FLOORS = {
         "count_margins",
         "counts",
         "diagnostics",
+        "ensemble",
         "exact",
         "ols",
         "posterior_file",
@@ -45,7 +46,9 @@ FLOORS = {
         "design_matrix",
         "model",
         "printed",
+        "provenance",
         "result",
+        "storage",
     },
     0: {"errors"},
 }

@@ -115,20 +115,14 @@ def test_help_tells_options_and_exit_statuses(capsys):
         "--tune",
         "--chains",
         "--engine",
+        "--workers",
+        "--scheduler",
         "--resume",
         "--list",
         "--quiet",
     ):
         assert option in words
     assert "0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 130 interrupted" in words
-
-
-def test_what_is_not_there_yet_is_not_offered(capsys, one_line):
-    main(["--help"])
-    text = capsys.readouterr().out
-    for option in ("--workers", "--scheduler"):
-        assert option not in text
-        assert "unrecognized arguments" in one_line(option, "x")
 
 
 def test_the_list_has_a_line_an_analysis(capsys):
@@ -157,6 +151,9 @@ def test_the_list_has_a_line_an_analysis(capsys):
         (["--engine", "stan"], "--engine: invalid choice: 'stan'"),
         (["--drws", "5"], "unrecognized arguments: --drws"),
         (["--dra", "5"], "unrecognized arguments: --dra"),
+        (["--workers", "0"], "--workers: found '0', expected a whole number from 1 to 1000"),
+        (["--workers", "2", "--scheduler", "tcp://a:1"], "--scheduler: not allowed with argument --workers"),
+        (["audit", "--scheduler", "pigeon://a"], "scheduler 'pigeon://a': no Dask scheduler answers there"),
         (["cohesion_publshed"], "did you mean 'cohesion_published'?"),
         (["no_such_thing_at_all"], "known: 'audit'"),
         (["none.py"], "none.py: cannot be read"),

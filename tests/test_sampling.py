@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
+from bayes_targets.models.success_parts import swapped_data
+from bayes_targets.sampling import compile_nuts, sample_nuts
 
 COUNTS = pd.DataFrame(
     {"area": ["Fire", "Health", "Crime"], "green": [1, 3, 5], "amber": [1, 5, 5], "red": [1, 3, 3]}
@@ -108,3 +110,12 @@ def test_settings_out_of_range_are_told(model, settings, message):
 def test_anything_but_a_model_is_refused(model):
     with pytest.raises(bt.DataError, match="found Dataset, expected a Model"):
         bt.fit(model.data)
+
+
+def test_a_compiled_graph_with_other_data_gives_the_draws_of_their_own_model(model):
+    other = bt.success_model(COUNTS.assign(green=[2, 2, 6]))
+    settings = {"draws": 50, "tune": 100, "chains": 2, "seed": 3}
+    own, _ = sample_nuts(compile_nuts(other), **settings)
+    swapped, stats = sample_nuts(compile_nuts(model), data=swapped_data(other.data), **settings)
+    assert swapped.equals(own)
+    assert stats["diverging"].shape == (2, 50)

@@ -9,6 +9,7 @@ from .counts import read_counts as read_counts
 from .counts import with_covariate as with_covariate
 from .diagnostics import diagnose as diagnose
 from .diagnostics import require as require
+from .ensemble import run_ensemble as run_ensemble
 from .errors import DataError as DataError
 from .errors import DiagnosticsError as DiagnosticsError
 from .model import Model as Model

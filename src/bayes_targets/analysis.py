@@ -1,190 +1,30 @@
-"""The conductor: settings and seeds in, analyses run, gated and written, a run folder out."""
+"""The conductor: settings in, analyses run, gated and written, a run folder out."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 
 from . import report, run_folder
-from .authorities import read_authorities
 from .catalogue import Entry, analyses_folder, call_script, find_analysis
-from .descriptor import FILE_NAME
-from .diagnostics import diagnose, require
+from .ensemble import require_scheduler
 from .errors import DataError, DiagnosticsError
-from .model import Model
 from .posterior_file import posterior_bytes, read_posteriors
+from .provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
 from .result import Result, Table, read_table
-from .sampling import fit, versions
-from .tables import Study, data_folder, load_study, study_names
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run was asked for.
-
-    Attributes
-    ----------
-    out : Path
-        Results folder.
-    seed, draws, tune, chains : int
-        As in `fit`; each fit gets a seed of its own, derived from `seed` and the fit's name.
-    engine : str
-        As in `fit`.
-    resume : bool
-        Keep finished analyses whose inputs have not changed.
-    data : Path or None
-        The user's own file, for analyses that take one.
-    columns : tuple of (str, str)
-        Their name and our name of columns of that file.
-    controls : tuple of str
-        Columns of that file that are controls.
-    """
-
-    out: Path = Path("results")
-    seed: int = 2014
-    draws: int = 1000
-    tune: int = 1000
-    chains: int = 4
-    engine: str = "auto"
-    resume: bool = False
-    data: Path | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-    controls: tuple[str, ...] = ()
-
-    def as_record(self) -> dict[str, Any]:
-        """The settings that shape results, for the manifest."""
-        names = ("seed", "draws", "tune", "chains", "engine")
-        own = {"data": str(self.data), "columns": dict(self.columns), "controls": list(self.controls)}
-        return {name: getattr(self, name) for name in names} | (own if self.data is not None else {})
-
-    def as_options(self) -> list[str]:
-        """The command-line options that ask for the same."""
-        record = self.as_record()
-        columns = [f"{theirs}={ours}" for theirs, ours in record.pop("columns", {}).items()]
-        controls = record.pop("controls", [])
-        options = [word for name, value in record.items() for word in (f"--{name}", str(value))]
-        return [
-            *options,
-            *(["--columns", *columns] * bool(columns)),
-            *(["--controls", *controls] * bool(controls)),
-        ]
-
-
-@dataclass(eq=False)
-class Run:
-    """What an analysis is handed: it loads studies, fits models behind the gate, and asks for other analyses.
-
-    Attributes
-    ----------
-    settings : Settings
-        What the run was asked for.
-    name : str
-        Name of the analysis.
-    need : callable
-        Gives the `Result` of another analysis, by its name; it is made where it is not there.
-    say : callable
-        Takes a line of progress.
-    checks : dict of str to pandas.DataFrame
-        Diagnostics of every fit so far, by its name.
-    studies : list of str
-        Studies loaded so far, as they were asked for.
-    inputs : dict of str to str
-        SHA-256 of every file read so far, by file.
-    needed : dict of str to dict
-        SHA-256 of every file, pages aside, of the analyses asked for so far, as they were asked for.
-    seconds_elsewhere : float
-        Time spent on the analyses asked for.
-    """
-
-    settings: Settings
-    name: str
-    need: Callable[[str], Result]
-    say: Callable[[str], None]
-    checks: dict[str, pd.DataFrame] = field(default_factory=dict)
-    studies: list[str] = field(default_factory=list)
-    inputs: dict[str, str] = field(default_factory=dict)
-    needed: dict[str, dict[str, str]] = field(default_factory=dict)
-    seconds_elsewhere: float = 0.0
-
-    def study(self, name: str | Path) -> Study:
-        """Load a study by name, or a data package by path, and note the hashes of its files."""
-        study = load_study(name)
-        shipped = isinstance(name, str) and name in study_names()
-        folder = data_folder() / name if shipped else Path(name)
-        descriptor = folder / FILE_NAME if folder.is_dir() else folder
-        self.inputs[f"{descriptor.parent.name}/{FILE_NAME}"] = _sha256(descriptor.read_bytes())
-        for table in study.tables.values():
-            self.inputs[str(table.attrs["file"])] = str(table.attrs["sha256"])
-        self.studies.append(str(name))
-        return study
-
-    def authorities(self) -> xr.Dataset:
-        """The user's own authorities, from the file that ``--data`` names; see `read_authorities`.
-
-        Returns
-        -------
-        xarray.Dataset
-
-        Raises
-        ------
-        DataError
-            If there is no such file, or for whatever is wrong in it.
-        """
-        if self.settings.data is None:
-            raise DataError(f"{self.name}: no data, expected --data FILE")
-        columns, controls = dict(self.settings.columns), list(self.settings.controls)
-        return read_authorities(self.settings.data, columns=columns or None, controls=controls or None)
-
-    def fit(self, name: str, model: Model) -> xr.DataTree:
-        """The posterior of `model` with the run's settings, let through only by the gate.
-
-        Parameters
-        ----------
-        name : str
-            Name of the posterior; it also seeds the fit, so that results do not depend on the order of fits.
-        model : Model
-            What to fit.
-
-        Returns
-        -------
-        xarray.DataTree
-
-        Raises
-        ------
-        DiagnosticsError
-            If a check failed.
-        """
-        settings = self.settings
-        self.say(f"{self.name}: {name}")
-        posterior = fit(
-            model,
-            engine=settings.engine,
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            seed=seed_for(settings.seed, f"{self.name}/{name}"),
-            progress=False,
-        )
-        self.checks[name] = diagnose(posterior)
-        try:
-            require(self.checks[name])
-        except DiagnosticsError as error:
-            raise DiagnosticsError(f"{self.name}, {name}: {error}") from None
-        return posterior
+from .sampling import versions
+from .settings import Run as Run
+from .settings import Settings as Settings
+from .settings import seed_for as seed_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,17 +47,6 @@ class Outcome:
     conclusions: list[str]
     failed: list[str]
     page: Path
-
-
-def seed_for(seed: int, name: str) -> int:
-    """Seed of one fit: a function of the run's seed and the fit's name alone.
-
-    Examples
-    --------
-    >>> seed_for(1, "a") == seed_for(1, "a"), seed_for(1, "a") == seed_for(1, "b")
-    (True, False)
-    """
-    return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0])
 
 
 def conduct(
@@ -255,6 +84,8 @@ def conduct(
         for entry in entries:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
+    if settings.scheduler is not None:
+        require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
     run_folder.prepare(settings.out, [entry.name for entry in entries])
     desk = _Desk(settings, command, say)
     for position, entry in enumerate(entries, 1):
@@ -279,7 +110,7 @@ class _Desk:
         self.settings = settings
         self.command = command
         self.say = say
-        self.git_commit = _git_commit()
+        self.git_commit = git_commit()
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
         self.summaries: dict[str, dict[str, Any]] = {}
@@ -324,9 +155,9 @@ class _Desk:
     @contextmanager
     def _opened(self, entry: Entry) -> Iterator[Run]:
         run = Run(self.settings, entry.name, self.need, self.say)
-        run.inputs[f"{entry.name}.py"] = _sha256(entry.path.read_bytes())
+        run.inputs[f"{entry.name}.py"] = sha256(entry.path.read_bytes())
         if self.settings.data is not None:
-            run.inputs[str(self.settings.data)] = _sha256(_content(self.settings.data))
+            run.inputs[str(self.settings.data)] = sha256(_content(self.settings.data))
         self.open.append(run)
         try:
             yield run
@@ -423,13 +254,6 @@ class _Desk:
         run_folder.write_file(out, run_folder.PAGE, page)
 
 
-REPRODUCIBILITY = (
-    "The same seed, versions and machine give the same draws and byte-identical CSV files, whether a model is compiled "
-    "afresh or taken from the cache of compiled models. On another kind of processor or with other versions the draws "
-    "may differ in the last bits and then in full; estimates agree within Monte Carlo error."
-)
-
-
 def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[str, bytes]:
     from .plots import save_bytes
 
@@ -466,36 +290,7 @@ def _content(file: Path) -> bytes:
         raise DataError(f"--data {file}: cannot be read ({error.strerror})") from None
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _key(settings: Settings) -> str:
     """Hash of what shapes every result beside its inputs: settings, versions, package."""
-    parts = [settings.as_record(), versions(), _package_digest()]
-    return _sha256(json.dumps(parts, sort_keys=True).encode())
-
-
-@cache
-def _package_digest() -> str:
-    # Once a process: what is loaded does not change when a file does.
-    package = Path(__file__).resolve().parent
-    digest = hashlib.sha256()
-    for file in sorted([*package.glob("**/*.py"), *package.glob("**/*.html")]):
-        digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that holds the package, with a note where it has changes; None outside of one."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        # No optional locks: a look at the state must not write into the checkout.
-        call = ["git", "--no-optional-locks", "-C", str(root)]
-        head = subprocess.run([*call, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-        changed = subprocess.run([*call, "status", "--porcelain"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
+    parts = [settings.as_record(), versions(), package_digest()]
+    return sha256(json.dumps(parts, sort_keys=True).encode())

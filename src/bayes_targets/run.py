@@ -159,6 +159,13 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--controls", nargs="+", default=[], metavar="NAME", help="columns of FILE that are controls"
     )
+    parallel = parser.add_mutually_exclusive_group()
+    parallel.add_argument(
+        "--workers", type=_whole(1, 1000), default=1, metavar="N", help="local processes for many fits (1)"
+    )
+    parallel.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786"
+    )
     parser.add_argument("--resume", action="store_true", help="keep analyses whose inputs have not changed")
     parser.add_argument("--list", action="store_true", help="list the analyses, a line each, and stop")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -225,6 +232,9 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         data=options.data,
         columns=tuple(options.columns),
         controls=tuple(options.controls),
+        workers=options.workers,
+        scheduler=options.scheduler,
+        progress=not options.quiet,
     )
     # A name that is not UTF-8 is a name to the system, but cannot stand in a manifest.
     command = shlex.join(["python", "-m", "bayes_targets.run", *arguments]).encode(errors="replace").decode()

@@ -6,11 +6,14 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from .errors import DataError, did_you_mean
 from .model import Model, NotExactError, data_hash, describe_priors
@@ -79,33 +82,13 @@ def fit(
     NotExactError
         If ``engine="exact"`` cannot serve the model, its priors or its data.
     """
-    if not isinstance(model, Model):
-        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
-    if engine not in ENGINES:
-        raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
+    _require_settings(model, engine, seed)
     _require_counts(draws=draws, tune=tune, chains=chains)
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
     entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
     sampler_seed, prior_seed, predictive_seed = np.random.SeedSequence(entropy).spawn(3)
-
-    wanted, note = (_AUTO if engine == "auto" else engine), ""
-    if wanted == "exact":
-        try:
-            posterior, stats = _draw_exact(model, draws=draws, chains=chains, seed=sampler_seed)
-        except NotExactError as error:
-            if engine == "exact":
-                raise
-            wanted, note = "nuts", str(error)
-    if wanted == "nuts":
-        posterior, stats = _sample_nuts(
-            model,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            seed=int(sampler_seed.generate_state(1)[0]),
-            progress=progress,
-        )
+    used, note, (posterior, stats) = _draw(
+        model, engine, draws=draws, tune=tune, chains=chains, seed=sampler_seed, progress=progress
+    )
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
@@ -116,14 +99,41 @@ def fit(
         "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
     }
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {
-        "model": model.name,
-        "engine": wanted,
-        **({"engine_note": note} if note else {}),
-        "seed": entropy,
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
+    how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
+    how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
+    tree.attrs = {"model": model.name, **how, **_described(model)}
+    return tree
+
+
+def _draw(
+    model: Model,
+    engine: str,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: np.random.SeedSequence,
+    progress: bool,
+) -> tuple[str, str, tuple[xr.Dataset, xr.Dataset]]:
+    """The engine that was used, why not a better one, and what it gave: posterior and statistics."""
+    wanted, note = (_AUTO if engine == "auto" else engine), ""
+    if wanted == "exact":
+        try:
+            return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seed)
+        except NotExactError as error:
+            if engine == "exact":
+                raise
+            note = str(error)
+    number = int(seed.generate_state(1)[0])
+    found = sample_nuts(
+        compile_nuts(model), draws=draws, tune=tune, chains=chains, seed=number, progress=progress
+    )
+    return "nuts", note, found
+
+
+def _described(model: Model) -> dict[str, str]:
+    """What a posterior's attrs tell of its model, and of the versions behind it."""
+    return {
         "origin": model.data.attrs.get("origin", "observed"),
         "options": json.dumps(dict(model.options)),
         "priors": json.dumps(describe_priors(model.priors)),
@@ -131,7 +141,6 @@ def fit(
         "data_hash": data_hash(model.data),
         "versions": json.dumps(versions()),
     }
-    return tree
 
 
 def versions() -> dict[str, str]:
@@ -155,6 +164,15 @@ def versions() -> dict[str, str]:
         "xarray",
     )
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def _require_settings(model: Model, engine: str, seed: int | None) -> None:
+    if not isinstance(model, Model):
+        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
+    if engine not in ENGINES:
+        raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
 
 
 def _require_counts(**counts: int) -> None:
@@ -187,16 +205,76 @@ def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:
     return xr.Dataset(variables, coords={**labels, **data.coords})
 
 
-def _sample_nuts(
-    model: Model, *, draws: int, tune: int, chains: int, seed: int, progress: bool
-) -> tuple[xr.Dataset, xr.Dataset]:
+@dataclass(frozen=True, eq=False)
+class CompiledNuts:
+    """A model whose graph is compiled, ready to be sampled with its own data or with others of the same shape.
+
+    Attributes
+    ----------
+    model : Model
+        The description.
+    graph : object
+        nutpie's compiled graph.
+    """
+
+    model: Model
+    graph: Any
+
+
+def compile_nuts(model: Model) -> CompiledNuts:
+    """Compile a model's graph, once for however many fits.
+
+    Parameters
+    ----------
+    model : Model
+        From one of the builders.
+
+    Returns
+    -------
+    CompiledNuts
+    """
     import nutpie
 
-    compiled = nutpie.compile_pymc_model(model.to_pymc())
+    return CompiledNuts(model, nutpie.compile_pymc_model(model.to_pymc()))
+
+
+def sample_nuts(
+    compiled: CompiledNuts,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    data: Mapping[str, NDArray[Any]] | None = None,
+    target_accept: float = _TARGET_ACCEPT,
+    progress: bool = False,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Draws of the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    compiled : CompiledNuts
+        From `compile_nuts`.
+    draws, tune, chains, seed : int
+        As in `fit`.
+    data : mapping of str to array, optional
+        Other values of the graph's `pymc.Data`, by name, of the same number of dims; labels stay those of the model.
+    target_accept : float
+        Acceptance rate that the step size is tuned to: higher takes smaller steps.
+    progress : bool
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset, xarray.Dataset
+        The variables of the posterior and the sampler's statistics by ArviZ's names, dims ``chain`` and ``draw``.
+    """
+    import nutpie
+
     # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     sampler = nutpie.sample(
-        compiled,
+        compiled.graph.with_data(**data) if data else compiled.graph,
         draws=draws,
         tune=tune,
         chains=chains,
@@ -204,7 +282,7 @@ def _sample_nuts(
         seed=seed,
         save_warmup=False,
         progress_bar=progress and sys.stderr.isatty(),
-        target_accept=_TARGET_ACCEPT,
+        target_accept=target_accept,
         blocking=False,
     )
     # Blocking calls turn Ctrl-C into a shorter posterior without a word; this one cancels and lets it through.
@@ -213,7 +291,7 @@ def _sample_nuts(
     except BaseException:
         sampler.cancel()
         raise
-    posterior = trace["posterior"].to_dataset()[list(model.variables)]
+    posterior = trace["posterior"].to_dataset()[list(compiled.model.variables)]
     return _plain(posterior), _plain(_sample_stats(trace["sample_stats"].to_dataset()))
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,6 +10,7 @@ import xarray as xr
 from ..diagnostics import diagnose, require
 from ..errors import DataError, DiagnosticsError
 from ..model import Model
+from ..sampling import CompiledNuts, compile_nuts, sample_nuts
 from .success_parts import swapped_data
 
 # Refits see few areas, so their posteriors have long necks; such small graphs afford small steps.
@@ -24,19 +23,21 @@ class Refits:
 
     Attributes
     ----------
-    model : Model
-        From `success_model`; its own counts play no part in a refit.
-    compiled : object
-        The compiled graph.
+    compiled : CompiledNuts
+        The model, from `success_model`, with its compiled graph; its own counts play no part in a refit.
     draws, tune, chains : int
         As in `fit`.
     """
 
-    model: Model
-    compiled: Any
+    compiled: CompiledNuts
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
+
+    @property
+    def model(self) -> Model:
+        """The model that was compiled."""
+        return self.compiled.model
 
 
 def compile_refits(model: Model, *, draws: int = 1000, tune: int = 1000, chains: int = 4) -> Refits:
@@ -53,9 +54,7 @@ def compile_refits(model: Model, *, draws: int = 1000, tune: int = 1000, chains:
     -------
     Refits
     """
-    import nutpie
-
-    return Refits(model, nutpie.compile_pymc_model(model.to_pymc()), draws, tune, chains)
+    return Refits(compile_nuts(model), draws, tune, chains)
 
 
 def refit(refits: Refits, data: xr.Dataset, *, seed: int, what: str = "refit") -> xr.Dataset:
@@ -95,27 +94,17 @@ def refit(refits: Refits, data: xr.Dataset, *, seed: int, what: str = "refit") -
 
 def sample_refit(refits: Refits, data: xr.Dataset, *, seed: int) -> xr.DataTree:
     """Posterior draws and sampler statistics under other counts, not yet checked; see `refit`."""
-    import nutpie
-
     model = refits.model
     for dim in ("area", "status"):
         if dim in model.data.dims and not np.array_equal(model.data[dim], data[dim]):
             raise DataError(f"refit: the dim {dim!r} is not that of the compiled model")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    trace = nutpie.sample(
-        refits.compiled.with_data(**swapped_data(data)),
+    posterior, stats = sample_nuts(
+        refits.compiled,
+        data=swapped_data(data),
         draws=refits.draws,
         tune=refits.tune,
         chains=refits.chains,
-        cores=min(refits.chains, available),
         seed=seed,
-        save_warmup=False,
-        progress_bar=False,
         target_accept=_TARGET_ACCEPT,
     )
-    posterior: xr.Dataset = trace["posterior"].to_dataset()[list(model.variables)]
-    if posterior.sizes["draw"] < refits.draws:
-        # The sampler swallows Ctrl-C and hands back what it has.
-        raise KeyboardInterrupt
-    stats = trace["sample_stats"].to_dataset()[["diverging", "energy"]]
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
