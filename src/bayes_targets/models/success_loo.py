@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..convergence import ess_bulk
 from ..errors import DataError
 from ..model import Model
 from . import success_binomial, success_multinomial, success_ordinal
@@ -275,12 +276,10 @@ def _rule(hyper: Mapping[str, FloatArray], targets: int) -> tuple[FloatArray, Fl
 
 def _log_mean(log_density: FloatArray, draws: xr.Dataset) -> tuple[float, float]:
     """Log of the mean density over draws, and its Monte Carlo standard error."""
-    import arviz_stats
-
     top = log_density.max()
     density = np.exp(log_density - top)
     arranged = density.reshape(draws.sizes["chain"], draws.sizes["draw"])
-    size = float(arviz_stats.ess(arranged)) if len(arranged) > 1 else float(density.size)
+    size = ess_bulk(arranged) if len(arranged) > 1 else float(density.size)
     error = density.std(ddof=1) / density.mean() / np.sqrt(size)
     return float(top + np.log(density.mean())), float(error)
 
