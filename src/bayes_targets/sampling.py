@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -154,7 +155,12 @@ def versions() -> dict[str, str]:
         "pandas",
         "xarray",
     )
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+
+
+@cache
+def _version(name: str) -> str:
+    return metadata.version(name)
 
 
 def _require_counts(**counts: int) -> None:
