@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..convergence import ess_bulk
 from ..errors import DataError
-from ..model import Model
+from ..model import Model, NotExactError
 from . import success_binomial, success_multinomial, success_ordinal
+from .success_exact import success_evidence
 from .success_parts import FloatArray, multinomial_log_density, shift, stacked
 from .success_refits import Refits, refit
 
@@ -28,7 +30,7 @@ _CHUNK = 4_000_000
 _PRIOR_DRAWS = 20_000
 
 
-def leave_one_area_out(refits: Refits, *, seed: int) -> pd.DataFrame:
+def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     r"""Log predictive density of each area's counts from a fit without that area.
 
     Exact in the sense that each area is left out of a fit of its own (nothing is reweighted), and its density
@@ -37,21 +39,23 @@ def leave_one_area_out(refits: Refits, *, seed: int) -> pd.DataFrame:
     .. math:: p(y_j \mid y_{-j}) = \int\!\!\int p(y_j \mid \theta_j, \phi)\, p(\theta_j \mid \phi)\, d\theta_j\;
               p(\phi \mid y_{-j})\, d\phi
 
-    with the inner integral by a rule of equally spaced points (it converges faster than any power of their
-    distance) and the outer one over the draws.
+    A `Model` that has an exact posterior needs no draws: :math:`\log p(y_j \mid y_{-j}) = \log p(y) - \log p(y_{-j})`,
+    both by quadrature. For any other model the inner integral is a rule of equally spaced points (it converges faster
+    than any power of their distance) and the outer one goes over the draws of NUTS.
 
     Parameters
     ----------
-    refits : Refits
-        From `compile_refits`, of a model with partial or complete pooling.
+    fits : Model or Refits
+        A binomial or ordinal model from `success_model`, or any of its models from `compile_refits`; with partial or
+        complete pooling.
     seed : int
-        Each area's fit gets a seed of its own from this one.
+        Each area's refit gets a seed of its own from this one; quadrature needs none.
 
     Returns
     -------
     pandas.DataFrame
         Index ``area``; columns ``elpd`` (log density, natural logarithm) and ``mcse`` (its Monte Carlo standard
-        error).
+        error, 0 by quadrature).
 
     Raises
     ------
@@ -59,20 +63,37 @@ def leave_one_area_out(refits: Refits, *, seed: int) -> pd.DataFrame:
         If areas are not pooled, so that a new one could be anything.
     DiagnosticsError
         If a refit failed a check; the message names the area.
+    NotExactError
+        If a `Model` is given that has no exact posterior.
+
+    Examples
+    --------
+    >>> from bayes_targets.models.success import success_model
+    >>> table = pd.DataFrame({"area": ["a", "b", "c"], "green": [1, 3, 8], "red": [2, 2, 9]})
+    >>> leave_one_area_out(success_model(table, success="green")).round(3)
+           elpd  mcse
+    area
+    a    -1.147   0.0
+    b    -1.516   0.0
+    c    -2.462   0.0
     """
-    model = refits.model
+    model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
     areas = [str(area) for area in model.data["area"].to_numpy()]
+    if isinstance(fits, Model):
+        one = np.eye(len(areas), dtype=bool)
+        elpd = _evidence(model) - np.array([_evidence(model, ~left_out) for left_out in one])
+        return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=pd.Index(areas, name="area"))
     seeds = np.random.SeedSequence(seed).generate_state(len(areas))
     rows = []
     for place, (area, own) in enumerate(zip(areas, seeds, strict=True)):
         kept = xr.DataArray(np.arange(len(areas)) != place, dims="area")
-        draws = refit(refits, _without(model.data, kept), seed=int(own), what=f"without {area}")
+        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"without {area}")
         rows.append(_log_mean(area_log_density(model, draws, place), draws))
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["elpd", "mcse"])
 
 
-def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
+def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     """Log marginal likelihood of the counts, area by area: each given those before it.
 
     The rows add up to the log evidence, from which Bayes factors follow. It depends on the priors, also on
@@ -80,15 +101,15 @@ def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    refits : Refits
-        From `compile_refits`, of a model with partial or complete pooling and proper priors.
+    fits : Model or Refits
+        As in `leave_one_area_out`; with proper priors.
     seed : int
-        Each fit gets a seed of its own from this one.
+        Each refit gets a seed of its own from this one; quadrature needs none.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``area``, in the order of the table; columns ``log_density`` and ``mcse``.
+        Index ``area``, in the order of the table; columns ``log_density`` and ``mcse`` (0 by quadrature).
 
     Raises
     ------
@@ -96,19 +117,25 @@ def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
         If areas are not pooled or a prior is improper.
     DiagnosticsError
         If a refit failed a check.
+    NotExactError
+        If a `Model` is given that has no exact posterior.
     """
-    model = refits.model
+    model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
     areas = [str(area) for area in model.data["area"].to_numpy()]
     first, *seeds = np.random.SeedSequence(seed).generate_state(len(areas))
     prior = model.draw_prior(model, np.random.default_rng(first), _PRIOR_DRAWS)
     if prior is None:
         raise DataError("log evidence: a prior is improper, which leaves the evidence undefined")
+    if isinstance(fits, Model):
+        first_ones = np.tri(len(areas), dtype=bool)
+        steps = np.diff([_evidence(model, kept) for kept in first_ones], prepend=0.0)
+        return pd.DataFrame({"log_density": steps, "mcse": 0.0}, index=pd.Index(areas, name="area"))
     before = prior.rename(sample="draw").expand_dims("chain")
     rows = [_log_mean(area_log_density(model, before, 0), before)]
     for place, own in enumerate(seeds, 1):
         kept = xr.DataArray(np.arange(len(areas)) < place, dims="area")
-        draws = refit(refits, _without(model.data, kept), seed=int(own), what=f"before {areas[place]}")
+        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"before {areas[place]}")
         rows.append(_log_mean(area_log_density(model, draws, place), draws))
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["log_density", "mcse"])
 
@@ -209,6 +236,14 @@ def _pseudo_bma(elpd: FloatArray, seed: int) -> FloatArray:
     total = areas * shares @ elpd
     weight = np.exp(total - total.max(axis=1, keepdims=True))
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
+
+
+def _evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
+    if model.exact is None:
+        raise NotExactError(
+            f"outcome {model.options['outcome']!r} has no exact posterior; expected Refits from compile_refits"
+        )
+    return success_evidence(model, kept)
 
 
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:
