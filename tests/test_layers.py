@@ -41,6 +41,7 @@ FLOORS = {
         "authority_files",
         "catalogue",
         "cells",
+        "convergence",
         "csv_file",
         "descriptor",
         "design_matrix",

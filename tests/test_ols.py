@@ -130,6 +130,27 @@ def test_the_classical_table_is_the_closed_form(authorities, effect):
     assert table.attrs["n"] == len(y)
 
 
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0", "HC1", "HC2", "HC3"])
+@pytest.mark.parametrize("data", ["authorities", "longley"])
+def test_the_table_is_that_of_statsmodels(request, data, cov_type):
+    import statsmodels.api as sm
+
+    ds = longley() if data == "longley" else request.getfixturevalue("authorities")
+    if data == "longley":  # one type: no dummies
+        x, y = np.column_stack([LONGLEY[:, 1:], np.ones(16)]), LONGLEY[:, 0]
+    else:
+        x, y, _ = by_hand(ds, "stretch")
+    known = sm.OLS(y, x).fit(cov_type=cov_type, use_t=True)
+    table = fit_ols(ds, effect="stretch", cov_type=cov_type)
+    close = {"rtol": 1e-6 if data == "longley" else 1e-10}  # Longley's columns are all but collinear
+    np.testing.assert_allclose(table["estimate"], known.params, **close)
+    np.testing.assert_allclose(table["se"], known.bse, **close)
+    np.testing.assert_allclose(table["p_two_tailed"], known.pvalues, **close)
+    np.testing.assert_allclose(table[["ci_low", "ci_high"]], known.conf_int(), **close)
+    assert table.attrs["r2"] == pytest.approx(known.rsquared, rel=1e-9)
+    assert table.attrs["sigma"] == pytest.approx(math.sqrt(known.scale), rel=1e-7)
+
+
 @pytest.mark.parametrize("cov_type", ["HC0", "HC1", "HC2", "HC3"])
 def test_robust_errors_are_the_sandwich_formulas(authorities, cov_type):
     x, y, _ = by_hand(authorities, "target")

@@ -45,7 +45,7 @@ def lpsa():
 @pytest.fixture(scope="module", params=OUTCOMES)
 def lpsa_posterior(request, lpsa):
     """The printed table, zero cells included: Drug treatment 2/1/0, E-government 2/1/0."""
-    return fit(success_model(lpsa, outcome=request.param), draws=1000)
+    return bt.fit(success_model(lpsa, outcome=request.param), seed=1)
 
 
 def test_surgical_mortality_agrees_with_the_published_posterior():
@@ -200,6 +200,59 @@ def test_ordinal_posterior_and_left_out_areas_agree_with_numerical_integration()
     assert (np.abs(left_out["elpd"] - exact) < 5 * left_out["mcse"] + 0.003).all()
     evidence = log_evidence(refits, seed=2)
     assert evidence["log_density"].sum() == pytest.approx(np.log(joint.sum()), abs=0.06)
+
+
+@pytest.mark.parametrize("rows", [[[3, 1, 0], [2, 5, 4], [1, 0, 0], [8, 3, 1]], [[0, 2, 1], [6, 1, 7]]])
+def test_left_out_areas_by_quadrature_agree_with_a_fine_sum(rows):
+    from bayes_targets.models.success_loo import leave_one_area_out, log_evidence
+
+    grid = ordinal_grid(rows)
+    joint = grid["prior"] * np.exp(grid["log_like"].sum(axis=0))
+    without = [grid["prior"] * np.exp(grid["log_like"].sum(axis=0) - own) for own in grid["log_like"]]
+    known = [np.log(joint.sum() / other.sum()) for other in without]
+    model = success_model(counts(dict(zip("abcd", rows, strict=False))), outcome="ordinal")
+    left_out, evidence = leave_one_area_out(model), log_evidence(model)
+    assert left_out["elpd"].to_numpy() == pytest.approx(known, abs=2e-3)
+    assert evidence["log_density"].sum() == pytest.approx(np.log(joint.sum()), abs=5e-3)
+    assert (left_out["mcse"] == 0).all() and (evidence["mcse"] == 0).all()
+
+
+@pytest.mark.parametrize("pooling", ["partial", "complete"])
+@pytest.mark.parametrize("outcome", ["binomial", "ordinal"])
+def test_a_left_out_area_has_the_density_that_exact_draws_without_it_predict(outcome, pooling):
+    from bayes_targets.models.success_loo import area_log_density, leave_one_area_out
+
+    table = counts({"a": [3, 1, 2], "b": [2, 5, 4], "c": [1, 0, 3]})
+    model = success_model(table, outcome=outcome, pooling=pooling)
+    without = fit(
+        success_model(table.isel(area=[0, 2]), outcome=outcome, pooling=pooling), engine="exact", draws=10_000
+    )
+    density = np.exp(area_log_density(model, without["posterior"].to_dataset(), 1))
+    error = density.std() / density.mean() / np.sqrt(density.size)
+    assert leave_one_area_out(model).loc["b", "elpd"] == pytest.approx(np.log(density.mean()), abs=4 * error)
+
+
+def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_them():
+    from bayes_targets.models.success_loo import leave_one_area_out
+
+    table = counts({"a": [3, 1, 2], "b": [2, 5, 4], "c": [1, 0, 3]})
+    left_out = leave_one_area_out(success_model(table, outcome="multinomial"))
+    for place, area in enumerate("abc"):
+        rest = table.isel(area=[i for i in range(3) if i != place])
+        parts = [fit(success_model(t, outcome="multinomial"), engine="exact") for t in (table, rest)]
+        whole, without = (part["sample_stats"].to_dataset() for part in parts)
+        error = np.hypot(whole["log_evidence_mcse"], without["log_evidence_mcse"])
+        expected = float(whole["log_evidence"] - without["log_evidence"])
+        assert left_out.loc[area, "elpd"] == pytest.approx(expected, abs=4 * float(error))
+
+
+def test_areas_of_four_statuses_are_left_out_by_refits():
+    from bayes_targets.model import NotExactError
+    from bayes_targets.models.success_loo import leave_one_area_out
+
+    four = counts({"a": [3, 1, 2, 1], "b": [2, 5, 4, 0]}, "wxyz")
+    with pytest.raises(NotExactError, match="three statuses"):
+        leave_one_area_out(success_model(four, outcome="multinomial"))
 
 
 def test_with_two_statuses_all_outcomes_are_one_model():

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
+from .convergence import ess_bulk, ess_tail, r_hat
 from .errors import DataError, did_you_mean
+
+FloatArray = NDArray[np.float64]
 
 COLUMNS = (
     "ols_estimate",
@@ -75,8 +79,6 @@ def compare(
     DataError
         If a term of `ols` is not in the posterior, or a setting is out of range.
     """
-    import arviz_stats
-
     ropes = _ropes(rope, ols)
     _check_settings(prob, interval, ropes)
     draws = term_draws(posterior, variables)
@@ -86,8 +88,9 @@ def compare(
         if term not in known:
             raise DataError(f"the posterior has no term {term!r}: {did_you_mean(str(term), known)}")
     draws = draws.sel(term=frame.index.to_numpy())
-    flat = draws.stack(sample=("chain", "draw")).transpose("term", "sample").to_numpy()
-    low, high = _interval(draws, prob, interval)
+    by_chain = draws.transpose("term", "chain", "draw").to_numpy()
+    flat = by_chain.reshape(len(by_chain), -1)
+    low, high = _interval(draws, flat, prob, interval)
     estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
     ols_low, ols_high = _ols_interval(frame, prob)
     mean, sd = flat.mean(axis=1), flat.std(axis=1, ddof=1)
@@ -97,9 +100,7 @@ def compare(
     values = (
         estimate, se, ols_low, ols_high, mean, sd, low, high, (flat > 0).mean(axis=1), below, inside, above,
         shift, ratio,
-        arviz_stats.ess(draws, method="bulk").to_numpy(),
-        arviz_stats.ess(draws, method="tail").to_numpy(),
-        arviz_stats.rhat(draws).to_numpy(),
+        *([measure(chains) for chains in by_chain] for measure in (ess_bulk, ess_tail, r_hat)),
     )  # fmt: skip
     table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index.rename("term"))
     table.attrs = {
@@ -205,31 +206,30 @@ def _check_settings(prob: float, interval: str, ropes: Mapping[str, tuple[float,
 
 
 def _interval(
-    draws: xr.DataArray, prob: float, interval: str
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    draws: xr.DataArray, flat: FloatArray, prob: float, interval: str
+) -> tuple[FloatArray, FloatArray]:
+    if interval == "eti":
+        low, high = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=1)
+        return low, high
     import arviz_stats
 
-    compute = arviz_stats.eti if interval == "eti" else arviz_stats.hdi
-    ends = compute(draws, prob=prob).transpose("term", ...)
-    values = ends.to_numpy()
+    values = arviz_stats.hdi(draws, prob=prob).transpose("term", ...).to_numpy()
     return values[:, 0], values[:, 1]
 
 
-def _ols_interval(
-    frame: pd.DataFrame, prob: float
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _ols_interval(frame: pd.DataFrame, prob: float) -> tuple[FloatArray, FloatArray]:
     if {"ci_low", "ci_high"} <= set(frame.columns) and frame.attrs.get("prob", 0.95) == prob:
         return frame["ci_low"].to_numpy(float), frame["ci_high"].to_numpy(float)
-    from scipy import stats
+    from scipy import special
 
     df = frame.attrs.get("df")
-    reach = stats.norm.ppf((1 + prob) / 2) if df is None else stats.t.ppf((1 + prob) / 2, df)
+    reach = special.ndtri((1 + prob) / 2) if df is None else special.stdtrit(df, (1 + prob) / 2)
     estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
     return estimate - reach * se, estimate + reach * se
 
 
 def _masses(
-    flat: np.ndarray[tuple[int, int], np.dtype[np.float64]], ropes: list[tuple[float, float] | None]
+    flat: FloatArray, ropes: list[tuple[float, float] | None]
 ) -> tuple[list[float], list[float], list[float]]:
     below, above = [], []
     for draws, rope in zip(flat, ropes, strict=True):

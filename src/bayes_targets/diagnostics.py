@@ -5,12 +5,11 @@ A quantity that is missing or not a number counts as failed, never as passed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from .convergence import ess_bulk, ess_tail, r_hat
 from .errors import DiagnosticsError
 
 R_HAT_LIMIT = 1.01
@@ -193,29 +192,19 @@ def _smallest_bfmi(energy: xr.DataArray) -> float:
 
 
 def _mixing_rows(draws: xr.Dataset) -> list[dict[str, object]]:
-    import arviz_stats
-
     ess_limit = max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])
-    measures: dict[str, tuple[Callable[[xr.DataArray], xr.DataArray], str]] = {
-        "R-hat": (lambda x: arviz_stats.rhat(x), "largest"),
-        "bulk ESS": (lambda x: arviz_stats.ess(x, method="bulk"), "smallest"),
-        "tail ESS": (lambda x: arviz_stats.ess(x, method="tail"), "smallest"),
-    }
     rows = []
     for name, variable in draws.data_vars.items():
-        usable = _usable(variable)
-        for measure, (compute, extreme) in measures.items():
-            values = np.atleast_1d(compute(variable).to_numpy()) if usable else np.array([np.nan])
-            # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
-            value = float(values.max() if extreme == "largest" else values.min())
-            if measure == "R-hat":
-                rows.append(_at_most(f"{measure} of {name}", value, R_HAT_LIMIT))
-            else:
-                rows.append(_at_least(f"{measure} of {name}", value, ess_limit))
+        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
+        elements = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
+        found = np.array(
+            [[measure(element) for measure in (r_hat, ess_bulk, ess_tail)] for element in elements]
+        )
+        # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
+        worst = found[:, 0].max(), *found[:, 1:].min(axis=0)
+        if len(values) < 2:
+            worst = (np.nan,) * 3
+        rows.append(_at_most(f"R-hat of {name}", worst[0], R_HAT_LIMIT))
+        rows.append(_at_least(f"bulk ESS of {name}", worst[1], ess_limit))
+        rows.append(_at_least(f"tail ESS of {name}", worst[2], ess_limit))
     return rows
-
-
-def _usable(variable: xr.DataArray) -> bool:
-    """Whether R-hat and ESS are defined: at least two chains of four finite draws."""
-    enough = variable.sizes["chain"] >= 2 and variable.sizes["draw"] >= 4
-    return enough and bool(np.isfinite(variable.to_numpy().astype(float)).all())

@@ -43,17 +43,19 @@ def raw_shares(counts: xr.Dataset, *, success: Sequence[str] | str, prob: float 
     >>> raw_shares(read_counts(table), success=("green",)).round(3).loc["Fire", ["ci_low", "ci_high"]].tolist()
     [0.061, 0.792]
     """
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy import special
 
     hits, n = _hits(counts, success)
-    low, high = proportion_confint(hits, n, alpha=1 - prob, method="wilson")
     share = hits / n
+    z2 = float(special.ndtri(0.5 + prob / 2)) ** 2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) / (1 + z2 / n)
     table = pd.DataFrame(
         {
             "estimate": share,
             "se": np.sqrt(share * (1 - share) / n),
-            "ci_low": low,
-            "ci_high": high,
+            "ci_low": np.maximum(centre - half, 0.0),
+            "ci_high": np.minimum(centre + half, 1.0),
             "successes": hits,
             "n": n,
         },

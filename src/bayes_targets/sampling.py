@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -163,7 +164,12 @@ def versions() -> dict[str, str]:
         "pandas",
         "xarray",
     )
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+
+
+@cache
+def _version(name: str) -> str:
+    return metadata.version(name)
 
 
 def _require_settings(model: Model, engine: str, seed: int | None) -> None:

@@ -15,6 +15,7 @@ from .success_parts import (
     expit,
     graph_coords,
     graph_effects,
+    multinomial_log_density,
     prior_effects,
     sequential_log_share,
     stacked,
@@ -95,11 +96,13 @@ def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset
 
 
 def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
-    from scipy import stats
-
     share = draws["share"].transpose("chain", "draw", "area")
-    value = stats.binom.logpmf(model.data["successes"].to_numpy(), model.data["targets"].to_numpy(), share)
-    return xr.Dataset({"successes": share.copy(data=value)})
+    successes, targets = (model.data[name].to_numpy() for name in ("successes", "targets"))
+    count = np.stack([successes, targets - successes], axis=-1)
+    # A share at the float's edge of 0 or 1 has a log of minus infinity, which counts only where a target is.
+    with np.errstate(divide="ignore"):
+        log_share = np.log(np.stack([share.to_numpy(), 1.0 - share.to_numpy()], axis=-1))
+    return xr.Dataset({"successes": share.copy(data=multinomial_log_density(count, log_share))})
 
 
 def _predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..exact import Areas, Axis, solve
+from ..exact import Areas, Axis, integrate, solve
 from ..model import Model, NotExactError
 from ..priors import Normal
 from .success_ordinal import cut_labels
@@ -52,11 +53,54 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
     NotExactError
         If areas share more than three parameters, or a prior is not one that the quadrature can take.
     """
+    axes, areas, log_density = _shared(model)
+    draws = solve(log_density, axes, size, rng)
+    given = areas(dict(draws.values), size)
+    return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+
+
+def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
+    """Log marginal likelihood of the counts of some areas, by quadrature alone: no draws, no Monte Carlo error.
+
+    Parameters
+    ----------
+    model : Model
+        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
+    kept : array of bool of shape (area,), optional
+        Areas whose counts are taken; default: all.
+
+    Returns
+    -------
+    float
+        Up to a constant where a prior is improper.
+
+    Raises
+    ------
+    NotExactError
+        As in `solve_success`, or if the grid does not hold the mass or does not resolve it.
+    """
+    axes, _, log_density = _shared(model, kept)
+    found = integrate(log_density, axes)
+    change = float(found.changes(together=True).max(initial=0.0))
+    if not (math.isfinite(found.log_evidence) and found.edge_mass < 1e-6 and change < 0.01):
+        raise NotExactError(
+            f"the log evidence is {found.log_evidence:.4g} with {found.edge_mass:.1g} of the mass at the edge of the "
+            f"grid, and changes by {change:.1g} on refinement; use engine 'nuts'"
+        )
+    return found.log_evidence
+
+
+def _shared(
+    model: Model, kept: NDArray[np.bool_] | None = None
+) -> tuple[list[Axis], Callable[[dict[str, FloatArray], int], Areas], Callable[[FloatArray], FloatArray]]:
+    """Axes of what areas share, the areas given it, and its log density together with the counts."""
     priors, pooling = model.priors, model.options["pooling"]
     count = status_counts(model)
     chosen = _shared_priors(model, count)
     _require_quadrature(model, chosen)
     predictors = scaled_predictors(model.data) if "predictor" in model.data else np.zeros((len(count), 0))
+    if kept is not None:
+        count, predictors = count[kept], predictors[kept]
     total = count.sum(axis=0)
     axes = [_axis(name, total) for name in chosen]
 
@@ -85,9 +129,7 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
         return np.asarray(out)
 
     log_ways = float(sum(math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row) for row in count))
-    draws = solve(log_density, axes, size, rng)
-    given = areas(dict(draws.values), size)
-    return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+    return axes, areas, log_density
 
 
 def status_counts(model: Model) -> FloatArray:

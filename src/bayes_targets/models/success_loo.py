@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
+from ..convergence import ess_bulk
 from ..errors import DataError
 from ..model import Model, NotExactError
 from . import success_binomial, success_multinomial, success_ordinal
+from .success_exact import success_evidence
 from .success_multinomial_exact import leave_areas_out
 from .success_parts import FloatArray, multinomial_log_density, shift, stacked
-from .success_refits import Refits, compile_refits, refit
+from .success_refits import Refits, refit
 
 _FORMS: dict[str, ModuleType] = {
     "binomial": success_binomial,
@@ -29,7 +31,7 @@ _CHUNK = 4_000_000
 _PRIOR_DRAWS, _LEFT_OUT_DRAWS = 20_000, 4_000
 
 
-def leave_one_area_out(model: Model | Refits, *, seed: int) -> pd.DataFrame:
+def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     r"""Log predictive density of each area's counts from a fit without that area.
 
     Exact in the sense that each area is left out of a fit of its own (nothing is reweighted), and its density
@@ -38,22 +40,24 @@ def leave_one_area_out(model: Model | Refits, *, seed: int) -> pd.DataFrame:
     .. math:: p(y_j \mid y_{-j}) = \int\!\!\int p(y_j \mid \theta_j, \phi)\, p(\theta_j \mid \phi)\, d\theta_j\;
               p(\phi \mid y_{-j})\, d\phi
 
-    By the exact engine it is the evidence of all areas over that of the others. By NUTS the inner integral is by a rule of
-    equally spaced points (it converges faster than any power of their distance) and the outer one over the draws.
+    A `Model` that has an exact posterior needs no draws: :math:`\log p(y_j \mid y_{-j}) = \log p(y) - \log p(y_{-j})`,
+    both by quadrature, or by importance sampling (multinomial, partial pooling). For `Refits` the inner integral is a rule
+    of equally spaced points (it converges faster than any power of their distance) and the outer one goes over the draws
+    of NUTS.
 
     Parameters
     ----------
-    model : Model or Refits
-        From `success_model` with partial or complete pooling: by the exact engine where it can, else by NUTS. From
-        `compile_refits`: by NUTS.
+    fits : Model or Refits
+        A model from `success_model` (multinomial: of three statuses), or any of them from `compile_refits`; with partial
+        or complete pooling.
     seed : int
-        Each area's fit gets a seed of its own from this one.
+        Of the importance sample; each area's refit gets a seed of its own from this one. Quadrature needs none.
 
     Returns
     -------
     pandas.DataFrame
         Index ``area``; columns ``elpd`` (log density, natural logarithm) and ``mcse`` (its Monte Carlo standard
-        error; 0 by quadrature, whose error is below a thousandth).
+        error, 0 by quadrature).
 
     Raises
     ------
@@ -61,43 +65,40 @@ def leave_one_area_out(model: Model | Refits, *, seed: int) -> pd.DataFrame:
         If areas are not pooled, so that a new one could be anything.
     DiagnosticsError
         If a refit failed a check; the message names the area.
+    NotExactError
+        If a `Model` is given that has no exact posterior.
+
+    Examples
+    --------
+    >>> from bayes_targets.models.success import success_model
+    >>> table = pd.DataFrame({"area": ["a", "b", "c"], "green": [1, 3, 8], "red": [2, 2, 9]})
+    >>> leave_one_area_out(success_model(table, success="green")).round(3)
+           elpd  mcse
+    area
+    a    -1.147   0.0
+    b    -1.516   0.0
+    c    -2.462   0.0
     """
-    if isinstance(model, Model):
-        _require_pooling(model)
-        try:
-            return _left_out_exactly(model, seed)
-        except NotExactError:
-            return leave_one_area_out(compile_refits(model), seed=seed)
-    refits, model = model, model.model
+    model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
     areas = [str(area) for area in model.data["area"].to_numpy()]
+    if isinstance(fits, Model) and fits.options["outcome"] == "multinomial" and "tau" in fits.variables:
+        elpd, mcse = leave_areas_out(fits, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
+        return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=pd.Index(areas, name="area"))
+    if isinstance(fits, Model):
+        one = np.eye(len(areas), dtype=bool)
+        elpd = _evidence(model) - np.array([_evidence(model, ~left_out) for left_out in one])
+        return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=pd.Index(areas, name="area"))
     seeds = np.random.SeedSequence(seed).generate_state(len(areas))
     rows = []
     for place, (area, own) in enumerate(zip(areas, seeds, strict=True)):
         kept = xr.DataArray(np.arange(len(areas)) != place, dims="area")
-        draws = refit(refits, _without(model.data, kept), seed=int(own), what=f"without {area}")
+        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"without {area}")
         rows.append(_log_mean(area_log_density(model, draws, place), draws))
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["elpd", "mcse"])
 
 
-def _left_out_exactly(model: Model, seed: int) -> pd.DataFrame:
-    areas = [str(area) for area in model.data["area"].to_numpy()]
-    index, rng = pd.Index(areas, name="area"), np.random.default_rng(seed)
-    if model.options["outcome"] == "multinomial" and "tau" in model.variables:
-        elpd, mcse = leave_areas_out(model, _LEFT_OUT_DRAWS, rng)
-        return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
-    if model.exact is None:
-        raise NotExactError(f"model {model.name!r} has no exact posterior")
-    whole = float(model.exact(model, 1, rng)[1]["log_evidence"])
-    rest = []
-    for place in range(len(areas)):
-        kept = xr.DataArray(np.arange(len(areas)) != place, dims="area")
-        without = replace(model, data=_without(model.data, kept))
-        rest.append(float(model.exact(without, 1, rng)[1]["log_evidence"]))
-    return pd.DataFrame({"elpd": whole - np.array(rest), "mcse": 0.0}, index=index)
-
-
-def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
+def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     """Log marginal likelihood of the counts, area by area: each given those before it.
 
     The rows add up to the log evidence, from which Bayes factors follow. It depends on the priors, also on
@@ -105,15 +106,15 @@ def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    refits : Refits
-        From `compile_refits`, of a model with partial or complete pooling and proper priors.
+    fits : Model or Refits
+        As in `leave_one_area_out`; with proper priors.
     seed : int
-        Each fit gets a seed of its own from this one.
+        Each refit gets a seed of its own from this one; quadrature needs none.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``area``, in the order of the table; columns ``log_density`` and ``mcse``.
+        Index ``area``, in the order of the table; columns ``log_density`` and ``mcse`` (0 by quadrature).
 
     Raises
     ------
@@ -121,19 +122,25 @@ def log_evidence(refits: Refits, *, seed: int) -> pd.DataFrame:
         If areas are not pooled or a prior is improper.
     DiagnosticsError
         If a refit failed a check.
+    NotExactError
+        If a `Model` is given that has no exact posterior.
     """
-    model = refits.model
+    model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
     areas = [str(area) for area in model.data["area"].to_numpy()]
     first, *seeds = np.random.SeedSequence(seed).generate_state(len(areas))
     prior = model.draw_prior(model, np.random.default_rng(first), _PRIOR_DRAWS)
     if prior is None:
         raise DataError("log evidence: a prior is improper, which leaves the evidence undefined")
+    if isinstance(fits, Model):
+        first_ones = np.tri(len(areas), dtype=bool)
+        steps = np.diff([_evidence(model, kept) for kept in first_ones], prepend=0.0)
+        return pd.DataFrame({"log_density": steps, "mcse": 0.0}, index=pd.Index(areas, name="area"))
     before = prior.rename(sample="draw").expand_dims("chain")
     rows = [_log_mean(area_log_density(model, before, 0), before)]
     for place, own in enumerate(seeds, 1):
         kept = xr.DataArray(np.arange(len(areas)) < place, dims="area")
-        draws = refit(refits, _without(model.data, kept), seed=int(own), what=f"before {areas[place]}")
+        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"before {areas[place]}")
         rows.append(_log_mean(area_log_density(model, draws, place), draws))
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["log_density", "mcse"])
 
@@ -236,6 +243,14 @@ def _pseudo_bma(elpd: FloatArray, seed: int) -> FloatArray:
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
+def _evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
+    if model.exact is None:
+        raise NotExactError(
+            f"outcome {model.options['outcome']!r} has no exact posterior; expected Refits from compile_refits"
+        )
+    return success_evidence(model, kept)
+
+
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:
     """Log density of one area's counts in each draw of what areas share, its own effects integrated out.
 
@@ -301,12 +316,10 @@ def _rule(hyper: Mapping[str, FloatArray], targets: int) -> tuple[FloatArray, Fl
 
 def _log_mean(log_density: FloatArray, draws: xr.Dataset) -> tuple[float, float]:
     """Log of the mean density over draws, and its Monte Carlo standard error."""
-    import arviz_stats
-
     top = log_density.max()
     density = np.exp(log_density - top)
     arranged = density.reshape(draws.sizes["chain"], draws.sizes["draw"])
-    size = float(arviz_stats.ess(arranged)) if len(arranged) > 1 else float(density.size)
+    size = ess_bulk(arranged) if len(arranged) > 1 else float(density.size)
     error = density.std(ddof=1) / density.mean() / np.sqrt(size)
     return float(top + np.log(density.mean())), float(error)
 

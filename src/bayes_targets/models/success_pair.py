@@ -45,13 +45,13 @@ class Pair:
     tau: FloatArray
     rho: FloatArray
 
-    def log_likelihood(self) -> FloatArray:
-        """Log of each area's double integral, shape (S, J), by Gauss-Hermite around its mode."""
+    def log_likelihood(self, points: int = _POINTS) -> FloatArray:
+        """Log of each area's double integral, shape (S, J), by Gauss-Hermite around its mode with so many points a dim."""
         z, e, (aa, ab, bb) = self._mode()
         # Curvature is C C' with C lower triangular; (z, e) = mode + inv(C)' t has unit curvature in t.
         c11 = np.sqrt(aa)
         c21, c22 = ab / c11, np.sqrt(bb - ab**2 / aa)
-        t, weight = np.polynomial.hermite_e.hermegauss(_POINTS)
+        t, weight = np.polynomial.hermite_e.hermegauss(points)
         top = self._log_density(z, e)
         total = np.zeros_like(z)
         for t1, w1 in zip(t, weight, strict=True):

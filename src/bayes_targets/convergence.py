@@ -1,0 +1,125 @@
+r"""R-hat and effective sample sizes of draws arranged as chains (Vehtari et al. 2021), in plain NumPy.
+
+ArviZ computes the same numbers, and the tests hold these against it; importing it takes longer than an exact posterior.
+
+Chains are split in two halves, and draws z are replaced by the normal scores of their ranks. With m split chains of n draws,
+W the mean of their variances and :math:`\hat v = W (n - 1) / n + \mathrm{var}(\bar z)`,
+
+.. math:: \hat R = \sqrt{\hat v / W}, \qquad
+          ESS = \frac{m n}{-1 + 2 \sum_k \hat\rho_k}, \qquad \hat\rho_k = 1 - \frac{W - \overline{\gamma_k}}{\hat v}
+
+where :math:`\gamma_k` is the autocovariance at lag k within a chain, and the sum ends by Geyer's rules.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def r_hat(draws: FloatArray) -> float:
+    """The larger of the rank-normalised split R-hats of location and of spread.
+
+    Parameters
+    ----------
+    draws : array of shape (chain, draw)
+        Of one quantity.
+
+    Returns
+    -------
+    float
+        NaN with fewer than two chains or four draws, or where a draw is not finite.
+
+    Examples
+    --------
+    >>> chains = np.random.default_rng(1).standard_normal((4, 500))
+    >>> r_hat(chains) < 1.01, r_hat(chains + np.arange(4)[:, None]) > 1.5
+    (True, True)
+    """
+    if len(draws) < 2 or not _usable(draws):
+        return math.nan
+    halves = _split(draws)
+    return max(_plain_r_hat(_scores(halves)), _plain_r_hat(_scores(np.abs(halves - np.median(halves)))))
+
+
+def ess_bulk(draws: FloatArray) -> float:
+    """Effective sample size of the bulk: that of the mean of the normal scores.
+
+    Parameters
+    ----------
+    draws : array of shape (chain, draw)
+        Of one quantity.
+
+    Returns
+    -------
+    float
+        NaN with fewer than four draws, or where a draw is not finite.
+    """
+    return _ess(_scores(_split(draws))) if _usable(draws) else math.nan
+
+
+def ess_tail(draws: FloatArray) -> float:
+    """Effective sample size of the tails: the smaller one of the 5% and the 95% quantile.
+
+    Parameters
+    ----------
+    draws : array of shape (chain, draw)
+        Of one quantity.
+
+    Returns
+    -------
+    float
+        NaN with fewer than four draws, or where a draw is not finite.
+    """
+    if not _usable(draws):
+        return math.nan
+    return min(_ess(_split((draws <= end).astype(float))) for end in np.quantile(draws, [0.05, 0.95]))
+
+
+def _usable(draws: FloatArray) -> bool:
+    return draws.shape[1] >= 4 and bool(np.isfinite(draws).all())
+
+
+def _split(draws: FloatArray) -> FloatArray:
+    """Halves of chains as chains; of an odd number of draws the middle one is left out."""
+    half = draws.shape[1] // 2
+    return np.concatenate([draws[:, :half], draws[:, -half:]])
+
+
+def _scores(draws: FloatArray) -> FloatArray:
+    """Normal scores of the ranks among all draws (Blom 1958)."""
+    from scipy import special
+
+    rank = pd.Series(draws.ravel()).rank().to_numpy()
+    return np.asarray(special.ndtri((rank - 0.375) / (draws.size + 0.25))).reshape(draws.shape)
+
+
+def _plain_r_hat(chains: FloatArray) -> float:
+    n = chains.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = chains.mean(axis=1).var(ddof=1) / chains.var(axis=1, ddof=1).mean()
+    return math.sqrt(ratio + (n - 1) / n)
+
+
+def _ess(chains: FloatArray) -> float:
+    m, n = chains.shape
+    if np.ptp(chains) < np.finfo(float).resolution:
+        return float(chains.size)
+    # Twice as long with zeros, so that the end does not meet the beginning.
+    spectrum = np.fft.rfft(chains - chains.mean(axis=1, keepdims=True), 2 * n, axis=1)
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :n].mean(axis=0) / n
+    within = covariance[0] * n / (n - 1)
+    total = covariance[0] + (chains.mean(axis=1).var(ddof=1) if m > 1 else 0.0)
+    rho = 1.0 - (within - covariance) / total
+    rho[0] = 1.0
+    pairs = rho[: 2 * (n // 2)].reshape(-1, 2)[: max((n - 1) // 2, 1)]
+    # Sums of two neighbours are positive and fall: the sum ends before the first that does not.
+    sums = pairs.sum(axis=1)
+    last = int(np.argmax(sums <= 0)) if (sums <= 0).any() else len(sums) - 1
+    tau = -1.0 + 2.0 * np.minimum.accumulate(sums[:last]).sum() + max(pairs[last, 0], 0.0)
+    return float(m * n / max(tau, 1.0 / math.log10(m * n)))
