@@ -23,6 +23,7 @@ def read_counts(
     label: str | None = None,
     statuses: Sequence[str] | None = None,
     covariates: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Labelled counts from a table with a row an area and a column a status.
 
@@ -42,6 +43,8 @@ def read_counts(
     covariates : sequence of str, optional
         Columns that describe the areas. Numbers are taken as they are; a column of words gives a 0/1
         covariate for every word but the first that occurs, named ``column: word``.
+    columns : mapping of str to str, optional
+        Their name and our name of columns that are called otherwise, e.g. ``{"service": "area"}``.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def read_counts(
     if isinstance(counts, pd.DataFrame) and counts.empty:
         raise DataError(f"{name}: no rows, expected an area a row")
     raw = read_raw(counts, name)
-    cells, file = raw.cells, raw.label
+    cells, file = _renamed(raw.cells, columns or {}, raw.label), raw.label
     layout = _layout(cells, file, attrs, label, statuses, covariates)
     counted = (read_long if is_long(cells) else read_wide)(cells, layout)
     predictor, names, more = predictors(cells, layout, counted)
@@ -164,6 +167,18 @@ def _layout(
             f"{file}: found statuses {', '.join(known) or 'none'}; expected two or more, each once"
         )
     return Layout(file, label, known, list(covariates), total, attrs.get("total_label"), percents)
+
+
+def _renamed(cells: pd.DataFrame, columns: Mapping[str, str], file: str) -> pd.DataFrame:
+    known = [str(column) for column in cells.columns]
+    for theirs, ours in columns.items():
+        if theirs not in known:
+            raise DataError(f"{file}: no column {theirs!r}, {did_you_mean(theirs, known)}")
+        if ours in known and ours not in columns:
+            raise DataError(
+                f"{file}: {theirs!r} cannot become {ours!r}, there is a column of that name already"
+            )
+    return cells.rename(columns=dict(columns))
 
 
 def _label_column(cells: pd.DataFrame, file: str) -> str:

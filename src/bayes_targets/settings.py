@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from .authorities import read_authorities
+from .counts import read_counts
 from .descriptor import FILE_NAME
 from .diagnostics import diagnose, require
 from .ensemble import Ensemble, Function, run_ensemble
@@ -148,6 +149,25 @@ class Run:
             raise DataError(f"{self.name}: no data, expected --data FILE")
         columns, controls = dict(self.settings.columns), list(self.settings.controls)
         return read_authorities(self.settings.data, columns=columns or None, controls=controls or None)
+
+    def counts(self) -> xr.Dataset:
+        """The user's own counts by area and status, from the file that ``--data`` names; see `read_counts`.
+
+        Columns may be renamed to ``area``, ``status``, ``count`` and ``total``; controls are covariates of the areas.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        if self.settings.data is None:
+            raise DataError(f"{self.name}: no data, expected --data FILE")
+        columns, covariates = dict(self.settings.columns), self.settings.controls
+        return read_counts(self.settings.data, columns=columns, covariates=covariates)
 
     def fit(self, name: str, model: Model) -> xr.DataTree:
         """The posterior of `model` with the run's settings, let through only by the gate.

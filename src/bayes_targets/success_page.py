@@ -119,9 +119,11 @@ def _verdict(models: Any) -> str:
     ordinal = float(models.loc["ordinal", "pseudo_bma"])
     best, other = models.index[0], models.index[1]
     gap, error = -float(models.loc[other, "difference"]), float(models.loc[other, "difference_se"])
+    told = "left open" if gap < 2.0 * error else "borne out" if best == "ordinal" else "contradicted"
     return (
-        f" Whether areas differ by one level that moves all statuses (proportional odds) is left open: the {best} model predicts "
-        f"left-out areas better by {gap:.1f} (standard error {error:.1f}), weight of proportional odds {probability_text(ordinal)}."
+        f" That areas differ by one level that moves all statuses (proportional odds) is {told}: the {best} model predicts "
+        f"left-out areas better by {gap:.1f} in log density (standard error {error:.1f}), weight of proportional odds "
+        f"{probability_text(ordinal)}."
     )
 
 

@@ -17,7 +17,7 @@ from . import success_binomial, success_multinomial, success_ordinal
 from .success_exact import success_evidence
 from .success_multinomial_exact import leave_areas_out
 from .success_parts import FloatArray, multinomial_log_density, shift, stacked
-from .success_refits import Refits, refit
+from .success_refits import Refits, compile_refits, refit
 
 _FORMS: dict[str, ModuleType] = {
     "binomial": success_binomial,
@@ -31,7 +31,7 @@ _CHUNK = 4_000_000
 _PRIOR_DRAWS, _LEFT_OUT_DRAWS = 20_000, 4_000
 
 
-def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
+def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int = 0) -> pd.DataFrame:
     r"""Log predictive density of each area's counts from a fit without that area.
 
     Exact in the sense that each area is left out of a fit of its own (nothing is reweighted), and its density
@@ -50,6 +50,8 @@ def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     fits : Model or Refits
         A model from `success_model` (multinomial: of three statuses), or any of them from `compile_refits`; with partial
         or complete pooling.
+    engine : {"auto", "exact"}
+        What to do with a `Model` that has no exact posterior: refit it by NUTS, or raise.
     seed : int
         Of the importance sample; each area's refit gets a seed of its own from this one. Quadrature needs none.
 
@@ -66,7 +68,7 @@ def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     DiagnosticsError
         If a refit failed a check; the message names the area.
     NotExactError
-        If a `Model` is given that has no exact posterior.
+        If a `Model` is given that has no exact posterior, and `engine` is ``"exact"``.
 
     Examples
     --------
@@ -82,13 +84,13 @@ def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
     areas = [str(area) for area in model.data["area"].to_numpy()]
-    if isinstance(fits, Model) and fits.options["outcome"] == "multinomial" and "tau" in fits.variables:
-        elpd, mcse = leave_areas_out(fits, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
-        return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=pd.Index(areas, name="area"))
     if isinstance(fits, Model):
-        one = np.eye(len(areas), dtype=bool)
-        elpd = _evidence(model) - np.array([_evidence(model, ~left_out) for left_out in one])
-        return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=pd.Index(areas, name="area"))
+        try:
+            return _left_out_exactly(fits, areas, seed)
+        except NotExactError:
+            if engine == "exact":
+                raise
+            fits = compile_refits(fits)
     seeds = np.random.SeedSequence(seed).generate_state(len(areas))
     rows = []
     for place, (area, own) in enumerate(zip(areas, seeds, strict=True)):
@@ -96,6 +98,16 @@ def leave_one_area_out(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
         draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"without {area}")
         rows.append(_log_mean(area_log_density(model, draws, place), draws))
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["elpd", "mcse"])
+
+
+def _left_out_exactly(model: Model, areas: list[str], seed: int) -> pd.DataFrame:
+    index = pd.Index(areas, name="area")
+    if model.options["outcome"] == "multinomial" and "tau" in model.variables:
+        elpd, mcse = leave_areas_out(model, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
+        return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
+    one = np.eye(len(areas), dtype=bool)
+    elpd = _evidence(model) - np.array([_evidence(model, ~left_out) for left_out in one])
+    return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=index)
 
 
 def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
