@@ -47,7 +47,7 @@ def analyse(run):
         pictures={
             "shares": Picture(
                 bt.plot_shares(pooled.sort_values("mean", ascending=False), title="Targets on course by policy area", overall=overall),
-                "Open squares: raw shares with Wilson intervals. Blue: partially pooled. Small areas move far towards the average.",
+                "Open squares: raw shares with Wilson intervals. Filled: partially pooled. Small areas move far towards the average.",
                 f"Shares on course by area; {best} is highest, {worst} lowest; intervals of small areas are wide.",
             ),
             "shrinkage": Picture(
