@@ -26,6 +26,7 @@ HOSTILE = (
     "שלום \u202eevil\u202c مرحبا",
     "</title></style></main><script>",
 )
+MANIFEST = {"command": "", "settings": {"seed": 1}, "reproducibility": "", "status": 0}
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr", "col", "source"}
 
 
@@ -292,7 +293,7 @@ def test_results_of_an_earlier_run_are_marked():
 def test_passed_checks_are_summed_up():
     words = analysis_page("x").words
     assert "All 2 checks of 1 posteriors passed" in words
-    assert "largest R-hat 1.001 (limit 1.01); smallest bulk effective sample size 2,000 (limit 400)" in words
+    assert "Largest R-hat 1.001 (limit 1.01); smallest bulk effective sample size 2,000 (limit 400)" in words
 
 
 def test_a_table_shows_every_level_of_its_index_and_no_empty_column():
@@ -452,3 +453,22 @@ PRINTABLE = {
 
 def commands(tex: str) -> set[str]:
     return set(re.findall(r"\\(?:[A-Za-z]+|.)", tex))
+
+
+def test_a_long_table_is_folded_and_a_short_one_is_not():
+    def folded(rows: int) -> bool:
+        table = Table(pd.DataFrame({"mean": np.arange(float(rows))}), "")
+        page = Page(report.analysis_page(summary("x"), Result("", {"t": table}), None, {}))
+        return f"t: {rows} rows" in page.words
+
+    assert folded(31)
+    assert not folded(30)
+
+
+def test_a_negative_number_in_an_answer_has_a_minus_sign_and_words_keep_their_hyphens():
+    page = Page(
+        report.index_page(
+            [summary("x", name="one", answer="from -0.3, 2006-2008, well-known")], MANIFEST, None
+        )
+    )
+    assert "from −0.3, 2006-2008, well-known" in page.words

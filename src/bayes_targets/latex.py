@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
 _LONG = 28  # characters from which a column is set in lines of its own
+_HEADING = 14  # and from which a heading is broken into lines
 _CROWDED = 120  # characters that fit a line of landscape paper in a small font
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -89,7 +91,10 @@ def latex_table(
     \midrule
      True
     """
-    widths = [max(len(text) for text in column) for column in zip(headings, *rows, strict=True)]
+    heads = [textwrap.wrap(heading, _HEADING) or [""] for heading in headings]
+    widths = [
+        max(map(len, [*head, *cells])) for head, cells in zip(heads, _columns(headings, rows), strict=True)
+    ]
     wide = [width > _LONG and not number for width, number in zip(widths, numeric, strict=True)]
     each = 0.62 / max(1, sum(wide))
     columns = "".join(
@@ -98,7 +103,9 @@ def latex_table(
     )
     crowded = sum(min(width, _LONG) + 2 for width in widths) > _CROWDED
     size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if crowded else r"\small"
-    head = [r"\toprule", " & ".join(map(escape_latex, headings)) + r" \\", r"\midrule"]
+    deep = max(len(head) for head in heads)
+    stacked = zip(*([""] * (deep - len(head)) + head for head in heads), strict=True)
+    head = [r"\toprule", *(" & ".join(map(escape_latex, line)) + r" \\" for line in stacked), r"\midrule"]
     lines = [
         rf"\begingroup{size}\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
         rf"\caption{{{escape_latex(caption)}}}\label{{tab:{_plain(label)}}}\\",
@@ -113,6 +120,10 @@ def latex_table(
         r"\targetsend",
     ]
     return (_HEAD + "\n".join(lines) + "\n").encode()
+
+
+def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[row[i] for row in rows] for i in range(len(headings))]
 
 
 def escape_latex(text: str) -> str:

@@ -90,7 +90,7 @@ def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) 
     row: dict[str, Any] = {
         "n": int(observed.size),
         "observed": _range(float(observed.min()), float(observed.max())),
-        "prior_range": "–",
+        "prior_range": None,
         "prior_95": np.nan,
         "posterior_50": _inside(observed, after, 0.5),
         "posterior_95": _inside(observed, after, 0.95),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -46,6 +47,7 @@ _ANCHORS = {
     "decisions": "claims",
     "rope": "tables",
 }
+_NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
 _MOVES = (
     "How far each term moves between the models and priors that were fitted: least and greatest posterior mean, lowest and highest end "
     "of the 95% equal-tailed intervals, and least and greatest probability of a term above 0."
@@ -231,6 +233,7 @@ def _guidelines(
 
 def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
     passed = checks["passed"].astype(bool)
+    worst = "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any())
     return {
         "count": len(checks),
         "posteriors": checks["posterior"].nunique(),
@@ -238,7 +241,7 @@ def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
             f"{row['posterior']}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
             for row in checks[~passed].to_dict("records")
         ],
-        "worst": "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any()),
+        "worst": worst[:1].upper() + worst[1:],
     }
 
 
@@ -289,10 +292,12 @@ def _render(template: str, **values: Any) -> bytes:
 def _environment() -> Any:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bayes_targets"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["minus"] = lambda text: _NEGATIVE.sub("\N{MINUS SIGN}", text)
+    return environment
