@@ -81,6 +81,8 @@ def authority_result(
     made_up = origin == "reconstructed"
     whole = pd.concat(dict(comparison), names=["effect"]).reset_index("effect")
     shown = whole.drop(columns=_NOT_SHOWN, errors="ignore")
+    if "determined" in shown:
+        shown["determined"] = shown["determined"].ne(NOT_DETERMINED)
     tables = {
         "comparison": Table(whole, _comparison_caption(made_up), shown=shown),
         "types": Table(

@@ -103,7 +103,7 @@ def latex_table(
     )
     crowded = sum(min(width, _LONG) + 2 for width in widths) > _CROWDED
     size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if crowded else r"\small"
-    deep = max(len(head) for head in heads)
+    deep = max((len(head) for head in heads), default=0)
     stacked = zip(*([""] * (deep - len(head)) + head for head in heads), strict=True)
     head = [r"\toprule", *(" & ".join(map(escape_latex, line)) + r" \\" for line in stacked), r"\midrule"]
     lines = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+POOLED = {"none": "no pooling", "complete": "complete pooling", "partial": "partial pooling"}
+
 
 @dataclass(frozen=True)
 class PriorNote:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .card import ModelCard, Node, PriorNote
+from .card import POOLED, ModelCard, Node, PriorNote
 
 _POINTS = "percentage points of change in the score"
 
@@ -60,7 +60,7 @@ def cohesion_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mode
             " Both scores carry the sampling error that was given; the change is that of the true scores."
         )
     return ModelCard(
-        f"Authorities by type, {options['pooling']} pooling" + (", slopes by type" if by_type else ""),
+        f"Authorities by type, {POOLED[options['pooling']]}" + (", slopes by type" if by_type else ""),
         tuple(lines),
         where,
         tuple(notes),
@@ -91,7 +91,7 @@ def _graph(pooling: str, by_type: bool) -> tuple[Node, ...]:
         Node("α_j", kind, 0.5, 1, "type j", parents),
         Node("γ", "parameter", 3.2, 1),
         Node("σ", "parameter", 4.2, 1),
-        Node("t", "known", 0.8, 2, "authority i"),
-        Node("x", "known", 3.2, 2, "authority i"),
-        Node("y", "observed", 2, 3, "authority i", ("α_j", "β_j" if by_type else "β", "γ", "σ", "t", "x")),
+        Node("t", "known", 0.8, 2.3, "authority i"),
+        Node("x", "known", 3.2, 2.3, "authority i"),
+        Node("y", "observed", 2, 2.3, "authority i", ("α_j", "β_j" if by_type else "β", "γ", "σ", "t", "x")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .card import ModelCard, Node, PriorNote
+from .card import POOLED, ModelCard, Node, PriorNote
 
 
 def success_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard | None:
@@ -52,8 +52,8 @@ def _areas(options: Mapping[str, str], priors: Mapping[str, str]) -> tuple[str, 
 def _binomial(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
     line, notes, nodes = _areas(options, priors)
     return ModelCard(
-        f"Shares from counts, binomial, {options['pooling']} pooling",
-        ("y_j ~ Binomial ( n_j , p_j )", "logit p_j = η_j", line),
+        f"Shares from counts, binomial, {POOLED[options['pooling']]}",
+        ("y_j ~ Binomial ( n_j , p_j )", "logit ( p_j ) = η_j", line),
         f"y is the number of targets of area j that count as success ({options.get('success') or 'the best status'}), n the number of "
         "its targets.",
         tuple(notes),
@@ -68,7 +68,7 @@ def _binomial(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCar
 def _ordinal(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
     line, notes, nodes = _areas(options, priors)
     return ModelCard(
-        f"Shares from counts, cumulative logit, {options['pooling']} pooling",
+        f"Shares from counts, cumulative logit, {POOLED[options['pooling']]}",
         ("y_j ~ Multinomial ( n_j , p_j )", 'logit P ( "status k or better" ) = η_j − c_k', line),
         "y are the targets of area j by status, n their number; the cutpoints c lie between the statuses and are the same in all areas, "
         "so that one effect moves an area along all statuses. The cutpoint to the best status is taken up by μ.",
@@ -90,7 +90,7 @@ def _ordinal(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard
 def _multinomial(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
     line, notes, nodes = _areas(options, priors)
     return ModelCard(
-        f"Shares from counts, multinomial, {options['pooling']} pooling",
+        f"Shares from counts, multinomial, {POOLED[options['pooling']]}",
         (
             "y_j ~ Multinomial ( n_j , p_j )",
             'logit P ( "k, of k or worse" ) = η_{jk}',
