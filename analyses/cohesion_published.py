@@ -80,7 +80,7 @@ def analyse(run):
                     xlabel=paper.FOREST_X,
                     terms=order,
                 ),
-                f"Dark: published OLS. Blue: posterior. The grey band marks effects under half a point. Clear of zero: {clear}.",
+                f"Dashed: published OLS. Solid: posterior. The grey band marks effects under half a point. Clear of zero: {clear}.",
                 f"Forest plot of all slopes of three models, per standard deviation. Terms whose interval excludes zero: {clear}.",
             ),
             "prior_posterior": Picture(

@@ -111,6 +111,7 @@ def test_a_result_is_a_folder_with_its_page_and_the_run_has_a_manifest_and_a_pag
         "index.html",
         "run.json",
         "one/comparison.csv",
+        "one/comparison.tex",
         "one/report.html",
         "one/summary.json",
     }

@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from . import report, run_folder
 from .catalogue import Entry, analyses_folder, call_script, find_analysis
+from .claims import judge_claims
 from .ensemble import require_scheduler
 from .errors import DataError, DiagnosticsError
 from .posterior_file import posterior_bytes, read_posteriors
@@ -25,6 +26,7 @@ from .sampling import versions
 from .settings import Run as Run
 from .settings import Settings as Settings
 from .settings import seed_for as seed_for
+from .tables import load_study
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +202,7 @@ class _Desk:
             "limits": list(result.limits),
             "methods": list(result.methods),
             "tables": {name: table.as_record() for name, table in result.tables.items()},
+            "headlines": [asdict(headline) for headline in result.headlines],
         }
         files = _result_files(run, result, summary)
         summary["files"] = run_folder.digests(files)
@@ -258,6 +261,7 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
     from .plots import save_bytes
 
     files = {f"{name}.csv": table.to_csv() for name, table in result.tables.items()}
+    files |= {f"{name}.tex": report.table_file(name, table) for name, table in result.tables.items()}
     checks = None
     if run.checks:
         checks = pd.concat(run.checks, names=["posterior"])
@@ -268,8 +272,19 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
     for name, picture in result.pictures.items():
         files |= {f"{name}.{kind}": save_bytes(picture.figure, kind) for kind in ("png", "svg")}
     figures = {name: files[f"{name}.svg"] for name in result.pictures}
-    files["report.html"] = report.analysis_page(summary, result, checks, figures)
+    files["report.html"] = report.analysis_page(summary, result, checks, figures, _own_claims(run, result))
     return files
+
+
+def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
+    """The published claims that an analysis' own posteriors judge; None where there are none."""
+    judged = []
+    for name in run.studies if result.posteriors else []:
+        with suppress(DataError):  # a user's posterior of a name that the study means otherwise
+            ledger = judge_claims(load_study(name), result.posteriors)
+            judged.append(ledger[ledger["probability"].notna()])
+    whole = pd.concat(judged) if judged else pd.DataFrame()
+    return None if whole.empty else whole
 
 
 def _ledger(folder: Path) -> pd.DataFrame | None:

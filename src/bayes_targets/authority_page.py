@@ -30,6 +30,17 @@ _CAUSE = (
     "Whether targets caused the change: targets were negotiated, not drawn by lot, and a low first score tends to be followed by a "
     "higher one whatever is done. With standard errors of the scores, cohesion_model(measurement_error=True) models that.",
 )
+_NOT_SHOWN = [
+    "ols_se",
+    "sd",
+    "p_one_tailed",
+    "p_two_tailed",
+    "shift_in_se",
+    "sd_ratio",
+    "ess_bulk",
+    "ess_tail",
+    "r_hat",
+]
 _CAPTIONS = {
     "fit": "Bayesian R² beside that of OLS, the part the target or stretch adds, and the mean change had every authority had the "
     "target, or one point more stretch; 95% equal-tailed intervals.",
@@ -69,7 +80,9 @@ def authority_result(
     origin = next(iter(comparison.values())).attrs["origin"]
     made_up = origin == "reconstructed"
     whole = pd.concat(dict(comparison), names=["effect"]).reset_index("effect")
-    shown = whole.drop(columns=["shift_in_se", "sd_ratio", "ess_bulk", "ess_tail", "r_hat"], errors="ignore")
+    shown = whole.drop(columns=_NOT_SHOWN, errors="ignore")
+    if "determined" in shown:
+        shown["determined"] = shown["determined"].ne(NOT_DETERMINED)
     tables = {
         "comparison": Table(whole, _comparison_caption(made_up), shown=shown),
         "types": Table(
@@ -81,6 +94,7 @@ def authority_result(
             pd.concat(dict(choices), names=["effect"]).reset_index("effect"),
             "Pooling choices by leave-one-out cross-validation (elpd: higher is better; a difference under 4 is no reason to prefer one)."
             + (" Of the first reconstructed data set." if made_up else ""),
+            section="sensitivity",
         ),
     }
     for name, frames in more.items():
@@ -133,7 +147,7 @@ def _pictures(
                 title=f"{effect.capitalize()}, types and controls: OLS and posterior",
                 xlabel=f"{OUTCOME}, for one unit",
             ),
-            "Dark: OLS. Blue: the hierarchical model. Terms on very different scales have an axis of their own.",
+            "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
             f"Forest plot of OLS and posterior for the {effect} model ({origin} data).",
         )
         pooled = {p: types[f"{effect}, {p}"] for p in ("partial", "complete")}
@@ -162,7 +176,7 @@ def _pictures(
                 title=f"Slope of the {effect} by authority type",
                 xlabel=f"{OUTCOME}, for {'having a target' if effect == 'target' else 'a point of stretch'}",
             ),
-            "Blue: slope of each type, partially pooled. Dark: the one slope of OLS, the same in every row.",
+            "Solid: slope of each type, partially pooled. Dashed: the one slope of OLS, the same in every row.",
             f"Slopes of the {effect} by type ({origin} data).",
         )
     return pictures

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from .errors import DataError, did_you_mean
+from .result import Headline
 from .tables import Study
 
 COLUMNS = ("claim", "estimand", "published", "probability", "reading")
@@ -65,6 +66,49 @@ def judge_claims(study: Study, posteriors: Mapping[str, xr.DataTree]) -> pd.Data
     rows = {claim["id"]: _judge(claim, posteriors) for claim in records}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
     return table.astype({"probability": float}).rename_axis("id")
+
+
+def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline, ...]:
+    """The claims that a reader in a hurry sees first.
+
+    Parameters
+    ----------
+    ledger : pandas.DataFrame
+        Indexed by the claim's ``id``, from `judge_claims`.
+    notes : mapping of str to str
+        Id of each such claim to what one must know to read it rightly, in the order in which they are shown.
+
+    Returns
+    -------
+    tuple of Headline
+        Without a probability where the tables cannot decide.
+
+    Raises
+    ------
+    DataError
+        If the ledger has no such claim.
+
+    Examples
+    --------
+    >>> ledger = pd.DataFrame({"claim": ["It rose."], "probability": [0.92], "reading": ["very likely"]}, index=["up"])
+    >>> headlines(ledger, {"up": "From two scores."})
+    (Headline(text='It rose.', probability=0.92, reading='very likely', note='From two scores.'),)
+    """
+    told = []
+    for claim, note in notes.items():
+        if claim not in ledger.index:
+            raise DataError(
+                f"claims: no claim {claim!r}, {did_you_mean(claim, [str(c) for c in ledger.index])}"
+            )
+        row: Mapping[Any, Any] = ledger.loc[[claim]].to_dict("records")[0]
+        known = not pd.isna(row["probability"])
+        probability = float(row["probability"]) if known else None
+        told.append(
+            Headline(
+                str(row["claim"]), probability, str(row["reading"]) if known else "cannot be judged", note
+            )
+        )
+    return tuple(told)
 
 
 def words_for(probability: float) -> str:

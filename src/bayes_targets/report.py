@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from .claims import probability_text
-from .result import Result
+from . import guidelines
+from .latex import latex_table
+from .page_cells import number, probability_cell, table_cells
+from .page_models import how_far, model_cards, predictive_checks
+from .page_svg import inline_svg
+from .result import Result, Table
 
-# Column names of the library's tables, in words for a page. Others are shown as they are.
-HEADINGS = {
-    "term": "Term",
-    "model": "Model",
-    "ols_estimate": "Published estimate",
-    "ols_se": "s.e.",
-    "ols_low": "Low",
-    "ols_high": "High",
-    "mean": "Posterior mean",
-    "sd": "s.d.",
-    "low": "Low",
-    "high": "High",
-    "prob_positive": "P(above 0)",
-    "rope_below": "P(below ROPE)",
-    "rope_inside": "P(in ROPE)",
-    "rope_above": "P(above ROPE)",
-    "shift_in_se": "Shift (s.e.)",
-    "sd_ratio": "s.d. / s.e.",
-    "p_one_tailed": "p, one-tailed",
-    "p_two_tailed": "p, two-tailed",
-    "claim": "Claim",
-    "locator": "Where",
-    "estimand": "Estimand",
-    "published": "Published",
-    "probability": "Probability",
-    "reading": "Reading",
-    "check": "Check",
-    "printed": "Printed",
-    "recomputed": "Recomputed",
-    "verdict": "Verdict",
-    "prob_best": "P(best)",
-    "prob_worst": "P(worst)",
-    "n": "n",
+# The sections of an analysis' page: id, title. A part of a section has an id too, which the last table links to.
+_SECTIONS = {
+    "claims": "Claims",
+    "figures": "Figures",
+    "tables": "Tables",
+    "model": "How the model is built",
+    "diagnostics": "Diagnostics",
+    "sensitivity": "Sensitivity",
+    "limits": "What cannot be concluded",
+    "provenance": "Provenance",
+    "guidelines": "Reporting guidelines",
 }
-_PROBABILITIES = ("prob", "rope_", "p_one", "p_two")
+_PARTS = {
+    "question": "Question",
+    "why": "Why Bayesian",
+    "equation": "Equation",
+    "priors": "Priors",
+    "exact": "Diagnostics",
+    "prior-predictive": "Predictive checks",
+    "posterior-predictive": "Predictive checks",
+    "decisions": "Claims",
+    "rope": "Tables",
+}
+_ANCHORS = {
+    "exact": "diagnostics",
+    "prior-predictive": "predictive",
+    "posterior-predictive": "predictive",
+    "decisions": "claims",
+    "rope": "tables",
+}
+_NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
+_MOVES = (
+    "How far each term moves between the models and priors that were fitted: least and greatest posterior mean, lowest and highest end "
+    "of the 95% equal-tailed intervals, and least and greatest probability of a term above 0."
+)
 
 
 def analysis_page(
-    summary: Mapping[str, Any], result: Result, checks: pd.DataFrame | None, figures: Mapping[str, bytes]
+    summary: Mapping[str, Any],
+    result: Result,
+    checks: pd.DataFrame | None,
+    figures: Mapping[str, bytes],
+    ledger: pd.DataFrame | None = None,
 ) -> bytes:
     """The page of one analysis.
 
@@ -61,37 +68,55 @@ def analysis_page(
     summary : mapping
         What the run folder's ``summary.json`` holds: title, question, answer, settings, input hashes.
     result : Result
-        Tables, pictures, methods and limits.
+        Tables, pictures, posteriors, methods and limits.
     checks : pandas.DataFrame or None
         Diagnostics, a row a check; None where nothing was fitted.
     figures : mapping of str to bytes
         SVG of each picture, by its name; they are put into the page.
+    ledger : pandas.DataFrame, optional
+        The published claims that this analysis' posteriors judge: ``claim, published, probability, reading``.
 
     Returns
     -------
     bytes
         UTF-8 HTML, complete in itself.
     """
-    pictures = [
-        {"name": name, "source": _data_uri(figures[name]), "caption": picture.caption, "alt": picture.alt}
-        for name, picture in result.pictures.items()
-    ]
-    tables = [
-        {
-            "name": name,
-            "caption": table.caption,
-            **_cells(table.frame if table.shown is None else table.shown),
-        }
-        for name, table in result.tables.items()
-    ]
+    cards = model_cards(result.posteriors)
+    predictive = predictive_checks(result.posteriors)
+    moves = _moves(result)
+    parts: dict[str, Any] = {
+        "claims": [] if ledger is None else [_claim(row) for row in ledger.to_dict("records")],
+        "figures": _pictures(result, figures, "results"),
+        "tables": _tables(result, "results"),
+        "model": cards or result.methods,
+        "diagnostics": None if checks is None else _check_summary(checks),
+        "sensitivity": [
+            *_tables(result, "sensitivity"),
+            *_pictures(result, figures, "sensitivity"),
+            *([moves] if moves else []),
+        ],
+        "limits": result.limits,
+        "provenance": True,
+        "guidelines": True,
+    }
+    there = {name for name, part in parts.items() if part}
     return _render(
         "analysis.html",
         summary=summary,
+        sections={name: title for name, title in _SECTIONS.items() if name in there},
+        cards=cards,
         methods=result.methods,
         limits=result.limits,
-        pictures=pictures,
-        tables=tables,
-        checks=None if checks is None else _check_summary(checks),
+        claims=parts["claims"],
+        pictures=parts["figures"],
+        tables=parts["tables"],
+        more_tables=_tables(result, "sensitivity"),
+        more_pictures=_pictures(result, figures, "sensitivity"),
+        moves=moves,
+        predictive=table_cells(predictive) if len(predictive) else None,
+        checks=parts["diagnostics"],
+        guidelines=_guidelines(there, result, cards, predictive, checks),
+        guidelines_source=guidelines.SOURCE,
         has_posterior=bool(result.posteriors),
     )
 
@@ -99,7 +124,7 @@ def analysis_page(
 def index_page(
     summaries: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any], ledger: pd.DataFrame | None
 ) -> bytes:
-    """The page of a run: what was asked, the answers, the claims ledger and links.
+    """The page of a run: the answer with its probabilities, the claims ledger, and links.
 
     Parameters
     ----------
@@ -122,76 +147,93 @@ def index_page(
             judged = [claim for claim in claims if claim["percent"] is not None]
             open_ = [claim for claim in claims if claim["percent"] is None]
             studies.append({"name": study, "judged": judged, "open": open_})
-    return _render("index.html", summaries=summaries, manifest=manifest, studies=studies)
+    verdict = next((summary for summary in summaries if summary["name"] == "claims"), None)
+    return _render(
+        "index.html",
+        verdict=verdict,
+        headlines=[_headline(each) for each in (verdict or {}).get("headlines", [])],
+        others=[summary for summary in summaries if summary["name"] != "claims"],
+        manifest=manifest,
+        studies=studies,
+    )
 
 
-def number(value: object) -> str:
-    """A cell for readers: three significant digits, an en dash for what is not there.
+def table_file(name: str, table: Table) -> bytes:
+    """A table as LaTeX for a paper: what the page shows of it, with its caption.
 
-    Examples
-    --------
-    >>> number(0.65123), number(1329718), number(float("nan")), number("text"), number(-0.0004)
-    ('0.651', '1,329,718', '–', 'text', '−0.0004')
+    Parameters
+    ----------
+    name : str
+        File name without ending; also the label.
+    table : Table
+        From a `Result`.
+
+    Returns
+    -------
+    bytes
     """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if (isinstance(value, float) and math.isnan(value)) or value is None or value is pd.NA or value is pd.NaT:
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}".replace("-", "−")
-    if isinstance(value, float):
-        if value == 0 or 1e-4 <= abs(value) < 1e7:
-            digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-            rounded = round(value, 2 - math.floor(math.log10(abs(value)))) if value else 0.0
-            text = f"{rounded:,.{digits}f}"
-            text = text.rstrip("0").rstrip(".") if digits > 3 else text
-        else:
-            text = f"{value:.3g}"
-        return text.replace("-", "−")
-    return str(value)
+    cells = table_cells(table.frame if table.shown is None else table.shown)
+    return latex_table(table.caption, cells["headings"], cells["numeric"], cells["rows"], name)
 
 
-def _cells(frame: pd.DataFrame) -> dict[str, Any]:
-    shown = frame if frame.index.names == [None] else frame.reset_index()
-    shown = shown.dropna(axis="columns", how="all")
-    columns = [str(column) for column in shown.columns]
-    numeric = [pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns]
-    formats = [
-        _probability if name.startswith(_PROBABILITIES) else _column_format(shown[column])
-        for name, column in zip(columns, shown.columns, strict=True)
+def _pictures(result: Result, figures: Mapping[str, bytes], section: str) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "svg": inline_svg(figures[name], name, picture.alt),
+            "caption": picture.caption,
+            "alt": picture.alt,
+        }
+        for name, picture in result.pictures.items()
+        if picture.section == section
     ]
-    rows = [
-        [form(value) for form, value in zip(formats, row, strict=True)]
-        for row in shown.itertuples(index=False, name=None)
+
+
+def _tables(result: Result, section: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "caption": table.caption,
+            **table_cells(table.frame if table.shown is None else table.shown),
+        }
+        for name, table in result.tables.items()
+        if table.section == section
     ]
-    return {"headings": [HEADINGS.get(c, c) for c in columns], "numeric": numeric, "rows": rows}
 
 
-def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
-    """One number of decimals for a column of like sizes, so that its digits line up; else each cell its own."""
-    if not pd.api.types.is_float_dtype(column):
-        return number
-    sizes = column.abs()[column.abs() > 0].dropna()
-    if sizes.empty or not 1e-3 < sizes.median() < 1e4 or sizes.max() > 300 * sizes.median():
-        return number
-    decimals = max(0, 2 - math.floor(math.log10(sizes.max())))
-
-    def fixed(value: object) -> str:
-        known = isinstance(value, float) and math.isfinite(value)
-        return f"{value:,.{decimals}f}".replace("-", "−") if known else number(value)
-
-    return fixed
+def _moves(result: Result) -> dict[str, Any] | None:
+    table = result.tables.get("comparison")
+    moved = None if table is None else how_far(table.frame, table.shown)
+    return None if moved is None else {"caption": _MOVES, **table_cells(moved)}
 
 
-def _probability(value: object) -> str:
-    known = isinstance(value, float | int) and not math.isnan(value)
-    return probability_text(float(value)) if known else "–"  # type: ignore[arg-type]
+def _guidelines(
+    there: set[str],
+    result: Result,
+    cards: Sequence[Mapping[str, Any]],
+    predictive: pd.DataFrame,
+    checks: pd.DataFrame | None,
+) -> list[dict[str, str]]:
+    """Where this page answers each item of the reporting guidelines."""
+    columns = [str(column) for table in result.tables.values() for column in table.frame.columns]
+    held = {
+        "question": True,
+        "why": "model" in there,
+        "equation": bool(cards),
+        "priors": bool(cards),
+        "exact": checks is not None and bool(_told(checks, "mass at the edge").any()),
+        "prior-predictive": bool(predictive["prior_95"].notna().any()),
+        "posterior-predictive": len(predictive) > 0,
+        "decisions": "claims" in there,
+        "rope": "tables" in there and any(column.startswith("rope_") for column in columns),
+    }
+    rows = guidelines.answered(there | {name for name, known in held.items() if known}, _SECTIONS | _PARTS)
+    return [row | {"section": _ANCHORS.get(row["section"], row["section"])} for row in rows]
 
 
 def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
     passed = checks["passed"].astype(bool)
+    worst = "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any())
     return {
         "count": len(checks),
         "posteriors": checks["posterior"].nunique(),
@@ -199,7 +241,7 @@ def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
             f"{row['posterior']}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
             for row in checks[~passed].to_dict("records")
         ],
-        "worst": "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any()),
+        "worst": worst[:1].upper() + worst[1:],
     }
 
 
@@ -233,13 +275,13 @@ def _claim(row: Mapping[Any, Any]) -> dict[str, Any]:
     known = not math.isnan(value)
     return {
         **row,
-        "shown": _probability(value),
+        "shown": probability_cell(value),
         "percent": round(100 * value) if known else None,
     }
 
 
-def _data_uri(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+def _headline(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {**told, "shown": None, "percent": None} if told["probability"] is None else _claim(told)
 
 
 def _render(template: str, **values: Any) -> bytes:
@@ -250,10 +292,12 @@ def _render(template: str, **values: Any) -> bytes:
 def _environment() -> Any:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bayes_targets"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["minus"] = lambda text: _NEGATIVE.sub("\N{MINUS SIGN}", text)
+    return environment

@@ -26,11 +26,14 @@ class Picture:
         What to see in it.
     alt : str
         Text alternative for readers who do not see it.
+    section : {"results", "sensitivity"}
+        Where on the page it stands.
     """
 
     figure: Figure
     caption: str
     alt: str
+    section: str = "results"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +48,14 @@ class Table:
         What the rows and columns are, units and interval included.
     shown : pandas.DataFrame or None
         What the page shows instead, where the full table is too long to read.
+    section : {"results", "sensitivity"}
+        Where on the page it stands.
     """
 
     frame: pd.DataFrame
     caption: str
     shown: pd.DataFrame | None = None
+    section: str = "results"
 
     def to_csv(self) -> bytes:
         """The full table as a CSV file, with its index where that has a name."""
@@ -60,6 +66,28 @@ class Table:
         """What `read_table` needs beside the CSV file."""
         names = list(self.frame.index.names)
         return {"caption": self.caption, "index": None if names == [None] else names}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One answer for a reader in a hurry: the first page of a run shows it with its probability.
+
+    Attributes
+    ----------
+    text : str
+        What is claimed, a short sentence.
+    probability : float or None
+        Posterior probability that it holds; None where the data cannot tell.
+    reading : str
+        The probability in words.
+    note : str
+        What one must know to read it rightly.
+    """
+
+    text: str
+    probability: float | None
+    reading: str
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +108,8 @@ class Result:
         What cannot be concluded, a sentence each.
     methods : tuple of str
         How the model is built, a paragraph each.
+    headlines : tuple of Headline
+        What the first page of a run shows before anything else; of the analysis ``claims`` alone.
     """
 
     answer: str
@@ -88,6 +118,7 @@ class Result:
     posteriors: Mapping[str, xr.DataTree] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    headlines: tuple[Headline, ...] = ()
 
 
 def read_table(file: Path, record: Mapping[str, Any]) -> Table:

@@ -1,0 +1,41 @@
+"""What a page tells of each model, from the name, options and priors that its posterior carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .card import ModelCard, Node, PriorNote
+from .cohesion import cohesion_card
+from .graph import draw_graph
+from .mathml import mathml
+from .published import published_card
+from .success import success_card
+
+__all__ = ["ModelCard", "Node", "PriorNote", "draw_graph", "mathml", "model_card"]
+
+_CARDS: dict[str, Callable[[Mapping[str, str], Mapping[str, str]], ModelCard | None]] = {
+    "cohesion": cohesion_card,
+    "published": published_card,
+    "success": success_card,
+}
+
+
+def model_card(attrs: Mapping[Any, Any]) -> ModelCard | None:
+    """The card of the model that a posterior is of.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of the posterior: ``model``, ``options`` and ``priors``, as `fit` writes them.
+
+    Returns
+    -------
+    ModelCard or None
+        None where the model has none, such as a user's own.
+    """
+    make = _CARDS.get(str(attrs.get("model")))
+    if make is None or "options" not in attrs or "priors" not in attrs:
+        return None
+    return make(json.loads(attrs["options"]), json.loads(attrs["priors"]))

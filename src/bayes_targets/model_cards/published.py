@@ -1,0 +1,81 @@
+"""The card of `published_model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .card import ModelCard, Node, PriorNote
+
+_UNIT = "units of the outcome, for one s.d. of the predictor (or from 0 to 1)"
+
+
+def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
+    """Describe a posterior of printed estimates.
+
+    Parameters
+    ----------
+    options : mapping of str to str
+        Of the model: ``pooling`` and ``reference``.
+    priors : mapping of str to str
+        Name of the prior to its distribution.
+
+    Returns
+    -------
+    ModelCard
+    """
+    own = PriorNote("θ_k d_k", "true slope of a term that is not pooled", _UNIT, priors["effect"])
+    if options["pooling"] == "none":
+        return ModelCard(
+            "Printed estimates, no pooling",
+            ("b_k ~ Normal ( θ_k , s_k )", f'θ_k d_k ~ "{priors["effect"]}"'),
+            "b is the printed slope of term k, s its printed standard error (taken as known) and d the scale of its predictor; a "
+            "term without a scale, such as the constant, has a flat prior.",
+            (own,),
+            (
+                Node("θ", "parameter", 0, 0, "term k"),
+                Node("s", "known", 1, 0, "term k"),
+                Node("b", "observed", 0.5, 1, "term k", ("θ", "s")),
+            ),
+        )
+    spread = PriorNote("τ", "s.d. between the terms that are pooled", "units of the outcome", priors["tau"])
+    if not options["reference"]:
+        mean = PriorNote("μ", "mean of the terms that are pooled", "units of the outcome", priors["mu"])
+        return ModelCard(
+            "Printed estimates, partially pooled",
+            ("b_k ~ Normal ( θ_k , s_k )", "θ_k ~ Normal ( μ , τ )"),
+            "b is the printed slope of term k and s its printed standard error, taken as known.",
+            (mean, spread, own),
+            (
+                Node("μ", "parameter", 0, 0),
+                Node("τ", "parameter", 1, 0),
+                Node("θ", "parameter", 0.5, 1, "term k", ("μ", "τ")),
+                Node("s", "known", 1.5, 1, "term k"),
+                Node("b", "observed", 1, 2, "term k", ("θ", "s")),
+            ),
+        )
+    share = PriorNote(
+        "r",
+        "variance of the reference's error, as a share of the smallest printed variance",
+        "share, 0 to 1",
+        priors["reference_share"],
+    )
+    return ModelCard(
+        "Printed estimates, categories partially pooled",
+        (
+            "a_j ~ Normal ( 0 , τ )",
+            "θ_k = a_k − a_{ref}",
+            "b ~ Normal ( θ , Σ )",
+            "Σ_{kk} = s_k^2 , Σ_{kl} = r min ( s^2 )",
+        ),
+        f"b are the printed contrasts with the reference ({options['reference']}), s their printed standard errors; every category j, "
+        "the reference included, departs from the average category by a. All contrasts contain the one error of the reference, which "
+        "correlates them. Terms outside the group are not pooled.",
+        (spread, share, own),
+        (
+            Node("τ", "parameter", 0, 0),
+            Node("a", "parameter", 0, 1, "category j", ("τ",)),
+            Node("r", "parameter", 2, 0),
+            Node("s", "known", 2, 1, "contrast k"),
+            Node("b", "observed", 2, 2, "contrast k", ("a", "r", "s")),
+        ),
+    )
