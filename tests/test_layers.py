@@ -14,7 +14,7 @@ FLOORS = {
     6: {"analysis"},
     5.5: {"authority_page", "contrast_page", "settings", "success_page"},
     5: {"report", "plots"},
-    4: {"comparison", "claims", "authority_tables"},
+    4: {"comparison", "claims", "authority_tables", "sensitivity"},
     3: {"studies", "reconstruction"},
     2: {"models"},
     1: {

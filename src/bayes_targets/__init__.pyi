@@ -53,6 +53,10 @@ from .reconstruction import pool_datasets as pool_datasets
 from .reconstruction import reconstruct as reconstruct
 from .reconstruction import reconstruction_table as reconstruction_table
 from .sampling import fit as fit
+from .sensitivity import bayes_factor as bayes_factor
+from .sensitivity import e_value as e_value
+from .sensitivity import reverse_bayes as reverse_bayes
+from .sensitivity import robustness_value as robustness_value
 from .simulate import simulate_authorities as simulate_authorities
 from .tables import Study as Study
 from .tables import load_study as load_study

@@ -1,0 +1,13 @@
+"""What would change an answer: sceptics, confounders, priors, specifications, and the size of a new evaluation.
+
+A question a file: `credibility` (whom does a printed effect convince?), `confounding` (how strong must an omitted cause
+be?), `prior_grid` and `power_scaling` (do the priors matter?), `specifications` (do the choices matter?), `design` (how
+many authorities would a new evaluation need?).
+"""
+
+from .confounding import approximate_risk_ratio as approximate_risk_ratio
+from .confounding import confounder_bounds as confounder_bounds
+from .confounding import e_value as e_value
+from .confounding import robustness_value as robustness_value
+from .credibility import bayes_factor as bayes_factor
+from .credibility import reverse_bayes as reverse_bayes
