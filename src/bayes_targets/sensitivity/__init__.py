@@ -11,3 +11,11 @@ from .confounding import e_value as e_value
 from .confounding import robustness_value as robustness_value
 from .credibility import bayes_factor as bayes_factor
 from .credibility import reverse_bayes as reverse_bayes
+from .mixtures import Mixture as Mixture
+from .mixtures import as_mixture as as_mixture
+from .mixtures import normal_posterior as normal_posterior
+from .power_scaling import PriorSensitivity as PriorSensitivity
+from .power_scaling import prior_sensitivity as prior_sensitivity
+from .power_scaling import scale_powers as scale_powers
+from .prior_grid import prior_curve as prior_curve
+from .prior_grid import prior_families as prior_families
