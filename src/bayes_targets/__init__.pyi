@@ -55,6 +55,7 @@ from .reconstruction import reconstruction_table as reconstruction_table
 from .sampling import fit as fit
 from .sensitivity import bayes_factor as bayes_factor
 from .sensitivity import e_value as e_value
+from .sensitivity import multiverse as multiverse
 from .sensitivity import prior_curve as prior_curve
 from .sensitivity import prior_sensitivity as prior_sensitivity
 from .sensitivity import reverse_bayes as reverse_bayes

@@ -19,3 +19,6 @@ from .power_scaling import prior_sensitivity as prior_sensitivity
 from .power_scaling import scale_powers as scale_powers
 from .prior_grid import prior_curve as prior_curve
 from .prior_grid import prior_families as prior_families
+from .specifications import CHOICES as CHOICES
+from .specifications import Multiverse as Multiverse
+from .specifications import multiverse as multiverse
