@@ -54,10 +54,12 @@ from .reconstruction import reconstruct as reconstruct
 from .reconstruction import reconstruction_table as reconstruction_table
 from .sampling import fit as fit
 from .sensitivity import bayes_factor as bayes_factor
+from .sensitivity import design_analysis as design_analysis
 from .sensitivity import e_value as e_value
 from .sensitivity import multiverse as multiverse
 from .sensitivity import prior_curve as prior_curve
 from .sensitivity import prior_sensitivity as prior_sensitivity
+from .sensitivity import retrodesign as retrodesign
 from .sensitivity import reverse_bayes as reverse_bayes
 from .sensitivity import robustness_value as robustness_value
 from .simulate import simulate_authorities as simulate_authorities

@@ -11,6 +11,9 @@ from .confounding import e_value as e_value
 from .confounding import robustness_value as robustness_value
 from .credibility import bayes_factor as bayes_factor
 from .credibility import reverse_bayes as reverse_bayes
+from .design import design_analysis as design_analysis
+from .design import needed_authorities as needed_authorities
+from .design import retrodesign as retrodesign
 from .mixtures import Mixture as Mixture
 from .mixtures import as_mixture as as_mixture
 from .mixtures import normal_posterior as normal_posterior
