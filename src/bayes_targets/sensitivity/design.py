@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..ensemble import run_ensemble
 from ..errors import DataError
 from ..models.cohesion import CohesionPriors, cohesion_model
 from ..models.cohesion_exact import solve_cohesion
 from ..priors import Flat, Normal
 from ..simulate import simulate_authorities
 from .inputs import require_count, require_number
-from .many import run_all
 
 COLUMNS = ("effect", "n_authorities", "convincing", "contrary", "width", "type_s", "type_m")
 SIMULATED = ("simulated_convincing", "simulated_width", "simulated_type_m", "mc_error")
@@ -189,7 +189,10 @@ def design_analysis(
             for truth, n in pairs
             for i in range(simulations)
         }
-        found = list(run_all(simulate_design, tasks, seed=seed, workers=workers, progress=progress).values())
+        done = run_ensemble(simulate_design, tasks, seed=seed, workers=workers, progress=progress)
+        if done.failures:
+            raise DataError(f"design_analysis: {next(iter(done.failures.values()))}")
+        found = list(done.results.values())
         blocks = [found[i : i + simulations] for i in range(0, len(found), simulations)]
         more = [_summary(block, float(truth)) for block, (truth, _) in zip(blocks, pairs, strict=True)]
         table = table.join(pd.DataFrame(more, columns=list(SIMULATED)))

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..diagnostics import ACCEPTANCE_LIMIT, EDGE_MASS_LIMIT, REFINEMENT_LIMIT, diagnose
+from ..ensemble import run_ensemble
 from ..errors import DataError, did_you_mean
 from ..model import Model, NotExactError
 from ..models.cohesion import cohesion_model
@@ -19,7 +20,6 @@ from ..models.cohesion_exact import solve_cohesion
 from ..priors import Flat, Normal, Prior
 from ..sampling import fit
 from .inputs import require_count, require_number
-from .many import run_all
 from .student_noise import K_HAT_LIMIT, solve_student_t
 
 ESS_LIMIT = 100
@@ -70,6 +70,7 @@ def multiverse(
     prob: float = 0.95,
     seed: int,
     workers: int = 1,
+    scheduler: str | None = None,
     fallback: bool = True,
     progress: bool = True,
 ) -> Multiverse:
@@ -95,7 +96,9 @@ def multiverse(
     seed : int
         Seed. Every specification has its own random numbers, so that results do not depend on the number of workers.
     workers : int
-        Processes to run at a time.
+        Processes to run at a time; with more than 1 a script needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a Dask scheduler that does the work instead, see `run_ensemble`.
     fallback : bool
         Whether NUTS does what the exact engine cannot (a few seconds each); otherwise such a specification has not passed.
     progress : bool
@@ -153,7 +156,13 @@ def multiverse(
         for label, data in sets.items()
         for options in itertools.product(*(chosen[name] for name in shapes))
     }
-    results = run_all(solve_specifications, tasks, seed=seed, workers=workers, progress=progress)
+    done = run_ensemble(
+        solve_specifications, tasks, seed=seed, workers=workers, scheduler=scheduler, progress=progress
+    )
+    if done.failures:
+        name, reason = next(iter(done.failures.items()))
+        raise DataError(f"multiverse, {name}: {reason}")
+    results = done.results
     labels = [label for label in sets for _ in range(len(tasks) // len(sets))]
     rows = [
         {"dataset": label, **row} for label, task in zip(labels, tasks, strict=True) for row in results[task]
