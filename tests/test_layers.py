@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
-    5.5: {"authority_page", "contrast_page", "settings", "success_page"},
+    5.5: {"sensitivity_page", "authority_page", "contrast_page", "settings", "success_page"},
     5: {"report", "plots"},
     4: {"comparison", "claims", "authority_tables", "sensitivity"},
     3: {"studies", "reconstruction"},

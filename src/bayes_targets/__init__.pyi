@@ -28,12 +28,15 @@ from .models.survey import survey_shares as survey_shares
 from .ols import fit_ols as fit_ols
 from .ols import ols_from_estimates as ols_from_estimates
 from .plots import plot_audit as plot_audit
+from .plots import plot_design as plot_design
 from .plots import plot_forest as plot_forest
 from .plots import plot_hits as plot_hits
+from .plots import plot_prior_curve as plot_prior_curve
 from .plots import plot_prior_posterior as plot_prior_posterior
 from .plots import plot_ranks as plot_ranks
 from .plots import plot_shares as plot_shares
 from .plots import plot_shrinkage as plot_shrinkage
+from .plots import plot_specifications as plot_specifications
 from .plots import plot_status_bars as plot_status_bars
 from .priors import Beta as Beta
 from .priors import Exponential as Exponential

@@ -40,6 +40,12 @@ HEADINGS = {
     "published": "Published",
     "probability": "Probability",
     "reading": "Reading",
+    "sceptical": "Sceptical",
+    "anchored": "Set after the fact",
+    "multiverse_low": "Multiverse, low",
+    "multiverse_high": "Multiverse, high",
+    "at_worst": "At worst",
+    "question": "Question",
     "check": "Check",
     "printed": "Printed",
     "recomputed": "Recomputed",
@@ -48,7 +54,7 @@ HEADINGS = {
     "prob_worst": "P(worst)",
     "n": "n",
 }
-_PROBABILITIES = ("prob", "rope_", "p_one", "p_two")
+_PROBABILITIES = ("prob", "rope_", "p_one", "p_two", "sceptical", "anchored", "multiverse_")
 
 
 def analysis_page(

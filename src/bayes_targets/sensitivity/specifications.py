@@ -216,10 +216,11 @@ def solve_specifications(
     else:
         found = _reweighted(model, effects, settings["draws"], settings["prob"], rng)
         for name, own in models.items():
-            # A prior that moves the posterior far needs a proposal of its own.
-            if not found[name]["passed"]:
-                again = _reweighted(own, {name: effects[name]}, settings["draws"], settings["prob"], rng)
-                found[name] = again[name]
+            for times in (1, 4):
+                # A prior that moves the posterior far needs a proposal of its own, and perhaps more draws.
+                if not found[name]["passed"]:
+                    again = {name: effects[name]}
+                    found |= _reweighted(own, again, times * settings["draws"], settings["prob"], rng)
     rows = [{**options, "prior": name, **row} for name, row in found.items()]
     for row in rows:
         if not row["passed"] and settings["fallback"]:
