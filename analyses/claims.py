@@ -14,6 +14,15 @@ NEEDS = {
     andrews2014: ("cohesion_published",),
     odpm2005: ("lpsa_policy_areas", "lpsa_kind_and_finish"),
 }
+SHOWN = [
+    "claim", "locator", "published", "probability", "reading", "sceptical", "multiverse_low", "multiverse_high", "at_worst",
+    "true_if",
+]  # fmt: skip
+# Which of the multiverses of the analysis `sensitivity` is about which estimand.
+UNIVERSES = {
+    "target": f"model_2:effect[{andrews2014.ON}]",
+    "stretch": f"model_3:effect[{andrews2014.STRETCH}]",
+}
 
 # Claims that answer the question of the first page, and what a reader in a hurry must know of each.
 HEADLINES = {
@@ -31,8 +40,20 @@ def analyse(run):
         posteriors = {}
         for analysis in analyses:
             posteriors |= run.need(analysis).posteriors
+        others = run.fit_all(
+            {f"{name}, sceptical": model for name, model in source.sceptical_models(study).items()}
+        )
+        sceptical = {name.removesuffix(", sceptical"): tree for name, tree in others.items()}
+        universes = {}
+        if source is andrews2014:
+            tables = run.need("sensitivity").tables
+            universes = {
+                reference: tables[f"specifications_{effect}"].frame for effect, reference in UNIVERSES.items()
+            }
         places = study.claims.set_index("id")[["locator", "true_if"]]
-        ledgers[source.SHORT] = bt.judge_claims(study, posteriors).join(places)
+        ledgers[source.SHORT] = bt.judge_claims(
+            study, posteriors, sceptical=sceptical, multiverse=universes
+        ).join(places)
     ledger = pd.concat(ledgers, names=["study"]).reset_index()
     judged = ledger["probability"].dropna()
     told = ledger.set_index("id")
@@ -49,8 +70,10 @@ def analyse(run):
             "claims": Table(
                 ledger,
                 "The claims ledger. Probability: posterior probability, under the default priors, that the estimand lies where the claim "
-                "puts it. Reading: the IPCC's calibrated words.",
-                shown=ledger[["claim", "locator", "published", "probability", "reading", "true_if"]],
+                "puts it. Reading: the IPCC's calibrated words. Sceptical: under a prior that holds effects of more than a point (or "
+                "large differences between groups) for improbable. Multiverse: smallest and largest over all specifications of the "
+                "slope. At worst: the smallest of these, in words.",
+                shown=ledger[SHOWN],
             )
         },
         limits=(

@@ -73,6 +73,63 @@ def test_probability_is_the_posterior_mass_where_the_claim_holds(posteriors, dir
     assert ledger.loc["x", "reading"] == words_for(ledger.loc["x", "probability"])
 
 
+def test_other_priors_and_specifications_stand_beside_the_default(posteriors):
+    specifications = pd.DataFrame(
+        {
+            "mean": [1.0, -1.0, 9.0],
+            "sd": [1.0, 2.0, 1.0],
+            "prob_positive": [0.8, 0.3, 1.0],
+            "passed": [True, True, False],
+        }
+    )
+    claim = study(estimand="one:mu", threshold=0.0)
+    row = bt.judge_claims(
+        claim,
+        posteriors,
+        sceptical={"one": tree(effect=np.zeros((4, 10, 2)), mu=np.full((4, 10), -1.0))},
+        anchored={"one": posteriors["two"]},
+        multiverse={"one:mu": specifications},
+    ).loc["x"]
+    assert row["sceptical"] == 0.0
+    assert row["anchored"] == pytest.approx(0.977, abs=0.02)
+    assert (row["multiverse_low"], row["multiverse_high"]) == (0.3, 0.8)
+    assert row["at_worst"] == "exceptionally unlikely (sceptical prior)"
+    for direction, low, high, expected in [
+        ("above", 1.0, np.nan, (0.1587, 0.5)),
+        ("below", 1.0, np.nan, (0.5, 0.8413)),
+        ("within", -1.0, 1.0, (0.3413, 0.4772)),
+    ]:
+        claim = study(direction=direction, threshold=low, threshold_high=high)
+        row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": specifications}).loc["x"]
+        assert (row["multiverse_low"], row["multiverse_high"]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_what_does_not_apply_is_left_open(posteriors):
+    row = bt.judge_claims(study(estimand="one:mu"), posteriors, anchored={"two": posteriors["two"]}).loc["x"]
+    assert row[["sceptical", "anchored", "multiverse_low", "multiverse_high"]].isna().all()
+    assert row["at_worst"] == "about as likely as not (default prior)"
+    mixed = study(estimand="one:mu - two:mu", threshold=-1.0)
+    row = bt.judge_claims(mixed, posteriors, anchored={"two": posteriors["one"]}).loc["x"]
+    assert row["anchored"] == 1.0  # of one and itself
+
+
+def test_the_anchored_slope_takes_the_place_of_the_printed_one():
+    from bayes_targets.studies import andrews2014
+
+    package = bt.load_study("andrews2014")
+    slope = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset({"causal_slope": (("chain", "draw"), np.full((4, 50), 0.2))})}
+    )
+    trees = andrews2014.anchored(slope, package)
+    ledger = bt.judge_claims(package, {}, anchored=trees)
+    assert ledger.loc["stretch-effect", "anchored"] == 1.0
+    assert ledger.loc["stretch-size", "anchored"] == 0.0
+    assert np.isnan(ledger.loc["target-effect", "anchored"])
+    assert float(trees["model_3"]["posterior"]["standardised"].mean()) == pytest.approx(0.2 * 3.93)
+    with pytest.raises(bt.DataError, match="no variable 'causal_slope'"):
+        andrews2014.anchored(xr.DataTree(), package)
+
+
 def test_what_the_tables_cannot_speak_to_is_said(posteriors):
     row = bt.judge_claims(
         study(direction="none", estimand="", true_if="Later counts would show it."), posteriors

@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
-    5.5: {"authority_page", "contrast_page", "settings", "success_page"},
+    5.5: {"sensitivity_page", "authority_page", "contrast_page", "settings", "success_page"},
     5: {"report", "plots"},
     4.7: {"page_models"},
     4.5: {"page_cells"},
-    4: {"comparison", "claims", "authority_tables"},
+    4: {"comparison", "claims", "authority_tables", "sensitivity"},
     3: {"studies", "reconstruction"},
     2: {"models"},
     1: {

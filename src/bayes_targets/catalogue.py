@@ -18,6 +18,7 @@ _ORDER = (
     "cohesion_authorities",
     "lpsa_policy_areas",
     "lpsa_kind_and_finish",
+    "sensitivity",
     "claims",
 )
 

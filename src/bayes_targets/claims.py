@@ -14,7 +14,24 @@ from .errors import DataError, did_you_mean
 from .result import Headline
 from .tables import Study
 
-COLUMNS = ("claim", "estimand", "published", "probability", "reading")
+COLUMNS = (
+    "claim",
+    "estimand",
+    "published",
+    "probability",
+    "reading",
+    "sceptical",
+    "anchored",
+    "multiverse_low",
+    "multiverse_high",
+    "at_worst",
+)
+_UNDER = {
+    "probability": "default prior",
+    "sceptical": "sceptical prior",
+    "anchored": "targets set after the fact",
+    "multiverse_low": "least favourable specification",
+}
 
 # The calibrated language of the IPCC (Mastrandrea et al. 2010): words for probabilities, a wording that readers of
 # assessments know. Upper ends of the bands; a probability takes the first band that holds it.
@@ -39,8 +56,15 @@ _REDUCE = {
 }
 
 
-def judge_claims(study: Study, posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
-    """How probable each published claim is.
+def judge_claims(
+    study: Study,
+    posteriors: Mapping[str, xr.DataTree],
+    *,
+    sceptical: Mapping[str, xr.DataTree] | None = None,
+    anchored: Mapping[str, xr.DataTree] | None = None,
+    multiverse: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """How probable each published claim is, and how far that depends on who asks.
 
     Parameters
     ----------
@@ -48,13 +72,25 @@ def judge_claims(study: Study, posteriors: Mapping[str, xr.DataTree]) -> pd.Data
         Its ``claims`` say of each claim which estimand would make it true, and above, below or within what.
     posteriors : mapping of str to xarray.DataTree
         The posteriors that the estimands name, e.g. ``{"model_2": posterior}``.
+    sceptical : mapping of str to xarray.DataTree, optional
+        Posteriors under a sceptical prior, by the same names.
+    anchored : mapping of str to xarray.DataTree, optional
+        Posteriors by the same names from a model in which targets may have been set after the fact; it applies to the claims
+        that name one of them. Posteriors that such a claim names beside them are the default ones.
+    multiverse : mapping of str to pandas.DataFrame, optional
+        By the reference as the estimands write it, e.g. ``"model_2:effect[LAA (target on)]"``: what `multiverse` gives as
+        ``table``. It applies to the claims whose estimand is just that.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by the claim's ``id``; columns ``claim`` (in our words), ``estimand`` (with its threshold),
         ``published`` (the printed reading), ``probability`` (posterior probability that the claim holds; NaN where it
-        cannot be judged) and ``reading`` (in words, on the scale of `words_for`).
+        cannot be judged) and ``reading`` (in words, on the scale of `words_for`); ``sceptical`` and ``anchored``, the
+        probability under these; ``multiverse_low`` and ``multiverse_high``, the smallest and the largest over all
+        specifications that passed; NaN where they do not apply; and ``at_worst``: the smallest of all these in words, and
+        what gives it. A probability of more than 0 in one specification is the share of its draws; of another threshold,
+        that of a normal distribution with the specification's mean and standard deviation.
 
     Raises
     ------
@@ -63,9 +99,17 @@ def judge_claims(study: Study, posteriors: Mapping[str, xr.DataTree]) -> pd.Data
         was not handed in is no error: the claim is then read as not judged.
     """
     records: list[dict[str, Any]] = study.claims.to_dict("records")  # type: ignore[assignment]
-    rows = {claim["id"]: _judge(claim, posteriors) for claim in records}
+    rows = {}
+    for claim in records:
+        row = dict(zip(COLUMNS[:5], _judge(claim, posteriors), strict=True))
+        row["sceptical"] = _probability(claim, sceptical or {})
+        row["anchored"] = _anchored(claim, posteriors, anchored or {})
+        low, high = _range(claim, multiverse or {})
+        row |= {"multiverse_low": low, "multiverse_high": high}
+        rows[claim["id"]] = row | {"at_worst": _at_worst(row)}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
-    return table.astype({"probability": float}).rename_axis("id")
+    numbers = ["probability", "sceptical", "anchored", "multiverse_low", "multiverse_high"]
+    return table.astype(dict.fromkeys(numbers, float)).rename_axis("id")
 
 
 def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline, ...]:
@@ -202,11 +246,61 @@ def _judge(claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree]) -> t
     absent = [name for name in posteriors_named(expression) if name not in posteriors]
     if absent:
         return *head, np.nan, f"not judged: needs the posterior {absent[0]!r}"
+    probability = _probability(claim, posteriors)
+    return *head, probability, words_for(probability)
+
+
+def _probability(claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree]) -> float:
+    """Share of the draws where a claim holds; NaN where it cannot be judged."""
+    expression, direction = str(claim["estimand"] or ""), str(claim["direction"])
+    if direction == "none" or not expression:
+        return np.nan
+    if any(name not in posteriors for name in posteriors_named(expression)):
+        return np.nan
     draws = estimand_draws(expression, posteriors)
     low, high = float(claim["threshold"]), float(claim["threshold_high"])
     holds = {"above": draws > low, "below": draws < low, "within": (draws > low) & (draws < high)}[direction]
-    probability = float(holds.mean())
-    return *head, probability, words_for(probability)
+    return float(holds.mean())
+
+
+def _anchored(
+    claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree], anchored: Mapping[str, xr.DataTree]
+) -> float:
+    if not set(posteriors_named(str(claim["estimand"] or ""))) & set(anchored):
+        return np.nan
+    return _probability(claim, {**posteriors, **anchored})
+
+
+def _range(claim: Mapping[str, Any], multiverse: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
+    """Smallest and largest probability of a claim over the specifications that passed."""
+    if claim["estimand"] not in multiverse or claim["direction"] == "none":
+        return np.nan, np.nan
+    table = multiverse[claim["estimand"]]
+    passed = table[table["passed"].astype(bool)]
+    if passed.empty:
+        return np.nan, np.nan
+    low, high = float(claim["threshold"]), float(claim["threshold_high"])
+    above = _share_above(passed, low)
+    beyond = _share_above(passed, high) if claim["direction"] == "within" else 0.0
+    holds = 1.0 - above if claim["direction"] == "below" else above - beyond
+    return float(np.min(holds)), float(np.max(holds))
+
+
+def _share_above(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    from scipy import special
+
+    if threshold == 0:
+        return table["prob_positive"].to_numpy(float)
+    mean, sd = table["mean"].to_numpy(float), table["sd"].to_numpy(float)
+    return np.asarray(special.ndtr((mean - threshold) / sd))
+
+
+def _at_worst(row: Mapping[str, Any]) -> str:
+    found = {name: float(row[name]) for name in _UNDER if not np.isnan(float(row[name]))}
+    if not found:
+        return ""
+    least = min(found, key=lambda name: found[name])
+    return f"{words_for(found[least])} ({_UNDER[least]})"
 
 
 def _in_words(claim: Mapping[str, Any]) -> str:

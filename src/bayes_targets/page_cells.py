@@ -37,6 +37,12 @@ HEADINGS = {
     "published": "Published",
     "probability": "Probability",
     "reading": "Reading",
+    "sceptical": "Sceptical",
+    "anchored": "Set after the fact",
+    "multiverse_low": "Multiverse, low",
+    "multiverse_high": "Multiverse, high",
+    "at_worst": "At worst",
+    "question": "Question",
     "check": "Check",
     "printed": "Printed",
     "recomputed": "Recomputed",
@@ -66,7 +72,7 @@ HEADINGS = {
     "determined": "Determined by the table",
     "true_if": "True if",
 }
-_PROBABILITIES = ("prob", "rope_", "p_one", "p_two")
+_PROBABILITIES = ("prob", "rope_", "p_one", "p_two", "sceptical", "anchored", "multiverse_")
 
 
 def number(value: object) -> str:

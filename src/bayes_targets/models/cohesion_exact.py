@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..exact import Axis, Hierarchy, cross_products, solve
+from ..exact import Axis, Draws, Hierarchy, cross_products, solve
 from ..model import Model, NotExactError
 from ..priors import Flat, Normal, Prior
 from .cohesion_equation import labelled
@@ -42,8 +42,30 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
         With Student-t noise, measurement error, or a coefficient's prior that is not normal or flat.
     """
     _require_gaussian(model)
+    values, draws = draw_hierarchy(model, cohesion_hierarchy(model), size, rng)
+    return labelled(model, values), draws.sample_stats()
+
+
+def draw_hierarchy(
+    model: Model, hierarchy: Hierarchy, size: int, rng: np.random.Generator
+) -> tuple[dict[str, FloatArray], Draws]:
+    """Draws of a model's parameters, given the hierarchy of its data, perhaps a weighted one.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`, without measurement error.
+    hierarchy : Hierarchy
+        From `cohesion_hierarchy`.
+    size, rng
+        As in `solve_cohesion`.
+
+    Returns
+    -------
+    dict of str to array, Draws
+        Parameters by the names of the posterior; the standard deviations' own draws with the statistics.
+    """
     priors, options = model.priors, model.options
-    hierarchy = cohesion_hierarchy(model)
     scale = float(model.data["change"].to_numpy().std())
     x_scale = float(np.sqrt(np.mean(model.data[options["effect"]].to_numpy() ** 2)))
     axes = [Axis("sigma", "positive", scale=scale)]
@@ -64,16 +86,18 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
     draws = solve(log_density, axes, size, rng)
     values = dict(draws.values)
     beta, deviation = hierarchy.draw(values["sigma"], spreads(values), rng)
-    return labelled(model, values | _parameters(model, beta, deviation)), draws.sample_stats()
+    return values | _parameters(model, beta, deviation), draws
 
 
-def cohesion_hierarchy(model: Model) -> Hierarchy:
+def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hierarchy:
     """The cross-products and priors of a model's coefficients.
 
     Parameters
     ----------
     model : Model
         From `cohesion_model`, without measurement error.
+    weights : array of shape (authority,), optional
+        Precision of each authority's noise, in units of that of the others.
 
     Returns
     -------
@@ -89,7 +113,13 @@ def cohesion_hierarchy(model: Model) -> Hierarchy:
         centre, unit = data["control_mean"].to_numpy(), data["control_scale"].to_numpy()
     columns.append(data["change"].to_numpy())
     centre, unit = np.concatenate([[0, 0], centre, [0]]), np.concatenate([[1, 1], unit, [1]])
-    by_type = cross_products(columns, data["type_index"].to_numpy(), types, centre) / (unit[:, None] * unit)
+    kind = data["type_index"].to_numpy()
+    if weights is None:
+        by_type = cross_products(columns, kind, types, centre)
+    else:
+        block = (np.column_stack(columns) - centre) * np.sqrt(weights)[:, None]
+        by_type = cross_products([block], kind, types, np.zeros_like(centre))
+    by_type = by_type / (unit[:, None] * unit)
     own: list[Prior] = [priors.effect] + [priors.coefficient] * (unit.size - 3)
     if model.options["pooling"] == "none":
         chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own

@@ -7,23 +7,29 @@ hollow where it rests on fewer than five cases.
 """
 
 from .audit import plot_audit
+from .design import plot_design
 from .forest import plot_forest
 from .hits import plot_hits
+from .prior_curve import plot_prior_curve
 from .prior_posterior import plot_prior_posterior
 from .ranks import plot_ranks
 from .shares import plot_shares
 from .sheet import save_bytes
 from .shrinkage import plot_shrinkage
+from .specifications import plot_specifications
 from .status_bars import plot_status_bars
 
 __all__ = [
     "plot_audit",
+    "plot_design",
     "plot_forest",
     "plot_hits",
+    "plot_prior_curve",
     "plot_prior_posterior",
     "plot_ranks",
     "plot_shares",
     "plot_shrinkage",
+    "plot_specifications",
     "plot_status_bars",
     "save_bytes",
 ]

@@ -10,7 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..model import Model
+from ..models.published import PublishedPriors, published_model
 from ..ols import ols_from_estimates
+from ..priors import Normal
 from ..tables import Study
 
 NAME = "andrews2014"
@@ -46,6 +49,11 @@ LIMITS = (
     "The printed table has no covariances between slopes: joint statements about several terms take their errors as independent "
     "(except for the shared reference of the authority types).",
 )
+
+# What would have been worth hoping for, in percentage points of change in cohesion: for a target, or for one s.d. of stretch.
+# It is about what the paper calls "almost a whole percentage point", and a third of one survey's error.
+HOPED = 1.0
+ON, STRETCH = "LAA (target on)", "LAA (target stretch)"
 
 # Predictors that Table 2 uses in another form than Table 1 describes.
 _LOGGED = {"Population (log)": "Population", "Population density (log)": "Population density"}
@@ -206,6 +214,60 @@ def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {"origin": "published", "terms": json.dumps(["standardised"])}
     return tree
+
+
+def sceptical_models(study: Study) -> dict[str, Model]:
+    """The three printed models under a sceptical prior of every slope.
+
+    Parameters
+    ----------
+    study : Study
+        ``load_study("andrews2014")``.
+
+    Returns
+    -------
+    dict of str to Model
+        ``model_1``, ``model_2``, ``model_3``: normal around 0, and 5% of it above one percentage point for one s.d. of the
+        predictor (or from 0 to 1).
+
+    Examples
+    --------
+    >>> from bayes_targets.tables import load_study
+    >>> str(sceptical_models(load_study("andrews2014"))["model_2"].priors.effect)
+    'Normal(0, 0.607957)'
+    """
+    priors = PublishedPriors(effect=Normal(0.0, HOPED / 1.6448536269514722))
+    return {
+        f"model_{model}": published_model(estimates(study, model=model), priors=priors) for model in (1, 2, 3)
+    }
+
+
+def anchored(posterior: xr.DataTree, study: Study) -> dict[str, xr.DataTree]:
+    """The causal slope of stretch from the anchoring model, by the name that the claims give the slope of stretch.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Its group ``posterior`` has ``causal_slope`` (chain, draw), points of change for a point of stretch.
+    study : Study
+        ``load_study("andrews2014")``.
+
+    Returns
+    -------
+    dict of str to xarray.DataTree
+        ``model_3`` with ``effect (term)`` and ``standardised (term)``.
+
+    Raises
+    ------
+    DataError
+        If there is no such variable.
+    """
+    group = posterior["posterior"].to_dataset() if "posterior" in posterior.children else xr.Dataset()
+    if "causal_slope" not in group:
+        raise DataError("posterior has no variable 'causal_slope', expected one of the anchoring model")
+    slope = group["causal_slope"].reset_coords(drop=True).expand_dims(term=[STRETCH])
+    scaled = {"effect": slope, "standardised": slope * _scales(study)[STRETCH]}
+    return {"model_3": xr.DataTree.from_dict({"posterior": xr.Dataset(scaled)})}
 
 
 def _scales(study: Study) -> dict[str, float]:

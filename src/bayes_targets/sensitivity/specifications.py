@@ -1,0 +1,397 @@
+"""The multiverse: one question under every combination of defensible choices, each a posterior."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..diagnostics import ACCEPTANCE_LIMIT, EDGE_MASS_LIMIT, REFINEMENT_LIMIT, diagnose
+from ..ensemble import run_ensemble
+from ..errors import DataError, did_you_mean
+from ..model import Model, NotExactError
+from ..models.cohesion import cohesion_model
+from ..models.cohesion_exact import solve_cohesion
+from ..priors import Flat, Normal, Prior
+from ..sampling import fit
+from .inputs import require_count, require_number
+from .student_noise import K_HAT_LIMIT, solve_student_t
+
+ESS_LIMIT = 100
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "pooling": ("partial", "complete", "none"),
+    "slopes": ("common", "by_type"),
+    "noise": ("normal", "student_t"),
+    "prior": ("sceptical", "default", "enthusiastic", "flat"),
+    "controls": ("all", "none"),
+    "authorities": ("all", "without_extremes"),
+}
+RESULTS = ("mean", "sd", "low", "high", "prob_positive", "engine", "k_hat", "passed")
+
+
+@dataclass(frozen=True, eq=False)
+class Multiverse:
+    """The answers of all specifications; see `multiverse`.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row a specification: ``dataset`` and every choice; posterior ``mean``, ``sd``, ``low``, ``high`` (equal-tailed) and
+        ``prob_positive`` of the slope; ``engine`` (``"exact"``, ``"exact, reweighted"`` or ``"nuts"``); ``k_hat`` (of the
+        weights, where reweighted); ``passed``: whether the posterior passed its checks. Attrs ``interval``, ``prob``,
+        ``effect``, ``origin``, ``seed``.
+    summary : pandas.Series
+        Over the specifications that passed: ``specifications``, ``passed``, ``share_positive`` (share with a mean above 0),
+        ``share_convincing`` (P(above 0) above `prob`), ``share_contrary`` (P(below 0) above `prob`), smallest, median and
+        largest ``mean`` and ``prob_positive``.
+    influence : pandas.DataFrame
+        A row a choice, the most influential first: ``variance_share`` (share of the variance of the means between the
+        averages of the choice's options), ``largest_difference`` (between those averages), ``lowest`` and ``highest`` (the
+        options that give them).
+    """
+
+    table: pd.DataFrame
+    summary: pd.Series
+    influence: pd.DataFrame
+
+
+def multiverse(
+    authorities: xr.Dataset,
+    *,
+    effect: str = "target",
+    hoped: float,
+    choices: Mapping[str, Sequence[str]] | None = None,
+    draws: int = 1000,
+    prob: float = 0.95,
+    seed: int,
+    workers: int = 1,
+    scheduler: str | None = None,
+    fallback: bool = True,
+    progress: bool = True,
+) -> Multiverse:
+    """The slope under every combination of choices and every data set.
+
+    Parameters
+    ----------
+    authorities : xarray.Dataset
+        One data set, or an ensemble with dim ``dataset`` such as `reconstruct` gives: the data set is a choice like the
+        others.
+    effect : {"target", "stretch"}
+        As in `cohesion_model`.
+    hoped : float
+        The effect that would have been worth hoping for, for one unit of the predictor: the sceptical prior of the slope is
+        normal around 0 with 5% above it, the enthusiastic one around it with 5% below 0.
+    choices : mapping of str to sequence of str, optional
+        Options of each choice, by default all of `CHOICES`; a choice that is left out keeps its first option in
+        `CHOICES` (prior: default). ``controls`` may also be ``"without <name>"``.
+    draws : int
+        Draws of each posterior (twice as many are drawn where they are reweighted).
+    prob : float
+        Probability of the intervals, and of what counts as convincing.
+    seed : int
+        Seed. Every specification has its own random numbers, so that results do not depend on the number of workers.
+    workers : int
+        Processes to run at a time; with more than 1 a script needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        Address of a Dask scheduler that does the work instead, see `run_ensemble`.
+    fallback : bool
+        Whether NUTS does what the exact engine cannot (a few seconds each); otherwise such a specification has not passed.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Multiverse
+
+    Raises
+    ------
+    DataError
+        If a choice or option is not known, or for whatever is wrong in the data.
+
+    Notes
+    -----
+    Steegen, Tuerlinckx, Gelman & Vanpaemel (2016), *Perspectives on Psychological Science* 11, 702-712; specification curve:
+    Simonsohn, Simmons & Nelson (2020), *Nature Human Behaviour* 4, 1208-1214. The options:
+
+    - pooling, slopes, noise: as in `cohesion_model`;
+    - prior of the slope: sceptical, the model's default, enthusiastic, flat;
+    - controls: all, none, or without one;
+    - authorities: all, or without the lowest and the highest change (and, for stretch, stretch).
+
+    The reference type is no choice here: the slope's posterior does not depend on it at all (it only names the contrasts of
+    types), so that counting references would inflate the number of specifications without adding one.
+
+    Normal noise has an exact posterior. Student-t noise is reweighted from it by Pareto-smoothed importance sampling, and
+    falls back to NUTS where k-hat is above 0.7 or fewer than 100 effective draws are left.
+
+    Examples
+    --------
+    >>> from bayes_targets.simulate import simulate_authorities
+    >>> authorities = simulate_authorities({"county": 27, "unitary": 55}, slope=2.0, seed=1)
+    >>> found = multiverse(authorities, hoped=1.0, choices={"pooling": ["partial", "none"], "prior": ["sceptical", "flat"]},
+    ...                    seed=1, progress=False)
+    >>> len(found.table), found.influence.index[0]
+    (4, 'prior')
+    """
+    chosen = _chosen(choices)
+    require_number("prob", prob, above=0.5, below=1.0)
+    require_count("draws", draws, 100)
+    priors = _effect_priors(require_number("hoped", hoped, above=0.0))
+    sets = _datasets(authorities)
+    settings = {
+        "effect": effect,
+        "priors": {name: priors[name] for name in chosen["prior"]},
+        "draws": draws,
+        "prob": prob,
+        "fallback": fallback,
+    }
+    shapes = [name for name in CHOICES if name != "prior"]
+    tasks = {
+        " / ".join((label, *options)): (data, settings, dict(zip(shapes, options, strict=True)))
+        for label, data in sets.items()
+        for options in itertools.product(*(chosen[name] for name in shapes))
+    }
+    done = run_ensemble(
+        solve_specifications, tasks, seed=seed, workers=workers, scheduler=scheduler, progress=progress
+    )
+    if done.failures:
+        name, reason = next(iter(done.failures.items()))
+        raise DataError(f"multiverse, {name}: {reason}")
+    results = done.results
+    labels = [label for label in sets for _ in range(len(tasks) // len(sets))]
+    rows = [
+        {"dataset": label, **row} for label, task in zip(labels, tasks, strict=True) for row in results[task]
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", *CHOICES, *RESULTS])
+    table.attrs = {
+        "interval": "eti",
+        "prob": prob,
+        "effect": effect,
+        "origin": str(authorities.attrs.get("origin", "observed")),
+        "seed": seed,
+    }
+    return Multiverse(table, summarise_specifications(table), influence_of_choices(table))
+
+
+def solve_specifications(
+    task: tuple[xr.Dataset, Mapping[str, Any], Mapping[str, str]], seed: np.random.SeedSequence
+) -> list[dict[str, Any]]:
+    """The posterior of the slope under every prior, for one combination of the other choices.
+
+    Parameters
+    ----------
+    task : tuple
+        One data set, the settings of `multiverse`, and an option of each choice but the prior.
+    seed : numpy.random.SeedSequence
+        For all that is random.
+
+    Returns
+    -------
+    list of dict
+        A row a prior, as in ``Multiverse.table``.
+    """
+    data, settings, options = task
+    model = cohesion_model(
+        _with_authorities(
+            _with_controls(data, options["controls"]), settings["effect"], options["authorities"]
+        ),
+        effect=settings["effect"],
+        pooling=options["pooling"],  # type: ignore[arg-type]
+        slopes=options["slopes"],  # type: ignore[arg-type]
+        noise=options["noise"],  # type: ignore[arg-type]
+    )
+    effects = {name: prior or model.priors.effect for name, prior in settings["priors"].items()}
+    drawn, nuts_seed = seed.spawn(2)
+    rng = np.random.default_rng(drawn)
+    models = {
+        name: replace(model, priors=replace(model.priors, effect=prior)) for name, prior in effects.items()
+    }
+    if options["noise"] == "normal":
+        found = {name: _exact(own, settings["draws"], settings["prob"], rng) for name, own in models.items()}
+    else:
+        found = _reweighted(model, effects, settings["draws"], settings["prob"], rng)
+        for name, own in models.items():
+            for times in (1, 4):
+                # A prior that moves the posterior far needs a proposal of its own, and perhaps more draws.
+                if not found[name]["passed"]:
+                    again = {name: effects[name]}
+                    found |= _reweighted(own, again, times * settings["draws"], settings["prob"], rng)
+    rows = [{**options, "prior": name, **row} for name, row in found.items()]
+    for row in rows:
+        if not row["passed"] and settings["fallback"]:
+            row.update(_nuts(models[row["prior"]], settings["prob"], int(nuts_seed.generate_state(1)[0])))
+    return rows
+
+
+def summarise_specifications(table: pd.DataFrame) -> pd.Series:
+    """Shares and ranges over the specifications that passed; see `Multiverse`."""
+    passed = table[table["passed"].astype(bool)]
+    prob, mean, positive = table.attrs["prob"], passed["mean"], passed["prob_positive"]
+    return pd.Series(
+        {
+            "specifications": len(table),
+            "passed": len(passed),
+            "share_positive": float((mean > 0).mean()),
+            "share_convincing": float((positive > prob).mean()),
+            "share_contrary": float((positive < 1 - prob).mean()),
+            "mean_min": mean.min(),
+            "mean_median": mean.median(),
+            "mean_max": mean.max(),
+            "prob_positive_min": positive.min(),
+            "prob_positive_median": positive.median(),
+            "prob_positive_max": positive.max(),
+        }
+    )
+
+
+def influence_of_choices(table: pd.DataFrame) -> pd.DataFrame:
+    """How far each choice moves the posterior mean, averaged over all others; see `Multiverse`."""
+    passed = table[table["passed"].astype(bool)]
+    total = float(passed["mean"].var(ddof=0))
+    rows = {}
+    for name in ("dataset", *CHOICES):
+        groups = passed.groupby(name, sort=False)["mean"]
+        averages, sizes = groups.mean(), groups.size()
+        if len(averages) < 2:
+            continue
+        spread = float(np.average((averages - np.average(averages, weights=sizes)) ** 2, weights=sizes))
+        rows[name] = {
+            "variance_share": spread / total if total > 0 else 0.0,
+            "largest_difference": float(averages.max() - averages.min()),
+            "lowest": str(averages.idxmin()),
+            "highest": str(averages.idxmax()),
+        }
+    columns = ["variance_share", "largest_difference", "lowest", "highest"]
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("choice")
+    return found.sort_values("variance_share", ascending=False, kind="stable")
+
+
+def _chosen(choices: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    if choices is None:
+        return {name: tuple(options) for name, options in CHOICES.items()}
+    for name, options in choices.items():
+        if name not in CHOICES:
+            raise DataError(f"choices: {name!r} is not known, {did_you_mean(name, list(CHOICES))}")
+        if isinstance(options, str) or not options or len(set(options)) < len(options):
+            raise DataError(f"choices, {name}: found {options!r}, expected different options in a list")
+        for option in options:
+            named = name == "controls" and str(option).startswith("without ")
+            if option not in CHOICES[name] and not named:
+                raise DataError(f"choices, {name}: {did_you_mean(str(option), list(CHOICES[name]))}")
+    first = {name: options[:1] for name, options in CHOICES.items()} | {"prior": ("default",)}
+    return {name: tuple(choices.get(name, first[name])) for name in CHOICES}
+
+
+def _effect_priors(hoped: float) -> dict[str, Prior | None]:
+    """Priors of the slope by name; None is the model's own."""
+    sd = hoped / 1.6448536269514722  # 5% of a normal lie above this many standard deviations
+    return {
+        "sceptical": Normal(0.0, sd),
+        "default": None,
+        "enthusiastic": Normal(hoped, sd),
+        "flat": Flat(),
+    }
+
+
+def _datasets(authorities: xr.Dataset) -> dict[str, xr.Dataset]:
+    if not isinstance(authorities, xr.Dataset):
+        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    if "dataset" not in authorities.dims:
+        return {"0": authorities}
+    labels = authorities["dataset"].to_numpy()
+    return {str(label): authorities.isel(dataset=i, drop=True) for i, label in enumerate(labels)}
+
+
+def _with_controls(data: xr.Dataset, option: str) -> xr.Dataset:
+    if option == "all" or "controls" not in data:
+        return data
+    if option == "none":
+        return data.drop_vars(["controls", "control"])
+    name = option.removeprefix("without ")
+    known = [str(control) for control in data["control"].to_numpy()]
+    if name not in known:
+        raise DataError(f"choices, controls: no control {name!r}, {did_you_mean(name, known)}")
+    return data.sel(control=[control for control in known if control != name])
+
+
+def _with_authorities(data: xr.Dataset, effect: str, option: str) -> xr.Dataset:
+    if option == "all":
+        return data
+    dropped = set()
+    for name in ("change", *(["stretch"] if effect == "stretch" else [])):
+        values = data[name].to_numpy()
+        dropped |= {int(np.nanargmin(values)), int(np.nanargmax(values))}
+    return data.isel(authority=[i for i in range(data.sizes["authority"]) if i not in dropped])
+
+
+def _exact(model: Model, draws: int, prob: float, rng: np.random.Generator) -> dict[str, Any]:
+    try:
+        found, stats = solve_cohesion(model, draws, rng)
+    except NotExactError:
+        return {**dict.fromkeys(RESULTS, np.nan), "engine": "exact", "passed": False}
+    effect = found["effect"].to_numpy()
+    weights = np.full(draws, 1.0 / draws)
+    return _row(effect, weights, prob, "exact", np.nan, passed=_sound(stats))
+
+
+def _reweighted(
+    model: Model, effects: Mapping[str, Prior], draws: int, prob: float, rng: np.random.Generator
+) -> dict[str, dict[str, Any]]:
+    try:
+        found = solve_student_t(model, effects, 2 * draws, rng)
+    except NotExactError:
+        empty = {**dict.fromkeys(RESULTS, np.nan), "engine": "exact, reweighted", "passed": False}
+        return {name: dict(empty) for name in effects}
+    return {
+        name: _row(
+            each.effect,
+            each.weights,
+            prob,
+            "exact, reweighted",
+            each.k_hat,
+            passed=_sound(each.stats) and each.k_hat <= K_HAT_LIMIT and each.ess >= ESS_LIMIT,
+        )
+        for name, each in found.items()
+    }
+
+
+def _nuts(model: Model, prob: float, seed: int) -> dict[str, Any]:
+    posterior = fit(model, engine="nuts", seed=seed, progress=False)
+    effect = posterior["posterior"]["effect"].to_numpy().ravel()
+    passed = bool(diagnose(posterior)["passed"].all())
+    return _row(effect, np.full(effect.size, 1.0 / effect.size), prob, "nuts", np.nan, passed=passed)
+
+
+def _row(
+    effect: np.ndarray[Any, np.dtype[np.float64]],
+    weights: np.ndarray[Any, np.dtype[np.float64]],
+    prob: float,
+    engine: str,
+    k_hat: float,
+    *,
+    passed: bool,
+) -> dict[str, Any]:
+    order = np.argsort(effect, kind="stable")
+    # Half of a draw's own weight lies below it.
+    place = np.cumsum(weights[order]) - 0.5 * weights[order]
+    low, high = np.interp([(1 - prob) / 2, (1 + prob) / 2], place, effect[order])
+    mean = float(weights @ effect)
+    sd = float(np.sqrt(weights @ (effect - mean) ** 2))
+    above = float(weights[effect > 0].sum())
+    values = (mean, sd, float(low), float(high), min(above, 1.0), engine, k_hat, passed)
+    return dict(zip(RESULTS, values, strict=True))
+
+
+def _sound(stats: xr.Dataset) -> bool:
+    """The checks of an exact posterior that `diagnose` makes of its statistics."""
+    return bool(
+        np.isfinite(float(stats["log_evidence"]))
+        and float(stats["edge_mass"]) <= EDGE_MASS_LIMIT
+        and float(stats["refinement_change"]) <= REFINEMENT_LIMIT
+        and float(stats["acceptance"]) >= ACCEPTANCE_LIMIT
+    )
