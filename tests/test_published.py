@@ -254,3 +254,13 @@ def test_repeated_terms_and_missing_columns_are_told(eight_schools):
         bt.published_model(eight_schools, pooling="full")
     with pytest.raises(bt.DataError, match="expected a DataFrame"):
         bt.published_model([1, 2, 3])
+
+
+def test_a_compiled_graph_takes_other_estimates():
+    from bayes_targets.sampling import compile_nuts, sample_nuts
+
+    table = pd.DataFrame({"term": ["a", "b"], "estimate": [1.0, -0.5], "se": [0.5, 0.8]})
+    model = bt.published_model(table, priors=bt.PublishedPriors(effect=bt.Flat()))
+    other = {"printed_estimate": np.array([100.0, 200.0])}
+    draws, _ = sample_nuts(compile_nuts(model), data=other, draws=500, tune=500, chains=2, seed=1)
+    assert draws["effect"].mean(("chain", "draw")).to_numpy() == pytest.approx([100.0, 200.0], abs=0.2)

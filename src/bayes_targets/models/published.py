@@ -260,6 +260,7 @@ def _build(model: Model) -> Any:
     if reference:
         coords["category"] = _categories(model)
     with pm.Model(coords={k: v for k, v in coords.items() if len(v)}) as graph:
+        estimate = pm.Data("printed_estimate", estimate, dims="term")
         if proper_rows.size:
             parts.append(priors.effect.to_pymc("own", dims="proper_term") / scale[proper_rows])
         if flat_rows.size:
