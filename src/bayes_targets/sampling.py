@@ -31,6 +31,13 @@ _SAMPLE_STATS = {
     "mean_tree_accept": "acceptance_rate",
 }
 
+# Beyond this many values, 320 MB in each group, what is known of every draw and observation is left out.
+_MOST_POINTWISE = 40_000_000
+_LEFT_OUT = (
+    "log_likelihood, posterior_predictive, prior and prior_predictive: {:,} values in each, one a draw and observation; "
+    "fewer draws keep them"
+)
+
 # Smaller steps than the usual 0.8 cost little on models of this size and keep narrow necks divergence-free.
 _TARGET_ACCEPT = 0.95
 
@@ -71,7 +78,8 @@ def fit(
         ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
         ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
         prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
-        labelled; attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+        labelled. Where draws times observations are more than 40 million, the groups that hold a value for each (and the
+        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
 
     Raises
     ------
@@ -107,12 +115,18 @@ def fit(
             seed=int(sampler_seed.generate_state(1)[0]),
             progress=progress,
         )
+    size = draws * chains * max(model.data[name].size for name in model.observed)
+    pointwise: dict[str, xr.Dataset] = {}
+    if size <= _MOST_POINTWISE:
+        pointwise = {
+            "log_likelihood": model.log_likelihood(model, posterior),
+            "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
+            **_prior_groups(model, prior_seed, draws),
+        }
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
-        "log_likelihood": model.log_likelihood(model, posterior),
-        "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
-        **_prior_groups(model, prior_seed, draws),
+        **pointwise,
         "observed_data": model.data[list(model.observed)].drop_attrs(),
         "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
     }
@@ -121,6 +135,7 @@ def fit(
         "model": model.name,
         "engine": wanted,
         **({"engine_note": note} if note else {}),
+        **({} if pointwise else {"left_out": _LEFT_OUT.format(size)}),
         "seed": entropy,
         "draws": draws,
         "tune": tune,
