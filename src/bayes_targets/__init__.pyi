@@ -17,6 +17,7 @@ from .models.cohesion import CohesionPriors as CohesionPriors
 from .models.cohesion import cohesion_model as cohesion_model
 from .models.cohesion_checks import check_change_by_type as check_change_by_type
 from .models.cohesion_checks import compare_pooling as compare_pooling
+from .models.cohesion_refits import refit_exact as refit_exact
 from .models.hits import eventual_hits as eventual_hits
 from .models.published import PublishedPriors as PublishedPriors
 from .models.published import published_model as published_model

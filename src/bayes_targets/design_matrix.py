@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,13 +42,14 @@ def choose_reference(labels: Sequence[str], reference: str | None = None) -> str
     >>> choose_reference(["county", "county", "district"])
     'county'
     """
-    known = list(dict.fromkeys(labels))
+    counts = Counter(labels)
+    known = list(counts)
     if reference is not None:
         if reference not in known:
             raise DataError(f"reference type {reference!r}: no such type; {did_you_mean(reference, known)}")
         return reference
     unitary = [name for name in known if name.casefold() in {"unitary authority", "unitary"}]
-    return unitary[0] if unitary else max(known, key=list(labels).count)
+    return unitary[0] if unitary else max(known, key=counts.__getitem__)
 
 
 def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) -> pd.DataFrame:

@@ -34,6 +34,13 @@ _SAMPLE_STATS = {
     "mean_tree_accept": "acceptance_rate",
 }
 
+# Beyond this many values, 320 MB in each group, what is known of every draw and observation is left out.
+_MOST_POINTWISE = 40_000_000
+_LEFT_OUT = (
+    "log_likelihood, posterior_predictive, prior and prior_predictive: {:,} values in each, one a draw and observation; "
+    "fewer draws keep them"
+)
+
 # Smaller steps than the usual 0.8 cost little on models of this size and keep narrow necks divergence-free.
 _TARGET_ACCEPT = 0.95
 
@@ -74,7 +81,8 @@ def fit(
         ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
         ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
         prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
-        labelled; attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+        labelled. Where draws times observations are more than 40 million, the groups that hold a value for each (and the
+        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
 
     Raises
     ------
@@ -90,17 +98,24 @@ def fit(
     used, note, (posterior, stats) = _draw(
         model, engine, draws=draws, tune=tune, chains=chains, seed=sampler_seed, progress=progress
     )
+    size = draws * chains * max(model.data[name].size for name in model.observed)
+    pointwise: dict[str, xr.Dataset] = {}
+    if size <= _MOST_POINTWISE:
+        pointwise = {
+            "log_likelihood": model.log_likelihood(model, posterior),
+            "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
+            **_prior_groups(model, prior_seed, draws),
+        }
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
-        "log_likelihood": model.log_likelihood(model, posterior),
-        "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
-        **_prior_groups(model, prior_seed, draws),
+        **pointwise,
         "observed_data": model.data[list(model.observed)].drop_attrs(),
         "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
     }
     tree = xr.DataTree.from_dict(groups)
     how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
+    how |= {} if pointwise else {"left_out": _LEFT_OUT.format(size)}
     how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
     tree.attrs = {"model": model.name, **how, **_described(model)}
     return tree

@@ -182,7 +182,7 @@ def cohesion_model(
             raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(_CHOICES[name]))}")
     data = _model_data(authorities, effect, bool(measurement_error))
     chosen = _filled_priors(priors or CohesionPriors(), effect)
-    types = [str(name) for name in data["authority_type"].to_numpy()]
+    types = data["authority_type"].to_numpy().astype(str).tolist()
     labels = [types[i] for i in data["type_index"].to_numpy()]
     model = Model(
         name="cohesion",
@@ -244,8 +244,10 @@ def _model_data(authorities: xr.Dataset, effect: str, measurement_error: bool) -
         raise DataError("authorities: no coord 'authority_type', expected the type of each authority")
     known = ~np.isnan(authorities[effect].to_numpy()) if effect == "stretch" else slice(None)
     rows = authorities.isel(authority=known)
-    labels = [str(kind) for kind in rows["authority_type"].to_numpy()]
-    types = [t for t in dict.fromkeys([*authorities.attrs.get("types", []), *labels]) if t in labels]
+    labels = rows["authority_type"].to_numpy().astype(str).tolist()
+    present = dict.fromkeys(labels)
+    types = [t for t in dict.fromkeys([*authorities.attrs.get("types", []), *present]) if t in present]
+    place = {name: i for i, name in enumerate(types)}
     authority = rows["authority"].to_numpy() if "authority" in rows.coords else np.arange(len(labels))
     data = xr.Dataset(
         {name: ("authority", rows[name].to_numpy().astype(float)) for name in names},
@@ -255,7 +257,7 @@ def _model_data(authorities: xr.Dataset, effect: str, measurement_error: bool) -
             "n_dropped": int(authorities.sizes["authority"] - len(labels)),
         },
     )
-    data["type_index"] = ("authority", np.array([types.index(label) for label in labels]))
+    data["type_index"] = ("authority", np.array([place[label] for label in labels]))
     _check_columns(data, names)
     return _with_controls(data, rows, {effect, "constant", *types})
 

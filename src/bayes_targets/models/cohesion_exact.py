@@ -41,7 +41,7 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
     NotExactError
         With Student-t noise, measurement error, or a coefficient's prior that is not normal or flat.
     """
-    _require_gaussian(model)
+    require_gaussian(model)
     values, draws = draw_hierarchy(model, cohesion_hierarchy(model), size, rng)
     return labelled(model, values), draws.sample_stats()
 
@@ -154,7 +154,8 @@ def _parameters(model: Model, beta: FloatArray, deviation: FloatArray) -> dict[s
     return out
 
 
-def _require_gaussian(model: Model) -> None:
+def require_gaussian(model: Model) -> None:
+    """Raise `NotExactError` unless all of a model but its standard deviations integrates out in closed form."""
     options, priors = model.options, model.priors
     if options["noise"] != "normal":
         raise NotExactError("no exact posterior with Student-t noise; use engine 'nuts'")
