@@ -6,6 +6,7 @@ alone say is dark, dashed and an open square; what the posterior says is blue, s
 hollow where it rests on fewer than five cases.
 """
 
+from .anchoring import plot_anchoring, plot_slope_by_weight, plot_summary_check
 from .audit import plot_audit
 from .forest import plot_forest
 from .hits import plot_hits
@@ -17,6 +18,7 @@ from .shrinkage import plot_shrinkage
 from .status_bars import plot_status_bars
 
 __all__ = [
+    "plot_anchoring",
     "plot_audit",
     "plot_forest",
     "plot_hits",
@@ -24,6 +26,8 @@ __all__ = [
     "plot_ranks",
     "plot_shares",
     "plot_shrinkage",
+    "plot_slope_by_weight",
     "plot_status_bars",
+    "plot_summary_check",
     "save_bytes",
 ]
