@@ -77,7 +77,7 @@ def temper(
     >>> rng = np.random.default_rng(1)
     >>> found = temper(
     ...     rng.normal(0, 3, (2000, 1)), lambda x: -x[:, 0]**2 / 18, lambda x: -(x[:, 0] - 2)**2 / 2, rng)
-    >>> found.exponent, abs(found.values.mean() - 2) < 0.15, abs(found.values.std() - 1) < 0.1
+    >>> found.exponent, bool(abs(found.values.mean() - 2) < 0.15), bool(abs(found.values.std() - 1) < 0.1)
     (1.0, True, True)
     """
     values, exponent, evidence, stages, scale = start, 0.0, 0.0, 0, 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from ..smc import temper
 from .anchoring_emulator import Emulator, Region, simulate_statistics, transform
 from .anchoring_moments import expected_statistics
 from .anchoring_world import PARAMETERS, STATISTICS, Design, print_statistics, simulate_areas
-
-if TYPE_CHECKING:
-    from .anchoring import AnchoringPriors
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,8 +26,8 @@ def design_of(model: Model) -> Design:
     return Design(**{name: model.data[name].item() for name in Design.__dataclass_fields__})
 
 
-def log_prior(priors: AnchoringPriors, parameters: FloatArray) -> FloatArray:
-    """Log prior density of rows of parameters; minus infinity outside their ranges."""
+def log_prior(priors: Any, parameters: FloatArray) -> FloatArray:
+    """Log density of `AnchoringPriors` at rows of parameters; minus infinity outside their ranges."""
     total: FloatArray = np.zeros(len(parameters))
     for i, name in enumerate(PARAMETERS):
         total = total + getattr(priors, name).logpdf(parameters[:, i])
