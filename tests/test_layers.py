@@ -35,6 +35,7 @@ FLOORS = {
         "run_folder",
         "sampling",
         "simulate",
+        "smc",
         "tables",
     },
     0.6: {"authority_columns", "authority_dataset", "count_cells"},

@@ -13,6 +13,13 @@ from .ensemble import run_ensemble as run_ensemble
 from .errors import DataError as DataError
 from .errors import DiagnosticsError as DiagnosticsError
 from .model import Model as Model
+from .models.anchoring import AnchoringPriors as AnchoringPriors
+from .models.anchoring import anchoring_model as anchoring_model
+from .models.anchoring_answers import check_summary as check_summary
+from .models.anchoring_answers import noise_alone as noise_alone
+from .models.anchoring_answers import slope_by_weight as slope_by_weight
+from .models.anchoring_answers import tipping_points as tipping_points
+from .models.anchoring_world import simulate_anchoring as simulate_anchoring
 from .models.cohesion import CohesionPriors as CohesionPriors
 from .models.cohesion import cohesion_model as cohesion_model
 from .models.cohesion_checks import check_change_by_type as check_change_by_type
@@ -28,6 +35,7 @@ from .models.success_margins import margins_model as margins_model
 from .models.survey import survey_shares as survey_shares
 from .ols import fit_ols as fit_ols
 from .ols import ols_from_estimates as ols_from_estimates
+from .plots import plot_anchoring as plot_anchoring
 from .plots import plot_audit as plot_audit
 from .plots import plot_design as plot_design
 from .plots import plot_forest as plot_forest
@@ -37,8 +45,10 @@ from .plots import plot_prior_posterior as plot_prior_posterior
 from .plots import plot_ranks as plot_ranks
 from .plots import plot_shares as plot_shares
 from .plots import plot_shrinkage as plot_shrinkage
+from .plots import plot_slope_by_weight as plot_slope_by_weight
 from .plots import plot_specifications as plot_specifications
 from .plots import plot_status_bars as plot_status_bars
+from .plots import plot_summary_check as plot_summary_check
 from .priors import Beta as Beta
 from .priors import Exponential as Exponential
 from .priors import Flat as Flat

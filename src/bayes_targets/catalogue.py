@@ -16,6 +16,7 @@ _ORDER = (
     "audit",
     "cohesion_published",
     "cohesion_authorities",
+    "cohesion_anchoring",
     "lpsa_policy_areas",
     "lpsa_kind_and_finish",
     "sensitivity",

@@ -23,6 +23,12 @@ EDGE_MASS_LIMIT = 1e-6
 REFINEMENT_LIMIT = 0.1
 ACCEPTANCE_LIMIT = 0.2
 DEPENDENCE_LIMIT = 6.0
+# Sequential Monte Carlo's own, and those of a likelihood that is learnt from simulations.
+MOVES_LIMIT = 0.1
+LIKELIHOOD_BIAS_LIMIT = 0.25
+LIKELIHOOD_SPREAD_LIMIT = 0.25
+PREDICTIVE_LIMIT = 0.002
+_NEEDED_SMC_STATS = ("exponent", "acceptance", "likelihood_bias", "likelihood_spread")
 _NEEDED_EXACT_STATS = ("log_evidence", "acceptance", "grid_size", "edge_mass", "refinement_change")
 
 
@@ -48,6 +54,12 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         on refinement of the grid (at most 0.1 Monte Carlo standard errors); acceptance of the rejection sampler (at
         least 0.2); number of draws; and their dependence, the largest sign correlation of successive draws or
         deviation of a chain from the common median over all variables (at most 6 standard errors).
+
+        With ``engine = "smc"`` chains are independent populations. In place of divergences and E-BFMI stand: the exponent
+        that every population reached (1: the posterior itself); acceptance of the last moves (at least 0.1);
+        standardised errors of the learnt likelihood over new simulations from the posterior, whose mean is at most 0.25
+        from 0 and whose standard deviation at most 0.25 from 1; and the smallest posterior predictive p-value of what
+        was observed (two-sided, at least 0.002).
     """
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
         return _table([_row("posterior group missing", 1.0, "at most 0", passed=False)])
@@ -58,6 +70,9 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     if posterior.attrs.get("engine") == "exact":
         own = [*_presence_rows(stats, _NEEDED_EXACT_STATS), *_exact_rows(stats, draws)]
         return _table([*own, *_draw_rows(draws)])
+    if posterior.attrs.get("engine") == "smc":
+        own = [*_presence_rows(stats, _NEEDED_SMC_STATS), *_smc_rows(stats), *_predictive_rows(posterior)]
+        return _table([*own, *_draw_rows(draws), *_mixing_rows(draws)])
     return _table(
         [
             *_presence_rows(stats, _NEEDED_STATS),
@@ -165,6 +180,41 @@ def _exact_rows(stats: xr.Dataset, draws: xr.Dataset) -> list[dict[str, object]]
         _at_least("draws", size, max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])),
         _at_most("dependence between draws, in s.e.", _largest_dependence(draws), DEPENDENCE_LIMIT),
     ]
+
+
+def _smc_rows(stats: xr.Dataset) -> list[dict[str, object]]:
+    # max and min of NumPy keep NaN.
+    found = {
+        name: stats[name].to_numpy().astype(float)
+        if name in stats and stats[name].size
+        else np.array([np.nan])
+        for name in _NEEDED_SMC_STATS
+    }
+    return [
+        _at_least("exponent reached, smallest over the chains", found["exponent"].min(), 1),
+        _at_least("moves accepted, smallest over the chains", found["acceptance"].min(), MOVES_LIMIT),
+        _at_most(
+            "bias of the learnt likelihood, in s.d.", found["likelihood_bias"].max(), LIKELIHOOD_BIAS_LIMIT
+        ),
+        _at_most(
+            "error of the learnt likelihood's s.d.", found["likelihood_spread"].max(), LIKELIHOOD_SPREAD_LIMIT
+        ),
+    ]
+
+
+def _predictive_rows(posterior: xr.DataTree) -> list[dict[str, object]]:
+    """How far what was observed lies in the tails of what the posterior predicts."""
+    smallest = np.nan
+    if {"observed_data", "posterior_predictive"} <= set(posterior.children):
+        observed, replicated = posterior["observed_data"], posterior["posterior_predictive"]
+        p_values = []
+        for name in map(str, observed.data_vars):
+            below = (replicated[name] <= observed[name]).mean(("chain", "draw")).to_numpy()
+            p_values.append(
+                np.min(2 * np.minimum(below, 1 - below)) if np.isfinite(observed[name]).all() else np.nan
+            )
+        smallest = float(np.min(p_values)) if p_values else np.nan
+    return [_at_least("predictive p-value, smallest over what was observed", smallest, PREDICTIVE_LIMIT)]
 
 
 def _largest_dependence(draws: xr.Dataset) -> float:

@@ -52,6 +52,9 @@ class Model:
     exact : callable, optional
         ``exact(model, size, rng)`` gives independent posterior draws (every variable of `variables`, dim ``sample``) and
         the exact engine's statistics as Datasets, or raises `NotExactError`; None where no option has a closed form.
+    particles : callable, optional
+        ``particles(model, size, rng)`` gives draws of one population of sequential Monte Carlo (as ``exact`` does) and
+        its statistics, ``exponent`` and ``acceptance`` among them; None where that engine has nothing to offer.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Model:
     log_likelihood: Callable[[Model, xr.Dataset], xr.Dataset]
     predict: Callable[[Model, xr.Dataset, np.random.Generator], xr.Dataset]
     exact: Callable[[Model, int, np.random.Generator], tuple[xr.Dataset, xr.Dataset]] | None = None
+    particles: Callable[[Model, int, np.random.Generator], tuple[xr.Dataset, xr.Dataset]] | None = None
 
     def to_pymc(self) -> Any:
         """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend.

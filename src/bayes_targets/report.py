@@ -258,6 +258,8 @@ _TOLD = (
         "largest change when the grid is refined {:.3f} Monte Carlo s.e. (limit 0.1)",
     ),
     ("acceptance", "min", "smallest acceptance {:.2f} (limit 0.2)"),
+    ("bias of the learnt", "max", "learnt likelihood: largest bias {:.2f} s.d. (limit 0.25)"),
+    ("predictive p-value", "min", "smallest posterior predictive p-value {:.3f} (limit 0.002)"),
 )
 
 

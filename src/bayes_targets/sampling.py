@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .errors import DataError, did_you_mean
 from .model import Model, NotExactError, data_hash, describe_priors
 
-ENGINES = ("auto", "exact", "nuts")
+ENGINES = ("auto", "exact", "smc", "nuts")
 _AUTO = "exact"
 
 # nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
@@ -61,9 +61,10 @@ def fit(
     ----------
     model : Model
         From one of the builders, e.g. `published_model`.
-    engine : {"auto", "exact", "nuts"}
+    engine : {"auto", "exact", "smc", "nuts"}
         ``"nuts"`` samples with the No-U-Turn sampler of nutpie; ``"exact"`` integrates by quadrature and draws
-        independently, where the model and its priors allow it; ``"auto"`` takes the best there is for the model, and
+        independently, where the model and its priors allow it; ``"smc"`` is sequential Monte Carlo, for models whose
+        likelihood is learnt from simulations, each chain a population of its own; ``"auto"`` takes the best there is for the model, and
         says in ``attrs["engine_note"]`` why an exact posterior was not possible.
     draws, tune : int
         Kept draws and warm-up draws of each chain (the exact engine needs no warm-up).
@@ -82,7 +83,8 @@ def fit(
         ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
         prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
         labelled. Where draws times observations are more than 40 million, the groups that hold a value for each (and the
-        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was
+        used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
 
     Raises
     ------
@@ -133,6 +135,8 @@ def _draw(
 ) -> tuple[str, str, tuple[xr.Dataset, xr.Dataset]]:
     """The engine that was used, why not a better one, and what it gave: posterior and statistics."""
     wanted, note = (_AUTO if engine == "auto" else engine), ""
+    if engine == "smc" or (engine == "auto" and model.exact is None and model.particles is not None):
+        return "smc", note, _draw_particles(model, draws=draws, chains=chains, seed=seed)
     if wanted == "exact":
         try:
             return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seed)
@@ -210,6 +214,19 @@ def _draw_exact(
         raise NotExactError(f"model {model.name!r} has no exact posterior; use engine 'nuts'")
     found = model.exact(model, draws * chains, np.random.default_rng(seed))
     return tuple(_as_chains(part, draws, chains) for part in found)  # type: ignore[return-value]
+
+
+def _draw_particles(
+    model: Model, *, draws: int, chains: int, seed: np.random.SeedSequence
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Posterior and statistics; each chain is a population that knows nothing of the others."""
+    if model.particles is None:
+        raise DataError(f"model {model.name!r} has no engine 'smc'; use 'auto'")
+    found = [model.particles(model, draws, np.random.default_rng(own)) for own in seed.spawn(chains)]
+    labels = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    posterior = xr.concat([part for part, _ in found], "chain").rename(sample="draw")
+    stats = xr.concat([part for _, part in found], "chain")
+    return posterior.assign_coords(labels), stats.assign_coords(chain=labels["chain"])
 
 
 def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:

@@ -6,6 +6,7 @@ alone say is dark, dashed and an open square; what the posterior says is blue, s
 hollow where it rests on fewer than five cases.
 """
 
+from .anchoring import plot_anchoring, plot_slope_by_weight, plot_summary_check
 from .audit import plot_audit
 from .design import plot_design
 from .forest import plot_forest
@@ -20,6 +21,7 @@ from .specifications import plot_specifications
 from .status_bars import plot_status_bars
 
 __all__ = [
+    "plot_anchoring",
     "plot_audit",
     "plot_design",
     "plot_forest",
@@ -29,7 +31,9 @@ __all__ = [
     "plot_ranks",
     "plot_shares",
     "plot_shrinkage",
+    "plot_slope_by_weight",
     "plot_specifications",
     "plot_status_bars",
+    "plot_summary_check",
     "save_bytes",
 ]

@@ -1,0 +1,291 @@
+"""Anchoring: the causal slope of stretch against what targets were set from, and whether the model prints what was printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..errors import DataError
+from .rows import numbers, require_rows
+from .sheet import finish, new_figure
+from .style import (
+    BLUE,
+    DARK,
+    DATA_ALONE,
+    FURTHER,
+    PALE,
+    POSTERIOR,
+    balanced,
+    interval_words,
+    key,
+    number,
+    origin_of,
+    percent,
+    plain,
+    style,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_LOOKS = (POSTERIOR, *FURTHER)
+_WEIGHT = "weight of the later score in what targets were set from"
+_SHARES = (0.95, 0.5)
+
+
+def plot_anchoring(
+    posterior: xr.DataTree,
+    *,
+    printed: float | None = None,
+    title: str = "Anchor weight and causal slope: a sensitivity analysis",
+    xlabel: str = _WEIGHT,
+    ylabel: str = "causal slope",
+    origin: str | None = None,
+) -> Figure:
+    """Joint posterior of anchor weight and causal slope: draws, and the regions of highest density.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `anchoring_model`.
+    printed : float, optional
+        The printed slope, drawn as a line.
+    title, xlabel, ylabel : str
+        What is shown.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If the posterior lacks one of the two variables.
+    """
+    if "posterior" not in posterior.children or "causal_slope" not in posterior["posterior"]:
+        raise DataError("posterior: no variable 'causal_slope', expected a posterior of anchoring_model")
+    w, b = (
+        np.asarray(posterior["posterior"][name].to_numpy().ravel(), float)
+        for name in ("anchor_weight", "causal_slope")
+    )
+    told = origin_of(origin, [posterior.attrs])
+    with style():
+        figure = new_figure(3.6)
+        ax = figure.subplots()
+        thin = slice(None, None, max(1, len(w) // 2000))
+        ax.plot(w[thin], b[thin], ".", color="#9CC3DE", markersize=2.0, zorder=1)
+        x, y, density, levels = _regions(w, b)
+        ax.contour(x, y, density, levels=levels, colors=[BLUE], linewidths=[1.0, 2.2], zorder=3)
+        _frame(ax, ylabel)
+        ax.set_ylim(*_span(b, printed))
+        wide, narrow = (f"{100 * share:.0f}%" for share in _SHARES)
+        handle = key(POSTERIOR, f"highest posterior density: {narrow} (thick) and {wide} (thin)")
+        handle.set_marker("")
+        handles: list[Artist] = [handle]
+        if printed is not None:
+            handles.append(_printed_line(ax, printed))
+        finish(figure, title, told, xlabel=balanced(xlabel, 85), along=[ax], handles=handles)
+    return figure
+
+
+def plot_slope_by_weight(
+    bands: Mapping[str, pd.DataFrame],
+    *,
+    printed: float | None = None,
+    tips: pd.DataFrame | None = None,
+    title: str = "Causal slope by what targets were set from: a sensitivity analysis",
+    xlabel: str = _WEIGHT,
+    ylabel: str = "causal slope",
+    origin: str | None = None,
+) -> Figure:
+    """Causal slope against the weight of the later score, as a band; further assumptions as lines.
+
+    Parameters
+    ----------
+    bands : mapping of str to pandas.DataFrame
+        From `slope_by_weight`, by what else is assumed (three at most); the first is drawn as a band.
+    printed : float, optional
+        The printed slope, drawn as a line.
+    tips : pandas.DataFrame, optional
+        Weights at which the probability of a positive slope falls below a level: a row each band, a column each
+        level. Those that are reached are marked.
+    title, xlabel, ylabel : str
+        What is shown.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If there is no band or more than three, or one lacks a column or a finite number.
+
+    Examples
+    --------
+    >>> band = pd.DataFrame({"median": [0.6, 0.2], "low": [0.4, -0.1], "high": [0.8, 0.5]}, index=[0.0, 1.0])
+    >>> band.attrs = {"interval": "eti", "prob": 0.95}
+    >>> figure = plot_slope_by_weight({"any": band}, printed=0.651)
+    >>> [label.get_text() for label in figure.legends[0].texts]
+    ['any: median and 95% equal-tailed interval', 'printed slope, 0.651']
+    """
+    if not 1 <= len(bands) <= len(_LOOKS):
+        raise DataError(f"bands: found {len(bands)}, expected 1 to {len(_LOOKS)}")
+    for name, band in bands.items():
+        require_rows(band, ["median", "low", "high"], name)
+    told = origin_of(origin, [band.attrs for band in bands.values()])
+    with style():
+        figure = new_figure(3.6)
+        ax = figure.subplots()
+        handles: list[Artist] = []
+        for i, ((name, band), look) in enumerate(zip(bands.items(), _LOOKS, strict=False)):
+            x = band.index.to_numpy(float)
+            median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))
+            ax.plot(x, median, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=3)
+            if i == 0:
+                ax.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
+            else:
+                for edge in (low, high):
+                    ax.plot(x, edge, color=look.colour, linestyle=look.line, linewidth=0.8, zorder=2)
+            handle = key(look, wrapped(f"{name}: median and {interval_words(band.attrs, name)}", 85))
+            handle.set_marker("")
+            handles.append(handle)
+        _frame(ax, ylabel)
+        edges = np.concatenate([band[["low", "high"]].to_numpy().ravel() for band in bands.values()])
+        ax.set_ylim(*_span(edges, printed))
+        if printed is not None:
+            handles.append(_printed_line(ax, printed))
+        lines = balanced(xlabel, 85)
+        if tips is not None:
+            lines += "\n" + _mark_tips(ax, tips)
+        finish(figure, title, told, xlabel=lines, along=[ax], handles=handles)
+    return figure
+
+
+def plot_summary_check(
+    check: pd.DataFrame,
+    *,
+    title: str = "Printed statistics among those of simulated studies",
+    origin: str | None = None,
+) -> Figure:
+    """Where each printed statistic lies among those of studies that are simulated from the posterior.
+
+    Parameters
+    ----------
+    check : pandas.DataFrame
+        From `check_summary`.
+    title : str
+        What is shown.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Each row on a scale of its own: the predictive interval from edge to edge, the printed value as a square.
+
+    Raises
+    ------
+    DataError
+        If the frame is empty, or lacks a column or a finite number.
+    """
+    require_rows(check, ["printed", "median", "low", "high"], "check")
+    values = {name: numbers(check, name, "check") for name in ("printed", "median", "low", "high")}
+    half = 0.5 * (values["high"] - values["low"])
+    middle = 0.5 * (values["high"] + values["low"])
+    placed = {name: (column - middle) / half for name, column in values.items()}
+    told = origin_of(origin, [check.attrs])
+    with style():
+        figure = new_figure(0.27 * len(check) + 0.3)
+        ax = figure.subplots()
+        y = np.arange(len(check))
+        ax.axvspan(-1, 1, color=PALE, alpha=0.6, zorder=0)
+        ax.plot(placed["median"], y, "|", color=BLUE, markersize=11, markeredgewidth=2.0, zorder=3)
+        ax.plot(placed["printed"], y, "s", color=DARK, markerfacecolor="white", markersize=5.5, zorder=4)
+        edge = max(1.35, 1.1 * float(np.abs(placed["printed"]).max()))
+        ax.set_xlim(-edge, edge)
+        ax.set_ylim(len(check) - 0.4, -0.6)
+        columns = ("low", "high", "printed")
+        labels = [
+            f"{plain(name)}: {number(p)} ({number(low)} to {number(high)})"
+            for name, low, high, p in zip(check.index, *(values[column] for column in columns), strict=True)
+        ]
+        ax.set_yticks(y, labels)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xticks([-1, 1], ["lower end", "upper end"])
+        prob = percent(check.attrs, "prob", "check")
+        handles: list[Artist] = [
+            key(DATA_ALONE, "printed", line=False),
+            key(POSTERIOR, "median of simulated studies", line=False),
+        ]
+        handles[1].set(marker="|", markeredgewidth=2.0)
+        label = f"within the {prob} equal-tailed posterior predictive interval (in brackets: its ends)"
+        finish(figure, title, told, xlabel=balanced(label, 85), along=[ax], handles=handles)
+    return figure
+
+
+def _frame(ax: Axes, ylabel: str) -> None:
+    ax.set_xlim(0, 1)
+    ax.axhline(0, color=DARK, linewidth=0.8, zorder=2, label="zero line")
+    ax.grid(axis="y")
+    ax.set_ylabel(wrapped(ylabel, 45))
+
+
+def _printed_line(ax: Axes, printed: float) -> Artist:
+    ax.axhline(printed, color=DARK, linestyle=DATA_ALONE.line, linewidth=1.2, zorder=2)
+    handle = key(DATA_ALONE, f"printed slope, {number(printed)}")
+    handle.set_marker("")
+    return handle
+
+
+def _mark_tips(ax: Axes, tips: pd.DataFrame) -> str:
+    """Mark tipping points that are reached, and say in words which are."""
+    words = []
+    for level in tips.columns:
+        for (name, weight), look in zip(tips[level].items(), _LOOKS, strict=False):
+            if not np.isnan(weight):
+                ax.axvline(weight, color=look.colour, linestyle=":", linewidth=1.3, zorder=2)
+                words.append(f"{level:g} at {weight:.2f} ({plain(name)})")
+    if not words:
+        return balanced(
+            f"the probability of a positive slope is {max(tips.columns):g} or more at every weight", 95
+        )
+    return balanced(f"dotted: the probability of a positive slope falls below {'; '.join(words)}", 95)
+
+
+def _span(values: Floats, printed: float | None) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.002, 0.998])
+    ends = min(low, -0.05), max(high, printed or 0.0)
+    return float(ends[0] - 0.05), float(ends[1] + 0.08)
+
+
+def _regions(w: Floats, b: Floats) -> tuple[Floats, Floats, Floats, list[float]]:
+    """Kernel density of weight (folded back at 0 and 1) and slope on a grid, and its levels for the shares."""
+    lowest, highest = (float(end) for end in np.quantile(b, [0.0005, 0.9995]))
+    x, y = np.linspace(0, 1, 61), np.linspace(lowest, highest, 81)
+    width = 1.06 * len(w) ** (-1 / 6)
+    folded = np.concatenate([w, -w, 2 - w])
+
+    def kernel(grid: Floats, draws: Floats, scale: float) -> Floats:
+        return np.asarray(np.exp(-0.5 * ((grid[:, None] - draws) / scale) ** 2))
+
+    across = kernel(x, folded, 0.6 * width * w.std()).reshape(len(x), 3, -1).sum(axis=1)
+    density = kernel(y, b, 0.6 * width * b.std()) @ across.T
+    ordered = np.sort(density.ravel())[::-1]
+    mass = np.cumsum(ordered) / ordered.sum()
+    levels = [float(ordered[np.searchsorted(mass, share)]) for share in _SHARES]
+    return x, y, density, levels
