@@ -89,7 +89,7 @@ def plot_specifications(
         ratios = [2.6, 0.17 * max(len(rows), 1)]
         curve, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
         _draw_curve(curve, values, positive, float(table.attrs["prob"]))
-        curve.set_ylabel(balanced(ylabel, 40))
+        curve.set_ylabel(balanced(ylabel, 28))
         _draw_choices(below, shown, rows)
         finish(
             figure,
