@@ -62,7 +62,8 @@ def analyse(run):
         answer=(
             f"That places with a target did better is {on['reading']} (probability {bt.probability_text(on['probability'])}; at worst "
             f"{on['at_worst']}), and that tougher targets went with more improvement is {stretch['reading']} "
-            f"({bt.probability_text(stretch['probability'])}; at worst {stretch['at_worst']}); that the targets caused it, these tables cannot show. Of {len(ledger)} published claims they can speak to {len(judged)}: "
+            f"({bt.probability_text(stretch['probability'])}; at worst {stretch['at_worst']}); that "
+            f"the targets caused it, these tables cannot show. Of {len(ledger)} published claims they can speak to {len(judged)}: "
             f"{(judged > 0.9).sum()} are at least very likely true, {(judged < 0.33).sum()} unlikely."
         ),
         headlines=headlines(told, HEADLINES),
