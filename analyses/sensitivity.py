@@ -5,7 +5,7 @@ Guarneros-Meza (2014) to go away? And how many authorities would a new evaluatio
 """
 
 import bayes_targets as bt
-from bayes_targets.sensitivity_page import sensitivity_result
+from bayes_targets.sensitivity_page import sensitivity_result, tipping_words
 from bayes_targets.studies import andrews2014 as paper
 
 # A small multiverse; benchmarks/multiverse.py runs more than two thousand specifications of each effect.
@@ -33,4 +33,8 @@ def analyse(run):
             ensemble, effect=effect, hoped=paper.HOPED / scale, choices=CHOICES, seed=settings.seed, workers=settings.workers,
             scheduler=settings.scheduler, fallback=False, progress=settings.progress,
         )  # fmt: skip
-    return sensitivity_result(study, universes, sd_change=float(ensemble["change"].std("authority").mean()))
+    after = run.need("cohesion_anchoring").tables
+    tipping = tipping_words(after["tipping_points"].frame, after["regression_to_mean"].frame)
+    return sensitivity_result(
+        study, universes, sd_change=float(ensemble["change"].std("authority").mean()), tipping=tipping
+    )

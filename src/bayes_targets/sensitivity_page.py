@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -83,6 +84,41 @@ def robustness_table(
     table = pd.DataFrame(columns).rename_axis("question")
     table.attrs["numbers"] = numbers
     return table
+
+
+def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
+    """What the analysis of targets set after the fact says of both effects, for `robustness_table`.
+
+    Parameters
+    ----------
+    tips : pandas.DataFrame
+        Its table ``tipping_points``: columns ``"0.9"`` and ``"0.5"``, weights; the last row is the least favourable.
+    gap : pandas.DataFrame
+        Its table ``regression_to_mean``: columns ``gap`` (points) and ``gap_in_sd``; the smallest gap is told.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> tips = pd.DataFrame({"0.9": [0.4], "0.5": [float("nan")]})
+    >>> words = tipping_words(tips, pd.DataFrame({"gap": [3.2], "gap_in_sd": [0.5]}))
+    >>> words["stretch"]
+    'P(above 0) is below 0.9 from a weight of 0.40 of the later score on; below 0.5 at no weight'
+    """
+    falls = [
+        f"below {level} at no weight"
+        if math.isnan(weight)
+        else f"below {level} from a weight of {weight:.2f} of the later score on"
+        for level, weight in tips.iloc[-1].astype(float).items()
+    ]
+    least = gap.sort_values("gap").iloc[0]
+    return {
+        "stretch": f"P(above 0) is {'; '.join(falls)}",
+        "target": f"Regression to the mean alone would do if areas with a target had scored {least['gap']:.1f} points "
+        f"({least['gap_in_sd']:.1f} s.d.) lower in 2006",
+    }
 
 
 def sensitivity_result(
