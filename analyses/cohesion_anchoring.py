@@ -28,7 +28,7 @@ def analyse(run):
     band = pd.concat(bands, names=["assumed"]).reset_index("assumed")
     shown = band[band.index.isin([0.0, 0.25, 0.5, 0.75, 1.0])]
     return Result(
-        answer=paper.answer(bands, tips, noise, gap),
+        answer=paper.answer(printed, bands, tips, noise, gap),
         tables={
             "slope_by_weight": Table(band, paper.CAPTIONS["slope_by_weight"], shown=shown),
             "tipping_points": Table(tips.rename(columns=str), paper.CAPTIONS["tipping_points"]),

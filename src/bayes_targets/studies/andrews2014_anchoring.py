@@ -107,7 +107,13 @@ def regression_to_mean(study: Study, posterior: xr.DataTree, *, seed: int) -> pd
     return gap_for_regression_to_mean(posterior, float(on["estimate"]), float(on["se"]), seed=seed)
 
 
-def answer(bands: dict[str, pd.DataFrame], tips: pd.DataFrame, noise: pd.DataFrame, gap: pd.DataFrame) -> str:
+def answer(
+    printed: float,
+    bands: dict[str, pd.DataFrame],
+    tips: pd.DataFrame,
+    noise: pd.DataFrame,
+    gap: pd.DataFrame,
+) -> str:
     """What the analysis found, in words."""
     first, last, worst = bands[ANY].iloc[0], bands[ANY].iloc[-1], bands[FIGURES].iloc[-1]
     true = noise.loc["the true level"]
@@ -117,14 +123,16 @@ def answer(bands: dict[str, pd.DataFrame], tips: pd.DataFrame, noise: pd.DataFra
         if error["share_of_largest"] > 1
         else f"{error['gap_in_sd']:.1f} s.d."
     )
+    shares = [100 * (1 - row["median"] / printed) for row in (first, worst)]
     return (
-        f"If targets were set from the 2006 score, the causal slope of stretch is {_interval(first)} (95% equal-tailed "
+        f"If targets were set from the 2006 score, the causal slope of stretch is {_interval(first)} (median, 95% equal-tailed "
         f"interval); if from the later score, {_interval(last)}, or {_interval(worst)} where the published figures of 2008 were "
-        "on the table: the printed .651 can hold anything between little and a good deal of arithmetic, and the printed "
-        f"statistics do not tell which. {_tip_words(tips)} Survey noise alone, with targets set from the true level of 2006, "
-        f"gives a slope of {true['mean']:.2f}, {100 * true['share_of_printed']:.0f}% of what is printed. For regression to the mean alone "
-        f"to give the .952 of having a target, areas with one would have to have scored {drift['gap']:.1f} points lower in 2006, "
-        f"{drift['gap_in_sd']:.1f} s.d.; from survey error alone, {error['gap']:.1f} points, {alone}."
+        f"on the table. Between these readings {shares[0]:.0f}% to {shares[1]:.0f}% of the printed {printed:g} is arithmetic, and "
+        f"the printed statistics do not tell which holds. {_tip_words(tips)} Survey noise alone, with targets set from the "
+        f"true level of 2006, gives a slope of {true['mean']:.2f}, {100 * true['share_of_printed']:.0f}% of what is printed. For "
+        f"regression to the mean alone to give the .952 of having a target, areas with one would have to have scored "
+        f"{drift['gap']:.1f} points lower in 2006, {drift['gap_in_sd']:.1f} s.d.; from survey error alone, "
+        f"{error['gap']:.1f} points, {alone}."
     )
 
 
