@@ -10,7 +10,7 @@ from bayes_targets.authority_page import authority_result
 from bayes_targets.studies import andrews2014 as paper
 
 DATA = "authorities"
-DATASETS = 10
+DATASETS = 6
 POOLINGS = ("partial", "none", "complete")
 NAMES = {"target": "LAA (target on)", "stretch": "LAA (target stretch)", "constant": "Constant"}
 
@@ -50,13 +50,15 @@ def reconstructed(run):
         agreement[effect] = bt.reconstruction_table(ensemble, study)
         sets = [ensemble.isel(dataset=i) for i in range(DATASETS)]
         options = {p: {"pooling": p} for p in POOLINGS} | {"by_type": {"slopes": "by_type"}}
-        trees = run.fit_all(
-            {
-                f"{effect}_{name}_{i}": bt.cohesion_model(one, effect=effect, **chosen)
-                for name, chosen in options.items()
-                for i, one in enumerate(sets)
-            }
-        )
+        models = {
+            f"{effect}_{name}_{i}": bt.cohesion_model(one, effect=effect, **chosen)
+            for name, chosen in options.items()
+            for i, one in enumerate(sets)
+        }
+        # Poolings are compared on the first data set; of the others only the draws are needed.
+        first = {name: model for name, model in models.items() if name.endswith("_0")}
+        rest = {name: model for name, model in models.items() if name not in first}
+        trees = run.fit_all(first) | run.fit_all(rest, pointwise=False)
         own = {name: [trees[f"{effect}_{name}_{i}"] for i in range(DATASETS)] for name in options}
         choices[effect] = bt.compare_pooling({name: trees[0] for name, trees in own.items()})
         stacked = {name: tables.stack_datasets(trees) for name, trees in own.items()}

@@ -11,6 +11,8 @@ import xarray as xr
 from .errors import DataError
 
 _HEADLINE = "headline"
+# What is kept of the others: draws and sampler statistics. All groups of all posteriors would take most of a run's time.
+_KEPT = ("posterior", "sample_stats")
 
 
 def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
@@ -19,8 +21,8 @@ def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
     Parameters
     ----------
     posteriors : mapping of str to xarray.DataTree
-        By name. The first is the headline: its groups stand at the root, so that ArviZ opens the file as it is; the
-        others stand each in a group of its name.
+        By name. The first is the headline: its groups stand at the root, so that ArviZ opens the file as it is; of the
+        others draws and sampler statistics stand each in a group of its name.
 
     Returns
     -------
@@ -42,7 +44,8 @@ def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
     attrs: dict[str, dict[Any, Any]] = {}
     for position, (name, tree) in enumerate(posteriors.items()):
         prefix = "" if position == 0 else f"{name}/"
-        groups |= {f"{prefix}{group}": tree[group].to_dataset() for group in tree.children}
+        kept = [group for group in tree.children if position == 0 or group in _KEPT]
+        groups |= {f"{prefix}{group}": tree[group].to_dataset() for group in kept}
         attrs[prefix.rstrip("/")] = dict(tree.attrs) | ({_HEADLINE: name} if position == 0 else {})
     whole = xr.DataTree.from_dict(groups)
     for path, values in attrs.items():

@@ -54,6 +54,7 @@ def fit(
     chains: int = 4,
     seed: int | None = None,
     progress: bool = True,
+    pointwise: bool = True,
 ) -> xr.DataTree:
     """Compute the posterior of a model.
 
@@ -75,6 +76,9 @@ def fit(
         one a fresh seed is drawn, and kept in ``attrs["seed"]``.
     progress : bool
         Show a progress bar while sampling.
+    pointwise : bool
+        Give the groups that hold a value for each draw and observation, and the prior's; without them an exact fit takes
+        less than half the time. The posterior is the same.
 
     Returns
     -------
@@ -101,9 +105,9 @@ def fit(
         model, engine, draws=draws, tune=tune, chains=chains, seed=sampler_seed, progress=progress
     )
     size = draws * chains * max(model.data[name].size for name in model.observed)
-    pointwise: dict[str, xr.Dataset] = {}
-    if size <= _MOST_POINTWISE:
-        pointwise = {
+    more: dict[str, xr.Dataset] = {}
+    if pointwise and size <= _MOST_POINTWISE:
+        more = {
             "log_likelihood": model.log_likelihood(model, posterior),
             "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
             **_prior_groups(model, prior_seed, draws),
@@ -111,13 +115,16 @@ def fit(
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
-        **pointwise,
+        **more,
         "observed_data": model.data[list(model.observed)].drop_attrs(),
         "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
     }
     tree = xr.DataTree.from_dict(groups)
     how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
-    how |= {} if pointwise else {"left_out": _LEFT_OUT.format(size)}
+    if not more:
+        how["left_out"] = (
+            _LEFT_OUT.format(size) if pointwise else "all groups but the posterior's, as was asked for"
+        )
     how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
     tree.attrs = {"model": model.name, **how, **_described(model)}
     return tree

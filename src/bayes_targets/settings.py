@@ -191,13 +191,15 @@ class Run:
         self.say(f"{self.name}: {name}")
         return self._passed(name, *fit_and_check(self._fit_task(name, model)))
 
-    def fit_all(self, models: Mapping[str, Model]) -> dict[str, xr.DataTree]:
+    def fit_all(self, models: Mapping[str, Model], *, pointwise: bool = True) -> dict[str, xr.DataTree]:
         """The posteriors of many models, shared out among the run's workers: each the same as by `fit`.
 
         Parameters
         ----------
         models : mapping of str to Model
             By name of the posterior.
+        pointwise : bool
+            As in `bayes_targets.fit`.
 
         Returns
         -------
@@ -210,7 +212,7 @@ class Run:
         DiagnosticsError
             If a check failed.
         """
-        tasks = {name: self._fit_task(name, model) for name, model in models.items()}
+        tasks = {name: self._fit_task(name, model, pointwise) for name, model in models.items()}
         fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fits")
         for name, words in fits.failures.items():
             raise DataError(f"{self.name}, {name}: {words}")
@@ -243,9 +245,11 @@ class Run:
             progress=settings.progress,
         )
 
-    def _fit_task(self, name: str, model: Model) -> FitTask:
+    def _fit_task(self, name: str, model: Model, pointwise: bool = True) -> FitTask:
         settings, seed = self.settings, seed_for(self.settings.seed, f"{self.name}/{name}")
-        return FitTask(model, settings.engine, settings.draws, settings.tune, settings.chains, seed)
+        return FitTask(
+            model, settings.engine, settings.draws, settings.tune, settings.chains, seed, pointwise
+        )
 
     def _passed(self, name: str, posterior: xr.DataTree, checks: pd.DataFrame) -> xr.DataTree:
         self.checks[name] = checks
@@ -266,6 +270,7 @@ class FitTask:
     tune: int
     chains: int
     seed: int
+    pointwise: bool = True
 
 
 def fit_and_check(
@@ -280,6 +285,7 @@ def fit_and_check(
         chains=task.chains,
         seed=task.seed,
         progress=False,
+        pointwise=task.pointwise,
     )
     return posterior, diagnose(posterior)
 
