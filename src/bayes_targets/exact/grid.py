@@ -1,9 +1,9 @@
 r"""Integrals over at most three hyperparameters, and independent draws of them, from one regular grid.
 
-Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out,
-and what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a
-coordinate x on the whole line in which that density, its Jacobian included, falls off smoothly on both sides. There the
-plain sum over a regular grid (the trapezoidal rule) converges faster than any power of the step:
+Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out, and
+what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a coordinate x on the whole
+line in which that density, its Jacobian included, falls off smoothly on both sides. There the plain sum over a regular grid
+(the trapezoidal rule) converges faster than any power of the step:
 
 .. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, dx \approx h_1 \cdots h_D \sum_{x \in grid} p(y, \phi(x))\, \phi'(x)
 
@@ -40,6 +40,19 @@ _FIRST_STEPS, _MOST_NODES, _CHUNK = 18, 150_000, 512
 _HEAD_ROOM = 1.05
 
 
+def _log_cosh(x: FloatArray) -> FloatArray:
+    return np.logaddexp(x, -x) - math.log(2.0)
+
+
+# By support: the hyperparameter at x in units of its scale, and the log of its derivative.
+_MAPS: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
+    "real": (np.sinh, _log_cosh),
+    "positive": (np.exp, lambda x: x),
+    "spread": (lambda x: np.exp(x - np.exp(-x)), lambda x: x - np.exp(-x) + np.log1p(np.exp(-x))),
+    "share": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: -2.0 * _log_cosh(0.5 * x) - math.log(4.0)),
+}
+
+
 @dataclass(frozen=True)
 class Axis:
     r"""A hyperparameter and the coordinate in which its grid is regular.
@@ -53,17 +66,9 @@ class Axis:
     share    :math:`1 / (1 + e^{-x})`                 a share
     ======== ======================================== ==============================================
 
-    A spread has a hard edge at 0, where its density may be largest. In x the edge is infinitely far, and the density
-    falls off doubly exponentially towards it, so that no node lies on the edge and none needs half weight.
-
-    Parameters
-    ----------
-    name : str
-        Name of the hyperparameter.
-    support : {"real", "positive", "spread", "share"}
-        The map, as above.
-    centre, scale : float
-        c and s: where to look first. Any will do, near ones are found sooner.
+    with `centre` c and `scale` s saying where to look first. A spread has a hard edge at 0, where its density may be
+    largest. In x the edge is infinitely far, and the density falls off doubly exponentially towards it, so that no node
+    lies on the edge and none needs half weight.
 
     Examples
     --------
@@ -78,32 +83,18 @@ class Axis:
 
     def value(self, x: FloatArray) -> FloatArray:
         """The hyperparameter at x."""
-        if self.support == "real":
-            return np.asarray(self.centre + self.scale * np.sinh(x))
-        if self.support == "share":
-            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
-        return np.asarray(self.scale * np.exp(x if self.support == "positive" else x - np.exp(-x)))
+        return np.asarray(self.centre + self.scale * _MAPS[self.support][0](x))
 
     def log_slope(self, x: FloatArray) -> FloatArray:
         """Log of the derivative of the hyperparameter at x."""
-        if self.support == "share":
-            return np.asarray(-np.logaddexp(0.0, x) - np.logaddexp(0.0, -x))
-        slope = np.full_like(x, math.log(self.scale))
-        if self.support == "real":
-            return np.asarray(slope + np.logaddexp(x, -x) - math.log(2.0))
-        return slope + x if self.support == "positive" else slope + x - np.exp(-x) + np.log1p(np.exp(-x))
+        return np.asarray(math.log(self.scale) + _MAPS[self.support][1](x))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Coordinates u of a grid: x = shear u, and then each axis has its own map.
+    """Coordinates u of a grid: x = shear u, and then each of the D axes has its own map.
 
-    Attributes
-    ----------
-    axes : tuple of Axis
-        The D hyperparameters.
-    shear : array of shape (D, D)
-        Lower triangular with ones in the diagonal, so that volumes stay. It takes correlation out of the density.
+    The shear takes correlation out of the density. It is lower triangular with ones in the diagonal, so volumes stay.
     """
 
     axes: tuple[Axis, ...]
@@ -134,17 +125,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Grid:
-    """A density on a regular grid that holds all but a negligible part of its mass.
-
-    Attributes
-    ----------
-    frame : Frame
-        The D hyperparameters and their coordinates.
-    first, step : array of shape (D,)
-        Coordinates of the first node, and distances between nodes.
-    log_p : array with an axis a hyperparameter
-        Log density of the data and the coordinates at each node.
-    """
+    """A density on a regular grid: `log_p` has an axis a hyperparameter, from the node `first` in steps of `step`."""
 
     frame: Frame
     first: FloatArray
@@ -168,38 +149,25 @@ class Grid:
         """Share of the mass in the outermost nodes, the largest over the axes."""
         return max((float(self.marginal(d)[[0, -1]].sum()) for d in range(self.log_p.ndim)), default=0.0)
 
+    def marginal(self, d: int, stride: tuple[int, ...] = ()) -> FloatArray:
+        """Mass of each node along axis d; with a stride, of every so manieth node along each axis."""
+        mass = self.weights[tuple(slice(None, None, n) for n in stride)] * math.prod(stride)
+        return np.asarray(np.moveaxis(mass, d, 0).reshape(mass.shape[d], -1).sum(axis=1))
+
     def changes(self, *, together: bool) -> FloatArray:
         """What leaving out every second node changes along each axis, shape (D,).
 
-        The largest of the changes of the log evidence and of the coordinate's mean and s.d. (both in s.d.). The
-        error of the whole grid is about the square of it.
-
-        Parameters
-        ----------
-        together : bool
-            Whether nodes are left out along all axes at once, which finds a narrow ridge across them, or along
-            one at a time, which tells which axis needs more.
+        The largest of the changes of the log evidence and of the coordinate's mean and s.d. (both in s.d.). The error of
+        the whole grid is about the square of it. Nodes are left out along all axes at once (`together`), which finds a
+        narrow ridge across them, or along one at a time, which tells which axis needs more.
         """
-        found = []
-        for d in range(self.log_p.ndim):
-            left_out = [together or other == d for other in range(self.log_p.ndim)]
-            half = self.weights[tuple(slice(None, None, 2 if out else 1) for out in left_out)]
-            found.append(_change(self.marginal(d), 2 ** sum(left_out) * _marginal(half, d)))
-        return np.array(found)
-
-    def marginal(self, d: int) -> FloatArray:
-        """Mass of each node along one axis."""
-        return _marginal(self.weights, d)
+        axes = range(self.log_p.ndim)
+        strides = [tuple(2 if together or other == d else 1 for other in axes) for d in axes]
+        return np.array([_change(self.marginal(d), self.marginal(d, strides[d])) for d in axes])
 
     def values(self) -> FloatArray:
         """Hyperparameters at each node, shape (nodes, D), in the order of ``weights.ravel()``."""
         return self.frame.values(_nodes(self.first, self.step, self.log_p.shape))
-
-    def covariance(self) -> tuple[FloatArray, FloatArray]:
-        """Mean of the coordinates, shape (D,), and their covariance, shape (D, D)."""
-        u, weight = _nodes(self.first, self.step, self.log_p.shape), self.weights.ravel()
-        mean = weight @ u
-        return mean, ((u - mean).T * weight) @ (u - mean)
 
 
 @dataclass(frozen=True)
@@ -274,21 +242,7 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
 
 
 def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = _CHANGE) -> Grid:
-    """Find where the mass is, and put as many nodes there as the integral needs.
-
-    Parameters
-    ----------
-    log_density : callable
-        As in `solve`.
-    axes : sequence of Axis
-        As in `solve`.
-    tolerance : float
-        Limit of `Grid.changes` (along one axis and together), by which the number of nodes along each axis is chosen.
-
-    Returns
-    -------
-    Grid
-    """
+    """Find where the mass is, and put as many nodes there as `tolerance`, the limit of `Grid.changes`, asks for."""
     frame, box = _upright(log_density, tuple(axes))
     step = np.ptp(box, axis=1) / _FIRST_STEPS
     for _ in range(20):
@@ -311,7 +265,9 @@ def _upright(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Frame, Fl
     frame, box = Frame(axes, np.eye(len(axes))), np.tile([-4.0, 4.0], (len(axes), 1))
     for _ in range(6):
         scan, box = _bracket(log_density, frame, box)
-        mean, covariance = scan.covariance()
+        u, weight = _nodes(scan.first, scan.step, scan.log_p.shape), scan.weights.ravel()
+        mean = weight @ u
+        covariance = ((u - mean).T * weight) @ (u - mean)
         sd = np.sqrt(np.diag(covariance))
         if not (np.abs(covariance - np.diag(sd**2)) > _CORRELATION * sd[:, None] * sd).any():
             break
@@ -326,9 +282,8 @@ def _upright(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Frame, Fl
 
 def _bracket(log_density: LogDensity, frame: Frame, box: FloatArray) -> tuple[Grid, FloatArray]:
     """Move, widen and shrink a box until the density dies down at its sides; also the last grid over it."""
-    steps = _SCAN_STEPS[len(frame.axes)]
     for _ in range(15):
-        scan = _evaluate(log_density, frame, box, np.ptp(box, axis=1) / steps)
+        scan = _evaluate(log_density, frame, box, np.ptp(box, axis=1) / _SCAN_STEPS[len(frame.axes)])
         old, box = box, _sides(scan, farther=1.0)
         if (np.abs(box - old).max(axis=1) < 0.2 * np.ptp(old, axis=1)).all():
             break
@@ -371,27 +326,22 @@ def _evaluate(log_density: LogDensity, frame: Frame, box: FloatArray, step: Floa
     return Grid(frame, box[:, 0], step, frame.log_p(log_density, u).reshape(shape))
 
 
-def _marginal(mass: FloatArray, d: int) -> FloatArray:
-    return np.asarray(np.moveaxis(mass, d, 0).reshape(mass.shape[d], -1).sum(axis=1))
+def _nodes(first: FloatArray, step: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    places = np.indices(shape).reshape(len(shape), math.prod(shape))
+    return np.asarray(first + places.T * step)
 
 
 def _change(whole: FloatArray, half: FloatArray) -> float:
     """Largest change of log mass, mean and s.d. between the masses of all nodes and of every second one."""
-
-    def moments(mass: FloatArray, stride: int) -> tuple[float, float, float]:
-        places, total = stride * np.arange(mass.size), float(mass.sum())
-        mean = float(mass @ places) / total if total > 0 else math.nan
-        return total, mean, math.sqrt(float(mass @ (places - mean) ** 2) / total) if total > 0 else math.nan
-
-    (_, mean, sd), (mass, half_mean, half_sd) = moments(whole, 1), moments(half, 2)
+    mass, found = float(half.sum()), []
+    for values, stride in ((whole, 1), (half, 2)):
+        weight, place = values / max(float(values.sum()), 1e-300), stride * np.arange(values.size)
+        mean = float(weight @ place)
+        found.append((mean, math.sqrt(float(weight @ (place - mean) ** 2))))
+    (mean, sd), (half_mean, half_sd) = found
     if not (sd > 0 and mass > 0):
         return math.inf
     return max(abs(math.log(mass)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1.0))
-
-
-def _nodes(first: FloatArray, step: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    places = np.indices(shape).reshape(len(shape), math.prod(shape))
-    return np.asarray(first + places.T * step)
 
 
 def _draw(
