@@ -1,0 +1,71 @@
+# rstanarm and brms as processes of their own; see peer.py.
+#   Rscript benchmarks/peer.R PEER PROBLEM DATA.csv DRAWS TUNE
+# Priors are those of the package's models, but for rstanarm's on the spread of the types, which it offers in no such form.
+suppressPackageStartupMessages(library(posterior))
+given <- commandArgs(trailingOnly = TRUE)
+peer <- given[1]; problem <- given[2]; draws <- as.integer(given[4]); tune <- as.integer(given[5])
+frame <- read.csv(given[3])
+options(mc.cores = 2)
+tell <- function(parts) cat(jsonlite::toJSON(parts, auto_unbox = TRUE, digits = 15), "\n", sep = "")
+quietly <- function(code) suppressMessages(suppressWarnings(code))
+shared <- list(chains = 4, cores = 2, iter = tune + draws, warmup = tune, refresh = 0)
+controls <- grep("^c[0-9]+$", names(frame), value = TRUE)
+fixed <- paste("change ~ 0 + one + x +", paste(controls, collapse = " + "))
+own <- if (problem == "cohesion_by_type") "(0 + one + x || kind)" else "(0 + one | kind)"
+
+if (peer == "brms") {
+  suppressPackageStartupMessages(library(brms))
+  if (problem == "binomial") {
+    formula <- bf(y | trials(n) ~ 0 + one + (1 | area)); family <- binomial()
+    priors <- c(set_prior("normal(0, 1.5)", class = "b"), set_prior("normal(0, 1)", class = "sd"))
+  } else {
+    formula <- bf(as.formula(paste(fixed, "+", own))); family <- gaussian()
+    priors <- c(set_prior("normal(0, 2.5)", class = "b"), set_prior("normal(0, 5)", class = "b", coef = c("one", "x")),
+                set_prior("normal(0, 2.5)", class = "sd"), set_prior("normal(0, 7.5)", class = "sigma"))
+  }
+  compiled <- quietly(brm(formula, frame, family, priors, chains = 0))
+  sample <- function(seed) quietly(do.call(update, c(list(compiled, recompile = FALSE, seed = seed,
+                                                         control = list(adapt_delta = 0.9)), shared)))
+  names_of <- function(d) if (problem == "binomial") {
+    c(mu = "b_one", tau = "sd_area__Intercept")
+  } else {
+    c(mu = "b_one", tau = "sd_kind__one", effect = "b_x", sigma = "sigma",
+      if (problem == "cohesion_by_type") c(tau_effect = "sd_kind__x"))
+  }
+} else {
+  suppressPackageStartupMessages(library(rstanarm))
+  sample <- function(seed) {
+    settings <- c(shared, list(seed = seed, adapt_delta = 0.9, data = frame))
+    quietly(if (problem == "binomial") {
+      do.call(stan_glmer, c(list(cbind(y, n - y) ~ 1 + (1 | area), family = binomial(),
+        prior_intercept = normal(0, 1.5), prior_covariance = decov(1, 1, 1, 1)), settings))
+    } else {
+      widths <- c(5, rep(2.5, length(controls)))
+      slopes <- paste("change ~ 1 + x +", paste(controls, collapse = " + "))
+      formula <- as.formula(paste(slopes, "+", if (problem == "cohesion_by_type") "(1 + x || kind)" else "(1 | kind)"))
+      do.call(stan_lmer, c(list(formula, prior = normal(0, widths), prior_intercept = normal(0, 5),
+        prior_aux = normal(0, 7.5), prior_covariance = decov(1, 1, 1, 1)), settings))
+    })
+  }
+  names_of <- function(d) if (problem == "binomial") c(mu = "(Intercept)") else
+    c(mu = "(Intercept)", effect = "x", sigma = "sigma")
+}
+
+tell(list(ready = as.numeric(Sys.time())))
+input <- file("stdin", "r")
+while (length(line <- readLines(input, n = 1)) > 0) {
+  started <- proc.time()[["elapsed"]]
+  fit <- sample(as.integer(line))
+  seconds <- proc.time()[["elapsed"]] - started
+  ended <- as.numeric(Sys.time())
+  all <- as_draws_array(if (peer == "brms") fit else as.array(fit))
+  kept <- setdiff(variables(all), c("lp__", "lprior", "mean_PPD", "log-posterior"))
+  kept <- kept[!grepl("^z_", kept)]
+  ess <- sapply(kept, function(name) ess_bulk(extract_variable_matrix(all, name)))
+  each <- lapply(names_of(), function(name) {
+    values <- extract_variable_matrix(all, name)
+    c(mean(values), sd(values), ess_bulk(values))
+  })
+  names(each) <- paste0(names(each), "[0]")
+  tell(list(seconds = seconds, ended = ended, ess = min(ess, na.rm = TRUE), each = each))
+}
