@@ -158,6 +158,10 @@ def _elements(out):
 
 
 def _stan(name, draws, tune, *, centred):
+    # Stan's wrapper was made for a Python that had this function by its older name.
+    old, new = "_PyThreadState_UncheckedGet", "PyThreadState_GetUnchecked"
+    if sys.version_info >= (3, 13):
+        os.environ["CFLAGS"] = os.environ["CXXFLAGS"] = f"-D{old}={new}"
     import stan
     from problems import cohesion_data, problem, success_counts
 
