@@ -1,4 +1,4 @@
-# rstanarm and brms as processes of their own; see peer.py.
+# rstan, rstanarm and brms as processes of their own; see peer.py.
 #   Rscript benchmarks/peer.R PEER PROBLEM DATA.csv DRAWS TUNE
 # Priors are those of the package's models, but for rstanarm's on the spread of the types, which it offers in no such form.
 suppressPackageStartupMessages(library(posterior))
@@ -13,7 +13,39 @@ controls <- grep("^c[0-9]+$", names(frame), value = TRUE)
 fixed <- paste("change ~ 0 + one + x +", paste(controls, collapse = " + "))
 own <- if (problem == "cohesion_by_type") "(0 + one + x || kind)" else "(0 + one | kind)"
 
-if (peer == "brms") {
+if (peer == "rstan") {
+  suppressPackageStartupMessages(library(rstan))
+  success <- problem %in% c("binomial", "ordinal")
+  file <- file.path("stan", if (success) "success.stan" else "cohesion.stan")
+  # A compiled program is kept: in a cold cache the first process compiles it.
+  cache <- tools::R_user_dir("bayes_targets_benchmarks", "cache")
+  dir.create(cache, recursive = TRUE, showWarnings = FALSE)
+  kept <- file.path(cache, paste0(tools::md5sum(file), ".rds"))
+  if (!file.exists(kept)) saveRDS(quietly(stan_model(file)), kept)
+  program <- readRDS(kept)
+  if (success) {
+    count <- as.matrix(frame[grep("^k[0-9]+$", names(frame))])
+    data <- list(J = nrow(count), K = ncol(count), count = count)
+    shown <- c("mu", "tau", "cut", "area_effect")
+  } else {
+    kind <- as.integer(factor(frame$kind))
+    data <- list(N = nrow(frame), J = max(kind), K = length(controls), by_type = as.integer(problem == "cohesion_by_type"),
+                 kind = kind, x = frame$x, change = frame$change, controls = as.matrix(frame[controls]))
+    shown <- c("mu", "tau", "effect", "sigma", "coefficient", "intercept", if (data$by_type) c("tau_effect", "effect_by_type"))
+  }
+  sample <- function(seed) quietly(do.call(sampling, c(list(program, data, pars = shown, seed = seed,
+                                                            control = list(adapt_delta = 0.9)), shared)))
+  names_of <- function() if (problem == "ordinal") {
+    c("mu[0]" = "mu", "tau[0]" = "tau", "cutpoint[1]" = "cut[1]", "cutpoint[0]" = "cut[2]")
+  } else if (success) {
+    c("mu[0]" = "mu", "tau[0]" = "tau")
+  } else {
+    own <- paste0("intercept[", seq_len(data$J), "]")
+    names(own) <- paste0("intercept[", seq_len(data$J) - 1, "]")
+    c("mu[0]" = "mu", "tau[0]" = "tau", "effect[0]" = "effect", "sigma[0]" = "sigma", own,
+      if (data$by_type) c("tau_effect[0]" = "tau_effect[1]"))
+  }
+} else if (peer == "brms") {
   suppressPackageStartupMessages(library(brms))
   if (problem == "binomial") {
     formula <- bf(y | trials(n) ~ 0 + one + (1 | area)); family <- binomial()
@@ -26,7 +58,7 @@ if (peer == "brms") {
   compiled <- quietly(brm(formula, frame, family, priors, chains = 0))
   sample <- function(seed) quietly(do.call(update, c(list(compiled, recompile = FALSE, seed = seed,
                                                          control = list(adapt_delta = 0.9)), shared)))
-  names_of <- function(d) if (problem == "binomial") {
+  names_of <- function() if (problem == "binomial") {
     c(mu = "b_one", tau = "sd_area__Intercept")
   } else {
     c(mu = "b_one", tau = "sd_kind__one", effect = "b_x", sigma = "sigma",
@@ -47,7 +79,7 @@ if (peer == "brms") {
         prior_aux = normal(0, 7.5), prior_covariance = decov(1, 1, 1, 1)), settings))
     })
   }
-  names_of <- function(d) if (problem == "binomial") c(mu = "(Intercept)") else
+  names_of <- function() if (problem == "binomial") c(mu = "(Intercept)") else
     c(mu = "(Intercept)", effect = "x", sigma = "sigma")
 }
 
@@ -66,6 +98,6 @@ while (length(line <- readLines(input, n = 1)) > 0) {
     values <- extract_variable_matrix(all, name)
     c(mean(values), sd(values), ess_bulk(values))
   })
-  names(each) <- paste0(names(each), "[0]")
+  names(each) <- ifelse(grepl("[", names(each), fixed = TRUE), names(each), paste0(names(each), "[0]"))
   tell(list(seconds = seconds, ended = ended, ess = min(ess, na.rm = TRUE), each = each))
 }

@@ -11,10 +11,8 @@ import os
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 CHAINS = 4
-HERE = Path(__file__).parent
 
 
 def exact(name, draws, tune):
@@ -157,77 +155,7 @@ def _elements(out):
     return {key if "[" in key else f"{key}[0]": values for key, values in out.items()}
 
 
-def _stan(name, draws, tune, *, centred):
-    # Stan's wrapper was made for a Python that had this function by its older name.
-    old, new = "_PyThreadState_UncheckedGet", "PyThreadState_GetUnchecked"
-    if sys.version_info >= (3, 13):
-        os.environ["CFLAGS"] = os.environ["CXXFLAGS"] = f"-D{old}={new}"
-    import stan
-    from problems import cohesion_data, problem, success_counts
-
-    model = problem(name)
-    if name in ("binomial", "ordinal"):
-        code = (HERE / "stan" / "success.stan").read_text()
-        count = success_counts(model)
-        data = {"J": len(count), "K": count.shape[1], "count": count.tolist()}
-    else:
-        code = (HERE / "stan" / "cohesion.stan").read_text()
-        if not centred:
-            code = code.replace("/*INTERCEPT*/", "<offset=mu, multiplier=tau>")
-            code = code.replace("/*SLOPE*/", "<offset=effect, multiplier=tau_effect[1]>")
-        given = cohesion_data(model)
-        data = {"N": given["x"].size, "J": int(given["kind"].max()) + 1, "K": given["controls"].shape[1]}
-        data |= {"by_type": int(name.endswith("by_type")), "kind": (given["kind"] + 1).tolist()}
-        data |= {key: given[key].tolist() for key in ("x", "controls", "change")}
-
-    def sample(seed):
-        # A program with data and seed; compiled programs are found in the cache.
-        fit = stan.build(code, data=data, random_seed=seed).sample(
-            num_chains=CHAINS, num_samples=draws, num_warmup=tune, delta=0.9
-        )
-        return lambda: _from_stan(name, fit, draws, model)
-
-    stan.build(code, data=data, random_seed=1)
-    return sample
-
-
-def _from_stan(name, fit, draws, model):
-    import numpy as np
-    from problems import cohesion_data
-
-    def chains(name):
-        values = np.asarray(fit[name])  # (..., draws times chains), the chains taking turns
-        return values.reshape(-1, draws, CHAINS).transpose(0, 2, 1)
-
-    if name in ("binomial", "ordinal"):
-        out = {"mu": chains("mu")[0], "tau": chains("tau")[0]}
-        effects = chains("area_effect")
-        if name == "binomial":
-            shares = 1 / (1 + np.exp(-(out["mu"] + effects)))
-            return _elements(out | {f"share[{j}]": own for j, own in enumerate(shares)})
-        out |= {f"cutpoint[{k}]": own for k, own in enumerate(chains("cut")[::-1])}
-        return _elements(out | {f"area_effect[{j}]": own for j, own in enumerate(effects)})
-    out = {key: chains(key)[0] for key in ("mu", "tau", "effect", "sigma")}
-    out |= {f"intercept[{t}]": own for t, own in enumerate(chains("intercept"))}
-    scale = cohesion_data(model)["scale"]
-    out |= {f"coefficient[{k}]": own / scale[k] for k, own in enumerate(chains("coefficient"))}
-    if name.endswith("by_type"):
-        out["tau_effect"] = chains("tau_effect")[0]
-        out |= {f"effect_by_type[{t}]": own for t, own in enumerate(chains("effect_by_type"))}
-    return _elements(out)
-
-
-def pystan(name, draws, tune):
-    return _stan(name, draws, tune, centred=False)
-
-
-def pystan_centred(name, draws, tune):
-    if name in ("binomial", "ordinal"):
-        raise SystemExit("areas are small: non-centred alone")
-    return _stan(name, draws, tune, centred=True)
-
-
-PEERS = {f.__name__: f for f in (exact, nutpie, pymc, numpyro, bambi, pystan, pystan_centred)}
+PEERS = {f.__name__: f for f in (exact, nutpie, pymc, numpyro, bambi)}
 
 
 def main():

@@ -28,7 +28,6 @@ PACKAGES = (
     "bambi",
     "numpyro",
     "jax",
-    "pystan",
     "distributed",
 )
 

@@ -23,14 +23,13 @@ import pandas as pd
 from problems import QUANTITIES, cohesion_data, problem, success_counts
 
 HERE = Path(__file__).parent
-PYTHON = ("exact", "nutpie", "pymc", "numpyro", "bambi", "pystan", "pystan_centred")
-R = ("rstanarm", "brms")
+# pystan installs, but the wrapper in its wheels is compiled for Python 3.10, so that no program loads in a later one.
+PYTHON = ("exact", "nutpie", "pymc", "numpyro", "bambi")
+R = ("rstan", "rstanarm", "brms")
 LEFT_OUT = {
     ("bambi", "ordinal"): "has no such prior",
     ("rstanarm", "ordinal"): "has no such prior",
     ("brms", "ordinal"): "has no such prior",
-    ("pystan_centred", "binomial"): "areas are small: non-centred alone",
-    ("pystan_centred", "ordinal"): "areas are small: non-centred alone",
 }
 # Models of another prior on the spread of the types: timed, not compared.
 OTHER_PRIOR = ("rstanarm",)
@@ -89,7 +88,8 @@ def r_frame(name: str) -> pd.DataFrame:
     if name in ("binomial", "ordinal"):
         count = success_counts(model)
         labels = [f"a{j:02}" for j in range(len(count))]
-        return pd.DataFrame({"y": count[:, 0], "n": count.sum(axis=1), "area": labels, "one": 1})
+        frame = pd.DataFrame({"y": count[:, 0], "n": count.sum(axis=1), "area": labels, "one": 1})
+        return frame.assign(**{f"k{k}": column for k, column in enumerate(count.T)})
     data = cohesion_data(model)
     frame = pd.DataFrame({f"c{k}": column for k, column in enumerate(data["controls"].T)})
     kinds = [f"t{k}" for k in data["kind"]]

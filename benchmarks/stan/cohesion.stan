@@ -1,32 +1,37 @@
-// The model of cohesion_model with partial pooling and normal noise, slopes common or by type.
-// PARTS is what the benchmark puts in for centred or non-centred types.
+// The model of cohesion_model with partial pooling and normal noise, slopes common or by type; types non-centred.
 data {
-  int<lower=0> N, J, K;
+  int<lower=0> N;
+  int<lower=0> J;
+  int<lower=0> K;
   int<lower=0, upper=1> by_type;
-  array[N] int<lower=1, upper=J> kind;
-  vector[N] x, change;
+  int<lower=1, upper=J> kind[N];
+  vector[N] x;
+  vector[N] change;
   matrix[N, K] controls;
 }
 parameters {
-  real mu, effect;
-  real<lower=0> tau, sigma;
-  array[by_type] real<lower=0> tau_effect;
+  real mu;
+  real effect;
+  real<lower=0> tau;
+  real<lower=0> sigma;
+  real<lower=0> tau_effect[by_type];
   vector[K] coefficient;
-  vector/*INTERCEPT*/[J] intercept;
-  array[by_type] vector/*SLOPE*/[J] effect_by_type;
+  vector[J] z;
+  vector[by_type * J] z_effect;
+}
+transformed parameters {
+  vector[J] intercept = mu + tau * z;
+  vector[J] effect_by_type = rep_vector(effect, J);
+  if (by_type) effect_by_type = effect + tau_effect[1] * z_effect;
 }
 model {
   mu ~ normal(0, 5);
   effect ~ normal(0, 5);
   tau ~ normal(0, 2.5);
   sigma ~ normal(0, 7.5);
+  tau_effect ~ normal(0, 2.5);
   coefficient ~ normal(0, 2.5);
-  intercept ~ normal(mu, tau);
-  vector[J] slope = rep_vector(effect, J);
-  if (by_type) {
-    tau_effect[1] ~ normal(0, 2.5);
-    effect_by_type[1] ~ normal(effect, tau_effect[1]);
-    slope = effect_by_type[1];
-  }
-  change ~ normal(intercept[kind] + slope[kind] .* x + controls * coefficient, sigma);
+  z ~ std_normal();
+  z_effect ~ std_normal();
+  change ~ normal(intercept[kind] + effect_by_type[kind] .* x + controls * coefficient, sigma);
 }
