@@ -6,6 +6,8 @@ given <- commandArgs(trailingOnly = TRUE)
 peer <- given[1]; problem <- given[2]; draws <- as.integer(given[4]); tune <- as.integer(given[5])
 frame <- read.csv(given[3])
 options(mc.cores = 2)
+# Debian keeps Boost with the system's headers, where rstan does not look.
+boost <- if (dir.exists("/usr/include/boost")) list(boost_lib = "/usr/include") else list()
 tell <- function(parts) cat(jsonlite::toJSON(parts, auto_unbox = TRUE, digits = 15), "\n", sep = "")
 quietly <- function(code) suppressMessages(suppressWarnings(code))
 shared <- list(chains = 4, cores = 2, iter = tune + draws, warmup = tune, refresh = 0)
@@ -21,7 +23,7 @@ if (peer == "rstan") {
   cache <- tools::R_user_dir("bayes_targets_benchmarks", "cache")
   dir.create(cache, recursive = TRUE, showWarnings = FALSE)
   kept <- file.path(cache, paste0(tools::md5sum(file), ".rds"))
-  if (!file.exists(kept)) saveRDS(quietly(stan_model(file)), kept)
+  if (!file.exists(kept)) saveRDS(quietly(do.call(stan_model, c(list(file), boost))), kept)
   program <- readRDS(kept)
   if (success) {
     count <- as.matrix(frame[grep("^k[0-9]+$", names(frame))])
@@ -55,7 +57,7 @@ if (peer == "rstan") {
     priors <- c(set_prior("normal(0, 2.5)", class = "b"), set_prior("normal(0, 5)", class = "b", coef = c("one", "x")),
                 set_prior("normal(0, 2.5)", class = "sd"), set_prior("normal(0, 7.5)", class = "sigma"))
   }
-  compiled <- quietly(brm(formula, frame, family, priors, chains = 0))
+  compiled <- quietly(brm(formula, frame, family, priors, chains = 0, stan_model_args = boost))
   sample <- function(seed) quietly(do.call(update, c(list(compiled, recompile = FALSE, seed = seed,
                                                          control = list(adapt_delta = 0.9)), shared)))
   names_of <- function() if (problem == "binomial") {
