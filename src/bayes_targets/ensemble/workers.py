@@ -92,7 +92,8 @@ def _context(function: Function) -> BaseContext:
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__, function.__module__])
+    # Not the script itself: one without a guard would end the server, and nobody would be told why.
+    context.set_forkserver_preload([name for name in (__name__, function.__module__) if name != "__main__"])
     return context
 
 
