@@ -31,7 +31,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = dict.fromkeys(("index", "start", "findings", "models", "validation", "reproducibility"), [])
+html_sidebars = {
+    page: [] for page in ("index", "start", "findings", "models", "validation", "reproducibility")
+}
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
