@@ -93,10 +93,14 @@ class Opened:
         self.page = self.context.new_page()
         self.said: list[str] = []
         self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(address)
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(message.text)
 
     def __enter__(self) -> "Opened":
         return self
@@ -205,3 +209,36 @@ def test_on_paper_a_page_is_light_and_nothing_is_cut_off(browser, results):
             shown.page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX") == "visible"
         )
         assert len(shown.page.pdf(format="A4")) > 20_000
+
+
+DOCS = Path(__file__).parents[1] / "docs" / "_build" / "html"
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_the_front_page_of_the_docs_is_silent_alone_not_too_wide_and_accessible(browser, size, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    front = DOCS / "index.html"
+    assert front.is_file(), "build the docs first: uv run --group docs sphinx-build -W docs docs/_build/html"
+    with Opened(browser, front.as_uri(), size, scheme) as shown:
+        assert shown.said == []
+        assert all(asked.startswith(("file:", "data:")) for asked in shown.asked), "nothing from the network"
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+        assert all(
+            shown.page.locator("img").evaluate_all(
+                "all => all.map(it => it.alt.length > 20 && it.naturalWidth > 0)"
+            )
+        )
+        serious = [
+            (violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
+            for violation in Axe().run(shown.page, options=AXE).response["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+        links = shown.page.locator("main a[href]").evaluate_all("all => all.map(it => it.href.split('#')[0])")
+        gone = [
+            link
+            for link in links
+            if link.startswith("file:") and not Path(link.removeprefix("file://")).is_file()
+        ]
+        assert links and gone == []

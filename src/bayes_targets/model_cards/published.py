@@ -74,7 +74,7 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
         (
             Node("τ", "parameter", 0, 0),
             Node("a", "parameter", 0, 1, "category j", ("τ",)),
-            Node("r", "parameter", 2, 0),
+            Node("r", "parameter", 3.2, 1),
             Node("s", "known", 2, 1, "contrast k"),
             Node("b", "observed", 2, 2, "contrast k", ("a", "r", "s")),
         ),
