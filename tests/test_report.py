@@ -369,6 +369,11 @@ def test_every_cohesion_model_has_a_card(pooling, slopes):
     assert all(set(node.parents) <= known for node in card.nodes)
 
 
+def test_the_anchoring_model_has_a_card_with_each_of_its_priors():
+    model = bt.anchoring_model(bt.simulate_anchoring(seed=1))
+    assert len(card_of(model).priors) == len(model.variables)
+
+
 def test_what_moves_between_models_is_told_under_sensitivity():
     frame = pd.DataFrame(
         {"posterior": ["default", "flat"], "mean": [1.0, 2.0], "low": [0.0, -1.0], "high": [2.0, 5.0]},

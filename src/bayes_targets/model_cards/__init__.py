@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .anchoring import anchoring_card
 from .card import ModelCard, Node, PriorNote
 from .cohesion import cohesion_card
 from .graph import draw_graph
@@ -16,6 +17,7 @@ from .success import success_card
 __all__ = ["ModelCard", "Node", "PriorNote", "draw_graph", "mathml", "model_card"]
 
 _CARDS: dict[str, Callable[[Mapping[str, str], Mapping[str, str]], ModelCard | None]] = {
+    "anchoring": anchoring_card,
     "cohesion": cohesion_card,
     "published": published_card,
     "success": success_card,
