@@ -30,6 +30,7 @@ from bayes_targets.models.success_margins import cell_share, composition_bound, 
 from bayes_targets.models.success_refits import Refits, refit
 from bayes_targets.proportional_odds import fit_proportional_odds
 from bayes_targets.proportions import fisher_tests, raw_shares
+from bayes_targets.sampling import CompiledNuts
 from bayes_targets.studies import odpm2005
 
 STATUSES = ["green", "amber", "red"]
@@ -223,15 +224,15 @@ def test_models_are_compared_by_area():
 
 
 def test_leaving_out_needs_pooling_and_proper_priors(lpsa):
-    alone = Refits(success_model(lpsa, pooling="none"), None)
+    alone = Refits(CompiledNuts(success_model(lpsa, pooling="none"), None))
     with pytest.raises(bt.DataError, match="leaving areas out needs pooling"):
         leave_one_area_out(alone, seed=1)
-    improper = Refits(success_model(lpsa, priors=bt.SuccessPriors(mu=bt.Flat())), None)
+    improper = Refits(CompiledNuts(success_model(lpsa, priors=bt.SuccessPriors(mu=bt.Flat())), None))
     with pytest.raises(bt.DataError, match="a prior is improper"):
         log_evidence(improper, seed=1)
     other = success_model(counts({"a": [1, 2, 3], "b": [3, 2, 1]}))
     with pytest.raises(bt.DataError, match="the dim 'area' is not that of the compiled model"):
-        refit(Refits(success_model(lpsa), None), other.data, seed=1)
+        refit(Refits(CompiledNuts(success_model(lpsa), None)), other.data, seed=1)
 
 
 def test_the_joint_model_keeps_the_margins(margins, lpsa):
