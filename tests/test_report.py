@@ -15,6 +15,7 @@ import bayes_targets as bt
 from bayes_targets import page_models, report
 from bayes_targets.model import describe_priors
 from bayes_targets.model_cards import ModelCard, model_card
+from bayes_targets.page_cells import table_cells
 from bayes_targets.page_svg import inline_svg
 from bayes_targets.result import Headline, Picture, Result, Table
 
@@ -477,3 +478,10 @@ def test_a_negative_number_in_an_answer_has_a_minus_sign_and_words_keep_their_hy
         )
     )
     assert "from −0.3, 2006-2008, well-known" in page.words
+
+
+def test_numbers_of_like_size_line_up_and_a_small_one_among_large_ones_keeps_its_digits():
+    like = table_cells(pd.DataFrame({"mean": [0.5, 1.25, -2.0]}))
+    assert like["rows"] == [["0.50"], ["1.25"], ["−2.00"]]
+    unlike = table_cells(pd.DataFrame({"mean": [77.3, 0.651, 0.09, 15.0]}))
+    assert unlike["rows"] == [["77.3"], ["0.651"], ["0.09"], ["15.0"]]

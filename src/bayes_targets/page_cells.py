@@ -141,7 +141,7 @@ def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
     if not pd.api.types.is_float_dtype(column):
         return number
     sizes = column.abs()[column.abs() > 0].dropna()
-    if sizes.empty or not 1e-3 < sizes.median() < 1e4 or sizes.max() > 300 * sizes.median():
+    if sizes.empty or not 1e-3 < sizes.median() < 1e4 or sizes.max() > 30 * sizes.quantile(0.25):
         return number
     decimals = max(0, 2 - math.floor(math.log10(sizes.max())))
 
