@@ -101,6 +101,7 @@ def _provide_cache(out: Path) -> None:
     Must come before the libraries are imported.
     """
     import atexit
+    import logging
     import tempfile
 
     from . import run_folder
@@ -114,6 +115,8 @@ def _provide_cache(out: Path) -> None:
     if "base_compiledir" not in flags:
         os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [flags, f"base_compiledir={cache}"]))
     os.environ.setdefault("MPLCONFIGDIR", str(cache))
+    # On a slow machine matplotlib says that it looks for fonts, which here it does in every run.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     atexit.register(run_folder.tidy, out)
 
 

@@ -162,10 +162,12 @@ def sensitivity_result(
                 grid.round(4),
                 "Both effects (a target; one s.d. of stretch) under nine priors: sceptical, neutral, enthusiastic; normal, Student-t, "
                 "or an even chance of no effect. Posterior mean, 95% equal-tailed interval, probability above 0 and of exactly 0.",
+                section="sensitivity",
             ),
             "influence": Table(
                 influence,
                 "Which choice moves the slope most: share of the variance over specifications, and largest difference between averages.",
+                section="sensitivity",
             ),
             "design": Table(
                 design, "Chance of a convincing answer (P > 95%), expected width of the 95% interval, sign error and exaggeration."
