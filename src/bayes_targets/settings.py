@@ -247,9 +247,9 @@ class Run:
 
     def _fit_task(self, name: str, model: Model, pointwise: bool = True) -> FitTask:
         settings, seed = self.settings, seed_for(self.settings.seed, f"{self.name}/{name}")
-        return FitTask(
-            model, settings.engine, settings.draws, settings.tune, settings.chains, seed, pointwise
-        )
+        # What only a simulator knows has no exact posterior under any options: a full run goes on with its own engine.
+        engine = "auto" if settings.engine == "exact" and model.exact is None else settings.engine
+        return FitTask(model, engine, settings.draws, settings.tune, settings.chains, seed, pointwise)
 
     def _passed(self, name: str, posterior: xr.DataTree, checks: pd.DataFrame) -> xr.DataTree:
         self.checks[name] = checks
