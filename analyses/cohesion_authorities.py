@@ -10,7 +10,7 @@ from bayes_targets.authority_page import authority_result
 from bayes_targets.studies import andrews2014 as paper
 
 DATA = "authorities"
-DATASETS = 6
+DATASETS = 5
 POOLINGS = ("partial", "none", "complete")
 NAMES = {"target": "LAA (target on)", "stretch": "LAA (target stretch)", "constant": "Constant"}
 

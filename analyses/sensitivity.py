@@ -9,7 +9,7 @@ from bayes_targets.sensitivity_page import sensitivity_result, tipping_words
 from bayes_targets.studies import andrews2014 as paper
 
 # A small multiverse; benchmarks/multiverse.py runs more than two thousand specifications of each effect.
-DATASETS = 2
+DATASETS = 1
 CHOICES = {
     "pooling": ["partial", "complete", "none"],
     "slopes": ["common", "by_type"],

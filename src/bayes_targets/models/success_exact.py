@@ -81,17 +81,11 @@ def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> flo
         As in `solve_success`, or if the grid does not hold the mass or does not resolve it.
     """
     axes, _, log_density = _shared(model, kept)
-    found = integrate(log_density, axes)
-    if not _holds(found, 0.01):
-        raise NotExactError(
-            f"the log evidence is {found.log_evidence:.4g} with {found.edge_mass:.1g} of the mass at the edge of the "
-            f"grid, and changes by {found.changes(together=True).max(initial=0.0):.1g} on refinement; use engine 'nuts'"
-        )
-    return found.log_evidence
+    return _evidence(integrate(log_density, axes))
 
 
-def evidence_without(model: Model) -> FloatArray:
-    """Log marginal likelihood of the counts of all areas but one, for each area, shape (area,).
+def left_out_densities(model: Model) -> FloatArray:
+    """Log predictive density of each area's counts given the others', shape (area,): a ratio of two evidences.
 
     The density without an area is that with it, divided by what the area has at each node. Where the grid of all areas does
     not hold its mass, it gets a grid of its own.
@@ -128,7 +122,16 @@ def evidence_without(model: Model) -> FloatArray:
         rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
         others = np.arange(len(count)) != j
         out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
-    return out
+    return _evidence(whole) - out
+
+
+def _evidence(grid: Grid) -> float:
+    if not _holds(grid, 0.01):
+        raise NotExactError(
+            f"the log evidence is {grid.log_evidence:.4g} with {grid.edge_mass:.1g} of the mass at the edge of the "
+            f"grid, and changes by {grid.changes(together=True).max(initial=0.0):.1g} on refinement; use engine 'nuts'"
+        )
+    return grid.log_evidence
 
 
 def _holds(grid: Grid, change: float) -> bool:

@@ -14,7 +14,7 @@ from ..convergence import ess_bulk
 from ..errors import DataError
 from ..model import Model, NotExactError
 from . import success_binomial, success_multinomial, success_ordinal
-from .success_exact import evidence_without, success_evidence
+from .success_exact import left_out_densities, success_evidence
 from .success_multinomial_exact import leave_areas_out
 from .success_parts import FloatArray, multinomial_log_density, shift, stacked
 from .success_refits import Refits, compile_refits, refit
@@ -105,7 +105,9 @@ def _left_out_exactly(model: Model, areas: list[str], seed: int) -> pd.DataFrame
     if model.options["outcome"] == "multinomial" and "tau" in model.variables:
         elpd, mcse = leave_areas_out(model, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
         return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
-    elpd = _evidence(model) - evidence_without(model)
+    if model.exact is None:
+        raise NotExactError(f"outcome {model.options['outcome']!r} has no exact posterior")
+    elpd = left_out_densities(model)
     return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=index)
 
 
