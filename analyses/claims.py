@@ -60,11 +60,12 @@ def analyse(run):
     judged = ledger["probability"].dropna()
     told = ledger.set_index("id")
     on, stretch = (told.loc[claim] for claim in ("target-effect", "stretch-effect"))
+    worst_on, worst_stretch = (str(row["at_worst"]).split(" (")[0] for row in (on, stretch))
     return Result(
         answer=(
             f"That places with a target did better is {on['reading']} (probability {bt.probability_text(on['probability'])}; at worst "
-            f"{on['at_worst']}), and that tougher targets went with more improvement is {stretch['reading']} "
-            f"({bt.probability_text(stretch['probability'])}; at worst {stretch['at_worst']}); that "
+            f"{worst_on}), and that tougher targets went with more improvement is {stretch['reading']} "
+            f"({bt.probability_text(stretch['probability'])}; at worst {worst_stretch}); that "
             f"the targets caused it, these tables cannot show. Of {len(ledger)} published claims they can speak to {len(judged)}: "
             f"{(judged > 0.9).sum()} are at least very likely true, {(judged < 0.33).sum()} unlikely."
         ),

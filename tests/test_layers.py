@@ -12,7 +12,14 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
-    5.5: {"sensitivity_page", "authority_page", "contrast_page", "settings", "success_page"},
+    5.5: {
+        "authority_page",
+        "contrast_page",
+        "published_page",
+        "sensitivity_page",
+        "settings",
+        "success_page",
+    },
     5: {"report", "plots"},
     4.7: {"page_models"},
     4.5: {"page_cells"},
