@@ -282,7 +282,8 @@ def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
     for name in run.studies if result.posteriors else []:
         with suppress(DataError):  # a user's posterior of a name that the study means otherwise
             ledger = judge_claims(load_study(name), result.posteriors)
-            judged.append(ledger[ledger["probability"].notna()])
+            # Only the defaults were tried here, so that nothing can be said about the worst.
+            judged.append(ledger[ledger["probability"].notna()].drop(columns="at_worst"))
     whole = pd.concat(judged) if judged else pd.DataFrame()
     return None if whole.empty else whole
 
