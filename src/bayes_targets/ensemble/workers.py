@@ -174,13 +174,13 @@ def _lost(worker: _Worker, waiting: deque[Job]) -> Iterator[Report]:
     """Report the job that a worker died of, and put back what else it was given."""
     worker.process.join()
     code = worker.process.exitcode
-    worker.process.close()
-    worker.connection.close()
-    if not worker.ready:
+    if not worker.ready:  # the whole crew is ended by who started it
         raise DataError(
             f"a worker ended (status {code}) before its first task; does the script that you run do its work under "
             "if __name__ == '__main__': ?"
         )
+    worker.process.close()
+    worker.connection.close()
     if worker.given:
         job = worker.given.popleft()
         waiting.extendleft(reversed(worker.given))
