@@ -21,9 +21,9 @@ def analyse(run):
     best, *others = counts["status"].to_numpy().tolist()
     # The names are those of the claims ledger: green is the best status, not red are all but the worst.
     posteriors = {"area_green": run.fit("area_green", bt.success_model(counts, success=best))}
+    bare = counts.drop_dims("covariate", errors="ignore")
     for pooling in ("none", "complete"):
         name = f"area_green_{pooling}"
-        bare = counts.drop_dims("covariate", errors="ignore")
         posteriors[name] = run.fit(name, bt.success_model(bare, success=best, pooling=pooling))
     models = None
     if len(others) > 1:

@@ -395,7 +395,8 @@ sys.argv[1:] = [{script()!r}, "--out", {str(tmp_path / "out")!r}, "--quiet"]
 assert main() == 0
 assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True)
+    assert done.returncode == 0
 
 
 def test_what_a_killed_run_left_is_gone_after_the_next_one(script, tmp_path):

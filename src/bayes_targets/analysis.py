@@ -26,7 +26,6 @@ from .sampling import versions
 from .settings import Run as Run
 from .settings import Settings as Settings
 from .settings import seed_for as seed_for
-from .tables import load_study
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +195,7 @@ class _Desk:
             "key": key,
             "settings": self.settings.as_record(),
             "options": shlex.join(self.settings.as_options()),
-            "studies": run.studies,
+            "studies": list(run.studies),
             "inputs": dict(sorted(run.inputs.items())),
             "needed": run.needed,
             "limits": list(result.limits),
@@ -279,9 +278,9 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
 def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
     """The published claims that an analysis' own posteriors judge; None where there are none."""
     judged = []
-    for name in run.studies if result.posteriors else []:
+    for study in run.studies.values() if result.posteriors else []:
         with suppress(DataError):  # a user's posterior of a name that the study means otherwise
-            ledger = judge_claims(load_study(name), result.posteriors)
+            ledger = judge_claims(study, result.posteriors)
             # Only the defaults were tried here, so that nothing can be said about the worst.
             judged.append(ledger[ledger["probability"].notna()].drop(columns="at_worst"))
     whole = pd.concat(judged) if judged else pd.DataFrame()

@@ -101,7 +101,7 @@ class Run:
         Takes a line of progress.
     checks : dict of str to pandas.DataFrame
         Diagnostics of every fit so far, by its name.
-    studies : list of str
+    studies : dict of str to Study
         Studies loaded so far, as they were asked for.
     inputs : dict of str to str
         SHA-256 of every file read so far, by file.
@@ -116,7 +116,7 @@ class Run:
     need: Callable[[str], Result]
     say: Callable[[str], None]
     checks: dict[str, pd.DataFrame] = field(default_factory=dict)
-    studies: list[str] = field(default_factory=list)
+    studies: dict[str, Study] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     needed: dict[str, dict[str, str]] = field(default_factory=dict)
     seconds_elsewhere: float = 0.0
@@ -130,7 +130,7 @@ class Run:
         self.inputs[f"{descriptor.parent.name}/{FILE_NAME}"] = sha256(descriptor.read_bytes())
         for table in study.tables.values():
             self.inputs[str(table.attrs["file"])] = str(table.attrs["sha256"])
-        self.studies.append(str(name))
+        self.studies[str(name)] = study
         return study
 
     def authorities(self) -> xr.Dataset:

@@ -93,7 +93,7 @@ def temper(
         exponent = 1.0 if step >= 1 - exponent else exponent + step
         stages += 1
         share = np.exp(weights - top)
-        kept = _resample(share / share.sum(), rng)
+        kept = resample(share / share.sum(), len(share), rng)
         values, base, target = values[kept], base[kept], target[kept]
         root = _root(values)
         for _ in range(last_moves if exponent == 1 else moves):
@@ -131,9 +131,29 @@ def _next_step(gain: FloatArray, longest: float) -> float:
     return max(low, 1e-8)
 
 
-def _resample(weights: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Systematic resampling, in random order."""
-    positions = (rng.random() + np.arange(len(weights))) / len(weights)
+def resample(weights: FloatArray, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Systematic resampling, in random order: copies differ from their expected number by less than one.
+
+    Parameters
+    ----------
+    weights : array of shape (S,)
+        Adding up to 1.
+    size : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array of int of shape (size,)
+        Which of the S are taken.
+
+    Examples
+    --------
+    >>> sorted(resample(np.array([0.5, 0.5, 0.0]), 4, np.random.default_rng(1)).tolist())
+    [0, 0, 1, 1]
+    """
+    positions = (np.arange(size) + rng.random()) / size
     kept = np.searchsorted(np.cumsum(weights), positions).clip(0, len(weights) - 1)
     return np.asarray(rng.permutation(kept))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,24 @@ def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hiera
         chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own
     else:
         chosen, coefficients = np.broadcast_to(np.eye(unit.size), by_type.shape), [priors.mu, *own]
+    return Hierarchy.of(by_type, chosen, *normal_terms(coefficients))
+
+
+def normal_terms(coefficients: Sequence[Prior]) -> tuple[FloatArray, FloatArray]:
+    """Mean and precision of each coefficient's prior, both 0 where it is flat.
+
+    Parameters
+    ----------
+    coefficients : sequence of Prior
+        Normal or flat.
+
+    Returns
+    -------
+    array of shape (p,), array of shape (p,)
+    """
     mean = [prior.mu if isinstance(prior, Normal) else 0.0 for prior in coefficients]
     precision = [prior.sigma**-2 if isinstance(prior, Normal) else 0.0 for prior in coefficients]
-    return Hierarchy.of(by_type, chosen, np.array(mean), np.array(precision))
+    return np.array(mean), np.array(precision)
 
 
 def _intercept_columns(types: int, m: int) -> FloatArray:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..exact import Axis, Draws, solve
 from ..model import Model, NotExactError
 from ..priors import Beta, Flat, Normal, Prior
+from .independent_parts import together
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
@@ -65,15 +66,9 @@ def solve_published(model: Model, size: int, rng: np.random.Generator) -> tuple[
     if "deviation" in values:
         terms = data["term"].to_numpy()[pooled]
         coords["category"] = np.array([*terms.tolist(), model.options["reference"]])
-    return xr.Dataset(values, coords=coords)[list(model.variables)], _together(parts).sample_stats()
-
-
-def _together(parts: list[Draws]) -> Draws:
-    """Statistics of independent parts of one posterior: the evidence adds up, the rest is that of the worst part."""
-    stats = {name: [part.stats[name] for part in parts] for name in parts[0].stats}
-    joint = {name: min(found) if name == "acceptance" else max(found) for name, found in stats.items()}
-    joint |= {name: sum(stats[name]) for name in ("log_evidence", "grid_size")}
-    return Draws({}, np.sum([part.lp for part in parts], axis=0), joint)
+    return xr.Dataset(values, coords=coords)[list(model.variables)], together(
+        [part.sample_stats() for part in parts]
+    )
 
 
 def _solve_term(

@@ -15,7 +15,7 @@ from ..exact import Areas, Axis, Grid, integrate, solve
 from ..model import Model, NotExactError
 from ..priors import Normal
 from .success_ordinal import cut_labels
-from .success_parts import expit, graph_coords, ordinal_log_share, scaled_predictors
+from .success_parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors
 from .success_statuses import with_shares
 
 FloatArray = NDArray[np.float64]
@@ -107,18 +107,17 @@ def left_out_densities(model: Model) -> FloatArray:
     axes, areas, log_density = _shared(model)
     whole, count = integrate(log_density, axes), status_counts(model)
     nodes = whole.values()
-    own = np.empty((len(nodes), len(count)))
+    own = np.tile(log_ways(count), (len(nodes), 1))
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         for start in range(0, len(nodes), _CHUNK):
             piece = slice(start, start + _CHUNK)
             values = {axis.name: nodes[piece, d] for d, axis in enumerate(axes)}
-            own[piece] = areas(values, len(nodes[piece])).log_likelihood()
+            own[piece] += areas(values, len(nodes[piece])).log_likelihood()
             for k in range(1, count.shape[1] - 1):
                 own[piece] += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
     out = np.empty(len(count))
-    for j, row in enumerate(count):
-        ways = math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row)
-        log_p = whole.log_p - (own[:, j] + ways).reshape(whole.log_p.shape)
+    for j in range(len(count)):
+        log_p = whole.log_p - own[:, j].reshape(whole.log_p.shape)
         rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
         others = np.arange(len(count)) != j
         out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
@@ -167,7 +166,7 @@ def _shared(
     def log_density(nodes: FloatArray) -> FloatArray:
         values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
         given = areas(values, len(nodes))
-        out = given.log_likelihood().sum(axis=1) + log_ways
+        out = given.log_likelihood().sum(axis=1) + ways
         for name, value in values.items():
             if name.startswith("gap"):
                 k = int(name.removeprefix("gap_"))
@@ -178,7 +177,7 @@ def _shared(
                 out += chosen[name].logpdf(value)
         return np.asarray(out)
 
-    log_ways = float(sum(math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row) for row in count))
+    ways = float(log_ways(count).sum())
     return axes, areas, log_density
 
 

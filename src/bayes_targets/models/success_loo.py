@@ -8,7 +8,6 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..convergence import ess_bulk
 from ..errors import DataError
@@ -105,8 +104,7 @@ def _left_out_exactly(model: Model, areas: list[str], seed: int) -> pd.DataFrame
     if model.options["outcome"] == "multinomial" and "tau" in model.variables:
         elpd, mcse = leave_areas_out(model, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
         return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
-    if model.exact is None:
-        raise NotExactError(f"outcome {model.options['outcome']!r} has no exact posterior")
+    _require_exact(model)
     elpd = left_out_densities(model)
     return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=index)
 
@@ -146,8 +144,9 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     if prior is None:
         raise DataError("log evidence: a prior is improper, which leaves the evidence undefined")
     if isinstance(fits, Model):
+        _require_exact(model)
         first_ones = np.tri(len(areas), dtype=bool)
-        steps = np.diff([_evidence(model, kept) for kept in first_ones], prepend=0.0)
+        steps = np.diff([success_evidence(model, kept) for kept in first_ones], prepend=0.0)
         return pd.DataFrame({"log_density": steps, "mcse": 0.0}, index=pd.Index(areas, name="area"))
     before = prior.rename(sample="draw").expand_dims("chain")
     rows = [_log_mean(area_log_density(model, before, 0), before)]
@@ -256,12 +255,11 @@ def _pseudo_bma(elpd: FloatArray, seed: int) -> FloatArray:
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
-def _evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
+def _require_exact(model: Model) -> None:
     if model.exact is None:
         raise NotExactError(
             f"outcome {model.options['outcome']!r} has no exact posterior; expected Refits from compile_refits"
         )
-    return success_evidence(model, kept)
 
 
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:

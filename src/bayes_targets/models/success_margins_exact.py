@@ -9,9 +9,9 @@ import xarray as xr
 
 from ..model import Model
 from ..priors import Prior
+from .independent_parts import together
 from .success_binomial import binomial_model
 from .success_exact import solve_success
-from .success_multinomial_exact import together
 from .success_ordinal import ordinal_model
 
 

@@ -18,10 +18,12 @@ import xarray as xr
 
 from ..exact import Axis
 from ..model import Model, NotExactError
+from ..smc import resample
+from .independent_parts import together
 from .success_binomial import binomial_model
 from .success_exact import solve_success
 from .success_pair import Pair
-from .success_parts import FloatArray, scaled_predictors, sequential_log_share
+from .success_parts import FloatArray, log_ways, scaled_predictors, sequential_log_share
 from .success_statuses import with_shares
 
 # Draws and rounds by which the proposal is fitted, and its degrees of freedom: its tails are heavier than the posterior's.
@@ -89,9 +91,7 @@ def _solve_pair(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.D
             f"importance sampling of the multinomial's shared parameters failed (k-hat {tail:.2f}, expected below {_MOST_K}; "
             f"{effective:.0f} effective of {size} draws); use engine 'nuts'"
         )
-    # Systematic resampling: a draw's copies differ from their expected number by less than one.
-    places = (np.arange(size) + rng.random()) / size
-    kept = rng.permutation(np.minimum(np.searchsorted(np.cumsum(w), places), len(w) - 1))
+    kept = resample(w, size, rng)
     values = _values(model, x[kept])
     pair = _pair(model, values)
     some = pair.rows(slice(0, _CHECKED))
@@ -301,11 +301,10 @@ def _log_density(model: Model, x: FloatArray) -> FloatArray:
 def _log_areas(model: Model, x: FloatArray) -> FloatArray:
     """Log probability of each area's counts, its effects integrated out, shape (S, J)."""
     pair = _pair(model, _values(model, x))
-    rows = model.data["count"].transpose("area", "status").to_numpy()
-    log_ways = [math.lgamma(row.sum() + 1) - sum(math.lgamma(n + 1) for n in row) for row in rows]
+    count = model.data["count"].transpose("area", "status").to_numpy()
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         pieces = [pair.rows(slice(i, i + _CHUNK)).log_likelihood() for i in range(0, len(x), _CHUNK)]
-    return np.asarray(np.concatenate(pieces) + np.array(log_ways))
+    return np.asarray(np.concatenate(pieces) + log_ways(count))
 
 
 def _split(model: Model, k: int) -> Model:
@@ -321,26 +320,6 @@ def _split(model: Model, k: int) -> Model:
 def _log_odds(share: FloatArray) -> FloatArray:
     smallest = np.finfo(float).tiny
     return np.asarray(np.log(np.maximum(share, smallest)) - np.log(np.maximum(1.0 - share, smallest)))
-
-
-def together(stats: list[xr.Dataset]) -> xr.Dataset:
-    """Statistics of independent parts of one posterior: evidence and density add up, the rest is that of the worst part.
-
-    Parameters
-    ----------
-    stats : list of xarray.Dataset
-        Statistics of `solve_success`, of equally many draws.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
-    joint: dict[str, Any] = {"lp": sum(part["lp"] for part in stats)}
-    for name in (str(name) for name in stats[0].data_vars if name != "lp"):
-        values = [float(part[name]) for part in stats]
-        combine = sum if name in ("log_evidence", "grid_size") else min if name == "acceptance" else max
-        joint[name] = combine(values)
-    return xr.Dataset(joint)
 
 
 def _labelled(model: Model, values: Mapping[str, FloatArray], log_odds: FloatArray) -> xr.Dataset:

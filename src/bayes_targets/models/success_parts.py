@@ -97,6 +97,20 @@ def sequential_log_share(splits: Any, m: Any = np) -> Any:
     return m.stack([*parts, rest], axis=-1)
 
 
+def log_ways(count: Any) -> FloatArray:
+    """Log of the number of ways to have these counts (..., K), the multinomial coefficient.
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_ways([1, 1, 1]))), 4)
+    6.0
+    """
+    from scipy import special
+
+    count = np.asarray(count)
+    return np.asarray(special.gammaln(count.sum(axis=-1) + 1.0) - special.gammaln(count + 1.0).sum(axis=-1))
+
+
 def multinomial_log_density(count: Any, log_share: FloatArray) -> FloatArray:
     """Log probability of counts (..., K), coefficient included, given log shares (..., K).
 
@@ -105,13 +119,10 @@ def multinomial_log_density(count: Any, log_share: FloatArray) -> FloatArray:
     >>> round(float(np.exp(multinomial_log_density([1, 1, 1], np.log([1 / 3] * 3)))), 4)  # 3! / 27
     0.2222
     """
-    from scipy import special
-
     count = np.asarray(count)
-    ways = special.gammaln(count.sum(axis=-1) + 1.0) - special.gammaln(count + 1.0).sum(axis=-1)
     # No target of a status says nothing about the log of a share that may be minus infinity.
     terms = np.where(count > 0, count * np.where(count > 0, log_share, 0.0), 0.0)
-    return np.asarray(ways + terms.sum(axis=-1))
+    return np.asarray(log_ways(count) + terms.sum(axis=-1))
 
 
 def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
