@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "bayes_targets"
 FLOORS = {
     7: {"run"},
     6: {"analysis"},
+    5.9: {"ahead"},
+    5.8: {"making"},
     5.5: {
         "authority_page",
         "contrast_page",

@@ -1,27 +1,26 @@
-"""The conductor: settings in, analyses run, gated and written, a run folder out."""
+"""The conductor: settings in, analyses made, gated and written, a run folder out."""
 
 from __future__ import annotations
 
-import json
 import platform
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from . import report, run_folder
-from .catalogue import Entry, analyses_folder, call_script, find_analysis
-from .claims import judge_claims
+from .ahead import Ahead, in_order
+from .catalogue import Entry, find_analysis
 from .ensemble import require_scheduler
 from .errors import DataError, DiagnosticsError
-from .posterior_file import posterior_bytes, read_posteriors
-from .provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
-from .result import Result, Table, read_table
+from .making import Made, json_bytes, key_of, make, note_need, open_run, user_content
+from .posterior_file import read_posteriors
+from .provenance import REPRODUCIBILITY, git_commit
+from .result import Result, read_table
 from .sampling import versions
 from .settings import Run as Run
 from .settings import Settings as Settings
@@ -56,6 +55,7 @@ def conduct(
     *,
     command: str = "",
     say: Callable[[str], None] = lambda line: None,
+    ahead: Ahead | None = None,
 ) -> Outcome:
     """Run analyses and write the run folder.
 
@@ -69,6 +69,8 @@ def conduct(
         The command line, for the manifest.
     say : callable
         Takes a line of progress.
+    ahead : Ahead, optional
+        A second process, which makes some of them before their turn. What is written does not depend on it.
 
     Returns
     -------
@@ -81,16 +83,17 @@ def conduct(
     """
     entries = [find_analysis(name) for name in names]
     if settings.data is not None:
-        _content(settings.data)
+        user_content(settings.data)
         for entry in entries:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
     if settings.scheduler is not None:
         require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
     run_folder.prepare(settings.out, [entry.name for entry in entries])
-    desk = _Desk(settings, command, say)
-    for position, entry in enumerate(entries, 1):
-        say(f"[{position}/{len(entries)}] {entry.title}")
+    desk = _Desk(entries, settings, command, say, ahead)
+    if ahead is not None:
+        ahead.begin(in_order([entry for entry in entries[1:] if desk.is_stale(entry)]), settings, desk.tell)
+    for entry in entries:
         with suppress(DiagnosticsError):  # kept in desk.failures; the next may well pass
             desk.finish(entry)
     desk.write_manifest(ended=True)
@@ -107,10 +110,21 @@ def conduct(
 class _Desk:
     """One run's memory: what is finished, so that an analysis asked for twice is done once."""
 
-    def __init__(self, settings: Settings, command: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        settings: Settings,
+        command: str,
+        say: Callable[[str], None],
+        ahead: Ahead | None,
+    ) -> None:
+        self.titles = {
+            entry.name: f"[{place}/{len(entries)}] {entry.title}" for place, entry in enumerate(entries, 1)
+        }
         self.settings = settings
         self.command = command
         self.say = say
+        self.ahead = ahead
         self.git_commit = git_commit()
         self.results: dict[str, Result] = {}
         self.failures: dict[str, str] = {}
@@ -118,19 +132,23 @@ class _Desk:
         self.paths: dict[str, Path] = {}
         self.open: list[Run] = []
 
+    def tell(self, name: str, line: str = "") -> None:
+        """Say a line of an analysis, before the first its title."""
+        title = self.titles.pop(name, "")
+        for each in filter(None, (title, line)):
+            self.say(each)
+
     def need(self, name: str) -> Result:
         """The result of another analysis, for the one that is open."""
         entry, run = find_analysis(name), self.open[-1]
         started = time.perf_counter()
         result = self.finish(entry)
         run.seconds_elsewhere += time.perf_counter() - started
-        files = self.summaries[entry.name]["files"]
-        # Pages tell the seconds, which differ between equal runs.
-        run.needed[name] = {file: digest for file, digest in files.items() if not file.endswith(".html")}
+        note_need(run, name, self.summaries[entry.name])
         return result
 
     def finish(self, entry: Entry) -> Result:
-        """The result of an analysis: remembered, kept from an earlier run, or made now and written."""
+        """The result of an analysis: remembered, kept from an earlier run, or made and written."""
         path = self.paths.setdefault(entry.name, entry.path.resolve())
         if path != entry.path.resolve():
             raise DataError(f"two analyses are named {entry.name!r}, {path} and {entry.path}: rename one")
@@ -141,9 +159,12 @@ class _Desk:
         names = [run.name for run in self.open]
         if entry.name in names:
             raise DataError(f"analyses need one another in a circle: {' > '.join([*names, entry.name])}")
+        made = self.ahead.take(entry, self.say) if self.ahead is not None else None
+        if made is None:
+            self.tell(entry.name)
         try:
-            kept = self._kept(entry) if self.settings.resume else None
-            self.results[entry.name] = kept or self._make(entry)
+            kept = self._kept(entry) if self.settings.resume and made is None else None
+            self.results[entry.name] = kept or self._written(entry, made or self._make(entry))
         except DiagnosticsError as error:
             self.failures[entry.name] = str(error)
             raise
@@ -155,65 +176,34 @@ class _Desk:
 
     @contextmanager
     def _opened(self, entry: Entry) -> Iterator[Run]:
-        run = Run(self.settings, entry.name, self.need, self.say)
-        run.inputs[f"{entry.name}.py"] = sha256(entry.path.read_bytes())
-        if self.settings.data is not None:
-            run.inputs[str(self.settings.data)] = sha256(_content(self.settings.data))
+        run = open_run(entry, self.settings, self.need, self.say)
         self.open.append(run)
         try:
             yield run
         finally:
             self.open.pop()
 
-    def _make(self, entry: Entry) -> Result:
-        key, started = _key(self.settings), time.perf_counter()
+    def _make(self, entry: Entry) -> Made:
         with self._opened(entry) as run:
-            try:
-                result = call_script(entry, run)
-            except DiagnosticsError as error:
-                self._write(entry, run, Result(answer=str(error)), key, started, passed=False)
-                raise
-        if not isinstance(result, Result):
-            raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
-        self._write(entry, run, result, key, started, passed=True)
-        return result
+            return make(entry, run)
 
-    def _write(
-        self, entry: Entry, run: Run, result: Result, key: str, started: float, *, passed: bool
-    ) -> None:
-        self.say(f"{entry.name}: writing the page")
-        summary: dict[str, Any] = {
-            "name": entry.name,
-            "title": entry.title,
-            "question": entry.question,
-            "asked_as": shlex.quote(
-                entry.name if entry.path.parent == analyses_folder() else str(entry.path)
-            ),
-            "answer": result.answer,
-            "passed": passed,
-            "seconds": round(time.perf_counter() - started - run.seconds_elsewhere, 2),
-            "key": key,
-            "settings": self.settings.as_record(),
-            "options": shlex.join(self.settings.as_options()),
-            "studies": list(run.studies),
-            "inputs": dict(sorted(run.inputs.items())),
-            "needed": run.needed,
-            "limits": list(result.limits),
-            "methods": list(result.methods),
-            "tables": {name: table.as_record() for name, table in result.tables.items()},
-            "headlines": [asdict(headline) for headline in result.headlines],
-        }
-        files = _result_files(run, result, summary)
-        summary["files"] = run_folder.digests(files)
-        files[run_folder.SUMMARY] = _json(summary)
-        run_folder.write_folder(self.settings.out, entry.name, files)
-        self.summaries[entry.name] = summary
+    def _written(self, entry: Entry, made: Made) -> Result:
+        run_folder.write_folder(self.settings.out, entry.name, made.files)
+        self.summaries[entry.name] = made.summary
+        if made.failure is not None:
+            raise DiagnosticsError(made.failure)
+        return made.result
+
+    def is_stale(self, entry: Entry) -> bool:
+        """Whether a look at an analysis' summary is enough to see that it has to be made."""
+        summary = run_folder.read_summary(self.settings.out / entry.name) if self.settings.resume else None
+        return summary is None or not summary["passed"] or summary["key"] != key_of(self.settings)
 
     def _kept(self, entry: Entry) -> Result | None:
         """An earlier result whose settings, code, inputs and files are the same, or None."""
         folder = self.settings.out / entry.name
         summary = run_folder.read_summary(folder)
-        if summary is None or not summary["passed"] or summary["key"] != _key(self.settings):
+        if summary is None or not summary["passed"] or summary["key"] != key_of(self.settings):
             return None
         try:
             if not run_folder.is_unchanged(folder, summary["files"]) or not self._same_inputs(entry, summary):
@@ -252,39 +242,8 @@ class _Desk:
         earlier = [s | {"earlier": True} for s in run_folder.earlier_summaries(out)]
         summaries = [*self.summaries.values(), *(s for s in earlier if s["name"] not in self.summaries)]
         page = report.index_page(summaries, manifest, _ledger(out / "claims"))
-        run_folder.write_file(out, run_folder.MANIFEST, _json(manifest))
+        run_folder.write_file(out, run_folder.MANIFEST, json_bytes(manifest))
         run_folder.write_file(out, run_folder.PAGE, page)
-
-
-def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[str, bytes]:
-    from .plots import save_bytes
-
-    files = {f"{name}.csv": table.to_csv() for name, table in result.tables.items()}
-    files |= {f"{name}.tex": report.table_file(name, table) for name, table in result.tables.items()}
-    checks = None
-    if run.checks:
-        checks = pd.concat(run.checks, names=["posterior"])
-        checks = checks.reset_index(level=0).reset_index(drop=True)
-        files["checks.csv"] = Table(checks, "").to_csv()
-    if result.posteriors:
-        files["posterior.nc"] = posterior_bytes(result.posteriors)
-    for name, picture in result.pictures.items():
-        files |= {f"{name}.{kind}": save_bytes(picture.figure, kind) for kind in ("png", "svg")}
-    figures = {name: files[f"{name}.svg"] for name in result.pictures}
-    files["report.html"] = report.analysis_page(summary, result, checks, figures, _own_claims(run, result))
-    return files
-
-
-def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
-    """The published claims that an analysis' own posteriors judge; None where there are none."""
-    judged = []
-    for study in run.studies.values() if result.posteriors else []:
-        with suppress(DataError):  # a user's posterior of a name that the study means otherwise
-            ledger = judge_claims(study, result.posteriors)
-            # Only the defaults were tried here, so that nothing can be said about the worst.
-            judged.append(ledger[ledger["probability"].notna()].drop(columns="at_worst"))
-    whole = pd.concat(judged) if judged else pd.DataFrame()
-    return None if whole.empty else whole
 
 
 def _ledger(folder: Path) -> pd.DataFrame | None:
@@ -292,20 +251,3 @@ def _ledger(folder: Path) -> pd.DataFrame | None:
     if summary is None or "claims.csv" not in summary["files"]:
         return None
     return pd.read_csv(folder / "claims.csv", keep_default_na=False)
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(f"--data {file}: cannot be read ({error.strerror})") from None
-
-
-def _key(settings: Settings) -> str:
-    """Hash of what shapes every result beside its inputs: settings, versions, package."""
-    parts = [settings.as_record(), versions(), package_digest()]
-    return sha256(json.dumps(parts, sort_keys=True).encode())

@@ -39,6 +39,9 @@ class Entry:
     data : str
         What a user may hand it with ``--data``, as the script's constant ``DATA`` says: ``"authorities"``,
         ``"counts"``, or nothing.
+    needs : tuple of str or None
+        The analyses that it asks for, where the script names each in the call ``run.need("NAME")``; None where it
+        asks for others.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Entry:
     question: str
     path: Path
     data: str = ""
+    needs: tuple[str, ...] | None = ()
 
 
 def analyses_folder() -> Path:
@@ -135,7 +139,8 @@ def read_entry(path: Path) -> Entry:
             f"{path}: the name is that of a results folder too, expected letters, digits, '_' and '-'"
         )
     title, _, rest = docstring.partition("\n")
-    return Entry(path.stem, title.strip().rstrip("."), " ".join(rest.split()), path, _data_constant(script))
+    question = " ".join(rest.split())
+    return Entry(path.stem, title.strip().rstrip("."), question, path, _data_constant(script), _needs(script))
 
 
 def _data_constant(script: ast.Module) -> str:
@@ -144,6 +149,17 @@ def _data_constant(script: ast.Module) -> str:
             case ast.Assign(targets=[ast.Name(id="DATA")], value=ast.Constant(value=value)):
                 return str(value)
     return ""
+
+
+def _needs(script: ast.Module) -> tuple[str, ...] | None:
+    asked, named = 0, []
+    for node in ast.walk(script):
+        match node:
+            case ast.Attribute(attr="need"):
+                asked += 1
+            case ast.Call(func=ast.Attribute(attr="need"), args=[ast.Constant(value=str(name))]):
+                named.append(name)
+    return tuple(named) if asked == len(named) else None
 
 
 def call_script(entry: Entry, run: object) -> object:

@@ -9,11 +9,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from .catalogue import find_analysis, list_analyses
 from .errors import DataError
+
+if TYPE_CHECKING:  # heavy, and --help and --list do without
+    from .ahead import Ahead
+    from .analysis import Outcome
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _INTERRUPTED = "interrupted; what was finished before is kept"
@@ -164,7 +169,10 @@ def _parser() -> _Parser:
     )
     parallel = parser.add_mutually_exclusive_group()
     parallel.add_argument(
-        "--workers", type=_whole(1, 1000), default=1, metavar="N", help="local processes for many fits (1)"
+        "--workers",
+        type=_whole(1, 1000),
+        metavar="N",
+        help="local processes for many fits, and one analysis at a time (default: two at a time)",
     )
     parallel.add_argument(
         "--scheduler", metavar="ADDRESS", help="Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786"
@@ -222,6 +230,44 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
             _print(f"{time.monotonic() - started:6.1f} s  {line}", sys.stderr)
 
     say("loading the libraries")
+    with _second_process(names, options) if own_process else nullcontext() as ahead:
+        outcome = _conduct(names, arguments, options, say, ahead)
+    if outcome.failed:
+        _end(f"{', '.join(outcome.failed)}: not reported, a diagnostics gate failed", GATE_FAILED)
+    if not options.quiet:
+        _print("\n".join(["", *outcome.conclusions, "", f"Page: {outcome.page}"]), sys.stdout)
+    return outcome.status
+
+
+def _second_process(
+    names: Sequence[str], options: argparse.Namespace
+) -> AbstractContextManager[Ahead | None]:
+    """A process that makes analyses ahead, where there are several, a core for it, and nothing else was asked for."""
+    asked_otherwise = options.workers is not None or options.scheduler is not None
+    # A process that is started imports the module that its parent runs: harmless if that is this one.
+    guarded = getattr(sys.modules["__main__"].__spec__, "name", None) == "bayes_targets.run"
+    if asked_otherwise or not guarded or len(names) < 2 or _cores() < 2:
+        return nullcontext()
+    from .ahead import Ahead
+
+    try:
+        return Ahead()
+    except OSError:  # where processes are not to be had, one does it all
+        return nullcontext()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _conduct(
+    names: Sequence[str],
+    arguments: Sequence[str],
+    options: argparse.Namespace,
+    say: Callable[[str], None],
+    ahead: Ahead | None,
+) -> Outcome:
     from .analysis import Settings, conduct
 
     settings = Settings(
@@ -235,18 +281,13 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         data=options.data,
         columns=tuple(options.columns),
         controls=tuple(options.controls),
-        workers=options.workers,
+        workers=options.workers or 1,
         scheduler=options.scheduler,
         progress=not options.quiet,
     )
     # A name that is not UTF-8 is a name to the system, but cannot stand in a manifest.
     command = shlex.join(["python", "-m", "bayes_targets.run", *arguments]).encode(errors="replace").decode()
-    outcome = conduct(names, settings, command=command, say=say)
-    if outcome.failed:
-        _end(f"{', '.join(outcome.failed)}: not reported, a diagnostics gate failed", GATE_FAILED)
-    if not options.quiet:
-        _print("\n".join(["", *outcome.conclusions, "", f"Page: {outcome.page}"]), sys.stdout)
-    return outcome.status
+    return conduct(names, settings, command=command, say=say, ahead=ahead)
 
 
 if __name__ == "__main__":
