@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,10 @@ class Ahead:
         tell : callable
             Takes an analysis' name and a line of progress, in another thread.
         """
+        # It starts no workers of its own and shows no meter; results depend on neither.
+        plain = replace(settings, workers=1, scheduler=None, progress=False)
         for entry in entries:
-            self._asked[entry] = self._asking.submit(self._ask, entry, settings, tell)
+            self._asked[entry] = self._asking.submit(self._ask, entry, plain, tell)
 
     def take(self, entry: Entry, say: Callable[[str], None]) -> Made | None:
         """An analysis that was made ahead; waits for one that has been begun.

@@ -225,9 +225,12 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         _leave_on_interrupt(options.out)
         _provide_cache(options.out)
 
+    # A meter may stand on a terminal's line.
+    clear = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+
     def say(line: str) -> None:
         if not options.quiet:
-            _print(f"{time.monotonic() - started:6.1f} s  {line}", sys.stderr)
+            _print(f"{clear}{time.monotonic() - started:6.1f} s  {line}", sys.stderr)
 
     say("loading the libraries")
     with _second_process(names, options) if own_process else nullcontext() as ahead:
