@@ -248,8 +248,9 @@ def _second_process(
     """A process that makes analyses ahead, where there are several, a core for it, and nothing else was asked for."""
     asked_otherwise = options.workers is not None or options.scheduler is not None
     # A process that is started imports the module that its parent runs: harmless if that is this one.
-    guarded = getattr(sys.modules["__main__"].__spec__, "name", None) == "bayes_targets.run"
-    if asked_otherwise or not guarded or len(names) < 2 or _cores() < 2:
+    guarded = getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None) == "bayes_targets.run"
+    shipped = [name for name in names[1:] if not name.endswith(".py")]
+    if asked_otherwise or not guarded or not shipped or _cores() < 2:
         return nullcontext()
     from .ahead import Ahead
 

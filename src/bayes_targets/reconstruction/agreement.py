@@ -173,7 +173,7 @@ def _regression(
 
 
 def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> Mapping[str, float]:
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS  # statsmodels.api loads all the rest of it too
 
     if regression.effect == "stretch":
         one = one.isel(authority=one["stretch"].notnull().values)
@@ -187,7 +187,7 @@ def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> M
             columns.append(one["controls"].sel(control=term).values)
         else:
             columns.append((one["authority_type"] == term).values.astype(float))
-    fit = sm.OLS(one["change"].values, np.column_stack(columns)).fit(method="qr", cov_type="HC1", use_t=True)
+    fit = OLS(one["change"].values, np.column_stack(columns)).fit(method="qr", cov_type="HC1", use_t=True)
     found = {f"slope {i}": float(value) for i, value in enumerate(fit.params)}
     found |= {f"se {i}": float(value) for i, value in enumerate(fit.bse)}
     return found | {"r2": float(fit.rsquared), "f": float(fit.fvalue), "n": float(fit.nobs)}
