@@ -92,12 +92,19 @@ def test_one_process_and_two_write_the_same_bytes(tmp_path):
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_the_second_process_begins_at_the_end_and_the_first_does_what_is_not_begun(house):
-    names = [house.script(name) for name in "abc"]
+def test_each_process_makes_what_is_not_begun_and_neither_waits(house):
+    made = house.folder / "c is made"
+    waits = f"""
+import pathlib, time
+while multiprocessing.parent_process() is not None and not pathlib.Path({str(made)!r}).exists():
+    time.sleep(0.05)
+"""
+    tells = f"import pathlib; pathlib.Path({str(made)!r}).touch()"
+    names = [house.script("a"), house.script("b", waits + PLAIN), house.script("c", tells + PLAIN)]
     outcome = house.run(*names)
-    assert outcome.conclusions[0] == "Title of a: Made in the first process."
-    assert outcome.conclusions[2] == "Title of c: Made in the second process."
-    assert house.made == set(names)
+    processes = [conclusion.removesuffix(" process.").split()[-1] for conclusion in outcome.conclusions]
+    assert processes == ["first", "second", "first"]
+    assert house.said.count("c: at work") == 1, "what was made meanwhile is not made again"
 
 
 def test_what_another_needs_is_made_by_the_same_process_and_handed_on(house):
@@ -124,7 +131,7 @@ def test_what_is_made_ahead_and_when(house, tmp_path):
     own = tmp_path / "mine" / "own.py"
     own.write_text('"""Own."""', encoding="utf-8")
     order = [entry.name for entry in in_order([*list_analyses(), read_entry(own)])]
-    assert order == ["e", "a", "c", "b"], "not what needs we know not what, nor a user's script"
+    assert order == ["a", "c", "b", "e"], "not what needs we know not what, nor a user's script"
 
 
 def test_of_the_shipped_analyses_only_the_claims_wait_for_the_others():
@@ -169,7 +176,11 @@ def test_an_error_in_the_second_process_is_that_of_one_process(house, body):
 
 
 def test_the_error_that_is_told_is_the_first_in_order(house):
-    names = [house.script("a"), house.script("b", MISTAKE), house.script("c", BAD)]
+    names = [
+        house.script("a"),
+        house.script("b", "import time; time.sleep(1)\n" + MISTAKE),
+        house.script("c", BAD),
+    ]
     with pytest.raises(DataError, match="ZeroDivisionError"):
         house.run(*names)
 
@@ -184,7 +195,7 @@ def test_a_failed_gate_in_the_second_process_takes_down_what_depends_on_it_and_n
 
 
 def test_what_a_killed_process_leaves_undone_is_done_by_the_other_and_told(house):
-    names = [house.script("a"), house.script("b"), house.script("c", KILLED)]
+    names = [house.script("a"), house.script("b", KILLED), house.script("c")]
     outcome = house.run(*names)
     assert outcome.status == 0
     assert outcome.conclusions[1:] == [f"Title of {name}: Made in the first process." for name in "bc"]

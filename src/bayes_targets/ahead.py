@@ -47,7 +47,7 @@ class Ahead:
         theirs.close()
         # Its one thread asks for one analysis after another, so that what is not begun can be called off.
         self._asking = ThreadPoolExecutor(1)
-        self._asked: dict[Entry, Future[Made | DataError | None]] = {}
+        self._asked: dict[Entry, Future[Made | None]] = {}
         self._lost = False
 
     def __enter__(self) -> Ahead:
@@ -76,15 +76,17 @@ class Ahead:
         for entry in entries:
             self._asked[entry] = self._asking.submit(self._ask, entry, plain, tell)
 
-    def take(self, entry: Entry, say: Callable[[str], None]) -> Made | None:
-        """An analysis that was made ahead; waits for one that has been begun.
+    def take(self, entry: Entry, make: Callable[[Entry], Made], say: Callable[[str], None]) -> Made | None:
+        """An analysis that was made ahead; while it is being made, this process makes others that are not begun.
 
         Parameters
         ----------
         entry : Entry
             Which; nobody is going to make it ahead after this.
+        make : callable
+            Makes an analysis in this process.
         say : callable
-            Takes a line of progress, where the process has been lost.
+            Takes a line of progress, where the second process has been lost.
 
         Returns
         -------
@@ -99,25 +101,40 @@ class Ahead:
         asked = self._asked.pop(entry, None)
         if asked is None or asked.cancel():
             return None
+        while not asked.done() and (other := self._call_off()) is not None:
+            self._asked[other] = _made_here(make, other)
         try:
-            made = asked.result()
+            return asked.result()
         except (EOFError, OSError):
             if not self._lost:
                 say(f"{entry.name}: the second process has ended, so this one goes on alone")
             self._lost = True
             return None
-        if isinstance(made, DataError):
-            raise made
-        return made
 
-    def _ask(
-        self, entry: Entry, settings: Settings, tell: Callable[[str, str], None]
-    ) -> Made | DataError | None:
+    def _call_off(self) -> Entry | None:
+        """The first analysis that is not begun and needs no other, for this process to make."""
+        return next(
+            (each for each, asked in self._asked.items() if each.needs == () and asked.cancel()), None
+        )
+
+    def _ask(self, entry: Entry, settings: Settings, tell: Callable[[str, str], None]) -> Made | None:
         self._connection.send((entry, settings))
         tell(entry.name, "")
         while isinstance(answer := self._connection.recv(), str):
             tell(entry.name, answer)
+        if isinstance(answer, DataError):
+            raise answer
         return answer  # type: ignore[no-any-return]
+
+
+def _made_here(make: Callable[[Entry], Made], entry: Entry) -> Future[Made | None]:
+    """An analysis made before its turn in this process, which in its turn gives what it gave or raises what it raised."""
+    done: Future[Made | None] = Future()
+    try:
+        done.set_result(make(entry))
+    except DataError as error:
+        done.set_exception(error)
+    return done
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -131,17 +148,16 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
     Returns
     -------
     list of Entry
-        From the end, as the first process comes from the beginning; what another needs stands before it. User's
-        scripts are left out, as they may lean on what an earlier one did, and so is what needs anything else.
+        What another needs and then that other, before all the rest. User's scripts are left out, as they may lean on
+        what an earlier one did, and so is what needs anything else.
     """
     shipped = {entry.name: entry for entry in entries if entry.path.parent == analyses_folder()}
+    free = {name: entry for name, entry in shipped.items() if entry.needs == ()}
     order: dict[str, Entry] = {}
-    for entry in reversed(shipped.values()):
-        needs = [shipped.get(name) for name in entry.needs or ()]
-        if entry.needs is not None and all(other is not None and other.needs == () for other in needs):
-            for name in (*entry.needs, entry.name):
-                order.setdefault(name, shipped[name])
-    return list(order.values())
+    for entry in shipped.values():
+        if entry.needs and all(name in free for name in entry.needs):
+            order |= {name: free[name] for name in entry.needs} | {entry.name: entry}
+    return list((order | free).values())
 
 
 class _NotHere(BaseException):

@@ -159,9 +159,8 @@ class _Desk:
         names = [run.name for run in self.open]
         if entry.name in names:
             raise DataError(f"analyses need one another in a circle: {' > '.join([*names, entry.name])}")
-        made = self.ahead.take(entry, self.say) if self.ahead is not None else None
-        if made is None:
-            self.tell(entry.name)
+        made = None if self.ahead is None else self.ahead.take(entry, self._make, self.say)
+        self.tell(entry.name)
         try:
             kept = self._kept(entry) if self.settings.resume and made is None else None
             self.results[entry.name] = kept or self._written(entry, made or self._make(entry))
@@ -184,6 +183,7 @@ class _Desk:
             self.open.pop()
 
     def _make(self, entry: Entry) -> Made:
+        self.tell(entry.name)
         with self._opened(entry) as run:
             return make(entry, run)
 
