@@ -48,12 +48,13 @@ class Ahead:
         # Its one thread asks for one analysis after another, so that what is not begun can be called off.
         self._asking = ThreadPoolExecutor(1)
         self._asked: dict[Entry, Future[Made | None]] = {}
-        self._lost = False
+        self._ended = False
 
     def __enter__(self) -> Ahead:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended = True
         self._process.kill()
         self._asking.shutdown(cancel_futures=True)
         self._process.join()
@@ -76,7 +77,7 @@ class Ahead:
         for entry in entries:
             self._asked[entry] = self._asking.submit(self._ask, entry, plain, tell)
 
-    def take(self, entry: Entry, make: Callable[[Entry], Made], say: Callable[[str], None]) -> Made | None:
+    def take(self, entry: Entry, make: Callable[[Entry], Made]) -> Made | None:
         """An analysis that was made ahead; while it is being made, this process makes others that are not begun.
 
         Parameters
@@ -85,8 +86,6 @@ class Ahead:
             Which; nobody is going to make it ahead after this.
         make : callable
             Makes an analysis in this process.
-        say : callable
-            Takes a line of progress, where the second process has been lost.
 
         Returns
         -------
@@ -103,13 +102,7 @@ class Ahead:
             return None
         while not asked.done() and (other := self._call_off()) is not None:
             self._asked[other] = _made_here(make, other)
-        try:
-            return asked.result()
-        except (EOFError, OSError):
-            if not self._lost:
-                say(f"{entry.name}: the second process has ended, so this one goes on alone")
-            self._lost = True
-            return None
+        return asked.result()
 
     def _call_off(self) -> Entry | None:
         """The first analysis that is not begun and needs no other, for this process to make."""
@@ -118,10 +111,18 @@ class Ahead:
         )
 
     def _ask(self, entry: Entry, settings: Settings, tell: Callable[[str, str], None]) -> Made | None:
-        self._connection.send((entry, settings))
-        tell(entry.name, "")
-        while isinstance(answer := self._connection.recv(), str):
-            tell(entry.name, answer)
+        if self._ended:
+            return None
+        try:
+            self._connection.send((entry, settings))
+            tell(entry.name, "")
+            while isinstance(answer := self._connection.recv(), str):
+                tell(entry.name, answer)
+        except (EOFError, OSError):
+            if not self._ended:
+                tell(entry.name, f"{entry.name}: the second process has ended, so the first goes on alone")
+            self._ended = True
+            return None
         if isinstance(answer, DataError):
             raise answer
         return answer  # type: ignore[no-any-return]

@@ -159,7 +159,7 @@ class _Desk:
         names = [run.name for run in self.open]
         if entry.name in names:
             raise DataError(f"analyses need one another in a circle: {' > '.join([*names, entry.name])}")
-        made = None if self.ahead is None else self.ahead.take(entry, self._make, self.say)
+        made = None if self.ahead is None else self.ahead.take(entry, self._make)
         self.tell(entry.name)
         try:
             kept = self._kept(entry) if self.settings.resume and made is None else None
