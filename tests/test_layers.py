@@ -67,6 +67,7 @@ FLOORS = {
         "result",
         "storage",
     },
+    0.2: {"distributions"},
     0: {"errors"},
 }
 FLOOR_OF = {unit: floor for floor, units in FLOORS.items() for unit in units}

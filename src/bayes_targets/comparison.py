@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from .convergence import ess_bulk, ess_tail, r_hat
+from .convergence import mixing
+from .distributions import normal_quantile, t_quantile
 from .errors import DataError, did_you_mean
 
 FloatArray = NDArray[np.float64]
@@ -95,12 +96,13 @@ def compare(
     ols_low, ols_high = _ols_interval(frame, prob)
     mean, sd = flat.mean(axis=1), flat.std(axis=1, ddof=1)
     below, inside, above = _masses(flat, [ropes.get(str(term)) for term in frame.index])
+    mixed = [mixing(chains) for chains in by_chain]
     with np.errstate(divide="ignore", invalid="ignore"):
         shift, ratio = (mean - estimate) / se, sd / se
     values = (
         estimate, se, ols_low, ols_high, mean, sd, low, high, (flat > 0).mean(axis=1), below, inside, above,
         shift, ratio,
-        *([measure(chains) for chains in by_chain] for measure in (ess_bulk, ess_tail, r_hat)),
+        *([getattr(one, measure) for one in mixed] for measure in COLUMNS[-3:]),
     )  # fmt: skip
     table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index.rename("term"))
     table.attrs = {
@@ -220,10 +222,8 @@ def _interval(
 def _ols_interval(frame: pd.DataFrame, prob: float) -> tuple[FloatArray, FloatArray]:
     if {"ci_low", "ci_high"} <= set(frame.columns) and frame.attrs.get("prob", 0.95) == prob:
         return frame["ci_low"].to_numpy(float), frame["ci_high"].to_numpy(float)
-    from scipy import special
-
     df = frame.attrs.get("df")
-    reach = special.ndtri((1 + prob) / 2) if df is None else special.stdtrit(df, (1 + prob) / 2)
+    reach = normal_quantile((1 + prob) / 2) if df is None else t_quantile((1 + prob) / 2, df)
     estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
     return estimate - reach * se, estimate + reach * se
 

@@ -14,12 +14,48 @@ where :math:`\gamma_k` is the autocovariance at lag k within a chain, and the su
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from .distributions import normal_quantile
+
 FloatArray = NDArray[np.float64]
+
+
+class Mixing(NamedTuple):
+    """How well chains of one quantity mix; NaN where that cannot be computed."""
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+
+
+def mixing(draws: FloatArray) -> Mixing:
+    """All three at once, which costs half of one by one.
+
+    Parameters
+    ----------
+    draws : array of shape (chain, draw)
+        Of one quantity.
+
+    Returns
+    -------
+    Mixing
+
+    Examples
+    --------
+    >>> chains = np.random.default_rng(1).standard_normal((4, 500))
+    >>> mixing(chains) == (r_hat(chains), ess_bulk(chains), ess_tail(chains))
+    True
+    """
+    if not _usable(draws):
+        return Mixing(math.nan, math.nan, math.nan)
+    halves = _split(draws)
+    scores = _scores(halves)
+    return Mixing(_largest_r_hat(halves, scores) if len(draws) > 1 else math.nan, _ess(scores), _tail(draws))
 
 
 def r_hat(draws: FloatArray) -> float:
@@ -44,7 +80,7 @@ def r_hat(draws: FloatArray) -> float:
     if len(draws) < 2 or not _usable(draws):
         return math.nan
     halves = _split(draws)
-    return max(_plain_r_hat(_scores(halves)), _plain_r_hat(_scores(np.abs(halves - np.median(halves)))))
+    return _largest_r_hat(halves, _scores(halves))
 
 
 def ess_bulk(draws: FloatArray) -> float:
@@ -76,9 +112,7 @@ def ess_tail(draws: FloatArray) -> float:
     float
         NaN with fewer than four draws, or where a draw is not finite.
     """
-    if not _usable(draws):
-        return math.nan
-    return min(_ess(_split((draws <= end).astype(float))) for end in np.quantile(draws, [0.05, 0.95]))
+    return _tail(draws) if _usable(draws) else math.nan
 
 
 def _usable(draws: FloatArray) -> bool:
@@ -92,11 +126,30 @@ def _split(draws: FloatArray) -> FloatArray:
 
 
 def _scores(draws: FloatArray) -> FloatArray:
-    """Normal scores of the ranks among all draws (Blom 1958)."""
-    from scipy import special
+    """Normal scores of the ranks among all draws, equal draws sharing the mean of their ranks (Blom 1958)."""
+    flat = draws.ravel()
+    order = np.argsort(flat)
+    ascending = flat[order]
+    starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
+    ends = np.append(starts[1:], flat.size)
+    scores = np.empty(flat.size)
+    # First and last rank of equal draws, counted from 0, add up to the place of their mean among the half ranks.
+    scores[order] = np.repeat(_scores_of_half_ranks(flat.size)[starts + ends - 1], ends - starts)
+    return scores.reshape(draws.shape)
 
-    rank = pd.Series(draws.ravel()).rank().to_numpy()
-    return np.asarray(special.ndtri((rank - 0.375) / (draws.size + 0.25))).reshape(draws.shape)
+
+@lru_cache(maxsize=8)
+def _scores_of_half_ranks(size: int) -> FloatArray:
+    """Normal scores of the ranks 1, 1.5, 2, ..., `size`: the same for every quantity, so computed once."""
+    return normal_quantile((np.arange(1.0, size + 0.5, 0.5) - 0.375) / (size + 0.25))
+
+
+def _largest_r_hat(halves: FloatArray, scores: FloatArray) -> float:
+    return max(_plain_r_hat(scores), _plain_r_hat(_scores(np.abs(halves - np.median(halves)))))
+
+
+def _tail(draws: FloatArray) -> float:
+    return min(_ess(_split((draws <= end).astype(float))) for end in np.quantile(draws, [0.05, 0.95]))
 
 
 def _plain_r_hat(chains: FloatArray) -> float:
@@ -112,7 +165,7 @@ def _ess(chains: FloatArray) -> float:
         return float(chains.size)
     # Twice as long with zeros, so that the end does not meet the beginning.
     spectrum = np.fft.rfft(chains - chains.mean(axis=1, keepdims=True), 2 * n, axis=1)
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :n].mean(axis=0) / n
+    covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, :n].mean(axis=0) / n
     within = covariance[0] * n / (n - 1)
     total = covariance[0] + (chains.mean(axis=1).var(ddof=1) if m > 1 else 0.0)
     rho = 1.0 - (within - covariance) / total

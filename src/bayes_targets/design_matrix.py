@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .errors import DataError, did_you_mean
 
+FloatArray = NDArray[np.float64]
 # Columns are standardised before they are compared, so one tolerance serves shares and populations alike.
 _TOLERANCE = 1e-8
 
@@ -101,8 +103,7 @@ def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
     >>> dependent_columns(matrix.assign(c=matrix["a"] - 2 * matrix["b"] + 7, d=4.0))
     {'c': ['a', 'b'], 'd': []}
     """
-    kept: list[str] = []
-    standard: dict[str, np.ndarray] = {}
+    standard: dict[str, FloatArray] = {}
     dependent: dict[str, list[str]] = {}
     for name in matrix.columns:
         column = matrix[name].to_numpy(dtype=float)
@@ -112,8 +113,26 @@ def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
         length = float(np.linalg.norm(centred))
         if length <= _TOLERANCE * 1e-4 * float(np.linalg.norm(column)):
             dependent[name] = []
-            continue
-        unit = centred / length
+        else:
+            standard[name] = centred / length
+    if standard and not _clearly_independent(np.column_stack(list(standard.values()))):
+        dependent |= _combinations(standard)
+    return {name: dependent[name] for name in matrix.columns if name in dependent}
+
+
+def _clearly_independent(units: FloatArray) -> bool:
+    """Whether every column of length 1 is well away from what those before it span: one decomposition, for the usual case."""
+    if units.shape[0] < units.shape[1]:
+        return False
+    away = np.abs(np.diag(np.linalg.qr(units, mode="r")))
+    return bool(away.min() > 100 * _TOLERANCE)
+
+
+def _combinations(standard: dict[str, FloatArray]) -> dict[str, list[str]]:
+    """Columns of length 1 that are made up of those before them."""
+    kept: list[str] = []
+    dependent: dict[str, list[str]] = {}
+    for name, unit in standard.items():
         if kept:
             basis = np.column_stack([standard[other] for other in kept])
             weights = np.linalg.lstsq(basis, unit, rcond=None)[0]
@@ -123,5 +142,4 @@ def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
                 ]
                 continue
         kept.append(name)
-        standard[name] = unit
     return dependent

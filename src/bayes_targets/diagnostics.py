@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .convergence import ess_bulk, ess_tail, r_hat
+from .convergence import mixing
 from .errors import DiagnosticsError
 
 R_HAT_LIMIT = 1.01
@@ -247,9 +247,7 @@ def _mixing_rows(draws: xr.Dataset) -> list[dict[str, object]]:
     for name, variable in draws.data_vars.items():
         values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
         elements = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
-        found = np.array(
-            [[measure(element) for measure in (r_hat, ess_bulk, ess_tail)] for element in elements]
-        )
+        found = np.array([mixing(element) for element in elements])
         # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
         worst = found[:, 0].max(), *found[:, 1:].min(axis=0)
         if len(values) < 2:

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from .design_matrix import choose_reference, dependent_columns, type_dummies
+from .distributions import t_quantile, t_upper_tail
 from .errors import DataError, cell_message, did_you_mean
 
 Effect = Literal["target", "stretch"]
@@ -321,11 +322,9 @@ def _t_table(
     prob: float,
 ) -> pd.DataFrame:
     """Build the table of estimates with t as the reference distribution."""
-    from scipy import special
-
     t = estimate / se
-    tail = special.stdtr(df, -np.abs(t))
-    half = special.stdtrit(df, 0.5 + prob / 2) * se
+    tail = t_upper_tail(np.abs(t), df)
+    half = t_quantile(0.5 + prob / 2, df) * se
     columns = {
         "estimate": estimate,
         "se": se,

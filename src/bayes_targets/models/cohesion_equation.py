@@ -12,6 +12,8 @@ from ..model import Model
 from .cohesion_scores import scores_log_likelihood, true_baseline_given_measured
 
 FloatArray = NDArray[np.float64]
+# Multiplications at a time; OpenBLAS takes more threads than one from 2^18 on.
+_AT_ONCE = 2**17
 
 
 def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset | None:
@@ -101,19 +103,33 @@ def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str) -> xr.DataAr
     xarray.DataArray
         Dims ``chain``, ``draw``, ``authority``; percentage points of change.
     """
-    # Plain arrays: aligning labels takes longer than this much arithmetic.
-    kind = data["type_index"].to_numpy()
+    # Plain arrays: aligning labels takes longer than this much arithmetic. Some draws at a time: they stay in the cache, and
+    # are too few for BLAS to share out among threads, on whose number the last digits would depend.
+    kind, x = data["type_index"].to_numpy(), data[effect].to_numpy()
     slope = slope_of_authorities(data, draws).transpose("chain", "draw", ...).to_numpy()
-    mean = draws["intercept"].transpose("chain", "draw", ...).to_numpy()[..., kind]
-    mean += slope.reshape(*mean.shape[:2], -1) * data[effect].to_numpy()
+    group = draws["intercept"].transpose("chain", "draw", ...).to_numpy()
+    own, centred = np.empty((*group.shape[:2], 0)), np.empty((0, kind.size))
     if "controls" in data:
         centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
         own = draws["coefficient"].transpose("chain", "draw", ...).to_numpy()
-        for j, column in enumerate(centred):
-            mean += own[..., [j]] * column
+    size = group.shape[0] * group.shape[1]
+    slope, group, own = (part.reshape(size, -1) for part in (slope, group, own))
+    mean = np.empty((size, kind.size))
+    for piece in _pieces(size, kind.size * (1 + len(centred))):
+        part = group[piece][:, kind]
+        part += slope[piece] * x
+        part += own[piece] @ centred
+        mean[piece] = part
     coords = {name: draws[name] for name in ("chain", "draw") if name in draws.coords}
     coords |= {"authority": data["authority"]} if "authority" in data.coords else {}
-    return xr.DataArray(mean, dims=("chain", "draw", "authority"), coords=coords)
+    shape = (draws.sizes["chain"], draws.sizes["draw"], kind.size)
+    return xr.DataArray(mean.reshape(shape), dims=("chain", "draw", "authority"), coords=coords)
+
+
+def _pieces(size: int, work: int) -> list[slice]:
+    """Slices of `size` rows that take `work` multiplications each."""
+    rows = max(_AT_ONCE // max(work, 1), 1)
+    return [slice(start, start + rows) for start in range(0, size, rows)]
 
 
 def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
@@ -160,8 +176,12 @@ def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
         return xr.Dataset({"scores": scores_log_likelihood(data, draws, fitted, nu)})
     if nu is None:
         sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
-        square = ((data["change"].to_numpy() - fitted.to_numpy()) / sigma) ** 2
-        value = fitted.copy(data=-0.5 * (square + np.log(2 * np.pi * sigma**2)))
+        z = data["change"].to_numpy() - fitted.to_numpy()
+        z /= sigma
+        z *= z
+        z += np.log(2 * np.pi * sigma**2)
+        z *= -0.5
+        value = fitted.copy(data=z)
     else:
         z = (data["change"] - fitted) / draws["sigma"]
         from scipy import special
@@ -190,7 +210,9 @@ def noise(draws: xr.Dataset, rng: np.random.Generator, size: int) -> FloatArray:
     sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
     shape = (*sigma.shape[:2], size)
     if "nu" not in draws:
-        return np.asarray(sigma * rng.standard_normal(shape))
+        z = rng.standard_normal(shape)
+        z *= sigma
+        return z
     nu = draws["nu"].transpose("chain", "draw").to_numpy()[..., None]
     return np.asarray(sigma * rng.standard_t(np.broadcast_to(nu, shape)))
 
@@ -215,7 +237,7 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
     """
     data = model.data
     change = fitted_change(data, draws, model.options["effect"])
-    change = change + noise(draws, rng, data.sizes["authority"])
+    change.data += noise(draws, rng, data.sizes["authority"])
     if model.options["measurement_error"] == "no":
         return xr.Dataset({"change": change})
     by_type = draws["baseline_by_type"].isel(authority_type=data["type_index"].drop_vars("authority"))
