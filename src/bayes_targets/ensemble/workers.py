@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 from ..errors import DataError
@@ -87,13 +88,19 @@ def run_in_workers(function: Function, jobs: Sequence[Job], workers: int) -> Ite
 def _context(function: Function) -> BaseContext:
     """How processes start: not by forking this one, whose threads (of BLAS, numba, a sampler) would be left behind.
 
-    On Linux they are forked from a server that has no threads and has imported what is needed once for all.
+    On Linux they are forked from a server that has no threads and has imported, once for all workers of all ensembles,
+    what this process has of the package and where the function is.
     """
     if not sys.platform.startswith("linux"):
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
+    package = __name__.partition(".")[0]
+    ours = [name for name in sys.modules if name.partition(".")[0] == package]
     # Not the script itself: one without a guard would end the server, and nobody would be told why.
-    context.set_forkserver_preload([name for name in (__name__, function.__module__) if name != "__main__"])
+    context.set_forkserver_preload([name for name in (*ours, function.__module__) if name != "__main__"])
+    # The server reads this when it is started, by the first ensemble of a process, and then has no threads of BLAS.
+    with one_thread():
+        ensure_running()
     return context
 
 
@@ -112,14 +119,11 @@ def _serve(connection: Connection[Any, Any], function: Function, ignored: bool) 
     # Ctrl-C goes to the workers too: they end without a word, the parent speaks.
     signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    with one_thread():
+    # The parent may have ended everything before this worker was ready, or while it worked.
+    with one_thread(), suppress(EOFError, OSError):
         connection.send_bytes(_READY)
         while True:
-            try:
-                jobs = connection.recv()
-            except (EOFError, OSError):
-                return
-            for packed in jobs:
+            for packed in connection.recv():
                 connection.send_bytes(_done(function, packed))
 
 
