@@ -169,11 +169,11 @@ def test_ctrl_c_ends_the_workers_without_a_word_and_comes_through(workers, tmp_p
     script = tmp_path / "long.py"
     script.write_text(
         textwrap.dedent(f"""
-        import signal, time
+        import os, signal, time
         from bayes_targets.ensemble import run_ensemble
 
         def slow(task, seed):
-            print("started", flush=True)
+            os.write(1, b"started\\n")  # at once, as workers start together
             time.sleep(60)
 
         if __name__ == "__main__":
@@ -206,7 +206,7 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(tmp_path):
         from bayes_targets.ensemble import run_ensemble
 
         def slow(task, seed):
-            print(os.getpid(), flush=True)
+            os.write(1, b"%d\\n" % os.getpid())  # at once, as workers start together
             time.sleep(60)
 
         if __name__ == "__main__":
