@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..provenance import package_digest
-from .jobs import Function, Job, Report, attempt, failure, one_thread
+from .jobs import Function, Job, Report, attempt, failure, keep_memory, one_thread
 
 # Seconds in which a scheduler must answer.
 _PATIENCE = 10
@@ -72,5 +72,6 @@ def connect(address: str) -> Any:
 def _do(function: Function, jobs: Sequence[Job], digest: str) -> list[Report]:
     if package_digest() != digest:
         raise DataError("the worker has another version of bayes_targets, expected the same everywhere")
+    keep_memory()
     with one_thread():
         return [attempt(function, job) for job in jobs]

@@ -18,7 +18,7 @@ from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 from ..errors import DataError
-from .jobs import Function, Job, Report, attempt, failure, one_thread
+from .jobs import Function, Job, Report, attempt, failure, keep_memory, one_thread
 
 _READY = b"ready"
 # Jobs handed over at once: enough that handing over costs little, few enough that all workers end together.
@@ -119,6 +119,7 @@ def _serve(connection: Connection[Any, Any], function: Function, ignored: bool) 
     # Ctrl-C goes to the workers too: they end without a word, the parent speaks.
     signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    keep_memory()
     # The parent may have ended everything before this worker was ready, or while it worked.
     with one_thread(), suppress(EOFError, OSError):
         connection.send_bytes(_READY)
