@@ -2,7 +2,7 @@
 
 Each answer is a line of JSON. Started by ``speed.py``.
 
-    python benchmarks/peer.py PEER PROBLEM [--draws 1000] [--tune 1000] [--cold]
+    python benchmarks/peer.py PEER PROBLEM DATA.csv [--draws 1000] [--tune 1000] [--cold]
 """
 
 import argparse
@@ -15,11 +15,11 @@ import time
 CHAINS = 4
 
 
-def exact(name, draws, tune):
+def exact(name, file, draws, tune):
     import numpy as np
     from problems import compared, problem
 
-    model = problem(name)
+    model = problem(name, file)
 
     def sample(seed):
         found, stats = model.exact(model, CHAINS * draws, np.random.default_rng(seed))
@@ -30,12 +30,12 @@ def exact(name, draws, tune):
     return sample
 
 
-def nutpie(name, draws, tune):
+def nutpie(name, file, draws, tune):
     from problems import compared, problem
 
     from bayes_targets.sampling import compile_nuts, sample_nuts
 
-    compiled = compile_nuts(problem(name))
+    compiled = compile_nuts(problem(name, file))
 
     def sample(seed):
         found, _ = sample_nuts(compiled, draws=draws, tune=tune, chains=CHAINS, seed=seed)
@@ -44,11 +44,11 @@ def nutpie(name, draws, tune):
     return sample
 
 
-def _pymc(name, draws, tune, sampler):
+def _pymc(name, file, draws, tune, sampler):
     import pymc as pm
     from problems import compared, problem
 
-    graph = problem(name).to_pymc()
+    graph = problem(name, file).to_pymc()
 
     def sample(seed):
         with graph:
@@ -69,16 +69,16 @@ def _pymc(name, draws, tune, sampler):
     return sample
 
 
-def pymc(name, draws, tune):
-    return _pymc(name, draws, tune, "pymc")
+def pymc(name, file, draws, tune):
+    return _pymc(name, file, draws, tune, "pymc")
 
 
-def numpyro(name, draws, tune):
+def numpyro(name, file, draws, tune):
     # Four chains at once, which is quickest for small models. Each call traces and compiles anew.
-    return _pymc(name, draws, tune, "numpyro")
+    return _pymc(name, file, draws, tune, "numpyro")
 
 
-def bambi(name, draws, tune):
+def bambi(name, file, draws, tune):
     import bambi as bmb
     import numpy as np
     import pandas as pd
@@ -86,7 +86,7 @@ def bambi(name, draws, tune):
 
     if name == "ordinal":
         raise SystemExit("no such prior in Bambi")
-    model = problem(name)
+    model = problem(name, file)
 
     def half(sigma):
         return bmb.Prior("Normal", mu=0, sigma=bmb.Prior("HalfNormal", sigma=sigma))
@@ -162,6 +162,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=sorted(PEERS))
     parser.add_argument("problem")
+    parser.add_argument("file")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--cold", action="store_true", help="with empty caches of compiled code")
@@ -176,7 +177,7 @@ def main():
 
 
 def serve(given, answers):
-    sample = PEERS[given.peer](given.problem, given.draws, given.tune)
+    sample = PEERS[given.peer](given.problem, given.file, given.draws, given.tune)
     print(json.dumps({"ready": time.time()}), file=answers, flush=True)
     for line in sys.stdin:
         started = time.perf_counter()

@@ -1,20 +1,25 @@
-"""All benchmarks, one after the other, each in a process of its own; those whose result is there are left out.
+"""All benchmarks of speed, one after the other, in environments of their own; those whose result is there are left out.
 
-uv run --group bench python benchmarks/run_all.py [--quick] [--again] [--out FOLDER]
+    python benchmarks/run_all.py [--quick] [--again] [--out FOLDER] [--environments FOLDER]
+
+Needs uv and any Python. R's rstan, rstanarm and brms take part where they are installed (on Debian: r-cran-rstan,
+r-cran-rstanarm and r-cran-brms). The environments are made in a temporary folder unless one is named, where they are kept.
 """
 
 import argparse
+import csv
+import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
-import pandas as pd
+from environments import python_of, variables
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 STEPS = {"startup": "startup.csv", "scaling": "scaling.csv", "refits": "refits.csv", "speed": "speed.csv"}
 PACKAGES = (
     "bayes-targets",
@@ -42,11 +47,13 @@ def processor() -> str:
     )
 
 
-def version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+def versions(python: Path) -> dict[str, str]:
+    code = (
+        "import json, platform; from importlib import metadata;"
+        f"told = {{name: metadata.version(name) for name in {PACKAGES!r}}};"
+        "print(json.dumps({'python': platform.python_version()} | told))"
+    )
+    return json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def r_version(name: str) -> str:
@@ -57,13 +64,37 @@ def r_version(name: str) -> str:
         return "not installed"
 
 
-def machine() -> dict[str, str]:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    told = {"processor": processor(), "cores": str(os.cpu_count()), "memory": f"{memory:.0f} GiB"}
-    told |= {"system": platform.system(), "python": platform.python_version()}
-    told |= {"date": time.strftime("%Y-%m-%d"), "load when started": f"{os.getloadavg()[0]:.1f}"}
-    told |= {name: version(name) for name in PACKAGES}
+def machine(folder: Path) -> dict[str, str]:
+    told = {"processor": processor(), "cores": str(os.cpu_count())}
+    if hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        told["memory"] = f"{memory:.0f} GiB"
+    told |= {"system": platform.system(), "date": time.strftime("%Y-%m-%d")}
+    if hasattr(os, "getloadavg"):
+        told["load when started"] = f"{os.getloadavg()[0]:.1f}"
+    told |= versions(python_of("peers", folder))
     return told | {f"R {name}": r_version(name) for name in ("rstan", "rstanarm", "brms")}
+
+
+def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
+    """Do what is not there yet; gives the steps that failed."""
+    out = (given.out / "quick" if given.quick else given.out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "machine.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("what", "value"), *machine(folder).items()])
+    python, failed = python_of("package", folder), []
+    for step, result in STEPS.items():
+        if (out / result).is_file() and not given.again:
+            print(f"== {step}: there already", flush=True)
+            continue
+        print(f"== {step}", flush=True)
+        started = time.perf_counter()
+        command = [python, HERE / f"{step}.py", "--out", out, *(["--quick"] if given.quick else [])]
+        command += ["--environments", folder] if step in ("refits", "speed") else []
+        if subprocess.run(command, cwd=HERE, env=variables()).returncode:
+            failed.append(step)
+        print(f"== {step}: {time.perf_counter() - started:.0f} seconds", flush=True)
+    return failed
 
 
 def main() -> int:
@@ -71,20 +102,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a try of each, in a folder of its own")
     parser.add_argument("--again", action="store_true", help="also those whose result is there")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--environments", type=Path, help="folder in which environments are kept")
     given = parser.parse_args()
-    out = (given.out / "quick" if given.quick else given.out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    told = machine()
-    pd.Series(told, name="value").rename_axis("what").to_csv(out / "machine.csv", lineterminator="\n")
-    failed = []
-    for step, result in STEPS.items():
-        if (out / result).is_file() and not given.again:
-            print(f"== {step}: there already", flush=True)
-            continue
-        print(f"== {step}", flush=True)
-        command = [sys.executable, HERE / f"{step}.py", "--out", out, *(["--quick"] if given.quick else [])]
-        if subprocess.run(command, cwd=HERE).returncode:
-            failed.append(step)
+    with tempfile.TemporaryDirectory() as folder:
+        failed = run_steps(given, given.environments or Path(folder))
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,13 +1,15 @@
 """Time to 4,000 effective draws of one posterior: exact engine and peers, same model, priors and data.
 
-Each peer is a process (``peer.py``, ``peer.R``). For the figures in process all peers of a problem wait, ready, and sample in
-turn; for those of a fresh process each is started anew, in turn. Effective draws are the smallest bulk ESS over all
+Each peer is a process (``peer.py``, ``peer.R``) in an environment as its users have it. For the figures in process all peers
+of a problem wait, ready, and sample in turn. For those of a fresh process each is started anew, in turn, and charged for all
+from the start of the interpreter to the posterior: imports, reading a CSV file, building the model, compiling what no cache
+holds (a Stan program is compiled once and loaded, unless caches are cold). Effective draws are the smallest bulk ESS over all
 quantities; a sampler that has fewer than 4,000 is charged for as many more draws as it needs, but never for warm-up
 twice. Every posterior's means are compared with a long run of nutpie, in Monte Carlo standard errors.
 
 Writes ``speed_runs.csv`` (one row a sample; a later call adds only what is missing) and ``speed.csv``.
 
-    python benchmarks/speed.py [--repeats 5] [--quick] [--out FOLDER]
+    python benchmarks/speed.py [--repeats 5] [--quick] [--out FOLDER] [--environments FOLDER]
 """
 
 import argparse
@@ -20,12 +22,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from problems import QUANTITIES, cohesion_data, problem, success_counts
+from environments import python_of, variables
+from problems import COUNTS, QUANTITIES, cohesion_data, problem, success_counts, write_data
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 # pystan installs, but the wrapper in its wheels is compiled for Python 3.10, so that no program loads in a later one.
-PYTHON = ("exact", "nutpie", "pymc", "numpyro", "bambi")
+PYTHON = {"exact": "package", "nutpie": "package", "pymc": "package", "numpyro": "peers", "bambi": "peers"}
 R = ("rstan", "rstanarm", "brms")
+# Peers of a fresh process, by problem and kind; elsewhere only what is near the exact engine. brms compiles in every process.
+FRESH = {
+    ("cohesion", "fresh"): ("exact", "nutpie", "pymc", "numpyro", "bambi", "rstan", "rstanarm"),
+    ("cohesion", "fresh, cold caches"): ("exact", "nutpie", "pymc", "rstan", "brms"),
+    **{(name, "fresh"): ("exact", "nutpie", "rstan") for name in list(QUANTITIES)[1:]},
+}
 LEFT_OUT = {
     ("bambi", "ordinal"): "has no such prior",
     ("rstanarm", "ordinal"): "has no such prior",
@@ -41,26 +50,20 @@ Z_MOST = 3.5
 class Peer:
     """A process that answers a seed with a line of JSON."""
 
-    def __init__(self, peer: str, name: str, draws: int, tune: int, *, cold: bool = False) -> None:
-        self.born = time.time()
+    def __init__(self, peer: str, name: str, given: argparse.Namespace, *, cold: bool = False) -> None:
+        sizes, told = [str(given.draws), str(given.tune)], variables()
+        self.caches = tempfile.TemporaryDirectory()
+        if cold:
+            told["R_USER_CACHE_DIR"] = self.caches.name
         if peer in R:
-            self.file = tempfile.NamedTemporaryFile("w", suffix=".csv")  # noqa: SIM115
-            r_frame(name).to_csv(self.file.name, index=False)
-            command = ["Rscript", HERE / "peer.R", peer, name, self.file.name, str(draws), str(tune)]
+            command = ["Rscript", HERE / "peer.R", peer, name, given.data / f"{name}_r.csv", *sizes]
         else:
-            command = [
-                sys.executable,
-                HERE / "peer.py",
-                peer,
-                name,
-                "--draws",
-                str(draws),
-                "--tune",
-                str(tune),
-            ]
-            command += ["--cold"] if cold else []
+            python = python_of(PYTHON[peer], given.environments)
+            command = [python, HERE / "peer.py", peer, name, given.data / f"{name}.csv"]
+            command += ["--draws", sizes[0], "--tune", sizes[1], *(["--cold"] if cold else [])]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, text=True, cwd=HERE, **pipes)
+        self.born = time.time()
+        self.process = subprocess.Popen(command, text=True, cwd=HERE, env=told, **pipes)
         self.ready = self.answer()["ready"] - self.born
 
     def answer(self) -> dict:
@@ -81,11 +84,19 @@ class Peer:
         """End the process."""
         self.process.kill()
         self.process.communicate()
+        self.caches.cleanup()
+
+
+def write_files(folder: Path) -> None:
+    """The data of every problem, as users of Python and of R hand them over."""
+    for name in QUANTITIES:
+        write_data(name, folder / f"{name}.csv")
+        r_frame(name).to_csv(folder / f"{name}_r.csv", index=False)
 
 
 def r_frame(name: str) -> pd.DataFrame:
     model = problem(name)
-    if name in ("binomial", "ordinal"):
+    if name in COUNTS:
         count = success_counts(model)
         labels = [f"a{j:02}" for j in range(len(count))]
         frame = pd.DataFrame({"y": count[:, 0], "n": count.sum(axis=1), "area": labels, "one": 1})
@@ -102,10 +113,12 @@ def to_wanted(seconds: float, ess: float, draws: int, tune: int) -> float:
     return seconds * (share + (1 - share) * max(WANTED / ess, WANTED / (4 * draws)))
 
 
-def reference(name: str, out: Path, draws: int) -> dict:
-    file = out / f"speed_reference_{name}.json"
+def reference(name: str, given: argparse.Namespace) -> dict:
+    """Means, s.d.s and effective draws of a long run of nutpie."""
+    file = given.out / f"speed_reference_{name}.json"
     if not file.is_file():
-        peer = Peer("nutpie", name, draws, 2000)
+        longer = argparse.Namespace(**vars(given) | {"draws": given.reference, "tune": 2000})
+        peer = Peer("nutpie", name, longer)
         file.write_text(json.dumps(peer.sample(99)["each"], indent=0))
         peer.close()
     return json.loads(file.read_text())
@@ -128,7 +141,7 @@ def row_of(peer: str, name: str, kind: str, repeat: int, found: dict, given) -> 
         row["to_wanted"] = found["whole"] - found["seconds"] + sampled
         row["ready"] = found["ready"]
     if peer not in OTHER_PRIOR:
-        row["largest_z"] = largest_z(found["each"], reference(name, given.out, given.reference))
+        row["largest_z"] = largest_z(found["each"], reference(name, given))
     return row
 
 
@@ -137,9 +150,9 @@ def in_process(name: str, peers: list[str], given, rows: list[dict]) -> None:
     crew = {}
     for peer in peers:
         try:
-            crew[peer] = Peer(peer, name, given.draws, given.tune)
+            crew[peer] = Peer(peer, name, given)
             crew[peer].sample(1000)  # the first may compile
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             rows.append({"problem": name, "peer": peer, "kind": "in process", "note": str(error)[:200]})
             crew.pop(peer, None)
     for repeat in range(given.repeats):
@@ -152,17 +165,21 @@ def in_process(name: str, peers: list[str], given, rows: list[dict]) -> None:
 
 def fresh(name: str, peers: list[str], given, rows: list[dict], *, cold: bool) -> None:
     """Each peer is started anew, samples once, and ends."""
-    kind, repeats = ("fresh, cold caches", 1) if cold else ("fresh", given.repeats)
-    for repeat in range(repeats):
-        for peer in peers:
+    kind, repeats = ("fresh, cold caches", given.cold_repeats) if cold else ("fresh", given.repeats)
+    fallen: set[str] = set()
+    for repeat in range(0 if cold else -1, repeats):  # the first fills the caches
+        for peer in (peer for peer in peers if peer not in fallen):
             try:
-                process = Peer(peer, name, given.draws, given.tune, cold=cold)
+                process = Peer(peer, name, given, cold=cold)
                 found = process.sample(repeat + 1)
+            except (RuntimeError, OSError) as error:
+                rows.append({"problem": name, "peer": peer, "kind": kind, "note": str(error)[:200]})
+                fallen.add(peer)
+                continue
+            process.close()
+            if repeat >= 0:
                 found |= {"whole": found["ended"] - process.born, "ready": process.ready}
                 rows.append(row_of(peer, name, kind, repeat, found, given))
-                process.close()
-            except RuntimeError as error:
-                rows.append({"problem": name, "peer": peer, "kind": kind, "note": str(error)[:200]})
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
@@ -189,42 +206,54 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cold-repeats", type=int, default=3)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--reference", type=int, default=25_000, help="draws a chain of the reference")
     parser.add_argument("--problems", nargs="+", choices=QUANTITIES, default=list(QUANTITIES))
-    parser.add_argument("--peers", nargs="+", choices=PYTHON + R, default=list(PYTHON + R))
+    parser.add_argument("--peers", nargs="+", choices=[*PYTHON, *R], default=[*PYTHON, *R])
     parser.add_argument("--kinds", nargs="+", default=["in process", "fresh", "fresh, cold caches"])
     parser.add_argument("--quick", action="store_true", help="two short repeats of one problem")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--environments", type=Path, help="folder of `run_all.py`'s environments")
     given = parser.parse_args()
     given.out = given.out.resolve()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.quick:
         given.repeats, given.draws, given.tune, given.reference = 2, 300, 300, 1000
-        given.problems = given.problems[:1]
+        given.cold_repeats, given.problems = 1, given.problems[:1]
+    with tempfile.TemporaryDirectory() as folder:
+        given.data = Path(folder)
+        given.environments = given.environments or given.data
+        write_files(given.data)
+        table = summarise(measure(given))
+    table.to_csv(given.out / "speed.csv", index=False, float_format="%.4g", lineterminator="\n")
+    print(table.to_string(index=False))
+    return 0
+
+
+def measure(given: argparse.Namespace) -> pd.DataFrame:
+    """Every run, a row each: those of the file and those that it lacks."""
     file = given.out / "speed_runs.csv"
     runs = pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["problem", "peer", "kind"])
     for kind in given.kinds:
         for name in given.problems:
-            if kind != "in process" and name != "cohesion":
-                continue
             known = set(runs.loc[(runs["problem"] == name) & (runs["kind"] == kind), "peer"])
-            peers = [p for p in given.peers if p not in known and (p, name) not in LEFT_OUT]
-            # brms compiles in every fresh process: its time in one is that of the cold table.
-            peers = [p for p in peers if not (kind == "fresh" and p == "brms")]
+            wanted = given.peers if kind == "in process" else FRESH.get((name, kind), ())
+            peers = [p for p in given.peers if p in wanted and p not in known and (p, name) not in LEFT_OUT]
+            if not peers:
+                continue
             rows: list[dict] = []
+            started = time.perf_counter()
             if kind == "in process":
                 in_process(name, peers, given, rows)
             else:
                 fresh(name, peers, given, rows, cold=kind != "fresh")
             runs = pd.concat([runs, pd.DataFrame(rows)], ignore_index=True) if rows else runs
             runs.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
-            print(f"{kind}, {name}: {', '.join(peers)}", flush=True)
-    table = summarise(runs)
-    table.to_csv(given.out / "speed.csv", index=False, float_format="%.4g", lineterminator="\n")
-    print(table.to_string(index=False))
-    return 0
+            took = time.perf_counter() - started
+            print(f"{kind}, {name}: {', '.join(peers)} ({took:.0f} seconds)", flush=True)
+    return runs
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""A fresh process that reads a CSV of authorities, fits exactly and prints the comparison, beside `import pandas` alone.
+"""A fresh process that reads a CSV of authorities, fits exactly and prints the comparison, beside imports alone.
 
-python benchmarks/startup.py [--repeats 11] [--quick] [--out FOLDER]
+    python benchmarks/startup.py [--repeats 11] [--quick] [--out FOLDER]
+
+Run by an interpreter that has the package alone, as `run_all.py` does: what else is installed is imported too.
 """
 
 import argparse
@@ -11,7 +13,8 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from problems import authorities
+from environments import variables
+from problems import CONTROLS, write_data
 
 FIT = """
 import bayes_targets as bt
@@ -23,20 +26,8 @@ print(bt.compare(posterior, bt.fit_ols(authorities)).to_string())
 
 def seconds(code: str) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=variables())
     return time.perf_counter() - started
-
-
-def write_csv(file: Path) -> list[str]:
-    data = authorities()
-    controls = [str(name) for name in data["control"].to_numpy()]
-    frame = pd.DataFrame(data["controls"].to_numpy(), columns=controls)
-    for name in ("change", "target"):
-        frame[name] = data[name].to_numpy()
-    frame.insert(0, "authority", data["authority"].to_numpy())
-    frame.insert(1, "authority_type", data["authority_type"].to_numpy())
-    frame.to_csv(file, index=False)
-    return controls
 
 
 def main() -> None:
@@ -47,11 +38,12 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "authorities.csv"
-        controls = write_csv(file)
+        write_data("cohesion", file)
         codes = {
             "python -c pass": "pass",
             "import pandas": "import pandas",
-            "read, fit exactly, compare": FIT.format(file=str(file), controls=controls),
+            "import xarray": "import xarray",
+            "read, fit exactly, compare": FIT.format(file=str(file), controls=CONTROLS),
         }
         rows = []
         for repeat in range(-1, 2 if given.quick else given.repeats):  # the first fills the caches
