@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,10 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
+
+# Tests start many processes: without kept bytecode each would compile all that it imports anew, for seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture

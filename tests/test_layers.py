@@ -142,5 +142,18 @@ def test_reading_and_auditing_need_no_sampler(run_python):
     assert run_python(code) == "[]"
 
 
+def test_regressions_and_comparisons_need_no_scipy(run_python):
+    code = (
+        "import sys; sys.modules['dask'] = None\n"  # which xarray loads where it is, and SciPy with it
+        "import numpy as np; import pandas as pd; import bayes_targets as bt; import xarray as xr\n"
+        "estimates = pd.DataFrame({'term': ['a'], 'estimate': [1.0], 'se': [0.5]})\n"
+        "draws = xr.Dataset({'a': (('chain', 'draw'), np.random.default_rng(1).normal(size=(4, 500)))})\n"
+        "tree = xr.DataTree.from_dict({'posterior': draws})\n"
+        "bt.compare(tree, bt.ols_from_estimates(estimates, df=9), prob=0.9)\n"
+        "print(sorted({'scipy.special', 'scipy.stats', 'scipy.linalg', 'statsmodels'} & set(sys.modules)))"
+    )
+    assert run_python(code) == "[]"
+
+
 def test_python_is_new_enough():
     assert sys.version_info >= (3, 12)
