@@ -112,8 +112,9 @@ def timed(way: str, refits: int) -> dict:
     else:
         function = {"NUTS, compiled once": nuts_refit, "NUTS, rebuilt": rebuilt_refit}[way]
         ensemble(function, 1)
-        few, _ = ensemble(function, FEW)
-        return {"first": few * refits / FEW, "last": few * refits / FEW, "timed": FEW, "mean": None}
+        count = min(FEW, max(refits // 20, 1))
+        few = ensemble(function, count)[0] * refits / count
+        return {"first": few, "last": few, "timed": count, "mean": None}
     return {"first": found[0][0], "last": found[-1][0], "timed": refits, "mean": found[-1][1]}
 
 

@@ -91,6 +91,7 @@ def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
         started = time.perf_counter()
         command = [python, HERE / f"{step}.py", "--out", out, *(["--quick"] if given.quick else [])]
         command += ["--environments", folder] if step in ("refits", "speed") else []
+        command += ["--again"] if step == "speed" and given.again else []
         if subprocess.run(command, cwd=HERE, env=variables()).returncode:
             failed.append(step)
         print(f"== {step}: {time.perf_counter() - started:.0f} seconds", flush=True)

@@ -214,6 +214,7 @@ def main() -> int:
     parser.add_argument("--peers", nargs="+", choices=[*PYTHON, *R], default=[*PYTHON, *R])
     parser.add_argument("--kinds", nargs="+", default=["in process", "fresh", "fresh, cold caches"])
     parser.add_argument("--quick", action="store_true", help="two short repeats of one problem")
+    parser.add_argument("--again", action="store_true", help="also what is in the file of runs")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--environments", type=Path, help="folder of `run_all.py`'s environments")
     given = parser.parse_args()
@@ -235,7 +236,11 @@ def main() -> int:
 def measure(given: argparse.Namespace) -> pd.DataFrame:
     """Every run, a row each: those of the file and those that it lacks."""
     file = given.out / "speed_runs.csv"
-    runs = pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["problem", "peer", "kind"])
+    runs = (
+        pd.read_csv(file)
+        if file.is_file() and not given.again
+        else pd.DataFrame(columns=["problem", "peer", "kind"])
+    )
     for kind in given.kinds:
         for name in given.problems:
             known = set(runs.loc[(runs["problem"] == name) & (runs["kind"] == kind), "peer"])
