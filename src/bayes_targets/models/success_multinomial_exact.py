@@ -26,8 +26,9 @@ from .success_pair import Pair
 from .success_parts import FloatArray, log_ways, scaled_predictors, sequential_log_share
 from .success_statuses import with_shares
 
-# Draws and rounds by which the proposal is fitted, and its degrees of freedom: its tails are heavier than the posterior's.
-_PILOT, _ROUNDS, _FREEDOM = 1_000, 3, 6.0
+# Draws and rounds by which the proposal is fitted, its degrees of freedom, and by how much its variance exceeds theirs: its
+# tails are to be heavier than the posterior's, and than those of the posterior without any one area.
+_PILOT, _ROUNDS, _FREEDOM, _WIDER = 1_000, 3, 5.0, 2.0
 # Proposals for each draw; of so many, half count.
 _PROPOSALS, _MOST_K = 4, 0.7
 # Draws for which the rule in two dimensions is checked against one with more points, and what may differ on average.
@@ -231,7 +232,7 @@ class _Proposal:
         w /= w.sum()
         mean = w @ x
         covariance = ((x - mean).T * w) @ (x - mean)
-        return _Proposal(mean, np.linalg.cholesky(covariance * (_FREEDOM - 2.0) / _FREEDOM * 1.15))
+        return _Proposal(mean, np.linalg.cholesky(covariance * (_FREEDOM - 2.0) / _FREEDOM * _WIDER))
 
     def draw(self, size: int, rng: np.random.Generator) -> FloatArray:
         normal = rng.standard_normal((size, self.mean.size))
