@@ -3,6 +3,7 @@
 from .areas import Areas as Areas
 from .gaussian import Hierarchy as Hierarchy
 from .gaussian import cross_products as cross_products
+from .gaussian import multiply as multiply
 from .grid import Axis as Axis
 from .grid import Draws as Draws
 from .grid import Grid as Grid

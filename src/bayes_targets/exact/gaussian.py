@@ -1,12 +1,14 @@
 r"""Linear regression with normal noise whose intercepts and slopes vary between types.
 
-For observation i of type t, with :math:`z_i = (1, x_i)`,
+For observation i of type t, where :math:`z_i` holds what varies by type, of (1, x_i),
 
-.. math:: y_i = X_i \beta + z_i u_t + e_i, \quad \beta \sim N(m, \Lambda^{-1}), \quad
-          u_t \sim N(0, T), \; T = \mathrm{diag}(\tau_a^2, \tau_b^2), \quad e_i \sim N(0, \sigma)
+.. math:: y_i = x_i' \beta + z_i' u_t + e_i, \quad \beta \sim N(m, \Lambda^{-1}), \quad
+          u_t \sim N(0, T), \; T = \mathrm{diag}(\tau^2), \quad e_i \sim N(0, \sigma)
 
-A spread of 0 takes the deviations out, a precision of 0 in :math:`\Lambda` is a flat prior. All that the data say
-is in the cross-products of each type, so once these are known the cost does not depend on their number.
+A precision of 0 in :math:`\Lambda` is a flat prior. All that the data say is in the cross-products of each type, so once
+these are known the cost does not depend on their number. Of the two blocks of unknowns, coefficients and deviations, the larger
+one has a precision that is inverted in closed form (`_Coefficients`, `_Deviations`); what is left for the smaller one is a
+Schur complement, and its Cholesky factor is all the linear algebra that an evaluation or a draw needs.
 """
 
 from __future__ import annotations
@@ -14,17 +16,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import NotExactError
+
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
-# Draws at a time: small enough for the processor's cache.
-_CHUNK = 512
+# Numbers at a time: few enough for the processor's cache.
+_CHUNK = 2**16
 # Multiplications at a time. Larger products are shared out among threads, which for sizes like ours costs more than it
 # saves, up to a hundred times where another process uses the cores, and lets the last digit depend on their number.
 _PRODUCT = 2**17
@@ -33,7 +36,7 @@ _PRODUCT = 2**17
 def cross_products(
     columns: Sequence[FloatArray], kind: NDArray[Any], types: int, centre: FloatArray
 ) -> FloatArray:
-    """Cross-products of columns within each type, in one pass over the data.
+    """Cross-products within each type, shape (J, m, m), in one pass over the data.
 
     Parameters
     ----------
@@ -45,10 +48,6 @@ def cross_products(
         Number of types, J.
     centre : array of shape (m,)
         What is taken off each column first; near its mean it keeps digits that large numbers would lose.
-
-    Returns
-    -------
-    array of shape (J, m, m)
 
     Examples
     --------
@@ -69,38 +68,33 @@ def cross_products(
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hierarchy:
-    r"""What the Gaussian part of a model needs, given its standard deviations.
-
-    Within each type :math:`Z_t = Q_t R_t` with orthonormal Q: its columns are a constant, and x less its mean. What
-    deviations of a type can explain is in :math:`Q_t' C_t`, with C = [X, y]; what they cannot is left within types.
+    """The Gaussian part of a model, given its standard deviations.
 
     Attributes
     ----------
     n : int
         Number of observations.
-    within : array of shape (p + 1, p + 1)
-        :math:`\sum_t C_t' (I - Q_t Q_t') C_t`.
-    between : array of shape (J, 2, p + 1)
-        :math:`Q_t' C_t`.
-    count, mean_x, spread_x : array of shape (J,)
-        Observations of each type, mean of x, and sum of squares around it: R.
     mean, precision : array of shape (p,)
-        Prior of each coefficient: m and the diagonal of :math:`\Lambda`, 0 where flat.
+        Prior of each coefficient: m and the diagonal of Lambda, 0 where flat.
+    first : _Coefficients or _Deviations
+        The block that is integrated out in closed form.
     """
 
     n: int
-    within: FloatArray
-    between: FloatArray
-    count: FloatArray
-    mean_x: FloatArray
-    spread_x: FloatArray
     mean: FloatArray
     precision: FloatArray
+    first: _Coefficients | _Deviations
 
     @staticmethod
-    def of(products: FloatArray, chosen: FloatArray, mean: FloatArray, precision: FloatArray) -> Hierarchy:
+    def of(
+        products: FloatArray,
+        chosen: FloatArray,
+        mean: FloatArray,
+        precision: FloatArray,
+        varies: tuple[int, ...] = (0, 1),
+    ) -> Hierarchy:
         """The hierarchy of a model from the cross-products of its data.
 
         Parameters
@@ -111,174 +105,289 @@ class Hierarchy:
             For each type, the matrix that turns these columns into [X, y].
         mean, precision : array of shape (p,)
             Prior of the coefficients.
-
-        Returns
-        -------
-        Hierarchy
+        varies : tuple of int
+            What varies by type: 0 the intercept, 1 the slope of x.
         """
-        count = products[:, 0, 0]
-        mean_x = products[:, 0, 1] / count
-        spread_x = products[:, 1, 1] - count * mean_x**2
-        # Where x is the same in all of a type, rounding must not make a spread of it.
-        spread_x = np.where(spread_x > 1e-12 * products[:, 1, 1], spread_x, 0.0)
-        first = products[:, 0, :] / np.sqrt(count)[:, None]
-        second = products[:, 1, :] - mean_x[:, None] * products[:, 0, :]
-        second = (
-            second
-            * np.where(spread_x > 0, 1.0 / np.sqrt(np.where(spread_x > 0, spread_x, 1.0)), 0.0)[:, None]
+        # With X m taken off y, the coefficients' mean is 0.
+        chosen = np.concatenate(
+            [chosen[..., :-1], chosen[..., -1:] - chosen[..., :-1] @ mean[:, None]], axis=-1
         )
-        basis = np.stack([first, second], axis=1)
-        left = products - np.einsum("jqm,jqn->jmn", basis, basis)
-        left[:, :2, :] = left[:, :, :2] = 0.0
-        within = np.einsum("jma,jmn,jnb->ab", chosen, left, chosen, optimize=True)
-        return Hierarchy(
-            int(count.sum()), within, basis @ chosen, count, mean_x, spread_x, mean, precision
-        )  # fmt: skip
+        n = int(products[:, 0, 0].sum())
+        block = _Coefficients if len(varies) * len(products) <= mean.size else _Deviations
+        return Hierarchy(n, mean, precision, block.of(products, chosen, precision, varies))
 
     def log_likelihood(self, sigma: FloatArray, spread: FloatArray) -> FloatArray:
-        r"""Log of the marginal likelihood, coefficients and deviations integrated out.
+        r"""Log of the marginal likelihood, coefficients and deviations integrated out, shape (S,).
 
-        With :math:`V = \sigma^2 I + Z T Z'`, :math:`P = X' V^{-1} X + \Lambda`, :math:`b = X' V^{-1} y + \Lambda m`,
+        With P the precision of all unknowns given the data and b the vector of :math:`(X, Z)' (y - X m) / \sigma^2`,
 
-        .. math:: \log p(y) = -\tfrac12 \left[ N \log 2\pi + \log|V| - \log|\Lambda| + \log|P|
-                  + y' V^{-1} y + m' \Lambda m - b' P^{-1} b \right]
+        .. math:: \log p(y) = -\tfrac12 \left[ N \log 2\pi\sigma^2 + \log|P| - \log|\Lambda| - J \log |T^{-1}|
+                  + |y - X m|^2 / \sigma^2 - b' P^{-1} b \right]
 
-        A coefficient with a flat prior has a density of 1 and no factor in :math:`|\Lambda|`.
+        A coefficient with a flat prior has a density of 1 and no factor in :math:`|\Lambda|`. Where P is singular in
+        floating point, as with a sigma next to 0, minus infinity.
 
         Parameters
         ----------
         sigma : array of shape (S,)
             Standard deviation of the noise.
-        spread : array of shape (S, 2)
-            :math:`\tau_a, \tau_b`.
-
-        Returns
-        -------
-        array of shape (S,)
-            Minus infinity where P is singular in floating point, as with a sigma next to 0.
+        spread : array of shape (S, q)
+            Standard deviation of each thing that varies.
         """
-        factor, solved, remainder, log_det_v = self._factor(sigma, spread)
         proper = self.precision > 0
         log_prior = np.log(self.precision[proper]).sum() + (~proper).sum() * _LOG_2_PI
-        log_det_p = 2.0 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-        square = remainder - (solved**2).sum(axis=1)
-        value = -0.5 * (self.n * _LOG_2_PI + log_det_v - log_prior + log_det_p + square)
-        return np.where(np.isnan(value), -np.inf, value)
+        out = np.empty(sigma.size)
+        with np.errstate(invalid="ignore"):
+            for some in self._pieces(sigma.size):
+                schur, log_det = self.first.schur(sigma[some], spread[some].T)
+                factor, solved, left = _factor(schur)
+                log_det = log_det + 2.0 * np.log(np.einsum("iis->is", factor)).sum(axis=0)
+                out[some] = -0.5 * (log_det + left - (solved**2).sum(axis=0))
+        out -= 0.5 * (self.n * (_LOG_2_PI + 2.0 * np.log(sigma)) - log_prior)
+        return np.where(np.isnan(out), -np.inf, out)
 
     def draw(
         self, sigma: FloatArray, spread: FloatArray, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        r"""One draw of coefficients and deviations for each set of standard deviations.
+        """One draw for each set of standard deviations: coefficients, shape (S, p), and deviations u, shape (S, J, q).
 
-        :math:`\beta \sim N(P^{-1} b, P^{-1})`, and then, type by type,
-        :math:`u_t \sim N(T^{1/2} K_t r_t, \; T^{1/2} K_t T^{1/2})` with
-        :math:`K_t = (I + T^{1/2} Z_t' Z_t T^{1/2} / \sigma^2)^{-1}` and
-        :math:`r_t = T^{1/2} Z_t' (y_t - X_t \beta) / \sigma^2`.
-
-        Parameters
-        ----------
-        sigma, spread : array
-            As in `log_likelihood`.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        array of shape (S, p), array of shape (S, J, 2)
-            :math:`\beta` and u.
+        The smaller block is normal with the Schur complement as its precision, and the other one given it has the
+        precision that was inverted in closed form. Parameters as in `log_likelihood`, and the source of randomness.
         """
-        pieces = [slice(i, i + _CHUNK) for i in range(0, len(sigma), _CHUNK)]
-        beta, u = zip(*(self._draw(sigma[piece], spread[piece], rng) for piece in pieces), strict=True)
-        return np.concatenate(beta), np.concatenate(u)
+        beta, u = [], []
+        for some in self._pieces(sigma.size):
+            factor, solved, _ = _factor(self.first.schur(sigma[some], spread[some].T)[0])
+            drawn = _back_substitute(factor, solved + rng.standard_normal(solved.shape))
+            own = self.first.complete(drawn, sigma[some], spread[some].T, rng)
+            beta.append(own[0])
+            u.append(own[1])
+        return np.concatenate(beta, axis=1).T + self.mean, np.concatenate(u, axis=2).T
 
-    def _draw(
-        self, sigma: FloatArray, spread: FloatArray, rng: np.random.Generator
+    def _pieces(self, size: int) -> list[slice]:
+        rows = max(_CHUNK // len(self.first.parts), 1)
+        return [slice(start, start + rows) for start in range(0, size, rows)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Coefficients:
+    r"""Coefficients out first, where deviations :math:`v = T^{-1/2} u` are fewer.
+
+    One basis makes both parts of their precision diagonal at any sigma: with :math:`B' (X'X / s^2 + \Lambda) B = I` and
+    :math:`B' \Lambda B = \mathrm{diag}(f)`, it is :math:`d = (1 - f) s^2 / \sigma^2 + f`. For C = [Z, y],
+
+    .. math:: C' V^{-1} C = \frac{C'C}{\sigma^2} - \sum_k \frac{g_k g_k'}{\sigma^4 d_k}, \qquad g = B' X' C
+
+    which :math:`T^{1/2}` on both sides and I turn into the precision of v.
+
+    Attributes
+    ----------
+    unit : float
+        s squared.
+    basis : array of shape (p, p)
+        B.
+    share : array of shape (p,)
+        f.
+    cross : array of shape (p, q J + 1)
+        g, divided by s squared.
+    parts : array of shape ((q J + 1)^2, p + 1)
+        C'C, divided likewise, and minus each g g'.
+    log_det : float
+        Log of the determinant of what B makes I.
+    """
+
+    unit: float
+    basis: FloatArray
+    share: FloatArray
+    cross: FloatArray
+    parts: FloatArray
+    log_det: float
+
+    @staticmethod
+    def of(
+        products: FloatArray, chosen: FloatArray, precision: FloatArray, varies: tuple[int, ...]
+    ) -> _Coefficients:
+        gram = np.einsum("jma,jmn,jnb->ab", chosen, products, chosen, optimize=True)
+        # Columns of Z: the first thing that varies, a column a type, then the second.
+        own = (products[:, varies, :] @ chosen).swapaxes(0, 1)
+        p, size = precision.size, own.shape[0] * own.shape[1]
+        unit = max(float(gram[-1, -1] / products[:, 0, 0].sum()), 1e-300)
+        square = np.zeros((size + 1, size + 1))
+        types = np.arange(len(products))
+        for a, b in np.ndindex(len(varies), len(varies)):
+            square[a * len(types) + types, b * len(types) + types] = products[:, varies[a], varies[b]]
+        own = own.reshape(size, p + 1)
+        square[-1, :-1] = square[:-1, -1] = own[:, -1]
+        square[-1, -1] = gram[-1, -1]
+        try:
+            lower = np.linalg.cholesky(gram[:-1, :-1] / unit + np.diag(precision))
+        except np.linalg.LinAlgError:
+            raise NotExactError("terms are collinear under flat priors; engine 'nuts' may serve") from None
+        back = np.linalg.inv(lower)
+        share, turn = np.linalg.eigh((back * precision) @ back.T)
+        basis = back.T @ turn
+        cross = basis.T @ np.column_stack([own[:, :-1].T, gram[:-1, -1]]) / unit
+        parts = np.concatenate([square[None] / unit, -cross[:, :, None] * cross[:, None, :]])
+        log_det = 2.0 * float(np.log(np.diag(lower)).sum())
+        return _Coefficients(
+            unit, basis, np.clip(share, 0.0, 1.0), cross, parts.reshape(p + 1, -1).T.copy(), log_det
+        )  # fmt: skip
+
+    def schur(self, sigma: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Precision of v, bordered by its right-hand side and what y has by itself; log determinant of the rest."""
+        ratio, d = self._scales(sigma)
+        size = self.cross.shape[1]
+        out = multiply(self.parts, np.concatenate([ratio[None], ratio**2 / d])).reshape(size, size, -1)
+        root = np.repeat(spread, (size - 1) // max(len(spread), 1), axis=0)
+        out[:-1] *= root[:, None]
+        out[:, :-1] *= root
+        np.einsum("iis->is", out)[:-1] += 1.0
+        return out, self.log_det + np.log(d).sum(axis=0)
+
+    def complete(
+        self, v: FloatArray, sigma: FloatArray, spread: FloatArray, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        factor, solved, _, _ = self._factor(sigma, spread)
-        noise = rng.standard_normal(solved.shape)
-        beta = _back_substitute(factor, solved + noise)
-        explained = _multiply(beta, self.between[:, :, :-1].reshape(-1, beta.shape[1]).T).reshape(
-            len(sigma), -1, 2
-        )
-        left = self.between[:, :, -1] - explained
-        root_n, root_x = np.sqrt(self.count), np.sqrt(self.spread_x)
-        a, b = (spread[:, [k]] / sigma[:, None] for k in (0, 1))
-        ra = a * root_n * left[..., 0]
-        rb = b * (root_n * self.mean_x * left[..., 0] + root_x * left[..., 1])
-        aa, ab = a**2 * self.count, a * b * self.count * self.mean_x
-        bb = b**2 * (self.spread_x + self.count * self.mean_x**2)
-        det = 1.0 + aa + bb + a**2 * b**2 * self.count * self.spread_x
-        # K is two by two: its mean and Cholesky factor written out.
-        za, zb = rng.standard_normal((2, *ra.shape))
-        scale = sigma[:, None]
-        ua = ((1.0 + bb) * ra - ab * rb) / (det * scale) + np.sqrt((1.0 + bb) / det) * za
-        ub = ((1.0 + aa) * rb - ab * ra) / (det * scale) - ab / np.sqrt((1.0 + bb) * det) * za
-        ub += zb / np.sqrt(1.0 + bb)
-        return beta, spread[:, None, :] * np.stack([ua, ub], axis=2)
+        """Coefficients, less their prior mean, and deviations, shape (q, J, S), given v."""
+        ratio, d = self._scales(sigma)
+        u = v.reshape(len(spread), -1 if len(spread) else 0, sigma.size) * spread[:, None]
+        right = self.cross[:, -1:] - multiply(self.cross[:, :-1], u.reshape(v.shape))
+        return multiply(self.basis, (ratio * right + rng.standard_normal(d.shape) * np.sqrt(d)) / d), u
 
-    @cached_property
-    def _products(self) -> FloatArray:
-        """What the elements 11, 12 and 22 of each type's H multiply, shape (3, J, p + 1, p + 1)."""
-        first, second = self.between[:, 0, :], self.between[:, 1, :]
-        mixed = first[:, :, None] * second[:, None, :]
-        own = [side[:, :, None] * side[:, None, :] for side in (first, second)]
-        return np.stack([own[0], mixed + mixed.transpose(0, 2, 1), own[1]])
+    def _scales(self, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
+        ratio = self.unit / sigma**2
+        return ratio, np.outer(1.0 - self.share, ratio) + self.share[:, None]
 
-    def _factor(
-        self, sigma: FloatArray, spread: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        r"""Cholesky factor L of P, :math:`L^{-1} b`, :math:`y'V^{-1}y + m' \Lambda m` and :math:`\log|V|`.
 
-        .. math:: C'V^{-1}C = \sigma^{-2} \left[ \sum_t C_t' (I - Q_t Q_t') C_t + \sum_t C_t' Q_t H_t Q_t' C_t \right],
-                  \qquad H_t = (I + R_t T R_t' / \sigma^2)^{-1}
+@dataclass(frozen=True, eq=False)
+class _Deviations:
+    r"""Deviations out first, where coefficients are fewer.
 
-        It is linear in the three elements of each H, and a sum without cancellation.
+    Within each type :math:`Z_t = Q_t R_t` with orthonormal Q: its columns are a constant, and x less its mean. With
+    C = [X, y] and :math:`H_t = (I + R_t T R_t' / \sigma^2)^{-1}`,
+
+    .. math:: C'V^{-1}C = \sigma^{-2} \Big[ \sum_t C_t' (I - Q_t Q_t') C_t + \sum_t C_t' Q_t H_t Q_t' C_t \Big]
+
+    is linear in the three elements of each H, and a sum without cancellation.
+
+    Attributes
+    ----------
+    count, mean_x, spread_x : array of shape (J,)
+        Observations of each type, mean of x, and sum of squares around it: R.
+    between : array of shape (J, 2, p + 1)
+        :math:`Q_t' C_t`.
+    parts : array of shape ((p + 1)^2, 1 + 3 J)
+        The first sum, and what the elements 11, 12 and 22 of each H multiply.
+    precision : array of shape (p,)
+        Diagonal of Lambda.
+    varies : tuple of int
+        As in `Hierarchy.of`.
+    """
+
+    count: FloatArray
+    mean_x: FloatArray
+    spread_x: FloatArray
+    between: FloatArray
+    parts: FloatArray
+    precision: FloatArray
+    varies: tuple[int, ...]
+
+    @staticmethod
+    def of(
+        products: FloatArray, chosen: FloatArray, precision: FloatArray, varies: tuple[int, ...]
+    ) -> _Deviations:
+        count = products[:, 0, 0]
+        mean_x = products[:, 0, 1] / count
+        spread_x = products[:, 1, 1] - count * mean_x**2
+        # Where x is the same in all of a type, rounding must not make a spread of it.
+        spread_x = np.where(spread_x > 1e-12 * products[:, 1, 1], spread_x, 0.0)
+        root = np.sqrt(np.where(spread_x > 0, spread_x, np.inf))
+        first = products[:, 0, :] / np.sqrt(count)[:, None]
+        second = (products[:, 1, :] - mean_x[:, None] * products[:, 0, :]) / root[:, None]
+        basis = np.stack([first, second], axis=1)
+        left = products - np.einsum("jqm,jqn->jmn", basis, basis)
+        left[:, :2, :] = left[:, :, :2] = 0.0
+        within = np.einsum("jma,jmn,jnb->ab", chosen, left, chosen, optimize=True)
+        between = basis @ chosen
+        one, two = between[:, 0, :], between[:, 1, :]
+        mixed = one[:, :, None] * two[:, None, :]
+        own = [side[:, :, None] * side[:, None, :] for side in (one, two)]
+        parts = np.concatenate([within[None], own[0], mixed + mixed.swapaxes(1, 2), own[1]])
+        parts = parts.reshape(len(parts), -1).T.copy()
+        return _Deviations(count, mean_x, spread_x, between, parts, precision, varies)
+
+    def schur(self, sigma: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Precision of beta, bordered by its right-hand side and what y has by itself; log determinant of the rest."""
+        a2, b2 = ((part / sigma) ** 2 for part in self._spreads(spread))
+        count, mean_x, spread_x = (part[:, None] for part in (self.count, self.mean_x, self.spread_x))
+        m11 = count * (a2 + b2 * mean_x**2)
+        m12 = np.sqrt(count * spread_x) * mean_x * b2
+        m22 = spread_x * b2
+        det = 1.0 + m11 + m22 + count * spread_x * (a2 * b2)
+        h = np.concatenate([np.ones_like(sigma)[None], (1.0 + m22) / det, -m12 / det, (1.0 + m11) / det])
+        size = self.precision.size + 1
+        out = multiply(self.parts, h / sigma**2).reshape(size, size, -1)
+        np.einsum("iis->is", out)[:-1] += self.precision[:, None]
+        return out, np.log(det).sum(axis=0)
+
+    def complete(
+        self, beta: FloatArray, sigma: FloatArray, spread: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        r"""Coefficients, and deviations :math:`u_t \sim N(T^{1/2} K_t r_t, \; T^{1/2} K_t T^{1/2})` given them.
+
+        :math:`K_t = (I + T^{1/2} Z_t' Z_t T^{1/2} / \sigma^2)^{-1}` and :math:`r_t = T^{1/2} Z_t' (y_t - X_t \beta) / \sigma^2`;
+        K is two by two: its mean and Cholesky factor are written out.
         """
-        a2, b2 = ((spread[:, [k]] / sigma[:, None]) ** 2 for k in (0, 1))
-        m11 = self.count * (a2 + b2 * self.mean_x**2)
-        m12 = b2 * np.sqrt(self.count * self.spread_x) * self.mean_x
-        m22 = b2 * self.spread_x
-        det = 1.0 + m11 + m22 + a2 * b2 * self.count * self.spread_x
-        h = np.stack([(1.0 + m22) / det, -m12 / det, (1.0 + m11) / det], axis=1)
-        size = len(self.within)
-        cross = _multiply(h.reshape(len(sigma), -1), self._products.reshape(-1, size * size))
-        cross = cross.reshape(-1, size, size)
-        cross += self.within
-        cross /= sigma[:, None, None] ** 2
-        cross[:, -1, :-1] += self.precision * self.mean
-        cross += np.diag(np.append(self.precision, self.precision @ self.mean**2))
-        remainder = cross[:, -1, -1].copy()
-        # The last row of the factor is L^-1 b whatever stands in the last corner, if it is large enough.
-        cross[:, -1, -1] = 2.0 * remainder + 1.0
-        factor = _cholesky(cross)
-        log_det_v = 2.0 * self.n * np.log(sigma) + np.log(det).sum(axis=1)
-        return factor[:, :-1, :-1], factor[:, -1, :-1], remainder, log_det_v
+        count, mean_x, spread_x = (part[:, None] for part in (self.count, self.mean_x, self.spread_x))
+        left_n, left_x = (
+            side[:, -1:] - multiply(side[:, :-1], beta) for side in self.between.swapaxes(0, 1)
+        )  # fmt: skip
+        spread_a, spread_b = self._spreads(spread)
+        a, b = spread_a / sigma, spread_b / sigma
+        ra = a * np.sqrt(count) * left_n
+        rb = b * (np.sqrt(count) * mean_x * left_n + np.sqrt(spread_x) * left_x)
+        aa, ab = a**2 * count, a * b * count * mean_x
+        bb = b**2 * (spread_x + count * mean_x**2)
+        det = 1.0 + aa + bb + a**2 * b**2 * count * spread_x
+        za, zb = rng.standard_normal((2, *ra.shape))
+        ua = ((1.0 + bb) * ra - ab * rb) / (det * sigma) + np.sqrt((1.0 + bb) / det) * za
+        ub = ((1.0 + aa) * rb - ab * ra) / (det * sigma) - ab / np.sqrt((1.0 + bb) * det) * za
+        ub += zb / np.sqrt(1.0 + bb)
+        return beta, np.stack([spread_a * ua, spread_b * ub])[list(self.varies)]
+
+    def _spreads(self, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Spreads of intercept and slope, 0 where they do not vary, shape (S,) each."""
+        both = np.zeros((2, spread.shape[1]))
+        both[list(self.varies)] = spread
+        return both[0], both[1]
 
 
-def _multiply(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Matrix product, some rows at a time."""
-    inner, width = right.shape
-    rows = max(_PRODUCT // right.size, 1)
-    whole = len(left) // rows
-    stacked = left[: whole * rows].reshape(whole, rows, inner) @ right
-    return np.concatenate([stacked.reshape(whole * rows, width), left[whole * rows :] @ right])
+def _factor(schur: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Cholesky factor L of a bordered precision's inside, L^-1 of its right-hand side, and the corner; in place.
 
-
-def _cholesky(stack: FloatArray) -> FloatArray:
-    """Cholesky factor of each matrix of a stack; NaN for one that is not positive definite."""
-    try:
-        return np.asarray(np.linalg.cholesky(stack))
-    except np.linalg.LinAlgError:
-        if len(stack) == 1:
-            return np.full_like(stack, np.nan)
-        half = len(stack) // 2
-        return np.concatenate([_cholesky(stack[:half]), _cholesky(stack[half:])])
+    Matrices of a stack stand side by side, shape (k, k, S): each step is one operation for all of them. What is not positive
+    definite becomes NaN.
+    """
+    for j in range(len(schur) - 1):
+        column = schur[j:, j]
+        column -= np.einsum("iks,ks->is", schur[j:, :j], schur[j, :j])
+        column /= np.sqrt(column[0])
+    return schur[:-1, :-1], schur[-1, :-1], schur[-1, -1]
 
 
 def _back_substitute(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve L' v = right for each matrix of a stack."""
     out = np.empty_like(right)
-    for k in reversed(range(right.shape[1])):
-        known = np.einsum("sk,sk->s", factor[:, k + 1 :, k], out[:, k + 1 :])
-        out[:, k] = (right[:, k] - known) / factor[:, k, k]
+    for k in reversed(range(len(right))):
+        out[k] = (right[k] - np.einsum("js,js->s", factor[k + 1 :, k], out[k + 1 :])) / factor[k, k]
+    return out
+
+
+def multiply(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Matrix product of two matrices, one of them small, some of the other's rows or columns at a time."""
+    if len(left) > right.shape[1]:
+        return multiply(right.T, left.T).T
+    out = np.empty((len(left), right.shape[1]))
+    columns = max(_PRODUCT // max(left.size, 1), 1)
+    for start in range(0, right.shape[1], columns):
+        some = slice(start, start + columns)
+        np.matmul(left, right[:, some], out=out[:, some])
     return out

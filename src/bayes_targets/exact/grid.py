@@ -2,10 +2,10 @@ r"""Integrals over at most three hyperparameters, and independent draws of them,
 
 Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out, and
 what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a coordinate x on the whole
-line in which that density, its Jacobian included, falls off smoothly on both sides. There the plain sum over a regular grid
-(the trapezoidal rule) converges faster than any power of the step:
+line in which that density, its Jacobian included, falls off smoothly on both sides, and :math:`x = c + A u` has mean 0 and
+covariance I in u. There the plain sum over a regular grid (the trapezoidal rule) converges faster than any power of the step:
 
-.. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, dx \approx h_1 \cdots h_D \sum_{x \in grid} p(y, \phi(x))\, \phi'(x)
+.. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, |A|\, du \approx h_1 \cdots h_D \sum_{u \in grid} p(y, \phi)\, \phi'\, |A|
 
 The multilinear interpolant of the same values is the proposal of a rejection sampler, so that draws are independent
 and follow the density itself, not the grid.
@@ -17,6 +17,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -27,29 +28,42 @@ from ..model import NotExactError
 FloatArray = NDArray[np.float64]
 LogDensity = Callable[[FloatArray], FloatArray]
 
-# Nodes whose marginal mass is less than this share of the largest lie outside the grid.
-_TAIL = 1e-8
-# Coordinates that are more correlated are sheared.
-_CORRELATION = 0.3
-# What halving the grid may change, in standard deviations, before nodes are added.
-_CHANGE = 1e-3
-# Steps across the box when looking for it (by number of axes), and in the first grid proper.
-_SCAN_STEPS = {0: 1, 1: 32, 2: 16, 3: 8}
-_FIRST_STEPS, _MOST_NODES, _CHUNK = 18, 150_000, 512
+# Log density below the largest at which a node no longer counts.
+_DEPTH = 18.0
+# First steps, in s.d.: near what the limits below mostly ask for, where spreads have the longest tails.
+_STEP = {"real": 0.6, "positive": 0.65, "spread": 0.44, "share": 0.65}
+# What leaving out every second node may change, in s.d. and in Monte Carlo s.e., before the grid is refined.
+_CHANGE, _CHANGE_SE = 1e-3, 0.08
+# Nodes of a side when looking for the mass, by number of axes; nodes by which a grid grows; nodes in all, and at a time.
+_SCAN, _MARGIN, _MOST_NODES, _CHUNK = {1: 33, 2: 17, 3: 9}, 4, 60_000, 8192
+# Cells of the box around all nodes, those left out counted too, and layers of nodes around the first ones.
+_MOST_CELLS, _MOST_LAYERS = 1e6, 100
+# Powers of the density that proposals follow, each on a grid twice as fine as the one before: far out, straight lines may lie
+# well below a bent ridge.
+_POWERS = (1.0, 0.75, 0.75)
 # Head room of the envelope above the largest ratio of density to proposal among thousands of proposals.
 _HEAD_ROOM = 1.05
 
 
-def _log_cosh(x: FloatArray) -> FloatArray:
-    return np.logaddexp(x, -x) - math.log(2.0)
+def _real(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return np.sinh(x), np.logaddexp(x, -x) - math.log(2.0)
 
 
-# By support: the hyperparameter at x in units of its scale, and the log of its derivative.
-_MAPS: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
-    "real": (np.sinh, _log_cosh),
-    "positive": (np.exp, lambda x: x),
-    "spread": (lambda x: np.exp(x - np.exp(-x)), lambda x: x - np.exp(-x) + np.log1p(np.exp(-x))),
-    "share": (lambda x: 0.5 + 0.5 * np.tanh(0.5 * x), lambda x: -2.0 * _log_cosh(0.5 * x) - math.log(4.0)),
+def _spread(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    fall = np.exp(-x)
+    return np.exp(x - fall), x - fall + np.log1p(fall)
+
+
+def _share(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return 0.5 + 0.5 * np.tanh(0.5 * x), -np.logaddexp(0.0, x) - np.logaddexp(0.0, -x)
+
+
+# By support: what gives the hyperparameter at x, in units of its scale, with the log of its derivative; where to look first.
+_MAPS: dict[str, tuple[Callable[[FloatArray], tuple[FloatArray, FloatArray]], float, float]] = {
+    "real": (_real, -2.0, 2.0),
+    "positive": (lambda x: (np.exp(x), x), -2.0, 2.0),
+    "spread": (_spread, -3.0, 2.0),
+    "share": (_share, -4.0, 4.0),
 }
 
 
@@ -83,76 +97,83 @@ class Axis:
 
     def value(self, x: FloatArray) -> FloatArray:
         """The hyperparameter at x."""
-        return np.asarray(self.centre + self.scale * _MAPS[self.support][0](x))
+        return self.both(x)[0]
 
     def log_slope(self, x: FloatArray) -> FloatArray:
         """Log of the derivative of the hyperparameter at x."""
-        return np.asarray(math.log(self.scale) + _MAPS[self.support][1](x))
+        return self.both(x)[1]
+
+    def both(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The hyperparameter at x and the log of its derivative."""
+        value, log_slope = _MAPS[self.support][0](x)
+        return self.centre + self.scale * value, math.log(self.scale) + log_slope
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Coordinates u of a grid: x = shear u, and then each of the D axes has its own map.
-
-    The shear takes correlation out of the density. It is lower triangular with ones in the diagonal, so volumes stay.
-    """
+    """Coordinates u of a grid: x = centre + root u, with a lower triangular root, and then each axis has its own map."""
 
     axes: tuple[Axis, ...]
-    shear: FloatArray
+    centre: FloatArray
+    root: FloatArray
 
-    def values(self, u: FloatArray) -> FloatArray:
-        """Hyperparameters of shape (n, D) at coordinates of shape (n, D)."""
-        x = u @ self.shear.T
-        return np.stack([axis.value(x[:, d]) for d, axis in enumerate(self.axes)], axis=1) if self.axes else x
+    def values(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Hyperparameters at x, both of shape (D, n), and the log volume of them for a unit of x, shape (n,)."""
+        parts = [axis.both(own) for axis, own in zip(self.axes, x, strict=True)]
+        return np.stack([value for value, _ in parts]), np.sum([slope for _, slope in parts], axis=0)
 
-    def log_slope(self, u: FloatArray) -> FloatArray:
-        """Log of the volume of hyperparameters for a unit of u, shape (n,)."""
-        x = u @ self.shear.T
-        return sum((axis.log_slope(x[:, d]) for d, axis in enumerate(self.axes)), np.zeros(len(x)))
+    def evaluate(self, log_density: LogDensity, u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Hyperparameters (D, n) at coordinates (D, n), their log density, and the log volume of a unit of u, (n,).
 
-    def log_p(self, log_density: LogDensity, u: FloatArray) -> FloatArray:
-        """Log density in u, shape (n,); a piece at a time, so that a large grid needs little memory.
-
-        Far out a density may overflow or be 0 / 0; there it counts as 0, and if that were to cut into the mass, the
-        change on refinement would tell.
+        Some at a time, so that a large grid needs little memory. Far out a density may overflow or be 0 / 0; there it counts
+        as 0, and if that were to cut into the mass, the change on refinement would tell.
         """
+        log_p = np.empty(u.shape[1])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            values = self.values(u)
-            pieces = [log_density(values[i : i + _CHUNK]) for i in range(0, len(u), _CHUNK)]
-            out = np.concatenate(pieces) + self.log_slope(u)
-        return np.where(np.isnan(out), -np.inf, out)
+            values, log_volume = self.values(self.centre[:, None] + self.root @ u)
+            log_volume += np.log(np.diag(self.root)).sum()
+            for start in range(0, log_p.size, _CHUNK):
+                log_p[start : start + _CHUNK] = log_density(values[:, start : start + _CHUNK].T)
+            return values, np.where(np.isnan(log_p + log_volume), -np.inf, log_p), log_volume
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A density on a regular grid: `log_p` has an axis a hyperparameter, from the node `first` in steps of `step`."""
+    """A density on a regular grid in u: `log_p` has an axis a hyperparameter, from the node `first` in steps of `step`.
+
+    Nodes that were left out have minus infinity; `inner` are those whose neighbours are all there.
+    """
 
     frame: Frame
     first: FloatArray
     step: FloatArray
     log_p: FloatArray
+    inner: NDArray[np.bool_]
+
+    @cached_property
+    def p(self) -> FloatArray:
+        """The density in units of its largest value."""
+        return np.asarray(np.exp(self.log_p - self.log_p.max()))
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Nodes that were not left out."""
+        return np.asarray(self.log_p > -np.inf)
 
     @property
     def weights(self) -> FloatArray:
-        """Posterior mass of each node; adds up to 1."""
-        p = np.exp(self.log_p - self.log_p.max())
-        return np.asarray(p / p.sum())
+        """Posterior mass of each node that is there; adds up to 1."""
+        return np.asarray(self.p[self.there] / self.p.sum())
 
     @property
     def log_evidence(self) -> float:
         """Log of the integral: the marginal likelihood of the data."""
-        top = self.log_p.max()
-        return float(top + np.log(np.exp(self.log_p - top).sum()) + np.log(self.step).sum())
+        return float(self.log_p.max() + math.log(self.p.sum() * self.step.prod()))
 
     @property
     def edge_mass(self) -> float:
-        """Share of the mass in the outermost nodes, the largest over the axes."""
-        return max((float(self.marginal(d)[[0, -1]].sum()) for d in range(self.log_p.ndim)), default=0.0)
-
-    def marginal(self, d: int, stride: tuple[int, ...] = ()) -> FloatArray:
-        """Mass of each node along axis d; with a stride, of every so manieth node along each axis."""
-        mass = self.weights[tuple(slice(None, None, n) for n in stride)] * math.prod(stride)
-        return np.asarray(np.moveaxis(mass, d, 0).reshape(mass.shape[d], -1).sum(axis=1))
+        """Share of the mass in nodes at the grid's edge."""
+        return float(self.p[~self.inner].sum() / self.p.sum())
 
     def changes(self, *, together: bool) -> FloatArray:
         """What leaving out every second node changes along each axis, shape (D,).
@@ -161,13 +182,18 @@ class Grid:
         the whole grid is about the square of it. Nodes are left out along all axes at once (`together`), which finds a
         narrow ridge across them, or along one at a time, which tells which axis needs more.
         """
-        axes = range(self.log_p.ndim)
-        strides = [tuple(2 if together or other == d else 1 for other in axes) for d in axes]
-        return np.array([_change(self.marginal(d), self.marginal(d, strides[d])) for d in axes])
+        out = []
+        for d in range(self.p.ndim):
+            others = tuple(other for other in range(self.p.ndim) if other != d)
+            stride = [2 if together or other == d else 1 for other in range(self.p.ndim)]
+            half = self.p[tuple(slice(None, None, n) for n in stride)].sum(axis=others) * math.prod(stride)
+            out.append(_change(self.p.sum(axis=others), half))
+        return np.array(out)
 
     def values(self) -> FloatArray:
-        """Hyperparameters at each node, shape (nodes, D), in the order of ``weights.ravel()``."""
-        return self.frame.values(_nodes(self.first, self.step, self.log_p.shape))
+        """Hyperparameters at each node that is there, shape (nodes, D), in the order of `weights`."""
+        u = (self.first + np.argwhere(self.there) * self.step).T
+        return self.frame.values(self.frame.centre[:, None] + self.frame.root @ u)[0].T
 
 
 @dataclass(frozen=True)
@@ -208,14 +234,10 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
     rng : numpy.random.Generator
         Source of randomness.
 
-    Returns
-    -------
-    Draws
-
     Raises
     ------
     NotExactError
-        If the density is not a number somewhere, or so few proposals are accepted that the draws would never be
+        If the density is not a number anywhere, or so few proposals are accepted that the draws would never be
         complete.
 
     Examples
@@ -225,173 +247,195 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
     >>> bool(abs(draws.stats["log_evidence"] - np.log(2 * np.pi)) < 1e-6), draws.values["a"].shape
     (True, (1000,))
     """
-    grid = integrate(log_density, axes, min(_CHANGE, 0.08 / math.sqrt(size)))
-    if not math.isfinite(grid.log_evidence):
-        raise NotExactError("the exact engine met a density that is not a number; engine 'nuts' may serve")
-    change = max(float(grid.changes(together=both).max(initial=0.0)) for both in (False, True))
-    u, log_p, acceptance = _draw(log_density, grid, size, rng)
-    values, lp = grid.frame.values(u), log_p - grid.frame.log_slope(u)
+    if not axes:
+        lp = np.full(size, float(log_density(np.empty((1, 0)))[0]))
+        known = {"log_evidence": float(lp[0]), "acceptance": 1.0, "grid_size": 1.0}
+        return Draws({}, lp, known | {"edge_mass": 0.0, "refinement_change": 0.0})
+    grid = integrate(log_density, axes, min(_CHANGE, _CHANGE_SE / math.sqrt(size)))
+    for power in _POWERS:
+        values, lp, acceptance = _draw(log_density, grid, size, rng, power)
+        if lp.size == size:
+            break
+        grid = _fill(log_density, grid, 0.5 * grid.step)
+    else:
+        raise NotExactError(
+            f"the exact engine kept {acceptance:.1%} of its proposals; engine 'nuts' may serve this model"
+        )
+    change = max(float(grid.changes(together=both).max()) for both in (False, True))
     stats = {
         "log_evidence": grid.log_evidence,
         "acceptance": acceptance,
-        "grid_size": float(grid.log_p.size),
+        "grid_size": float(grid.there.sum()),
         "edge_mass": grid.edge_mass,
         "refinement_change": change * math.sqrt(size),
     }
-    return Draws({axis.name: values[:, d] for d, axis in enumerate(axes)}, lp, stats)
+    return Draws({axis.name: values[d] for d, axis in enumerate(axes)}, lp, stats)
 
 
 def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = _CHANGE) -> Grid:
     """Find where the mass is, and put as many nodes there as `tolerance`, the limit of `Grid.changes`, asks for."""
-    frame, box = _upright(log_density, tuple(axes))
-    step = np.ptp(box, axis=1) / _FIRST_STEPS
+    grid, sd = _locate(log_density, tuple(axes))
+    step = sd * [_STEP[axis.support] for axis in axes]
     for _ in range(20):
-        grid = _evaluate(log_density, frame, box, step)
-        changes, box = grid.changes(together=False), _sides(grid, farther=0.25)
+        grid = _fill(log_density, grid, step)
+        changes = grid.changes(together=False)
         if (changes <= tolerance).all():
-            changes = grid.changes(together=True)
+            # Then it is the axis that needs most on its own that all of them together need more of.
+            changes = np.where(changes == changes.max(), grid.changes(together=True).max(), changes)
         poor = changes > tolerance
+        if not poor.any() or grid.there.sum() > 0.9 * _MOST_NODES:
+            break
         # The logarithm of the error goes as a power of one over the step: 1 for any smooth density, 2 for a normal.
         shorter = (np.log(np.minimum(changes, 0.5)) / math.log(tolerance)) ** 0.85
         step = np.where(poor, np.clip(shorter, 0.5, 0.95) * step, step)
-        complete = not poor.any() and grid.edge_mass < 10 * _TAIL
-        if complete or (np.ptp(box, axis=1) / step + 1).prod() > _MOST_NODES:
-            break
     return grid
 
 
-def _upright(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Frame, FloatArray]:
-    """Coordinates in which the density is hardly correlated, and the box that holds it."""
-    frame, box = Frame(axes, np.eye(len(axes))), np.tile([-4.0, 4.0], (len(axes), 1))
-    for _ in range(6):
-        scan, box = _bracket(log_density, frame, box)
-        u, weight = _nodes(scan.first, scan.step, scan.log_p.shape), scan.weights.ravel()
-        mean = weight @ u
-        covariance = ((u - mean).T * weight) @ (u - mean)
+def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, FloatArray]:
+    """A coarse grid in coordinates in which the density has about mean 0 and covariance I, and its s.d. there."""
+    ends = np.array([_MAPS[axis.support][1:] for axis in axes])
+    frame = Frame(axes, ends.mean(axis=1), np.diag(np.ptp(ends, axis=1) / 2.0))
+    line = np.linspace(-1.0, 1.0, _SCAN[len(axes)])
+    for _ in range(100):
+        u = np.stack(np.meshgrid(*[line] * len(axes), indexing="ij")).reshape(len(axes), -1)
+        _, log_p, log_volume = frame.evaluate(log_density, u)
+        log_p += log_volume
+        if not np.isfinite(log_p.max()):
+            raise NotExactError(
+                "the exact engine met a density that is not a number; engine 'nuts' may serve"
+            )
+        weight = np.exp(log_p - log_p.max())
+        weight /= weight.sum()
+        mean, step = u @ weight, line[1] - line[0]
+        covariance = ((u - mean[:, None]) * weight) @ (u - mean[:, None]).T
         sd = np.sqrt(np.diag(covariance))
-        if not (np.abs(covariance - np.diag(sd**2)) > _CORRELATION * sd[:, None] * sd).any():
+        if line[-1] > 1.0 and np.abs(mean).max() < 0.7 and np.abs(covariance - np.eye(len(axes))).max() < 0.5:
             break
-        # Less than a step cannot be told from nothing.
-        factor = np.linalg.cholesky(covariance + np.diag((0.1 * scan.step) ** 2))
-        width = np.diag(factor)
-        frame = Frame(axes, frame.shear @ (factor / width))
-        centre = np.linalg.solve(factor / width, mean)
-        box = centre[:, None] + 7.0 * width[:, None] * [-1.0, 1.0]
-    return frame, box
+        # Less than a step cannot be told from nothing; where mass is at the edge, there is more beyond it.
+        at_edge = np.array([weight[np.abs(own) == line[-1]].sum() for own in u])
+        covariance += np.diag(np.where(at_edge > 1e-3, (0.3 * line[-1]) ** 2, (0.3 * step) ** 2))
+        frame = Frame(axes, frame.centre + frame.root @ mean, frame.root @ np.linalg.cholesky(covariance))
+        line = np.linspace(-6.0, 6.0, line.size)
+    shape = (line.size,) * len(axes)
+    whole = np.ones(shape, dtype=bool)
+    return Grid(frame, np.full(len(axes), line[0]), np.full(len(axes), step), log_p.reshape(shape), whole), sd
 
 
-def _bracket(log_density: LogDensity, frame: Frame, box: FloatArray) -> tuple[Grid, FloatArray]:
-    """Move, widen and shrink a box until the density dies down at its sides; also the last grid over it."""
-    for _ in range(15):
-        scan = _evaluate(log_density, frame, box, np.ptp(box, axis=1) / _SCAN_STEPS[len(frame.axes)])
-        old, box = box, _sides(scan, farther=1.0)
-        if (np.abs(box - old).max(axis=1) < 0.2 * np.ptp(old, axis=1)).all():
+def _fill(log_density: LogDensity, known: Grid, step: FloatArray) -> Grid:
+    """A finer grid of all nodes that count, and their neighbours: from where the known one has some, as far as it takes."""
+    cells = math.prod((np.array(known.log_p.shape) * known.step / step).tolist())
+    first, todo = (
+        known.first - _MARGIN * step,
+        _near(known, step) if cells < _MOST_CELLS else np.zeros(1, dtype=bool),
+    )
+    if not todo.any():
+        raise NotExactError("the exact engine found no grid for the density; engine 'nuts' may serve")
+    log_p, there = np.full(todo.shape, -np.inf), np.zeros(todo.shape, dtype=bool)
+    for _ in range(_MOST_LAYERS):
+        if not todo.any() or there.sum() > _MOST_NODES or todo.size > 2 * _MOST_CELLS:
             break
-    return scan, box
+        _, found, log_volume = known.frame.evaluate(log_density, (first + np.argwhere(todo) * step).T)
+        log_p[todo] = found + log_volume
+        there |= todo
+        inner = log_p > log_p.max() - _DEPTH
+        at_end = np.array([[inner.take(end, axis=d).any() for end in (0, -1)] for d in range(inner.ndim)])
+        if at_end.any():
+            wider = _MARGIN * at_end
+            first = first - wider[:, 0] * step
+            log_p = np.pad(log_p, wider, constant_values=-np.inf)
+            there, inner = np.pad(there, wider), np.pad(inner, wider)
+        todo = _with_neighbours(inner) & ~there
+        if todo.sum() < 200:
+            # Along a thin tail a few nodes at a time are no quicker than some more.
+            todo = _with_neighbours(_with_neighbours(todo)) & ~there
+    return Grid(known.frame, first, step, log_p, inner)
 
 
-def _sides(grid: Grid, farther: float) -> FloatArray:
-    """Where the marginal density of each coordinate has fallen below what counts, shape (D, 2).
-
-    A side moves out by at most a part `farther` of the width; where one moves far, the other does not move in.
-    """
-    box = np.empty((grid.log_p.ndim, 2))
-    for d in range(grid.log_p.ndim):
-        with np.errstate(divide="ignore"):
-            fall = np.log(grid.marginal(d))
-        fall = fall - fall.max() - math.log(_TAIL)
-        last, most = fall.size - 1, farther * (fall.size - 1)
-        out = np.array([_beyond(fall, most), _beyond(fall[::-1], most)])
-        out = np.maximum(out, 0.0) if out.max() > 2.0 else out
-        box[d] = grid.first[d] + grid.step[d] * np.array([-out[0], last + out[1]])
-    return box
+def _near(known: Grid, step: FloatArray) -> NDArray[np.bool_]:
+    """Nodes in steps from before the first of a known grid, true where they count as far as straight lines tell."""
+    log_p = np.maximum(known.log_p - known.log_p.max(), -3.0 * _DEPTH)
+    for d, size in enumerate(log_p.shape):
+        last = math.ceil((size - 1) * known.step[d] / step[d])
+        place = np.arange(-_MARGIN, last + _MARGIN + 1) * (step[d] / known.step[d])
+        low = np.clip(place.astype(int), 0, size - 2)
+        part = (place - low).reshape(-1, *[1] * (log_p.ndim - 1))
+        along = np.moveaxis(log_p, d, 0)
+        log_p = np.moveaxis(along[low] * (1.0 - part) + along[low + 1] * part, 0, d)
+    return log_p > -_DEPTH
 
 
-def _beyond(fall: FloatArray, most: float) -> float:
-    """Steps from the first node outwards (below 0: inwards) to where a straight line reaches 0, and a little farther."""
-    counts = np.flatnonzero(fall > 0)
-    if not counts.size:  # not a number anywhere
-        return 0.0
-    inner = counts[0]
-    if inner > 0:
-        reach = float(fall[inner] / (fall[inner] - fall[inner - 1])) + 0.1
-        return min(max(reach, 0.5), 1.0) - float(inner)
-    drop = float(fall[1] - fall[0])
-    return min(max(float(fall[0]) / drop + 0.1, 0.5), most) if drop > 0 else most
-
-
-def _evaluate(log_density: LogDensity, frame: Frame, box: FloatArray, step: FloatArray) -> Grid:
-    shape = tuple(np.rint(np.ptp(box, axis=1) / step).astype(int) + 1)
-    u = _nodes(box[:, 0], step, shape)
-    return Grid(frame, box[:, 0], step, frame.log_p(log_density, u).reshape(shape))
-
-
-def _nodes(first: FloatArray, step: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    places = np.indices(shape).reshape(len(shape), math.prod(shape))
-    return np.asarray(first + places.T * step)
+def _with_neighbours(nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    for d in range(nodes.ndim):
+        along = np.moveaxis(nodes, d, 0)
+        grown = along.copy()
+        grown[1:] |= along[:-1]
+        grown[:-1] |= along[1:]
+        nodes = np.moveaxis(grown, 0, d)
+    return nodes
 
 
 def _change(whole: FloatArray, half: FloatArray) -> float:
     """Largest change of log mass, mean and s.d. between the masses of all nodes and of every second one."""
-    mass, found = float(half.sum()), []
-    for values, stride in ((whole, 1), (half, 2)):
-        weight, place = values / max(float(values.sum()), 1e-300), stride * np.arange(values.size)
+    found = []
+    for mass, stride in ((whole, 1), (half, 2)):
+        weight, place = mass / max(float(mass.sum()), 1e-300), stride * np.arange(mass.size)
         mean = float(weight @ place)
         found.append((mean, math.sqrt(float(weight @ (place - mean) ** 2))))
     (mean, sd), (half_mean, half_sd) = found
-    if not (sd > 0 and mass > 0):
+    share = float(half.sum() / whole.sum())
+    if not (sd > 0 and share > 0):
         return math.inf
-    return max(abs(math.log(mass)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1.0))
+    return max(abs(math.log(share)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1.0))
 
 
 def _draw(
-    log_density: LogDensity, grid: Grid, size: int, rng: np.random.Generator
+    log_density: LogDensity, grid: Grid, size: int, rng: np.random.Generator, power: float
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Draw coordinates by rejection; also their log density, and the share of proposals that was kept.
+    """Draw hyperparameters (D, size) by rejection; also their log density, and the share of proposals that was kept.
 
-    The interpolant g is a mixture of tents over the nodes: draw a node by its mass, then a triangular
-    distance. A proposal is kept with probability p / (c g), one off the grid never. That c covers p / g is seen
-    from the proposals themselves: c lies above the largest ratio among all of them, and when it is raised every
-    decision is taken anew.
+    The interpolant g of the density, or of a power of it below 1, is a mixture of tents over the nodes: draw a node by its
+    mass, then a triangular distance. A proposal is kept with probability p / (c g), one off the grid never. That c covers
+    p / g is seen from the proposals themselves: c lies above the largest ratio among all of them, and when it is raised
+    every decision is taken anew. Fewer draws than asked for are all that the proposals gave.
     """
-    if not grid.frame.axes:
-        return np.empty((size, 0)), np.full(size, float(grid.log_p)), 1.0
-    place, log_p, log_ratio, log_u = np.empty((0, grid.log_p.ndim)), np.empty(0), np.empty(0), np.empty(0)
-    wanted = int(1.3 * size) + 16
-    while len(place) < 6 * size + 1000:
-        new = _propose(grid, wanted, rng)
-        new_p = grid.frame.log_p(log_density, grid.first + new * grid.step)
-        inside = ((new >= 0) & (new <= np.array(grid.log_p.shape) - 1)).all(axis=1)
-        new_ratio = np.full(wanted, -np.inf)
-        new_ratio[inside] = new_p[inside] - grid.log_p.max() - np.log(_interpolate(grid, new[inside]))
-        place, log_p = np.concatenate([place, new]), np.concatenate([log_p, new_p])
+    p = grid.p**power
+    total = np.cumsum(p)
+    values, lp = np.empty((len(grid.first), 0)), np.empty(0)
+    log_ratio, log_u = np.empty(0), np.empty(0)
+    wanted = int(1.2 * size) + 16
+    while lp.size < 4 * size + 1000:
+        node = np.minimum(
+            np.searchsorted(total, rng.random(wanted) * total[-1], side="right"), total.size - 1
+        )
+        place = np.stack(np.unravel_index(node, p.shape)) + rng.random((len(values), wanted))
+        place -= rng.random(place.shape)
+        new, new_lp, log_volume = grid.frame.evaluate(
+            log_density, grid.first[:, None] + place * grid.step[:, None]
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            new_ratio = new_lp + log_volume - grid.log_p.max() - np.log(_interpolate(p, place))
+        # Off the grid the density of proposals is 0, and nothing is kept.
+        new_ratio = np.where(np.isfinite(new_ratio), new_ratio, -np.inf)
+        values, lp = np.concatenate([values, new], axis=1), np.concatenate([lp, new_lp])
         log_ratio = np.concatenate([log_ratio, new_ratio])
         log_u = np.concatenate([log_u, np.log(rng.random(wanted))])
-        kept = np.flatnonzero(log_u + log_ratio.max() + math.log(_HEAD_ROOM) < log_ratio)
+        kept = np.flatnonzero(log_u + (log_ratio.max() + math.log(_HEAD_ROOM)) < log_ratio)
         if kept.size >= size:
-            kept, share = kept[:size], kept.size / len(place)
-            return grid.first + place[kept] * grid.step, log_p[kept], share
-        wanted = int(1.1 * (size - kept.size) * len(place) / max(kept.size, 1)) + 16
+            return values[:, kept[:size]], lp[kept[:size]], kept.size / lp.size
+        wanted = int(1.1 * (size - kept.size) * lp.size / max(kept.size, 1)) + 16
         wanted = min(wanted, 2 * size + 1000)
-    raise NotExactError(
-        f"the exact engine kept {kept.size} of {len(place)} proposals; engine 'nuts' may serve this model"
-    )
+    return values[:, kept], lp[kept], kept.size / lp.size
 
 
-def _propose(grid: Grid, size: int, rng: np.random.Generator) -> FloatArray:
-    total = np.cumsum(grid.weights)
-    node = np.minimum(np.searchsorted(total, rng.random(size) * total[-1], side="right"), total.size - 1)
-    place = np.stack(np.unravel_index(node, grid.log_p.shape), axis=1)
-    return np.asarray(place + rng.random(place.shape) + rng.random(place.shape) - 1.0)
-
-
-def _interpolate(grid: Grid, place: FloatArray) -> FloatArray:
-    """Multilinear interpolant of the density, in units of its largest value."""
-    p = np.exp(grid.log_p - grid.log_p.max())
-    low = np.clip(np.floor(place).astype(int), 0, np.array(p.shape, dtype=int) - 2)
+def _interpolate(p: FloatArray, place: FloatArray) -> FloatArray:
+    """Multilinear interpolant of values on a grid at places (D, n), counted in steps from its corner; 0 outside."""
+    most = np.array(p.shape)[:, None] - 1
+    low = np.clip(np.floor(place), 0, most - 1).astype(int)
     part = place - low
-    out = np.zeros(len(place))
-    for corner in itertools.product((0, 1), repeat=grid.log_p.ndim):
-        weight = np.prod(np.where(np.array(corner, dtype=bool), part, 1.0 - part), axis=1)
-        out += weight * p[tuple((low + np.array(corner, dtype=int)).T)]
-    return out
+    stride = np.array(p.strides) // p.itemsize
+    at = stride @ low
+    corners = [p.ravel().take(at + sum(c)) for c in itertools.product(*((0, s) for s in stride))]
+    for own in part[::-1]:
+        corners = [a + own * (b - a) for a, b in zip(corners[::2], corners[1::2], strict=True)]
+    inside = ((part >= 0.0) & (part <= 1.0)).all(axis=0)
+    return np.asarray(np.where(inside, corners[0], 0.0))

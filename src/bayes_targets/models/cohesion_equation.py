@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..exact import multiply
 from ..model import Model
 from .cohesion_scores import scores_log_likelihood, true_baseline_given_measured
 
@@ -76,13 +77,14 @@ def labelled(model: Model, draws: dict[str, FloatArray]) -> xr.Dataset:
     needed = ["effect", "intercept", *(["coefficient"] if "control" in coords else [])]
     if all(name in draws for name in needed):
         parameters = np.column_stack([draws[name] for name in needed])
-        # Not by BLAS, which would share this little work out among threads.
-        draws = draws | {"regression": np.einsum("sp,tp->st", parameters, matrix)}
+        draws = draws | {"regression": multiply(parameters, matrix.T)}
         coords["term"] = np.array(labels, dtype=np.str_)
     own = {"coefficient": ("control",), "regression": ("term",)}
     own |= dict.fromkeys(("intercept", "effect_by_type", "baseline_by_type"), ("authority_type",))
-    variables = {name: (("sample", *own.get(name, ())), values) for name, values in draws.items()}
-    return xr.Dataset(variables, coords=coords)[[name for name in model.variables if name in variables]]
+    variables = {
+        name: (("sample", *own.get(name, ())), draws[name]) for name in model.variables if name in draws
+    }
+    return xr.Dataset(variables, coords=coords)
 
 
 def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str) -> xr.DataArray:

@@ -75,19 +75,14 @@ def draw_hierarchy(
     if options["slopes"] == "by_type":
         axes.append(Axis("tau_effect", "spread", scale=scale / x_scale))
 
-    def spreads(values: dict[str, FloatArray]) -> FloatArray:
-        none = np.zeros_like(values["sigma"])
-        return np.stack([values.get("tau", none), values.get("tau_effect", none)], axis=1)
-
     def log_density(nodes: FloatArray) -> FloatArray:
-        values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
-        log_prior = sum(getattr(priors, name).logpdf(value) for name, value in values.items())
-        return np.asarray(hierarchy.log_likelihood(values["sigma"], spreads(values)) + log_prior)
+        log_prior = sum(getattr(priors, axis.name).logpdf(nodes[:, d]) for d, axis in enumerate(axes))
+        return np.asarray(hierarchy.log_likelihood(nodes[:, 0], nodes[:, 1:]) + log_prior)
 
     draws = solve(log_density, axes, size, rng)
-    values = dict(draws.values)
-    beta, deviation = hierarchy.draw(values["sigma"], spreads(values), rng)
-    return values | _parameters(model, beta, deviation), draws
+    spreads = np.stack([draws.values[axis.name] for axis in axes[1:]] or [np.empty((size, 0)).T], axis=-1)
+    beta, deviation = hierarchy.draw(draws.values["sigma"], spreads.reshape(size, -1), rng)
+    return dict(draws.values) | _parameters(model, beta, deviation), draws
 
 
 def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hierarchy:
@@ -126,7 +121,10 @@ def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hiera
         chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own
     else:
         chosen, coefficients = np.broadcast_to(np.eye(unit.size), by_type.shape), [priors.mu, *own]
-    return Hierarchy.of(by_type, chosen, *normal_terms(coefficients))
+    varies = {0: model.options["pooling"] == "partial", 1: model.options["slopes"] == "by_type"}
+    return Hierarchy.of(
+        by_type, chosen, *normal_terms(coefficients), varies=tuple(k for k in varies if varies[k])
+    )  # fmt: skip
 
 
 def normal_terms(coefficients: Sequence[Prior]) -> tuple[FloatArray, FloatArray]:
@@ -162,9 +160,10 @@ def _parameters(model: Model, beta: FloatArray, deviation: FloatArray) -> dict[s
     if options["pooling"] == "none":
         out["intercept"] = beta[:, :types]
     else:
-        out |= {"mu": beta[:, 0], "intercept": beta[:, :1] + deviation[:, :, 0]}
+        own = deviation[:, :, 0] if options["pooling"] == "partial" else np.zeros((len(beta), types))
+        out |= {"mu": beta[:, 0], "intercept": beta[:, :1] + own}
     if options["slopes"] == "by_type":
-        out["effect_by_type"] = beta[:, [first]] + deviation[:, :, 1]
+        out["effect_by_type"] = beta[:, [first]] + deviation[:, :, -1]
     if "control" in model.data.dims:
         out["coefficient"] = beta[:, first + 1 :] / model.data["control_scale"].to_numpy()
     return out

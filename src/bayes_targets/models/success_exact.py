@@ -19,7 +19,7 @@ from .success_parts import expit, graph_coords, log_ways, ordinal_log_share, sca
 from .success_statuses import with_shares
 
 FloatArray = NDArray[np.float64]
-_MOST_AXES, _CHUNK = 3, 512
+_MOST_AXES = 3
 
 
 def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -107,17 +107,15 @@ def left_out_densities(model: Model) -> FloatArray:
     axes, areas, log_density = _shared(model)
     whole, count = integrate(log_density, axes), status_counts(model)
     nodes = whole.values()
-    own = np.tile(log_ways(count), (len(nodes), 1))
+    values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        for start in range(0, len(nodes), _CHUNK):
-            piece = slice(start, start + _CHUNK)
-            values = {axis.name: nodes[piece, d] for d, axis in enumerate(axes)}
-            own[piece] += areas(values, len(nodes[piece])).log_likelihood()
-            for k in range(1, count.shape[1] - 1):
-                own[piece] += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
+        own = areas(values, len(nodes)).log_likelihood() + log_ways(count)
+        for k in range(1, count.shape[1] - 1):
+            own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
     out = np.empty(len(count))
     for j in range(len(count)):
-        log_p = whole.log_p - own[:, j].reshape(whole.log_p.shape)
+        log_p = whole.log_p.copy()
+        log_p[whole.there] -= own[:, j]
         rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
         others = np.arange(len(count)) != j
         out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
