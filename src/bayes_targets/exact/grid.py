@@ -24,6 +24,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..model import NotExactError
+from .axis import Axis
 
 FloatArray = NDArray[np.float64]
 LogDensity = Callable[[FloatArray], FloatArray]
@@ -43,70 +44,6 @@ _MOST_CELLS, _MOST_LAYERS = 1e6, 100
 _POWERS = (1.0, 0.75, 0.75)
 # Head room of the envelope above the largest ratio of density to proposal among thousands of proposals.
 _HEAD_ROOM = 1.05
-
-
-def _real(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return np.sinh(x), np.logaddexp(x, -x) - math.log(2.0)
-
-
-def _spread(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    fall = np.exp(-x)
-    return np.exp(x - fall), x - fall + np.log1p(fall)
-
-
-def _share(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return 0.5 + 0.5 * np.tanh(0.5 * x), -np.logaddexp(0.0, x) - np.logaddexp(0.0, -x)
-
-
-# By support: what gives the hyperparameter at x, in units of its scale, with the log of its derivative; where to look first.
-_MAPS: dict[str, tuple[Callable[[FloatArray], tuple[FloatArray, FloatArray]], float, float]] = {
-    "real": (_real, -2.0, 2.0),
-    "positive": (lambda x: (np.exp(x), x), -2.0, 2.0),
-    "spread": (_spread, -3.0, 2.0),
-    "share": (_share, -4.0, 4.0),
-}
-
-
-@dataclass(frozen=True)
-class Axis:
-    r"""A hyperparameter and the coordinate in which its grid is regular.
-
-    ======== ======================================== ==============================================
-    support  value at x                               for
-    ======== ======================================== ==============================================
-    real     :math:`c + s \sinh x`                    a mean: straight where the data tell, compressed far out
-    positive :math:`s e^x`                            a standard deviation that the data keep off 0
-    spread   :math:`s \exp(x - e^{-x})`               a standard deviation that may be near 0
-    share    :math:`1 / (1 + e^{-x})`                 a share
-    ======== ======================================== ==============================================
-
-    with `centre` c and `scale` s saying where to look first. A spread has a hard edge at 0, where its density may be
-    largest. In x the edge is infinitely far, and the density falls off doubly exponentially towards it, so that no node
-    lies on the edge and none needs half weight.
-
-    Examples
-    --------
-    >>> Axis("tau", "spread", scale=2.0).value(np.array([-3.0, 0.0, 3.0])).round(4).tolist()
-    [0.0, 0.7358, 38.22]
-    """
-
-    name: str
-    support: str
-    centre: float = 0.0
-    scale: float = 1.0
-
-    def value(self, x: FloatArray) -> FloatArray:
-        """The hyperparameter at x."""
-        return self.both(x)[0]
-
-    def log_slope(self, x: FloatArray) -> FloatArray:
-        """Log of the derivative of the hyperparameter at x."""
-        return self.both(x)[1]
-
-    def both(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The hyperparameter at x and the log of its derivative."""
-        value, log_slope = _MAPS[self.support][0](x)
-        return self.centre + self.scale * value, math.log(self.scale) + log_slope
 
 
 @dataclass(frozen=True)
@@ -293,7 +230,7 @@ def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = 
 
 def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, FloatArray]:
     """A coarse grid in coordinates in which the density has about mean 0 and covariance I, and its s.d. there."""
-    ends = np.array([_MAPS[axis.support][1:] for axis in axes])
+    ends = np.array([axis.ends for axis in axes])
     frame = Frame(axes, ends.mean(axis=1), np.diag(np.ptp(ends, axis=1) / 2.0))
     line = np.linspace(-1.0, 1.0, _SCAN[len(axes)])
     for _ in range(100):
