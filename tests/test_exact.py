@@ -487,6 +487,14 @@ def test_the_ordinal_evidence_agrees_with_brute_force():
     assert evidence(model) == pytest.approx(math.log(total.sum() * volume), abs=1e-3)
 
 
+def test_a_best_status_that_nobody_has_needs_no_more_nodes_than_any_other():
+    """Its cutpoint is known by the prior alone on one side, so that the grid is refined again and again."""
+    counts = pd.DataFrame({"green": 0, "amber": [1, 0, 3, 0, 2, 2], "red": [2, 11, 10, 6, 6, 13]})
+    model = bt.success_model(counts.assign(area=list("abcdef")), outcome="ordinal")
+    found = model.exact(model, 99, np.random.default_rng(1))[1]
+    assert float(found["grid_size"]) < 40_000 and float(found["edge_mass"]) < 1e-6
+
+
 @pytest.mark.parametrize("pooling", ["partial", "complete", "none"])
 def test_an_ordinal_model_of_two_statuses_is_the_binomial(pooling):
     two = COUNTS.drop(columns="red")

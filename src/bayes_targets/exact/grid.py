@@ -217,8 +217,8 @@ def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = 
         grid = _fill(log_density, grid, step)
         changes = grid.changes(together=False)
         if (changes <= tolerance).all():
-            # Then it is the axis that needs most on its own that all of them together need more of.
-            changes = np.where(changes == changes.max(), grid.changes(together=True).max(), changes)
+            # What only all axes together need more of, each of them has to give.
+            changes = np.full(len(axes), grid.changes(together=True).max())
         poor = changes > tolerance
         if not poor.any() or grid.there.sum() > 0.9 * _MOST_NODES:
             break
@@ -285,7 +285,10 @@ def _fill(log_density: LogDensity, known: Grid, step: FloatArray) -> Grid:
         if todo.sum() < 200:
             # Along a thin tail a few nodes at a time are no quicker than some more.
             todo = _with_neighbours(_with_neighbours(todo)) & ~there
-    return Grid(known.frame, first, step, log_p, inner)
+    places = np.argwhere(there)
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    return Grid(known.frame, first + low * step, step, log_p[box], inner[box])
 
 
 def _near(known: Grid, step: FloatArray) -> NDArray[np.bool_]:
