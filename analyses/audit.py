@@ -8,7 +8,7 @@ whole rounding interval of every printed number.
 import pandas as pd
 
 import bayes_targets as bt
-from bayes_targets.result import Picture, Result, Table
+from bayes_targets.report.result import Picture, Result, Table
 
 NAMES = ("andrews2014", "odpm2005")
 

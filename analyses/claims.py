@@ -6,8 +6,8 @@ Every claim of both publications, in our words, with what would make it true and
 import pandas as pd
 
 import bayes_targets as bt
-from bayes_targets.claims import headlines
-from bayes_targets.result import Result, Table
+from bayes_targets.comparison.claims import headlines
+from bayes_targets.report.result import Result, Table
 from bayes_targets.studies import andrews2014, odpm2005
 
 NEEDS = {

@@ -8,7 +8,7 @@ printed statistics alone.
 import pandas as pd
 
 import bayes_targets as bt
-from bayes_targets.result import Picture, Result, Table
+from bayes_targets.report.result import Picture, Result, Table
 from bayes_targets.studies import andrews2014_anchoring as paper
 
 LEVELS = (0.9, 0.5)

@@ -5,8 +5,8 @@ file with --data; otherwise on reconstructed authorities that agree with everyth
 """
 
 import bayes_targets as bt
-from bayes_targets import authority_tables as tables
-from bayes_targets.authority_page import authority_result
+from bayes_targets.comparison import authority_tables as tables
+from bayes_targets.report.authorities import authority_result
 from bayes_targets.studies import andrews2014 as paper
 
 DATA = "authorities"

@@ -6,8 +6,8 @@ printed estimate.
 """
 
 import bayes_targets as bt
-from bayes_targets.published_page import published_result
 from bayes_targets.studies import andrews2014 as paper
+from bayes_targets.studies.andrews2014_published import published_result
 
 FLAT = bt.PublishedPriors(effect=bt.Flat())
 

@@ -5,9 +5,9 @@ with another year to go, and how many targets will be hit in the end? ODPM (2005
 """
 
 import bayes_targets as bt
-from bayes_targets import contrast_page as page
-from bayes_targets.models.success_margins import composition_bound
-from bayes_targets.result import Result
+from bayes_targets.models.success.margins import composition_bound
+from bayes_targets.report import contrasts as page
+from bayes_targets.report.result import Result
 from bayes_targets.studies import odpm2005 as report
 from bayes_targets.studies import odpm2005_hits as forecast
 

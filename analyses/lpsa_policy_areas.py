@@ -5,9 +5,9 @@ tiny counts are pooled as far as the data ask for it? ODPM (2005), chapter 8, Ta
 """
 
 import bayes_targets as bt
-from bayes_targets.models.success_loo import compare_models, leave_one_area_out
+from bayes_targets.models.success.loo import compare_models, leave_one_area_out
+from bayes_targets.report.success import LIMITS, area_result
 from bayes_targets.studies import odpm2005 as report
-from bayes_targets.success_page import LIMITS, area_result
 
 DATA = "counts"
 

@@ -5,8 +5,8 @@ Guarneros-Meza (2014) to go away? And how many authorities would a new evaluatio
 """
 
 import bayes_targets as bt
-from bayes_targets.sensitivity_page import sensitivity_result, tipping_words
 from bayes_targets.studies import andrews2014 as paper
+from bayes_targets.studies.andrews2014_sensitivity import sensitivity_result, tipping_words
 
 # A small multiverse; benchmarks/multiverse.py runs more than two thousand specifications of each effect.
 DATASETS = 1

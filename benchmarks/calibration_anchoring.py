@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import bayes_targets as bt
-from bayes_targets.models.anchoring_world import PARAMETERS
+from bayes_targets.models.anchoring.world import PARAMETERS
 from bayes_targets.studies import andrews2014_anchoring as paper
 
 SCENARIOS = {

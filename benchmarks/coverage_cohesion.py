@@ -19,9 +19,9 @@ import pandas as pd
 import xarray as xr
 
 from bayes_targets.model import Model
-from bayes_targets.models.cohesion import cohesion_model
-from bayes_targets.models.cohesion_graph import arrays
-from bayes_targets.simulate import simulate_authorities
+from bayes_targets.models.cohesion.graph import arrays
+from bayes_targets.models.cohesion.model import cohesion_model
+from bayes_targets.models.cohesion.simulate import simulate_authorities
 
 TYPES = {"county": 27, "metropolitan": 36, "London": 32, "unitary": 55}
 EFFECTS = ("target", "stretch")

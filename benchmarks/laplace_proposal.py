@@ -20,9 +20,9 @@ from scipy import optimize
 
 import bayes_targets as bt
 from bayes_targets.model import Model
-from bayes_targets.models.cohesion import cohesion_model
-from bayes_targets.models.success import success_model
-from bayes_targets.simulate import simulate_authorities
+from bayes_targets.models.cohesion.model import cohesion_model
+from bayes_targets.models.cohesion.simulate import simulate_authorities
+from bayes_targets.models.success.model import success_model
 from bayes_targets.studies import odpm2005
 
 TYPES = {"county": 27, "metropolitan": 36, "London": 32, "unitary": 55}

@@ -33,7 +33,7 @@ def exact(name, file, draws, tune):
 def nutpie(name, file, draws, tune):
     from problems import compared, problem
 
-    from bayes_targets.sampling import compile_nuts, sample_nuts
+    from bayes_targets.inference.engines import compile_nuts, sample_nuts
 
     compiled = compile_nuts(problem(name, file))
 

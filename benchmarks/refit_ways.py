@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 from problems import problem
 
-from bayes_targets.ensemble import run_ensemble
-from bayes_targets.ensemble.jobs import one_thread
+from bayes_targets.inference.ensemble import run_ensemble
+from bayes_targets.inference.ensemble.jobs import one_thread
 from bayes_targets.model import Model
 
 DRAWS = 1000
@@ -27,7 +27,7 @@ def base() -> Model:
 
 @cache
 def compiled():
-    from bayes_targets.sampling import compile_nuts
+    from bayes_targets.inference.engines import compile_nuts
 
     return compile_nuts(base())
 
@@ -47,8 +47,8 @@ def exact_refit(number: int, seed: np.random.SeedSequence) -> float:
 
 
 def nuts_refit(number: int, seed: np.random.SeedSequence) -> float:
-    from bayes_targets.models.cohesion_graph import arrays
-    from bayes_targets.sampling import sample_nuts
+    from bayes_targets.inference.engines import sample_nuts
+    from bayes_targets.models.cohesion.graph import arrays
 
     data = {name: values for name, (values, _) in arrays(with_outcome(number)).items()}
     word = int(seed.generate_state(1)[0])
@@ -57,7 +57,7 @@ def nuts_refit(number: int, seed: np.random.SeedSequence) -> float:
 
 
 def rebuilt_refit(number: int, seed: np.random.SeedSequence) -> float:
-    from bayes_targets.sampling import compile_nuts, sample_nuts
+    from bayes_targets.inference.engines import compile_nuts, sample_nuts
 
     model, word = with_outcome(number), int(seed.generate_state(1)[0])
     draws, _ = sample_nuts(compile_nuts(model), draws=250, tune=500, chains=4, seed=word)

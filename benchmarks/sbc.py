@@ -27,11 +27,11 @@ import pandas as pd
 import xarray as xr
 
 import bayes_targets as bt
-from bayes_targets.ensemble import run_ensemble
+from bayes_targets.inference.engines import CompiledNuts, compile_nuts, sample_nuts
+from bayes_targets.inference.ensemble import run_ensemble
 from bayes_targets.model import Model
-from bayes_targets.models.cohesion_graph import arrays
-from bayes_targets.models.success_parts import swapped_data
-from bayes_targets.sampling import CompiledNuts, compile_nuts, sample_nuts
+from bayes_targets.models.cohesion.graph import arrays
+from bayes_targets.models.success.parts import swapped_data
 from bayes_targets.studies import odpm2005
 
 BLOCK = 10

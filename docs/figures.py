@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import bayes_targets as bt
 from bayes_targets.model import Model
-from bayes_targets.models.cohesion_graph import arrays
+from bayes_targets.models.cohesion.graph import arrays
 
 FOLDER = Path(__file__).parent / "figures"
 TYPES = {"county": 27, "metropolitan": 36, "London": 32, "unitary": 55}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_targets.analysis import Settings, conduct
+from bayes_targets.workflow.analysis import Settings, conduct
 
 pytestmark = pytest.mark.browser
 

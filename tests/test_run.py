@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bayes_targets import run_folder
-from bayes_targets.catalogue import list_analyses
 from bayes_targets.run import main
+from bayes_targets.workflow import run_folder
+from bayes_targets.workflow.catalogue import list_analyses
 
 COMMAND = [sys.executable, "-m", "bayes_targets.run"]
 # Ctrl-C is ignored in what is started in the background of a script, as tests may be.
@@ -26,7 +26,7 @@ PLAIN = '''"""A title with R² – naïve.
 A question?
 """
 import pandas as pd
-from bayes_targets.result import Result, Table
+from bayes_targets.report.result import Result, Table
 
 def analyse(run):
     frame = pd.DataFrame({"mean": [1.0]}, index=pd.Index(["a"], name="term"))
@@ -47,7 +47,7 @@ def analyse(run):
 FIT = '''"""A fit."""
 import pandas as pd
 import bayes_targets as bt
-from bayes_targets.result import Result, Table
+from bayes_targets.report.result import Result, Table
 
 def analyse(run):
     estimates = pd.DataFrame({"term": ["a", "b"], "estimate": [1.0, -0.5], "se": [0.5, 0.8]})
@@ -420,7 +420,7 @@ def test_where_the_home_takes_no_files_the_compilers_keep_theirs_in_the_results_
     where = '''"""Where?"""
 import matplotlib.font_manager
 import pytensor
-from bayes_targets.result import Result
+from bayes_targets.report.result import Result
 
 def analyse(run):
     assert pytensor.config.base_compiledir.is_dir()

@@ -13,12 +13,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from .catalogue import find_analysis, list_analyses
 from .errors import DataError
+from .workflow.catalogue import find_analysis, list_analyses
 
 if TYPE_CHECKING:  # heavy, and --help and --list do without
-    from .ahead import Ahead
-    from .analysis import Outcome
+    from .workflow.ahead import Ahead
+    from .workflow.analysis import Outcome
 
 DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _INTERRUPTED = "interrupted; what was finished before is kept"
@@ -85,7 +85,7 @@ def _leave_on_interrupt(out: Path) -> None:
     An exception that comes at any moment is now and then swallowed by a library's finalizer or callback, with a
     traceback, and the run goes on.
     """
-    from . import run_folder  # here, as --help and --list do without
+    from .workflow import run_folder  # here, as --help and --list do without
 
     def leave(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -109,7 +109,7 @@ def _provide_cache(out: Path) -> None:
     import logging
     import tempfile
 
-    from . import run_folder
+    from .workflow import run_folder
 
     try:
         with tempfile.TemporaryFile(dir=Path.home()):
@@ -252,7 +252,7 @@ def _second_process(
     shipped = [name for name in names[1:] if not name.endswith(".py")]
     if asked_otherwise or not guarded or not shipped or _cores() < 2:
         return nullcontext()
-    from .ahead import Ahead
+    from .workflow.ahead import Ahead
 
     try:
         return Ahead()
@@ -272,7 +272,7 @@ def _conduct(
     say: Callable[[str], None],
     ahead: Ahead | None,
 ) -> Outcome:
-    from .analysis import Settings, conduct
+    from .workflow.analysis import Settings, conduct
 
     settings = Settings(
         out=options.out,

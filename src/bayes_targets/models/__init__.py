@@ -1,1 +1,1 @@
-"""The models, one file each; the equation stands in the docstring of the builder."""
+"""The models, a package a family; its equation stands in the docstring of the builder."""

@@ -6,6 +6,7 @@ alone say is dark, dashed and an open square; what the posterior says is blue, s
 hollow where it rests on fewer than five cases.
 """
 
+from ._sheet import save_bytes
 from .anchoring import plot_anchoring, plot_slope_by_weight, plot_summary_check
 from .audit import plot_audit
 from .design import plot_design
@@ -15,7 +16,6 @@ from .prior_curve import plot_prior_curve
 from .prior_posterior import plot_prior_posterior
 from .ranks import plot_ranks
 from .shares import plot_shares
-from .sheet import save_bytes
 from .shrinkage import plot_shrinkage
 from .specifications import plot_specifications
 from .status_bars import plot_status_bars

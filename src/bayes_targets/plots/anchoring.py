@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
-from .rows import numbers, require_rows
-from .sheet import finish, new_figure
-from .style import (
+from ._rows import numbers, require_rows
+from ._sheet import finish, new_figure
+from ._style import (
     BLUE,
     DARK,
     DATA_ALONE,

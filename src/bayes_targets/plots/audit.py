@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import label_rows, row_height, text_column
-from .sheet import finish, new_figure
-from .style import AMBER, DARK, origin_of, plain, style, wrapped
+from ._rows import label_rows, row_height, text_column
+from ._sheet import finish, new_figure
+from ._style import AMBER, DARK, origin_of, plain, style, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from .rows import numbers
-from .sheet import finish, new_figure
-from .style import BLUE, DARK, ORANGE, balanced, number, style
+from ._rows import numbers
+from ._sheet import finish, new_figure
+from ._style import BLUE, DARK, ORANGE, balanced, number, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

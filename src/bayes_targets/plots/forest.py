@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import (
+from ._rows import (
     draw_rows,
     intervals,
     label_rows,
@@ -24,8 +24,8 @@ from .rows import (
     text_column,
     ticks_that_fit,
 )
-from .sheet import WIDTH, finish, new_figure
-from .style import (
+from ._sheet import WIDTH, finish, new_figure
+from ._style import (
     DATA_ALONE,
     PALE,
     POSTERIOR,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _OLS = ("ols_estimate", "ols_low", "ols_high")
 _POSTERIOR = ("mean", "low", "high")

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError
-from .rows import reference_line
-from .sheet import finish, new_figure
-from .style import BLUE, DARK, balanced, style, wrapped
+from ._rows import reference_line
+from ._sheet import finish, new_figure
+from ._style import BLUE, DARK, balanced, style, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

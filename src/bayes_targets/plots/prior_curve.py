@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import numbers
-from .sheet import finish, new_figure
-from .style import BLUE, DARK, ORANGE, balanced, number, origin_of, plain, style
+from ._rows import numbers
+from ._sheet import finish, new_figure
+from ._style import BLUE, DARK, ORANGE, balanced, number, origin_of, plain, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _MOST_PANELS = 3
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError, did_you_mean
-from .sheet import finish, new_figure
-from .style import BLUE, DARK, balanced, origin_of, style, wrapped
+from ._sheet import finish, new_figure
+from ._style import BLUE, DARK, balanced, origin_of, style, wrapped
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import numbers, require_rows, row_height, sizes
-from .sheet import finish, new_figure
-from .style import SMALL_SAMPLE, balanced, origin_of, plain, row_label, style
+from ._rows import numbers, require_rows, row_height, sizes
+from ._sheet import finish, new_figure
+from ._style import SMALL_SAMPLE, balanced, origin_of, plain, row_label, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _MOST_NUMBERED = 15
 """With more ranks than this the cells are too narrow for a figure in each."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import draw_rows, intervals, label_rows, offsets, reference_line, require_rows, row_height, sizes
-from .sheet import finish, new_figure
-from .style import (
+from ._rows import draw_rows, intervals, label_rows, offsets, reference_line, require_rows, row_height, sizes
+from ._sheet import finish, new_figure
+from ._style import (
     DARK,
     DATA_ALONE,
     POSTERIOR,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _RAW = ("ols_estimate", "ols_low", "ols_high")
 _POOLED = ("mean", "low", "high")

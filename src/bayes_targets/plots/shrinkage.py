@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from .rows import (
+from ._rows import (
     draw_rows,
     intervals,
     label_rows,
@@ -21,8 +21,8 @@ from .rows import (
     sizes,
     span,
 )
-from .sheet import finish, new_figure
-from .style import (
+from ._sheet import finish, new_figure
+from ._style import (
     DARK,
     DATA_ALONE,
     FURTHER,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _LOOKS = (POSTERIOR, *FURTHER)
 

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from .rows import intervals, numbers
-from .sheet import finish, new_figure
-from .style import BLUE, DARK, ORANGE, balanced, interval_words, origin_of, percent, plain, style
+from ._rows import intervals, numbers
+from ._sheet import finish, new_figure
+from ._style import BLUE, DARK, ORANGE, balanced, interval_words, origin_of, percent, plain, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .rows import Floats
+    from ._rows import Floats
 
 _WORDS = {
     "partial": "partly pooled",

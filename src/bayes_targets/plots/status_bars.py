@@ -8,9 +8,20 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .rows import label_rows, numbers, require_rows, row_height
-from .sheet import finish, new_figure
-from .style import AMBER, DARK, ORANGE, PALE, SMALL_SAMPLE, interval_words, origin_of, plain, row_label, style
+from ._rows import label_rows, numbers, require_rows, row_height
+from ._sheet import finish, new_figure
+from ._style import (
+    AMBER,
+    DARK,
+    ORANGE,
+    PALE,
+    SMALL_SAMPLE,
+    interval_words,
+    origin_of,
+    plain,
+    row_label,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -34,7 +45,7 @@ def plot_status_bars(
     Parameters
     ----------
     table : pandas.DataFrame
-        From :func:`bayes_targets.models.success_checks.predictive_counts`: index ``area`` and ``status`` (best
+        From :func:`bayes_targets.models.success.checks.predictive_counts`: index ``area`` and ``status`` (best
         first); columns ``observed, mean, low, high`` (numbers of targets); attrs ``interval`` and ``prob``.
     title : str
         What is shown.

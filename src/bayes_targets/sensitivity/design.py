@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..ensemble import run_ensemble
 from ..errors import DataError
-from ..models.cohesion import CohesionPriors, cohesion_model
-from ..models.cohesion_exact import solve_cohesion
+from ..inference.ensemble import run_ensemble
+from ..models.cohesion.exact import solve_cohesion
+from ..models.cohesion.model import CohesionPriors, cohesion_model
+from ..models.cohesion.simulate import simulate_authorities
 from ..priors import Flat, Normal
-from ..simulate import simulate_authorities
 from .inputs import require_count, require_number
 
 COLUMNS = ("effect", "n_authorities", "convincing", "contrary", "width", "type_s", "type_m")

@@ -77,7 +77,7 @@ def prior_sensitivity(
 
     Examples
     --------
-    >>> from bayes_targets.models.published import published_model
+    >>> from bayes_targets.models.published.model import published_model
     >>> table = pd.DataFrame({"term": ["LAA (target on)"], "estimate": [0.952], "se": [0.659]})
     >>> found = prior_sensitivity(published_model(table), hoped=1.0)
     >>> float(found.grid["prob_positive"].min().round(2)), len(found.curve)

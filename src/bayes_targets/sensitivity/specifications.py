@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..diagnostics import ACCEPTANCE_LIMIT, EDGE_MASS_LIMIT, REFINEMENT_LIMIT, diagnose
-from ..ensemble import run_ensemble
 from ..errors import DataError, did_you_mean
+from ..inference.diagnostics import ACCEPTANCE_LIMIT, EDGE_MASS_LIMIT, REFINEMENT_LIMIT, diagnose
+from ..inference.engines import fit
+from ..inference.ensemble import run_ensemble
 from ..model import Model, NotExactError
-from ..models.cohesion import cohesion_model
-from ..models.cohesion_exact import solve_cohesion
+from ..models.cohesion.exact import solve_cohesion
+from ..models.cohesion.model import cohesion_model
+from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
 from ..priors import Flat, Normal, Prior
-from ..sampling import fit
 from .inputs import require_count, require_number
-from .student_noise import K_HAT_LIMIT, solve_student_t
 
 ESS_LIMIT = 100
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -131,7 +131,7 @@ def multiverse(
 
     Examples
     --------
-    >>> from bayes_targets.simulate import simulate_authorities
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
     >>> authorities = simulate_authorities({"county": 27, "unitary": 55}, slope=2.0, seed=1)
     >>> found = multiverse(authorities, hoped=1.0, choices={"pooling": ["partial", "none"], "prior": ["sceptical", "flat"]},
     ...                    seed=1, progress=False)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import pandas as pd
 import xarray as xr
 
+from ..comparison.ols import ols_from_estimates
 from ..errors import DataError
 from ..model import Model
-from ..models.published import PublishedPriors, published_model
-from ..ols import ols_from_estimates
+from ..models.published.model import PublishedPriors, published_model
 from ..priors import Normal
-from ..tables import Study
+from ..readers.package import Study
 
 NAME = "andrews2014"
 SHORT = "Andrews, Downe & Guarneros-Meza (2014), social cohesion"
@@ -85,7 +85,7 @@ def estimates(study: Study, *, model: int) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from bayes_targets.tables import load_study
+    >>> from bayes_targets.readers.package import load_study
     >>> frame = estimates(load_study("andrews2014"), model=2).set_index("term")
     >>> frame.loc["LAA (target on)", ["estimate", "se", "scale"]].tolist()
     [0.952, 0.659, 1.0]
@@ -232,7 +232,7 @@ def sceptical_models(study: Study) -> dict[str, Model]:
 
     Examples
     --------
-    >>> from bayes_targets.tables import load_study
+    >>> from bayes_targets.readers.package import load_study
     >>> str(sceptical_models(load_study("andrews2014"))["model_2"].priors.effect)
     'Normal(0, 0.607957)'
     """

@@ -7,9 +7,9 @@ import math
 import pandas as pd
 import xarray as xr
 
-from ..models.anchoring_answers import gap_for_regression_to_mean
-from ..models.anchoring_world import Design
-from ..tables import Study
+from ..models.anchoring.answers import gap_for_regression_to_mean
+from ..models.anchoring.world import Design
+from ..readers.package import Study
 
 # "Data and measures": 86 of the 150 partnerships had targets for cohesion; 1,100 answers in each area gave +/- 3 points at
 # 95%. (At a score of 77% the binomial error of 1,100 answers is 1.27 points; weighting makes it larger.)
@@ -72,7 +72,7 @@ def anchoring_summary(study: Study) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from bayes_targets.tables import load_study
+    >>> from bayes_targets.readers.package import load_study
     >>> summary = anchoring_summary(load_study("andrews2014"))
     >>> summary.loc[["slope", "slope_se", "min_stretch"], "value"].tolist(), summary.attrs["design"].n_missing
     ([0.651, 0.09, -14.34], 19)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import xarray as xr
 
-from ..counts import read_counts
 from ..errors import DataError, did_you_mean
 from ..model import Model
-from ..models.success import SuccessPriors, success_model
+from ..models.success.model import SuccessPriors, success_model
 from ..priors import HalfNormal
-from ..tables import Study
+from ..readers.counts import read_counts
+from ..readers.package import Study
 
 NAME = "odpm2005"
 SHORT = "ODPM (2005), Local Public Service Agreements"
@@ -57,7 +57,7 @@ def counts(study: Study, table: str) -> xr.Dataset:
 
     Examples
     --------
-    >>> from bayes_targets.tables import load_study
+    >>> from bayes_targets.readers.package import load_study
     >>> int(counts(load_study("odpm2005"), "policy_area")["count"].sum())
     155
     """

@@ -6,9 +6,9 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
-from ..models.hits import StatusCalibration, eventual_hits, optimism_transition
+from ..models.success.hits import StatusCalibration, eventual_hits, optimism_transition
 from ..priors import Beta
-from ..tables import Study
+from ..readers.package import Study
 
 EARLY, LATE = "2005 finish", "2006 finish"
 RED = Beta(1.0, 19.0)
@@ -40,7 +40,7 @@ def calibration(study: Study, *, red: Beta = RED) -> dict[str, StatusCalibration
 
     Examples
     --------
-    >>> from bayes_targets.tables import load_study
+    >>> from bayes_targets.readers.package import load_study
     >>> chances = calibration(load_study("odpm2005"))
     >>> (chances["amber"].low, chances["amber"].high), chances["red"].of
     ((0.5, 0.75), 'reach')

@@ -1,0 +1,1 @@
+"""Classical estimates, the posterior beside them, claims."""

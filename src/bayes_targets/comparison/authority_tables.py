@@ -1,0 +1,167 @@
+"""Tables of authority-level fits: one data set beside its own OLS, or a reconstruction beside the printed one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import xarray as xr
+
+from ..errors import DataError
+from ..models.cohesion.estimands import counterfactual_change, r_squared
+from ..models.success.estimands import summarise_draws
+from ..printed.reconstruction import pool_datasets
+
+NOT_DETERMINED = "not determined by the published table"
+
+
+def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:
+    """The posteriors of several data sets as one, with a dim ``dataset``.
+
+    Parameters
+    ----------
+    posteriors : sequence of xarray.DataTree
+        Of one model on data sets of one reconstruction, with equal labels.
+
+    Returns
+    -------
+    xarray.DataTree
+        Group ``posterior``, dims ``dataset``, ``chain``, ``draw`` and the model's own; attrs of the first.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if not posteriors:
+        raise DataError("posteriors: found none, expected one a data set")
+    draws = [tree["posterior"].to_dataset() for tree in posteriors]
+    whole = xr.concat(draws, dim=pd.RangeIndex(len(draws), name="dataset"), join="exact")
+    tree = xr.DataTree.from_dict({"posterior": whole})
+    tree.attrs = dict(posteriors[0].attrs)
+    return tree
+
+
+def pooled_comparison(
+    ensemble: xr.DataTree, printed: pd.DataFrame, names: Mapping[str, str], *, prob: float = 0.95
+) -> pd.DataFrame:
+    """The posterior over a reconstruction beside the printed OLS, term by term.
+
+    Parameters
+    ----------
+    ensemble : xarray.DataTree
+        From `stack_datasets`; ``posterior/regression (dataset, chain, draw, term)``.
+    printed : pandas.DataFrame
+        The printed OLS as `ols_from_estimates` gives it.
+    names : mapping of str to str
+        Printed name of a term by the model's own (``{"target": "LAA (target on)"}``); others have one name in both.
+    prob : float
+        Probability of the equal-tailed posterior interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``term`` (printed names, in the order of `printed`): ``ols_estimate, ols_se, ols_low, ols_high``, posterior
+        ``mean, sd, low, high, prob_positive`` over all data sets, ``between_share`` (share of the variance that lies between
+        data sets) and ``determined``: "not determined by the published table" where that share exceeds one half. Attrs
+        ``interval``, ``prob``, ``origin``.
+    """
+    draws = ensemble["posterior"].to_dataset()["regression"]
+    pooled = pool_datasets(draws, prob=prob)
+    pooled.index = pd.Index(
+        [names.get(str(term), str(term)) for term in draws["term"].to_numpy()], name="term"
+    )
+    positive = (draws > 0).mean(("dataset", "chain", "draw")).to_numpy()
+    pooled = pooled.assign(prob_positive=pd.Series(positive, index=pooled.index))
+    kept = [term for term in printed.index if term in pooled.index]
+    ols = printed.loc[kept, ["estimate", "se", "ci_low", "ci_high"]]
+    ols.columns = pd.Index(["ols_estimate", "ols_se", "ols_low", "ols_high"])
+    columns = ["mean", "sd", "low", "high", "prob_positive", "between_share", "determined"]
+    table = ols.join(pooled[columns])
+    table.attrs = {"interval": "eti", "prob": prob, "rope": None, "origin": ensemble.attrs["origin"]}
+    return table
+
+
+def marked(table: pd.DataFrame) -> pd.DataFrame:
+    """The same with every term that the published table does not determine saying so in its name, for figures.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"determined": ["yes", NOT_DETERMINED]}, index=["a", "b"])
+    >>> marked(table).index.tolist()
+    ['a', 'b: not determined by the published table']
+    """
+    labels = [
+        f"{term}: {NOT_DETERMINED}" if told == NOT_DETERMINED else str(term)
+        for term, told in zip(table.index, table["determined"], strict=True)
+    ]
+    renamed = table.set_axis(pd.Index(labels, name=table.index.name))
+    renamed.attrs = table.attrs
+    return renamed
+
+
+def summarise_types(posterior: xr.DataTree, variable: str, *, prob: float = 0.95) -> pd.DataFrame:
+    """A quantity of each authority type, of one posterior or pooled over data sets.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        From `fit` of a `cohesion_model`, or from `stack_datasets`.
+    variable : str
+        ``"intercept"`` or ``"effect_by_type"``.
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``authority_type``: ``mean, sd, low, high, prob_positive``, and over data sets ``between_share``, ``determined``. Attrs
+        ``interval``, ``prob``, ``origin``.
+    """
+    draws = posterior["posterior"].to_dataset()[variable]
+    if "dataset" in draws.dims:
+        table = pool_datasets(draws, prob=prob)[["mean", "sd", "low", "high", "between_share", "determined"]]
+        dims: tuple[str, ...] = ("dataset", "chain", "draw")
+    else:
+        table = summarise_draws(draws, prob)[["mean", "sd", "low", "high"]]
+        dims = ("chain", "draw")
+    table = table.assign(prob_positive=(draws > 0).mean(dims).to_numpy())
+    table.index = pd.Index(draws["authority_type"].to_numpy().astype(str), name="authority_type")
+    table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin", "observed")}
+    return table
+
+
+def summarise_fit(posterior: xr.DataTree, ols: pd.DataFrame) -> pd.DataFrame:
+    """Bayesian R² and the counterfactual of one fit, beside the R² of OLS.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        From `fit` of a `cohesion_model`.
+    ols : pandas.DataFrame
+        From `fit_ols` of the same authorities: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``quantity``: posterior ``mean, sd, low, high`` (95% equal-tailed), and ``ols`` where OLS has one. R² as
+        shares; mean changes in percentage points.
+    """
+    shares, changes = r_squared(posterior), counterfactual_change(posterior)
+    draws = {
+        "R²": (shares["r2"], ols.attrs["r2"]),
+        "R² without target or stretch": (shares["without_effect"], ols.attrs["r2_without_effect"]),
+        "R² added": (shares["added"], ols.attrs["r2"] - ols.attrs["r2_without_effect"]),
+        "mean change as things were": (changes["expected"], float("nan")),
+        "mean change had all had the target, or one point more stretch": (
+            changes["counterfactual"],
+            float("nan"),
+        ),
+        "difference": (changes["difference"], float("nan")),
+    }
+    rows = {
+        name: summarise_draws(values).iloc[0][["mean", "sd", "low", "high"]]
+        for name, (values, _) in draws.items()
+    }
+    table = pd.DataFrame(rows).T.rename_axis("quantity")
+    return table.assign(ols=[number for _, number in draws.values()])

@@ -1,0 +1,377 @@
+"""From a model's description to its posterior: one function, `fit`, and the NUTS engine behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import DataError, did_you_mean
+from ..model import Model, NotExactError, data_hash, describe_priors
+
+ENGINES = ("auto", "exact", "smc", "nuts")
+_AUTO = "exact"
+
+# nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
+_SAMPLE_STATS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "logp": "lp",
+    "depth": "tree_depth",
+    "n_steps": "n_steps",
+    "maxdepth_reached": "reached_max_treedepth",
+    "step_size": "step_size",
+    "mean_tree_accept": "acceptance_rate",
+}
+
+# Beyond this many values, 320 MB in each group, what is known of every draw and observation is left out.
+_MOST_POINTWISE = 40_000_000
+_LEFT_OUT = (
+    "log_likelihood, posterior_predictive, prior and prior_predictive: {:,} values in each, one a draw and observation; "
+    "fewer draws keep them"
+)
+
+# Smaller steps than the usual 0.8 cost little on models of this size and keep narrow necks divergence-free.
+_TARGET_ACCEPT = 0.95
+
+
+def fit(
+    model: Model,
+    *,
+    engine: str = "auto",
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int | None = None,
+    progress: bool = True,
+    pointwise: bool = True,
+) -> xr.DataTree:
+    """Compute the posterior of a model.
+
+    Parameters
+    ----------
+    model : Model
+        From one of the builders, e.g. `published_model`.
+    engine : {"auto", "exact", "smc", "nuts"}
+        ``"nuts"`` samples with the No-U-Turn sampler of nutpie; ``"exact"`` integrates by quadrature and draws
+        independently, where the model and its priors allow it; ``"smc"`` is sequential Monte Carlo, for models whose
+        likelihood is learnt from simulations, each chain a population of its own; ``"auto"`` takes the best there is for the model, and
+        says in ``attrs["engine_note"]`` why an exact posterior was not possible.
+    draws, tune : int
+        Kept draws and warm-up draws of each chain (the exact engine needs no warm-up).
+    chains : int
+        Number of chains; the gate of `require` asks for at least 4.
+    seed : int, optional
+        Seed of everything random here. The same seed, versions and machine give the same draws; without
+        one a fresh seed is drawn, and kept in ``attrs["seed"]``.
+    progress : bool
+        Show a progress bar while sampling.
+    pointwise : bool
+        Give the groups that hold a value for each draw and observation, and the prior's; without them an exact fit takes
+        less than half the time. The posterior is the same.
+
+    Returns
+    -------
+    xarray.DataTree
+        ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
+        ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
+        prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
+        labelled. Where draws times observations are more than 40 million, the groups that hold a value for each (and the
+        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was
+        used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
+
+    Raises
+    ------
+    DataError
+        If a setting is out of range.
+    NotExactError
+        If ``engine="exact"`` cannot serve the model, its priors or its data.
+    """
+    _require_settings(model, engine, seed)
+    _require_counts(draws=draws, tune=tune, chains=chains)
+    entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
+    sampler_seed, prior_seed, predictive_seed = np.random.SeedSequence(entropy).spawn(3)
+    used, note, (posterior, stats) = _draw(
+        model, engine, draws=draws, tune=tune, chains=chains, seed=sampler_seed, progress=progress
+    )
+    size = draws * chains * max(model.data[name].size for name in model.observed)
+    more: dict[str, xr.Dataset] = {}
+    if pointwise and size <= _MOST_POINTWISE:
+        more = {
+            "log_likelihood": model.log_likelihood(model, posterior),
+            "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
+            **_prior_groups(model, prior_seed, draws),
+        }
+    groups: dict[str, xr.Dataset] = {
+        "posterior": posterior,
+        "sample_stats": stats,
+        **more,
+        "observed_data": model.data[list(model.observed)].drop_attrs(),
+        "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
+    if not more:
+        how["left_out"] = (
+            _LEFT_OUT.format(size) if pointwise else "all groups but the posterior's, as was asked for"
+        )
+    how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
+    tree.attrs = {"model": model.name, **how, **_described(model)}
+    return tree
+
+
+def _draw(
+    model: Model,
+    engine: str,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: np.random.SeedSequence,
+    progress: bool,
+) -> tuple[str, str, tuple[xr.Dataset, xr.Dataset]]:
+    """The engine that was used, why not a better one, and what it gave: posterior and statistics."""
+    wanted, note = (_AUTO if engine == "auto" else engine), ""
+    if engine == "smc" or (engine == "auto" and model.exact is None and model.particles is not None):
+        return "smc", note, _draw_particles(model, draws=draws, chains=chains, seed=seed)
+    if wanted == "exact":
+        try:
+            return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seed)
+        except NotExactError as error:
+            if engine == "exact":
+                raise
+            note = str(error)
+    number = int(seed.generate_state(1)[0])
+    found = sample_nuts(
+        compile_nuts(model), draws=draws, tune=tune, chains=chains, seed=number, progress=progress
+    )
+    return "nuts", note, found
+
+
+def _described(model: Model) -> dict[str, str]:
+    """What a posterior's attrs tell of its model, and of the versions behind it."""
+    return {
+        "origin": model.data.attrs.get("origin", "observed"),
+        "options": json.dumps(dict(model.options)),
+        "priors": json.dumps(describe_priors(model.priors)),
+        "terms": json.dumps(list(model.terms)),
+        "data_hash": data_hash(model.data),
+        "versions": json.dumps(versions()),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions that a posterior depends on.
+
+    Returns
+    -------
+    dict of str to str
+        Distribution name to version, Python included.
+    """
+    names = (
+        "bayes-targets",
+        "pymc",
+        "pytensor",
+        "nutpie",
+        "numba",
+        "arviz",
+        "numpy",
+        "scipy",
+        "pandas",
+        "xarray",
+    )
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+
+
+@cache
+def _version(name: str) -> str:
+    # The line itself: parsing all that a package says of itself takes several times as long.
+    told = metadata.distribution(name).read_text("METADATA") or ""
+    found = re.search(r"^Version: *(.+)$", told, re.MULTILINE)
+    return found[1].strip() if found else metadata.version(name)
+
+
+def _require_settings(model: Model, engine: str, seed: int | None) -> None:
+    if not isinstance(model, Model):
+        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
+    if engine not in ENGINES:
+        raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
+
+
+def _require_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise DataError(f"{name} is {value!r}, expected a whole number of 1 or more")
+
+
+def _draw_exact(
+    model: Model, *, draws: int, chains: int, seed: np.random.SeedSequence
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Posterior and statistics; independent draws are arranged as chains."""
+    if model.exact is None:
+        raise NotExactError(f"model {model.name!r} has no exact posterior; use engine 'nuts'")
+    found = model.exact(model, draws * chains, np.random.default_rng(seed))
+    return tuple(_as_chains(part, draws, chains) for part in found)  # type: ignore[return-value]
+
+
+def _draw_particles(
+    model: Model, *, draws: int, chains: int, seed: np.random.SeedSequence
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Posterior and statistics; each chain is a population that knows nothing of the others."""
+    if model.particles is None:
+        raise DataError(f"model {model.name!r} has no engine 'smc'; use 'auto'")
+    found = [model.particles(model, draws, np.random.default_rng(own)) for own in seed.spawn(chains)]
+    labels = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    posterior = xr.concat([part for part, _ in found], "chain").rename(sample="draw")
+    stats = xr.concat([part for _, part in found], "chain")
+    return posterior.assign_coords(labels), stats.assign_coords(chain=labels["chain"])
+
+
+def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:
+    variables = {
+        name: (
+            ("chain", "draw", *variable.dims[1:]),
+            variable.to_numpy().reshape(chains, draws, *variable.shape[1:]),
+        )
+        if "sample" in variable.dims
+        else variable
+        for name, variable in data.data_vars.items()
+    }
+    labels = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    return xr.Dataset(variables, coords={**labels, **data.coords})
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledNuts:
+    """A model whose graph is compiled, ready to be sampled with its own data or with others of the same shape.
+
+    Attributes
+    ----------
+    model : Model
+        The description.
+    graph : object
+        nutpie's compiled graph.
+    """
+
+    model: Model
+    graph: Any
+
+
+def compile_nuts(model: Model) -> CompiledNuts:
+    """Compile a model's graph, once for however many fits.
+
+    Parameters
+    ----------
+    model : Model
+        From one of the builders.
+
+    Returns
+    -------
+    CompiledNuts
+    """
+    import nutpie
+
+    return CompiledNuts(model, nutpie.compile_pymc_model(model.to_pymc()))
+
+
+def sample_nuts(
+    compiled: CompiledNuts,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    data: Mapping[str, NDArray[Any]] | None = None,
+    target_accept: float = _TARGET_ACCEPT,
+    progress: bool = False,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Draws of the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    compiled : CompiledNuts
+        From `compile_nuts`.
+    draws, tune, chains, seed : int
+        As in `fit`.
+    data : mapping of str to array, optional
+        Other values of the graph's `pymc.Data`, by name, of the same number of dims; labels stay those of the model.
+    target_accept : float
+        Acceptance rate that the step size is tuned to: higher takes smaller steps.
+    progress : bool
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset, xarray.Dataset
+        The variables of the posterior and the sampler's statistics by ArviZ's names, dims ``chain`` and ``draw``.
+    """
+    import nutpie
+
+    # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    sampler = nutpie.sample(
+        compiled.graph.with_data(**data) if data else compiled.graph,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=min(chains, available),
+        seed=seed,
+        save_warmup=False,
+        progress_bar=progress and sys.stderr.isatty(),
+        target_accept=target_accept,
+        blocking=False,
+    )
+    # Blocking calls turn Ctrl-C into a shorter posterior without a word; this one cancels and lets it through.
+    try:
+        trace = _wait(sampler)
+    except BaseException:
+        sampler.cancel()
+        raise
+    posterior = trace["posterior"].to_dataset()[list(compiled.model.variables)]
+    return _plain(posterior), _plain(_sample_stats(trace["sample_stats"].to_dataset()))
+
+
+def _wait(sampler: Any) -> xr.DataTree:
+    while True:
+        try:
+            trace: xr.DataTree = sampler.wait(timeout=0.5)
+            return trace
+        except TimeoutError:
+            continue
+
+
+def _sample_stats(stats: xr.Dataset) -> xr.Dataset:
+    kept = {ours: theirs for theirs, ours in _SAMPLE_STATS.items() if theirs in stats}
+    return stats[list(kept.values())].rename({theirs: ours for ours, theirs in kept.items()})
+
+
+def _prior_groups(model: Model, seed: np.random.SeedSequence, size: int) -> dict[str, xr.Dataset]:
+    rng = np.random.default_rng(seed)
+    prior = model.draw_prior(model, rng, size)
+    if prior is None:
+        return {}
+    prior = prior.rename(sample="draw").expand_dims("chain").assign_coords(chain=[0], draw=np.arange(size))
+    prior = prior.transpose("chain", "draw", ...)
+    whole = set(model.variables) <= set(prior.data_vars) and all(
+        prior.sizes[dim] == length for dim, length in model.data.sizes.items() if dim in prior.sizes
+    )
+    # Data can be predicted from the prior only where every parameter has a proper one.
+    return {"prior": prior} | ({"prior_predictive": model.predict(model, prior, rng)} if whole else {})
+
+
+def _plain(data: xr.Dataset) -> xr.Dataset:
+    """The same without time stamps, which would make equal runs differ."""
+    return data.drop_attrs()

@@ -1,0 +1,381 @@
+r"""Integrals over at most three hyperparameters, and independent draws of them, from one regular grid.
+
+Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out, and
+what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a coordinate x on the whole
+line in which that density, its Jacobian included, falls off smoothly on both sides, and :math:`x = c + A u` has mean 0 and
+covariance I in u. There the plain sum over a regular grid (the trapezoidal rule) converges faster than any power of the step:
+
+.. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, |A|\, du \approx h_1 \cdots h_D \sum_{u \in grid} p(y, \phi)\, \phi'\, |A|
+
+The multilinear interpolant of the same values is the proposal of a rejection sampler, so that draws are independent
+and follow the density itself, not the grid.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...model import NotExactError
+from .axis import Axis
+
+FloatArray = NDArray[np.float64]
+LogDensity = Callable[[FloatArray], FloatArray]
+
+# Log density below the largest at which a node no longer counts.
+_DEPTH = 18.0
+# First steps, in s.d.: near what the limits below mostly ask for, where spreads have the longest tails.
+_STEP = {"real": 0.6, "positive": 0.65, "spread": 0.44, "share": 0.65}
+# What leaving out every second node may change, in s.d. and in Monte Carlo s.e., before the grid is refined.
+_CHANGE, _CHANGE_SE = 1e-3, 0.08
+# Nodes of a side when looking for the mass, by number of axes; nodes by which a grid grows; nodes in all, and at a time.
+_SCAN, _MARGIN, _MOST_NODES, _CHUNK = {1: 33, 2: 17, 3: 9}, 4, 60_000, 8192
+# Cells of the box around all nodes, those left out counted too, and layers of nodes around the first ones.
+_MOST_CELLS, _MOST_LAYERS = 1e6, 100
+# Powers of the density that proposals follow, each on a grid twice as fine as the one before: far out, straight lines may lie
+# well below a bent ridge.
+_POWERS = (1.0, 0.75, 0.75)
+# Head room of the envelope above the largest ratio of density to proposal among thousands of proposals.
+_HEAD_ROOM = 1.05
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates u of a grid: x = centre + root u, with a lower triangular root, and then each axis has its own map."""
+
+    axes: tuple[Axis, ...]
+    centre: FloatArray
+    root: FloatArray
+
+    def values(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Hyperparameters at x, both of shape (D, n), and the log volume of them for a unit of x, shape (n,)."""
+        parts = [axis.both(own) for axis, own in zip(self.axes, x, strict=True)]
+        return np.stack([value for value, _ in parts]), np.sum([slope for _, slope in parts], axis=0)
+
+    def evaluate(self, log_density: LogDensity, u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Hyperparameters (D, n) at coordinates (D, n), their log density, and the log volume of a unit of u, (n,).
+
+        Some at a time, so that a large grid needs little memory. Far out a density may overflow or be 0 / 0; there it counts
+        as 0, and if that were to cut into the mass, the change on refinement would tell.
+        """
+        log_p = np.empty(u.shape[1])
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            values, log_volume = self.values(self.centre[:, None] + self.root @ u)
+            log_volume += np.log(np.diag(self.root)).sum()
+            for start in range(0, log_p.size, _CHUNK):
+                log_p[start : start + _CHUNK] = log_density(values[:, start : start + _CHUNK].T)
+            return values, np.where(np.isnan(log_p + log_volume), -np.inf, log_p), log_volume
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A density on a regular grid in u: `log_p` has an axis a hyperparameter, from the node `first` in steps of `step`.
+
+    Nodes that were left out have minus infinity; `inner` are those whose neighbours are all there.
+    """
+
+    frame: Frame
+    first: FloatArray
+    step: FloatArray
+    log_p: FloatArray
+    inner: NDArray[np.bool_]
+
+    @cached_property
+    def p(self) -> FloatArray:
+        """The density in units of its largest value."""
+        return np.asarray(np.exp(self.log_p - self.log_p.max()))
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Nodes that were not left out."""
+        return np.asarray(self.log_p > -np.inf)
+
+    @property
+    def weights(self) -> FloatArray:
+        """Posterior mass of each node that is there; adds up to 1."""
+        return np.asarray(self.p[self.there] / self.p.sum())
+
+    @property
+    def log_evidence(self) -> float:
+        """Log of the integral: the marginal likelihood of the data."""
+        return float(self.log_p.max() + math.log(self.p.sum() * self.step.prod()))
+
+    @property
+    def edge_mass(self) -> float:
+        """Share of the mass in nodes at the grid's edge."""
+        return float(self.p[~self.inner].sum() / self.p.sum())
+
+    def changes(self, *, together: bool) -> FloatArray:
+        """What leaving out every second node changes along each axis, shape (D,).
+
+        The largest of the changes of the log evidence and of the coordinate's mean and s.d. (both in s.d.). The error of
+        the whole grid is about the square of it. Nodes are left out along all axes at once (`together`), which finds a
+        narrow ridge across them, or along one at a time, which tells which axis needs more.
+        """
+        out = []
+        for d in range(self.p.ndim):
+            others = tuple(other for other in range(self.p.ndim) if other != d)
+            stride = [2 if together or other == d else 1 for other in range(self.p.ndim)]
+            half = self.p[tuple(slice(None, None, n) for n in stride)].sum(axis=others) * math.prod(stride)
+            out.append(_change(self.p.sum(axis=others), half))
+        return np.array(out)
+
+    def values(self) -> FloatArray:
+        """Hyperparameters at each node that is there, shape (nodes, D), in the order of `weights`."""
+        u = (self.first + np.argwhere(self.there) * self.step).T
+        return self.frame.values(self.frame.centre[:, None] + self.frame.root @ u)[0].T
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Independent draws of the hyperparameters, and how well computing them went.
+
+    Attributes
+    ----------
+    values : dict of str to array of shape (draws,)
+        Each hyperparameter by name.
+    lp : array of shape (draws,)
+        Log density of data and hyperparameters.
+    stats : dict of str to float
+        ``log_evidence``; ``acceptance`` of the rejection sampler; ``grid_size``, its nodes; ``edge_mass`` as in `Grid`;
+        ``refinement_change``, the largest of `Grid.changes`, in Monte Carlo standard errors of these draws.
+    """
+
+    values: Mapping[str, FloatArray]
+    lp: FloatArray
+    stats: Mapping[str, float]
+
+    def sample_stats(self) -> xr.Dataset:
+        """`lp` with dim ``sample``, and each of `stats`."""
+        return xr.Dataset({"lp": ("sample", self.lp), **self.stats})
+
+
+def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator) -> Draws:
+    """Integrate a density over its hyperparameters and draw from it.
+
+    Parameters
+    ----------
+    log_density : callable
+        Hyperparameters of shape (nodes, D) to the log density of data and hyperparameters, shape (nodes,).
+    axes : sequence of Axis
+        The D hyperparameters; none at all for a model in closed form.
+    size : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Raises
+    ------
+    NotExactError
+        If the density is not a number anywhere, or so few proposals are accepted that the draws would never be
+        complete.
+
+    Examples
+    --------
+    >>> bell = lambda v: -0.5 * (v**2).sum(axis=1)
+    >>> draws = solve(bell, [Axis("a", "real"), Axis("b", "real")], 1000, np.random.default_rng(1))
+    >>> bool(abs(draws.stats["log_evidence"] - np.log(2 * np.pi)) < 1e-6), draws.values["a"].shape
+    (True, (1000,))
+    """
+    if not axes:
+        lp = np.full(size, float(log_density(np.empty((1, 0)))[0]))
+        known = {"log_evidence": float(lp[0]), "acceptance": 1.0, "grid_size": 1.0}
+        return Draws({}, lp, known | {"edge_mass": 0.0, "refinement_change": 0.0})
+    grid = integrate(log_density, axes, min(_CHANGE, _CHANGE_SE / math.sqrt(size)))
+    for power in _POWERS:
+        values, lp, acceptance = _draw(log_density, grid, size, rng, power)
+        if lp.size == size:
+            break
+        grid = _fill(log_density, grid, 0.5 * grid.step)
+    else:
+        raise NotExactError(
+            f"the exact engine kept {acceptance:.1%} of its proposals; engine 'nuts' may serve this model"
+        )
+    change = max(float(grid.changes(together=both).max()) for both in (False, True))
+    stats = {
+        "log_evidence": grid.log_evidence,
+        "acceptance": acceptance,
+        "grid_size": float(grid.there.sum()),
+        "edge_mass": grid.edge_mass,
+        "refinement_change": change * math.sqrt(size),
+    }
+    return Draws({axis.name: values[d] for d, axis in enumerate(axes)}, lp, stats)
+
+
+def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = _CHANGE) -> Grid:
+    """Find where the mass is, and put as many nodes there as `tolerance`, the limit of `Grid.changes`, asks for."""
+    grid, sd = _locate(log_density, tuple(axes))
+    step = sd * [_STEP[axis.support] for axis in axes]
+    for _ in range(20):
+        grid = _fill(log_density, grid, step)
+        changes = grid.changes(together=False)
+        if (changes <= tolerance).all():
+            # What only all axes together need more of, each of them has to give.
+            changes = np.full(len(axes), grid.changes(together=True).max())
+        poor = changes > tolerance
+        if not poor.any() or grid.there.sum() > 0.9 * _MOST_NODES:
+            break
+        # The logarithm of the error goes as a power of one over the step: 1 for any smooth density, 2 for a normal.
+        shorter = (np.log(np.minimum(changes, 0.5)) / math.log(tolerance)) ** 0.85
+        step = np.where(poor, np.clip(shorter, 0.5, 0.95) * step, step)
+    return grid
+
+
+def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, FloatArray]:
+    """A coarse grid in coordinates in which the density has about mean 0 and covariance I, and its s.d. there."""
+    ends = np.array([axis.ends for axis in axes])
+    frame = Frame(axes, ends.mean(axis=1), np.diag(np.ptp(ends, axis=1) / 2.0))
+    line = np.linspace(-1.0, 1.0, _SCAN[len(axes)])
+    for _ in range(100):
+        u = np.stack(np.meshgrid(*[line] * len(axes), indexing="ij")).reshape(len(axes), -1)
+        _, log_p, log_volume = frame.evaluate(log_density, u)
+        log_p += log_volume
+        if not np.isfinite(log_p.max()):
+            raise NotExactError(
+                "the exact engine met a density that is not a number; engine 'nuts' may serve"
+            )
+        weight = np.exp(log_p - log_p.max())
+        weight /= weight.sum()
+        mean, step = u @ weight, line[1] - line[0]
+        covariance = ((u - mean[:, None]) * weight) @ (u - mean[:, None]).T
+        sd = np.sqrt(np.diag(covariance))
+        if line[-1] > 1.0 and np.abs(mean).max() < 0.7 and np.abs(covariance - np.eye(len(axes))).max() < 0.5:
+            break
+        # Less than a step cannot be told from nothing; where mass is at the edge, there is more beyond it.
+        at_edge = np.array([weight[np.abs(own) == line[-1]].sum() for own in u])
+        covariance += np.diag(np.where(at_edge > 1e-3, (0.3 * line[-1]) ** 2, (0.3 * step) ** 2))
+        frame = Frame(axes, frame.centre + frame.root @ mean, frame.root @ np.linalg.cholesky(covariance))
+        line = np.linspace(-6.0, 6.0, line.size)
+    shape = (line.size,) * len(axes)
+    whole = np.ones(shape, dtype=bool)
+    return Grid(frame, np.full(len(axes), line[0]), np.full(len(axes), step), log_p.reshape(shape), whole), sd
+
+
+def _fill(log_density: LogDensity, known: Grid, step: FloatArray) -> Grid:
+    """A finer grid of all nodes that count, and their neighbours: from where the known one has some, as far as it takes."""
+    cells = math.prod((np.array(known.log_p.shape) * known.step / step).tolist())
+    first, todo = (
+        known.first - _MARGIN * step,
+        _near(known, step) if cells < _MOST_CELLS else np.zeros(1, dtype=bool),
+    )
+    if not todo.any():
+        raise NotExactError("the exact engine found no grid for the density; engine 'nuts' may serve")
+    log_p, there = np.full(todo.shape, -np.inf), np.zeros(todo.shape, dtype=bool)
+    for _ in range(_MOST_LAYERS):
+        if not todo.any() or there.sum() > _MOST_NODES or todo.size > 2 * _MOST_CELLS:
+            break
+        _, found, log_volume = known.frame.evaluate(log_density, (first + np.argwhere(todo) * step).T)
+        log_p[todo] = found + log_volume
+        there |= todo
+        inner = log_p > log_p.max() - _DEPTH
+        at_end = np.array([[inner.take(end, axis=d).any() for end in (0, -1)] for d in range(inner.ndim)])
+        if at_end.any():
+            wider = _MARGIN * at_end
+            first = first - wider[:, 0] * step
+            log_p = np.pad(log_p, wider, constant_values=-np.inf)
+            there, inner = np.pad(there, wider), np.pad(inner, wider)
+        todo = _with_neighbours(inner) & ~there
+        if todo.sum() < 200:
+            # Along a thin tail a few nodes at a time are no quicker than some more.
+            todo = _with_neighbours(_with_neighbours(todo)) & ~there
+    places = np.argwhere(there)
+    low, high = places.min(axis=0), places.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    return Grid(known.frame, first + low * step, step, log_p[box], inner[box])
+
+
+def _near(known: Grid, step: FloatArray) -> NDArray[np.bool_]:
+    """Nodes in steps from before the first of a known grid, true where they count as far as straight lines tell."""
+    log_p = np.maximum(known.log_p - known.log_p.max(), -3.0 * _DEPTH)
+    for d, size in enumerate(log_p.shape):
+        last = math.ceil((size - 1) * known.step[d] / step[d])
+        place = np.arange(-_MARGIN, last + _MARGIN + 1) * (step[d] / known.step[d])
+        low = np.clip(place.astype(int), 0, size - 2)
+        part = (place - low).reshape(-1, *[1] * (log_p.ndim - 1))
+        along = np.moveaxis(log_p, d, 0)
+        log_p = np.moveaxis(along[low] * (1.0 - part) + along[low + 1] * part, 0, d)
+    return log_p > -_DEPTH
+
+
+def _with_neighbours(nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    for d in range(nodes.ndim):
+        along = np.moveaxis(nodes, d, 0)
+        grown = along.copy()
+        grown[1:] |= along[:-1]
+        grown[:-1] |= along[1:]
+        nodes = np.moveaxis(grown, 0, d)
+    return nodes
+
+
+def _change(whole: FloatArray, half: FloatArray) -> float:
+    """Largest change of log mass, mean and s.d. between the masses of all nodes and of every second one."""
+    found = []
+    for mass, stride in ((whole, 1), (half, 2)):
+        weight, place = mass / max(float(mass.sum()), 1e-300), stride * np.arange(mass.size)
+        mean = float(weight @ place)
+        found.append((mean, math.sqrt(float(weight @ (place - mean) ** 2))))
+    (mean, sd), (half_mean, half_sd) = found
+    share = float(half.sum() / whole.sum())
+    if not (sd > 0 and share > 0):
+        return math.inf
+    return max(abs(math.log(share)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1.0))
+
+
+def _draw(
+    log_density: LogDensity, grid: Grid, size: int, rng: np.random.Generator, power: float
+) -> tuple[FloatArray, FloatArray, float]:
+    """Draw hyperparameters (D, size) by rejection; also their log density, and the share of proposals that was kept.
+
+    The interpolant g of the density, or of a power of it below 1, is a mixture of tents over the nodes: draw a node by its
+    mass, then a triangular distance. A proposal is kept with probability p / (c g), one off the grid never. That c covers
+    p / g is seen from the proposals themselves: c lies above the largest ratio among all of them, and when it is raised
+    every decision is taken anew. Fewer draws than asked for are all that the proposals gave.
+    """
+    p = grid.p**power
+    total = np.cumsum(p)
+    values, lp = np.empty((len(grid.first), 0)), np.empty(0)
+    log_ratio, log_u = np.empty(0), np.empty(0)
+    wanted = int(1.2 * size) + 16
+    while lp.size < 4 * size + 1000:
+        node = np.minimum(
+            np.searchsorted(total, rng.random(wanted) * total[-1], side="right"), total.size - 1
+        )
+        place = np.stack(np.unravel_index(node, p.shape)) + rng.random((len(values), wanted))
+        place -= rng.random(place.shape)
+        new, new_lp, log_volume = grid.frame.evaluate(
+            log_density, grid.first[:, None] + place * grid.step[:, None]
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            new_ratio = new_lp + log_volume - grid.log_p.max() - np.log(_interpolate(p, place))
+        # Off the grid the density of proposals is 0, and nothing is kept.
+        new_ratio = np.where(np.isfinite(new_ratio), new_ratio, -np.inf)
+        values, lp = np.concatenate([values, new], axis=1), np.concatenate([lp, new_lp])
+        log_ratio = np.concatenate([log_ratio, new_ratio])
+        log_u = np.concatenate([log_u, np.log(rng.random(wanted))])
+        kept = np.flatnonzero(log_u + (log_ratio.max() + math.log(_HEAD_ROOM)) < log_ratio)
+        if kept.size >= size:
+            return values[:, kept[:size]], lp[kept[:size]], kept.size / lp.size
+        wanted = int(1.1 * (size - kept.size) * lp.size / max(kept.size, 1)) + 16
+        wanted = min(wanted, 2 * size + 1000)
+    return values[:, kept], lp[kept], kept.size / lp.size
+
+
+def _interpolate(p: FloatArray, place: FloatArray) -> FloatArray:
+    """Multilinear interpolant of values on a grid at places (D, n), counted in steps from its corner; 0 outside."""
+    most = np.array(p.shape)[:, None] - 1
+    low = np.clip(np.floor(place), 0, most - 1).astype(int)
+    part = place - low
+    stride = np.array(p.strides) // p.itemsize
+    at = stride @ low
+    corners = [p.ravel().take(at + sum(c)) for c in itertools.product(*((0, s) for s in stride))]
+    for own in part[::-1]:
+        corners = [a + own * (b - a) for a, b in zip(corners[::2], corners[1::2], strict=True)]
+    inside = ((part >= 0.0) & (part <= 1.0)).all(axis=0)
+    return np.asarray(np.where(inside, corners[0], 0.0))

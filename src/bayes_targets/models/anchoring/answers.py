@@ -1,0 +1,267 @@
+"""What a posterior of `anchoring_model` answers: the slope for each weight, tipping points, noise alone, drift to the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from ...errors import DataError
+from .engine import parameters_of
+from .world import PARAMETERS, STATISTICS, Design, print_statistics, simulate_areas
+
+FloatArray = npt.NDArray[np.float64]
+
+LABELS = {
+    **{
+        f"{what}_{of}": f"{name}, {words}"
+        for of, name in (("2006", "cohesion 2006"), ("2008", "cohesion 2008"), ("stretch", "stretch"))
+        for what, words in (("mean", "mean"), ("sd", "s.d."), ("min", "smallest"), ("max", "largest"))
+    },
+    "slope": "slope of stretch",
+    "slope_se": "its robust s.e.",
+    "r2_with": "R² with stretch",
+    "r2_without": "R² without stretch",
+}
+_WINDOW = 0.1
+_FEWEST = 100
+
+
+def slope_by_weight(
+    posterior: xr.DataTree,
+    weights: Sequence[float] | None = None,
+    *,
+    error_seen: float | None = None,
+    prob: float = 0.95,
+) -> pd.DataFrame:
+    """Causal slope if targets were set with a given weight of the later score.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `anchoring_model`.
+    weights : sequence of float, optional
+        From 0 (set from 2006) to 1 (set from 2008); by default 0, 0.05, ..., 1.
+    error_seen : float, optional
+        What share of the survey error target setters had before them: 0 if they knew true levels, 1 if they took the
+        survey's figures. By default as uncertain as in the posterior.
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``weight``; ``median``, ``low``, ``high``, ``prob_positive``, and ``n_draws``, the draws that each row rests
+        on: those with a weight within 0.1, moved to the weight (and the share) along their regression. The prior
+        of the weight plays no part. Attrs ``interval``, ``prob``, ``origin``.
+
+    Raises
+    ------
+    DataError
+        If a weight or share is not between 0 and 1, or fewer than 100 draws are near the weight.
+    """
+    names = ("anchor_weight", "causal_slope", "error_seen")
+    w, b, seen = (_draws(posterior, name) for name in names)
+    rows = {}
+    for weight in np.linspace(0, 1, 21).round(2) if weights is None else weights:
+        if not 0 <= weight <= 1 or not (error_seen is None or 0 <= error_seen <= 1):
+            raise DataError(f"weights: found {weight!r}, error_seen {error_seen!r}, expected 0 to 1")
+        near = np.abs(w - weight) <= _WINDOW
+        away = [w - weight]
+        if error_seen is not None:
+            away.append(seen - error_seen)
+        if near.sum() < _FEWEST:
+            raise DataError(
+                f"weights: {near.sum()} draws are near {weight:g}, expected {_FEWEST} or more: draw more, "
+                "or use an even prior"
+            )
+        columns = np.column_stack([np.ones(near.sum()), *(distance[near] for distance in away)])
+        line = np.linalg.lstsq(columns, b[near], rcond=None)[0]
+        moved = b[near] - columns[:, 1:] @ line[1:]
+        low, median, high = np.quantile(moved, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+        row = {"median": median, "low": low, "high": high, "prob_positive": (moved > 0).mean()}
+        rows[float(weight)] = row | {"n_draws": int(near.sum())}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("weight")
+    table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin")}
+    return table
+
+
+def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> pd.Series:
+    """The smallest weight at which the probability of a positive causal slope falls below each level.
+
+    Parameters
+    ----------
+    band : pandas.DataFrame
+        From `slope_by_weight`.
+    levels : sequence of float
+        Probabilities.
+
+    Returns
+    -------
+    pandas.Series
+        Index ``level``; weights, by linear interpolation; NaN where the probability stays above up to a weight of 1.
+
+    Examples
+    --------
+    >>> band = pd.DataFrame({"prob_positive": [1.0, 0.8]}, index=[0.0, 1.0])
+    >>> tipping_points(band).round(2).tolist()
+    [0.5, nan]
+    """
+    weights, probability = band.index.to_numpy(float), band["prob_positive"].to_numpy(float)
+    found = {}
+    for level in levels:
+        below = np.flatnonzero(probability < level)
+        if not below.size:
+            found[level] = np.nan
+        elif below[0] == 0:
+            found[level] = weights[0]
+        else:
+            i = below[0]
+            found[level] = float(np.interp(level, probability[[i, i - 1]], weights[[i, i - 1]]))
+    return pd.Series(found, name="weight", dtype=float).rename_axis("level")
+
+
+def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.DataFrame:
+    """The slope of stretch that survey noise alone gives: targets set from 2006, and without any effect.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `anchoring_model`; areas are as its draws say, ambition such that stretch keeps its spread.
+    seed : int
+        Seed of the simulated studies.
+    prob : float
+        Probability of the equal-tailed predictive interval of one study's slope.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``set_from``: "the true level" (stretch then contains the error of the 2006 score, as the change does) and
+        "the survey's figure" (it does not); ``mean``, ``low``, ``high`` and ``share_of_printed``, mean over the printed slope.
+    """
+    design, printed = _known(posterior)
+    rows = parameters_of(posterior["posterior"].to_dataset())
+    share, unit = (design.n_targets - design.n_missing) / len(design.used), printed["mean_2006"] / 100
+    asked = unit * printed["mean_stretch"] / share
+    gap = (unit * printed["sd_stretch"]) ** 2 / share - (1 - share) * asked**2
+    found = {}
+    for name, seen in (("the true level", 0.0), ("the survey's figure", 1.0)):
+        ambition = np.sqrt(max(gap - (1 - seen) * design.survey_se**2, 1e-6))
+        fixed = {
+            "anchor_weight": 0.0,
+            "causal_slope": 0.0,
+            "error_seen": seen,
+            "ambition_mean": asked,
+            "ambition_sd": ambition,
+        }
+        named = dict(zip(PARAMETERS, rows.T, strict=True)) | {
+            n: np.full(len(rows), v) for n, v in fixed.items()
+        }
+        areas = simulate_areas(named, design, np.random.default_rng(seed))
+        slopes = print_statistics(areas, design)["slope"]
+        low, high = np.quantile(slopes, [(1 - prob) / 2, (1 + prob) / 2])
+        row = {"mean": slopes.mean(), "low": low, "high": high}
+        found[name] = row | {"share_of_printed": slopes.mean() / printed["slope"]}
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis("set_from")
+    table.attrs = {"interval": "eti", "prob": prob}
+    return table
+
+
+def gap_for_regression_to_mean(
+    posterior: xr.DataTree, effect: float, se: float, *, seed: int, prob: float = 0.95
+) -> pd.DataFrame:
+    r"""How much lower areas with a target would have had to score for regression to the mean alone to give their effect.
+
+    A measured score that lies g points lower is expected to change by :math:`g\, r` per cent more, with
+    :math:`r = 100\, (\bar y_{08} / \bar y_{06} - \beta) / \bar y_{06}` and :math:`\beta` the slope of the measured later score
+    on the measured earlier one: with survey error alone the reliability of the first score, and with the drift
+    of true scores to the middle that the posterior holds (scores' printed s.d.s, residuals), less than that.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `anchoring_model`.
+    effect, se : float
+        Printed slope of having a target, in % of the first score, and its standard error.
+    seed : int
+        Seed of the draws of the effect, taken for normal.
+    prob : float
+        Probability of the equal-tailed intervals, over what is uncertain in the drift and in the effect.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``cause``; ``reversion`` (% of change for a point), ``gap`` (points, for the printed effect), ``gap_low``,
+        ``gap_high`` (the effect's error included), ``gap_in_sd`` (of measured scores in 2006), ``share_of_largest``: of the gap
+        if targets had gone to exactly the areas that scored lowest, normal scores taken.
+    """
+    from statistics import NormalDist
+
+    design, printed = _known(posterior)
+    draws = posterior["posterior"].to_dataset()
+    p = {name: draws[name].to_numpy().ravel() for name in PARAMETERS}
+    noise, normal = design.survey_se**2, NormalDist()
+    log_variance = np.log1p((p["spread_2006"] / (100 - p["score_2006"])) ** 2)
+    common = (100 - p["score_2006"]) * (100 - p["score_2008"]) * np.expm1(p["carry_over"] * log_variance)
+    total = p["spread_2006"] ** 2 + noise
+    share = design.n_targets / design.n_authorities
+    largest = printed["sd_2006"] * normal.pdf(normal.inv_cdf(share)) / (share * (1 - share))
+    effects = np.random.default_rng(seed).normal(effect, se, len(total))
+    causes = {
+        "survey error alone": np.ones_like(total) * noise / printed["sd_2006"] ** 2,
+        "survey error and drift to the middle": p["score_2008"] / p["score_2006"] - common / total,
+    }
+    found = {}
+    for cause, lost in causes.items():
+        reversion = 100 * lost / p["score_2006"]
+        low, high = np.quantile(effects / reversion, [(1 - prob) / 2, (1 + prob) / 2])
+        gap = effect / np.median(reversion)
+        row = {"reversion": np.median(reversion), "gap": gap, "gap_low": low, "gap_high": high}
+        found[cause] = row | {"gap_in_sd": gap / printed["sd_2006"], "share_of_largest": gap / largest}
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis("cause")
+    table.attrs = {"interval": "eti", "prob": prob, "largest_gap": largest}
+    return table
+
+
+def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame:
+    """Each printed statistic beside what studies simulated from the posterior print.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `anchoring_model`.
+    prob : float
+        Probability of the equal-tailed predictive interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``statistic`` (in words); ``printed``, ``median``, ``low``, ``high``, and ``p_value``, two-sided posterior predictive.
+    """
+    replicated = posterior["posterior_predictive"]["printed"].stack(sample=("chain", "draw"))
+    values = replicated.transpose("statistic", "sample").to_numpy()
+    printed = posterior["observed_data"]["printed"].to_numpy()
+    below = (values <= printed[:, None]).mean(axis=1)
+    low, median, high = np.quantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=1)
+    columns = {"printed": printed, "median": median, "low": low, "high": high}
+    columns["p_value"] = 2 * np.minimum(below, 1 - below)
+    names = [LABELS[str(name)] for name in posterior["observed_data"]["statistic"].to_numpy()]
+    table = pd.DataFrame(columns, index=pd.Index(names, name="statistic"))
+    table.attrs = {"interval": "eti", "prob": prob}
+    return table
+
+
+def _draws(posterior: xr.DataTree, name: str) -> FloatArray:
+    if "posterior" not in posterior.children or name not in posterior["posterior"]:
+        raise DataError(f"posterior: no variable {name!r}, expected a posterior of anchoring_model")
+    return np.asarray(posterior["posterior"][name].to_numpy().ravel(), dtype=float)
+
+
+def _known(posterior: xr.DataTree) -> tuple[Design, dict[str, float]]:
+    _draws(posterior, "anchor_weight")
+    constants, observed = posterior["constant_data"], posterior["observed_data"]["printed"].to_numpy()
+    design = Design(**{name: constants[name].item() for name in Design.__dataclass_fields__})
+    return design, dict(zip(STATISTICS, observed.tolist(), strict=True))

@@ -1,0 +1,248 @@
+"""Targets that may have been set looking at a later score: what a printed slope of stretch then says of its effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from ...errors import DataError, cell_message
+from ...model import Model
+from ...priors import Beta, HalfNormal, Normal, Prior
+from .emulator import Emulator, Region, learn, transform
+from .engine import build, design_of, draw_prior, log_likelihood, log_prior, predict, sample
+from .world import PARAMETERS, STATISTICS, Design
+
+FloatArray = npt.NDArray[np.float64]
+
+_UNIT = ("anchor_weight", "error_seen")
+_POSITIVE = ("ambition_sd", "spread_2006", "drift_sd", "control_sd")
+
+
+@dataclass(frozen=True)
+class AnchoringPriors:
+    """Priors of `anchoring_model`, in percentage points of the score unless told otherwise.
+
+    Attributes
+    ----------
+    anchor_weight : Prior
+        Weight of the later score in what targets were set from: 0 the score of 2006, 1 that of 2008.
+        ``Beta(1, 1)``: no preference. The answer is best read for each weight (`slope_by_weight`), where this
+        prior plays no part.
+    causal_slope : Prior
+        Points by which the true score of 2008 rises for each point that the target lies above the true score of
+        2006; 1 means that all that is asked for is delivered. ``Normal(0, 1)``, as in `CohesionPriors`.
+    error_seen : Prior
+        Share of the survey error that was in the scores that targets were set from: 0 where partnerships knew
+        their true level, 1 where they took the survey's figures. ``Beta(1, 1)``.
+    ambition_mean, ambition_sd : Prior
+        Mean and standard deviation between areas of target less the score it was set from. ``Normal(2, 3)`` and
+        ``HalfNormal(5)``.
+    score_2006, spread_2006 : Prior
+        Mean and standard deviation between areas of the true score in 2006. ``Normal(75, 10)`` below 100, and
+        ``HalfNormal(10)``; the printed ones say far more.
+    score_2008 : Prior
+        Mean score in 2008 that areas were heading to without their targets. ``Normal(75, 10)`` below 100.
+    carry_over : Prior
+        Slope of the logarithm of the share that does not agree in 2008 on that in 2006: below 1, high and low
+        scores drift to the middle. ``Normal(1, 0.25)``.
+    drift_sd : Prior
+        Standard deviation of true change that the score of 2006 does not foretell. ``HalfNormal(4)``.
+    control_sd : Prior
+        Standard deviation of what the controls add to the change. ``HalfNormal(2)``.
+    """
+
+    anchor_weight: Prior = Beta(1.0, 1.0)
+    causal_slope: Prior = Normal(0.0, 1.0)
+    error_seen: Prior = Beta(1.0, 1.0)
+    ambition_mean: Prior = Normal(2.0, 3.0)
+    ambition_sd: Prior = HalfNormal(5.0)
+    score_2006: Prior = Normal(75.0, 10.0)
+    spread_2006: Prior = HalfNormal(10.0)
+    score_2008: Prior = Normal(75.0, 10.0)
+    carry_over: Prior = Normal(1.0, 0.25)
+    drift_sd: Prior = HalfNormal(4.0)
+    control_sd: Prior = HalfNormal(2.0)
+
+
+def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = None) -> Model:
+    r"""How targets were set and what they caused, from printed statistics alone: a sensitivity analysis.
+
+    In percentage points, for area i with true score :math:`X`, survey error :math:`e_t \sim N(0, \mathrm{se})` and
+    measured score :math:`Y_t = X_t + e_t`:
+
+    .. math:: T_i = (1 - w)(X_{06} + k e_{06}) + w (H_{08} + k e_{08}) + a_i, \quad a_i \sim N(d, s^2), \qquad
+              X_{08} = H_{08} + b\,(T_i - X_{06})
+
+    with anchor weight w, share k of the survey error in what target setters saw, ambition a, and causal slope b.
+    :math:`H_{08}` is where the area would have been in 2008 without its target: targets look at that, not at what they
+    cause themselves, so that there is no circle at w > 0. Areas without a target have :math:`X_{08} = H_{08}`. Stretch
+    is :math:`100 (T - Y_{06}) / Y_{06}` (0 without a target), change :math:`100 (Y_{08} - Y_{06}) / Y_{06}`: both
+    contain the same :math:`e_{06}`. The share that does not agree, 100 less the score, is lognormal in 2006, and
+
+    .. math:: \log (100 - H_{08}) = \mathrm{const} + c\, \log (100 - X_{06}) + \text{drift}
+
+    to which the controls add an effect that has nothing to do with targets. Who has a target, and whose target is
+    unknown, has nothing to do with scores either.
+
+    No area is known, so that the likelihood is that of the printed statistics: sixteen numbers whose distribution
+    is learnt from simulations of whole studies (a synthetic likelihood; no tolerance is involved). By default `fit`
+    uses sequential Monte Carlo on it; with ``engine="nuts"`` the same likelihood is sampled by NUTS.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        Index ``statistic``: mean, sd, min and max of ``2006``, ``2008`` (scores, %) and ``stretch`` (% of the 2006
+        score) as ``mean_2006`` and so on; ``slope`` and robust ``slope_se`` of stretch, ``r2_with`` it and ``r2_without``
+        it. Column ``value``. ``attrs["design"]``: a `Design`. From `anchoring_summary` or `simulate_anchoring`.
+    priors : AnchoringPriors, optional
+        In percentage points.
+
+    Returns
+    -------
+    Model
+        Posterior variables ``anchor_weight``, ``causal_slope``, ``error_seen``, ``ambition_mean``, ``ambition_sd``,
+        ``score_2006``, ``spread_2006``, ``score_2008``, ``carry_over``, ``drift_sd``, ``control_sd``; replicated data
+        ``printed (statistic)``.
+
+    Raises
+    ------
+    DataError
+        If a statistic is missing or impossible, or a prior is improper or leaves its parameter's range.
+
+    Notes
+    -----
+    Wood (2010), "Statistical inference for noisy nonlinear ecological dynamic systems", Nature 466; Price, Drovandi,
+    Lee & Nott (2018), "Bayesian synthetic likelihood", Journal of Computational and Graphical Statistics 27.
+    Robust standard errors are taken for HC1; the paper does not say which they are.
+
+    Examples
+    --------
+    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
+    >>> model = anchoring_model(simulate_anchoring(seed=1))
+    >>> model.name, model.data.sizes["statistic"], model.variables[:2]
+    ('anchoring', 16, ('anchor_weight', 'causal_slope'))
+    """
+    design, values = _checked(summary)
+    chosen = priors or AnchoringPriors()
+    _check_priors(chosen)
+    data = xr.Dataset(
+        {"printed": ("statistic", values)}
+        | {name: ((), getattr(design, name)) for name in Design.__dataclass_fields__},
+        coords={"statistic": np.array(STATISTICS)},
+        attrs={"origin": str(summary.attrs.get("origin", "published"))},
+    )
+    return Model(
+        name="anchoring",
+        data=data,
+        priors=chosen,
+        options={"likelihood": "synthetic"},
+        terms=("causal_slope",),
+        observed=("printed",),
+        variables=PARAMETERS,
+        build=lambda model: build(model, learnt(model)[0]),
+        draw_prior=draw_prior,
+        log_likelihood=lambda model, draws: log_likelihood(model, draws, learnt(model)[0]),
+        predict=predict,
+        particles=lambda model, size, rng: sample(model, size, rng, *learnt(model)),
+    )
+
+
+def learnt(model: Model) -> tuple[Emulator, Region]:
+    """The likelihood of a model and the region of its posterior; the same model description gives the same."""
+    printed = tuple(float(value) for value in model.data["printed"].to_numpy())
+    return _learnt(printed, design_of(model), model.priors)
+
+
+@lru_cache(maxsize=4)
+def _learnt(printed: tuple[float, ...], design: Design, priors: AnchoringPriors) -> tuple[Emulator, Region]:
+    named = dict(zip(STATISTICS, printed, strict=True))
+    return learn(transform(named), design, _box(named, design), lambda x: log_prior(priors, x))
+
+
+def _box(printed: dict[str, float], design: Design) -> tuple[FloatArray, FloatArray]:
+    """Where the first simulations are made: wide around the moments that the printed numbers give."""
+    share = (design.n_targets - design.n_missing) / len(design.used)
+    unit = printed["mean_2006"] / 100
+    asked = unit * printed["mean_stretch"] / share
+    square = (printed["sd_stretch"] ** 2 + printed["mean_stretch"] ** 2) * unit**2 / share
+    asked_sd = np.sqrt(max(square - asked**2, 0.1 * square))
+    moved = printed["mean_2006"] - printed["mean_2008"]
+    sd, sd_2008 = printed["sd_2006"], printed["sd_2008"]
+    ranges = {
+        "anchor_weight": (0.0, 1.0),
+        "causal_slope": (printed["slope"] - 1.5, printed["slope"] + 0.9),
+        "error_seen": (0.0, 1.0),
+        "ambition_mean": (asked + min(0.0, moved) - asked_sd, asked + max(0.0, moved) + asked_sd),
+        "ambition_sd": (0.1 * asked_sd, 1.6 * asked_sd),
+        "score_2006": (printed["mean_2006"] - 0.45 * sd, min(printed["mean_2006"] + 0.45 * sd, 99.0)),
+        "spread_2006": (0.65 * sd, 1.35 * sd),
+        "score_2008": (printed["mean_2008"] - 0.6 * sd_2008, min(printed["mean_2008"] + 0.6 * sd_2008, 99.0)),
+        "carry_over": (0.4, 1.2),
+        "drift_sd": (0.01 * sd, 0.65 * sd),
+        "control_sd": (0.0, 0.3 * sd),
+    }
+    low, high = np.array([ranges[name] for name in PARAMETERS]).T
+    return low, high
+
+
+def _checked(summary: pd.DataFrame) -> tuple[Design, FloatArray]:
+    if not isinstance(summary, pd.DataFrame) or "value" not in summary.columns:
+        raise DataError("summary: expected a DataFrame with index 'statistic' and a column 'value'")
+    design = summary.attrs.get("design")
+    if not isinstance(design, Design):
+        raise DataError("summary: attrs['design'] is missing, expected a Design with the numbers of areas")
+    file = str(summary.attrs.get("file", "summary"))
+    missing = [name for name in STATISTICS if name not in summary.index]
+    if missing:
+        raise DataError(f"{file}: no statistic {missing[0]!r}, expected {', '.join(STATISTICS)}")
+    values = pd.to_numeric(summary["value"], errors="coerce")
+    printed = {name: float(values[name]) for name in STATISTICS}
+    for name, value in printed.items():
+        of = name.rsplit("_", 1)[-1]
+        expected = "a finite number"
+        fits = np.isfinite(value)
+        if name.startswith(("sd_", "slope_se")):
+            expected, fits = "a finite number above 0", fits and value > 0
+        elif name.startswith("r2_"):
+            expected, fits = "a number between 0 and 1", 0 < value < 1
+        elif name.startswith(("mean_2", "min_2", "max_2")):
+            expected, fits = "a score between 0 and 100", 0 < value < 100
+        if fits and name.startswith("min_"):
+            expected, fits = (
+                f"a number below the mean, {printed[f'mean_{of}']:g}",
+                value < printed[f"mean_{of}"],
+            )
+        if fits and name.startswith("max_"):
+            expected, fits = (
+                f"a number above the mean, {printed[f'mean_{of}']:g}",
+                value > printed[f"mean_{of}"],
+            )
+        if not fits:
+            raise DataError(
+                cell_message(
+                    file=file,
+                    row=list(summary.index).index(name) + 1,
+                    column=name,
+                    value=value,
+                    expected=expected,
+                )
+            )
+    return design, np.array(list(printed.values()))
+
+
+def _check_priors(priors: AnchoringPriors) -> None:
+    for name in PARAMETERS:
+        prior: Prior = getattr(priors, name)
+        if not prior.proper:
+            raise DataError(
+                f"priors, {name}: found {prior}, expected a proper prior: parameters are drawn from it"
+            )
+        if name in (*_UNIT, *_POSITIVE) and np.isfinite(prior.logpdf(-0.01)):
+            raise DataError(f"priors, {name}: {prior} allows values below 0, expected none")
+        if name in _UNIT and np.isfinite(prior.logpdf(1.01)):
+            raise DataError(f"priors, {name}: {prior} allows values above 1, expected a Beta")

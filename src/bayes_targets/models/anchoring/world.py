@@ -1,0 +1,265 @@
+"""Authorities whose targets may look at a later score than the baseline, and the statistics a paper would print of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...errors import DataError, did_you_mean
+
+FloatArray = npt.NDArray[np.float64]
+
+PARAMETERS = (
+    "anchor_weight",
+    "causal_slope",
+    "error_seen",
+    "ambition_mean",
+    "ambition_sd",
+    "score_2006",
+    "spread_2006",
+    "score_2008",
+    "carry_over",
+    "drift_sd",
+    "control_sd",
+)
+STATISTICS = (
+    *(f"{what}_{of}" for of in ("2006", "2008", "stretch") for what in ("mean", "sd", "min", "max")),
+    "slope",
+    "slope_se",
+    "r2_with",
+    "r2_without",
+)
+# What the paper prints, or what brings a simulation near it: the truths of `simulate_anchoring`.
+_DEFAULTS = {
+    "anchor_weight": 0.0,
+    "causal_slope": 0.65,
+    "error_seen": 1.0,
+    "ambition_mean": 1.3,
+    "ambition_sd": 4.1,
+    "score_2006": 77.3,
+    "spread_2006": 6.8,
+    "score_2008": 74.6,
+    "carry_over": 0.8,
+    "drift_sd": 1.6,
+    "control_sd": 0.7,
+}
+_SEED_OF_CONTROLS = 2014
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is known of the areas apart from any parameter.
+
+    Attributes
+    ----------
+    n_authorities : int
+        Areas with both scores.
+    n_targets : int
+        Those of them with a target.
+    n_missing : int
+        Those of them whose target is not known, so that they have no stretch.
+    n_controls : int
+        Controls of the regressions, authority types included.
+    survey_se : float
+        Standard error of a score, in percentage points.
+    """
+
+    n_authorities: int = 150
+    n_targets: int = 86
+    n_missing: int = 19
+    n_controls: int = 11
+    survey_se: float = 3 / 1.96
+
+    def __post_init__(self) -> None:
+        used = self.n_authorities - self.n_missing
+        limits = {
+            "n_controls": (
+                0 <= self.n_controls <= used - 4,
+                "0 or more, and fewer than the cases used less 3",
+            ),
+            "n_missing": (0 <= self.n_missing <= self.n_targets - 3, "0 or more, leaving 3 targets"),
+            "n_targets": (3 <= self.n_targets <= self.n_authorities, "3 or more, up to all authorities"),
+            "survey_se": (0 <= self.survey_se < np.inf, "0 or more percentage points"),
+        }
+        for name, (fits, expected) in limits.items():
+            if not fits:
+                raise DataError(f"anchoring, {name}: found {getattr(self, name)!r}, expected {expected}")
+
+    @property
+    def has_target(self) -> npt.NDArray[np.bool_]:
+        """Areas are exchangeable, so that the first have the target."""
+        return np.arange(self.n_authorities) < self.n_targets
+
+    @property
+    def used(self) -> npt.NDArray[np.int64]:
+        """Areas of the stretch regression: all but those with an unknown target."""
+        known = np.arange(self.n_authorities)
+        return known[(known < self.n_targets - self.n_missing) | (known >= self.n_targets)]
+
+
+def simulate_areas(
+    parameters: Mapping[str, npt.ArrayLike], design: Design, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    """Measured scores, stretch and change of all areas, for many parameter values at once.
+
+    Parameters
+    ----------
+    parameters : mapping of str to array_like, shape (size,)
+        The names of `PARAMETERS`, in the units of `AnchoringPriors`.
+    design : Design
+        Numbers of areas and the survey error.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (size, authorities)
+        ``score_2006``, ``score_2008`` (%), ``stretch`` (% of the measured 2006 score; 0 without a target) and
+        ``change`` (% of the measured 2006 score).
+    """
+    p = {name: np.asarray(parameters[name], dtype=float).reshape(-1, 1) for name in PARAMETERS}
+    size, n = len(p["anchor_weight"]), design.n_authorities
+    z = rng.standard_normal((5, size, n))
+    log_mean, log_sd, log_mean_2008, log_drift = log_scale(p, np)
+    log_2006 = log_sd * z[0]
+    before = 100 - np.exp(log_mean + log_2006)
+    # Where the area would have been in 2008 without its target.
+    heading = 100 - np.exp(log_mean_2008 + p["carry_over"] * log_2006 + log_drift * z[1])
+    heading += p["control_sd"] * controls_of(design)[2]
+    error_2006, error_2008 = design.survey_se * z[2], design.survey_se * z[3]
+    w, seen = p["anchor_weight"], p["error_seen"]
+    looked_at = (1 - w) * (before + seen * error_2006) + w * (heading + seen * error_2008)
+    target = looked_at + p["ambition_mean"] + p["ambition_sd"] * z[4]
+    after = heading + np.where(design.has_target, p["causal_slope"] * (target - before), 0.0)
+    score_2006, score_2008 = before + error_2006, after + error_2008
+    return {
+        "score_2006": score_2006,
+        "score_2008": score_2008,
+        "stretch": np.where(design.has_target, 100 * (target - score_2006) / score_2006, 0.0),
+        "change": 100 * (score_2008 - score_2006) / score_2006,
+    }
+
+
+def print_statistics(areas: Mapping[str, FloatArray], design: Design) -> dict[str, FloatArray]:
+    """What a paper would print of simulated areas: `STATISTICS`, each of shape (size,).
+
+    The regressions are least squares of change on a constant and the controls, without stretch on all areas and
+    with it on those whose stretch is known; the standard error is the heteroskedasticity-robust one with the
+    usual factor for degrees of freedom (HC1).
+    """
+    basis, basis_used, _ = controls_of(design)
+    used = design.used
+    stretch, change = areas["stretch"][:, used], areas["change"][:, used]
+    found = {}
+    for of, values in (("2006", areas["score_2006"]), ("2008", areas["score_2008"]), ("stretch", stretch)):
+        found[f"mean_{of}"], found[f"sd_{of}"] = values.mean(axis=1), values.std(axis=1, ddof=1)
+        found[f"min_{of}"], found[f"max_{of}"] = values.min(axis=1), values.max(axis=1)
+    x, y = _residuals(stretch, basis_used), _residuals(change, basis_used)
+    sum_x2 = (x**2).sum(axis=1)
+    found["slope"] = (x * y).sum(axis=1) / sum_x2
+    error = y - found["slope"][:, None] * x
+    factor = len(used) / (len(used) - basis_used.shape[1] - 1)
+    found["slope_se"] = np.sqrt(factor * (x**2 * error**2).sum(axis=1)) / sum_x2
+    found["r2_with"] = 1 - (error**2).sum(axis=1) / _squares(change)
+    found["r2_without"] = 1 - (_residuals(areas["change"], basis) ** 2).sum(axis=1) / _squares(
+        areas["change"]
+    )
+    return {name: found[name] for name in STATISTICS}
+
+
+def simulate_anchoring(
+    *, n_simulations: int = 1, seed: int, design: Design | None = None, **truth: float
+) -> pd.DataFrame:
+    """Simulate what a paper would print of areas whose targets were set in a known way.
+
+    Parameters
+    ----------
+    n_simulations : int
+        Number of simulated papers.
+    seed : int
+        Seed of the random numbers.
+    design : Design, optional
+        Numbers of areas and the survey error; by default those of Andrews, Downe & Guarneros-Meza (2014).
+    **truth : float
+        Parameters that differ from the defaults (no anchoring at a later score, causal slope .65, and otherwise
+        numbers near the paper's), by their names in the posterior of `anchoring_model`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``statistic``; a column ``value``, or columns 0, 1, ... for several simulations. Attrs: ``design``,
+        ``origin`` ("simulated"), ``truth``.
+
+    Raises
+    ------
+    DataError
+        If a parameter is not known or cannot be one.
+
+    Examples
+    --------
+    >>> summary = simulate_anchoring(seed=1, anchor_weight=1.0, causal_slope=0.0, ambition_sd=2.8)
+    >>> summary.attrs["origin"], len(summary), summary.attrs["truth"]["anchor_weight"]
+    ('simulated', 16, 1.0)
+    """
+    for name, value in truth.items():
+        if name not in PARAMETERS:
+            raise DataError(f"simulate_anchoring: {name!r}: {did_you_mean(name, list(PARAMETERS))}")
+        if not np.isfinite(value) or (value < 0 and name not in ("causal_slope", "ambition_mean")):
+            raise DataError(
+                f"simulate_anchoring, {name}: found {value!r}, expected a finite number, not below 0"
+            )
+    known = _DEFAULTS | truth
+    design = design or Design()
+    areas = simulate_areas(
+        {name: np.full(n_simulations, value) for name, value in known.items()},
+        design,
+        np.random.default_rng(seed),
+    )
+    columns = ["value"] if n_simulations == 1 else list(range(n_simulations))
+    values = np.array(list(print_statistics(areas, design).values()))
+    frame = pd.DataFrame(values, index=pd.Index(STATISTICS, name="statistic"), columns=columns)
+    frame.attrs = {"design": design, "origin": "simulated", "truth": known}
+    return frame
+
+
+def log_scale(
+    p: Mapping[str, FloatArray], math: object
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Log mean and s.d. of the share that does not agree in 2006, log mean in 2008 and s.d. of the drift.
+
+    That share is lognormal, which keeps scores below 100 and gives them the long lower tail that is printed.
+    `math` holds ``log`` and ``sqrt``: NumPy, or PyTensor's for the same formula in a graph.
+    """
+    log, sqrt = math.log, math.sqrt  # type: ignore[attr-defined]
+    variance = log(1 + (p["spread_2006"] / (100 - p["score_2006"])) ** 2)
+    drift = log(1 + (p["drift_sd"] / (100 - p["score_2008"])) ** 2)
+    log_mean = log(100 - p["score_2006"]) - variance / 2
+    log_mean_2008 = log(100 - p["score_2008"]) - (p["carry_over"] ** 2 * variance + drift) / 2
+    return log_mean, sqrt(variance), log_mean_2008, sqrt(drift)
+
+
+@cache
+def controls_of(design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Orthonormal bases of constant and controls, over all areas and over those used; and the controls' effect.
+
+    Controls are fixed numbers that have nothing to do with scores and targets; their effect has s.d. 1.
+    """
+    rng = np.random.default_rng(_SEED_OF_CONTROLS)
+    columns = rng.standard_normal((design.n_authorities, design.n_controls))
+    whole = np.column_stack([np.ones(design.n_authorities), columns])
+    basis = np.linalg.qr(whole)[0]
+    effect = basis[:, 1:].sum(axis=1) * np.sqrt(design.n_authorities / max(design.n_controls, 1))
+    return basis, np.linalg.qr(whole[design.used])[0], effect
+
+
+def _residuals(values: FloatArray, basis: FloatArray) -> FloatArray:
+    return values - (values @ basis) @ basis.T
+
+
+def _squares(values: FloatArray) -> FloatArray:
+    return ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)

@@ -1,0 +1,1 @@
+"""Hierarchical models of change in a table of authorities."""

@@ -1,0 +1,290 @@
+"""The equation of `cohesion_model` in NumPy: expected change, prior draws, likelihood, replication."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...inference.quadrature import multiply
+from ...model import Model
+from .scores import scores_log_likelihood, true_baseline_given_measured
+
+FloatArray = NDArray[np.float64]
+# Multiplications at a time; OpenBLAS takes more threads than one from 2^18 on.
+_AT_ONCE = 2**17
+
+
+def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset | None:
+    """Prior draws of every variable whose prior is proper.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`.
+    rng : numpy.random.Generator
+        Source of randomness.
+    size : int
+        Number of draws.
+
+    Returns
+    -------
+    xarray.Dataset or None
+        Dim ``sample`` and those of the posterior; None where no prior is proper.
+    """
+    data, priors, options = model.data, model.priors, model.options
+    wide = (size, data.sizes["authority_type"])
+    out: dict[str, FloatArray] = {}
+
+    def draw(name: str, prior: Any, shape: int | tuple[int, ...] = size) -> bool:
+        if prior.proper:
+            out[name] = prior.draw(rng, shape)
+        return bool(prior.proper)
+
+    def draw_group(name: str, mean: str, spread: str) -> None:
+        if mean in out:
+            out[name] = out[mean][:, None] + out[spread][:, None] * rng.standard_normal(wide)
+
+    if options["pooling"] == "none":
+        draw("intercept", priors.intercept, wide)
+    elif draw("mu", priors.mu) and options["pooling"] == "complete":
+        out["intercept"] = np.repeat(out["mu"][:, None], wide[1], axis=1)
+    if options["pooling"] == "partial" and draw("tau", priors.tau):
+        draw_group("intercept", "mu", "tau")
+    draw("effect", priors.effect)
+    if options["slopes"] == "by_type" and draw("tau_effect", priors.tau_effect):
+        draw_group("effect_by_type", "effect", "tau_effect")
+    if "control" in data.dims and draw("coefficient", priors.coefficient, (size, data.sizes["control"])):
+        out["coefficient"] = out["coefficient"] / data["control_scale"].to_numpy()
+    draw("sigma", priors.sigma)
+    if options["noise"] == "student_t" and draw("nu", priors.nu_minus_one):
+        out["nu"] = out["nu"] + 1.0
+    if options["measurement_error"] == "yes":
+        for name in ("baseline_mean", "baseline_tau", "baseline_sd"):
+            draw(name, getattr(priors, name))
+        draw_group("baseline_by_type", "baseline_mean", "baseline_tau")
+    return labelled(model, out) if out else None
+
+
+def labelled(model: Model, draws: dict[str, FloatArray]) -> xr.Dataset:
+    """Draws as a Dataset with dim ``sample``, and the regression's terms where all they need is there."""
+    labels, matrix = term_matrix(model)
+    coords = {
+        name: model.data[name].to_numpy() for name in ("authority_type", "control") if name in model.data.dims
+    }
+    needed = ["effect", "intercept", *(["coefficient"] if "control" in coords else [])]
+    if all(name in draws for name in needed):
+        parameters = np.column_stack([draws[name] for name in needed])
+        draws = draws | {"regression": multiply(parameters, matrix.T)}
+        coords["term"] = np.array(labels, dtype=np.str_)
+    own = {"coefficient": ("control",), "regression": ("term",)}
+    own |= dict.fromkeys(("intercept", "effect_by_type", "baseline_by_type"), ("authority_type",))
+    variables = {
+        name: (("sample", *own.get(name, ())), draws[name]) for name in model.variables if name in draws
+    }
+    return xr.Dataset(variables, coords=coords)
+
+
+def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str) -> xr.DataArray:
+    """Expected change of each authority in each draw.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        ``type_index``, the variable called `effect` and the controls, as in ``model.data`` (or the group
+        ``constant_data`` of the posterior).
+    draws : xarray.Dataset
+        Posterior or prior draws.
+    effect : {"target", "stretch"}
+        Name of the variable that the slope belongs to.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain``, ``draw``, ``authority``; percentage points of change.
+    """
+    # Plain arrays: aligning labels takes longer than this much arithmetic. Some draws at a time: they stay in the cache, and
+    # are too few for BLAS to share out among threads, on whose number the last digits would depend.
+    kind, x = data["type_index"].to_numpy(), data[effect].to_numpy()
+    slope = slope_of_authorities(data, draws).transpose("chain", "draw", ...).to_numpy()
+    group = draws["intercept"].transpose("chain", "draw", ...).to_numpy()
+    own, centred = np.empty((*group.shape[:2], 0)), np.empty((0, kind.size))
+    if "controls" in data:
+        centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
+        own = draws["coefficient"].transpose("chain", "draw", ...).to_numpy()
+    size = group.shape[0] * group.shape[1]
+    slope, group, own = (part.reshape(size, -1) for part in (slope, group, own))
+    mean = np.empty((size, kind.size))
+    for piece in _pieces(size, kind.size * (1 + len(centred))):
+        part = group[piece][:, kind]
+        part += slope[piece] * x
+        part += own[piece] @ centred
+        mean[piece] = part
+    coords = {name: draws[name] for name in ("chain", "draw") if name in draws.coords}
+    coords |= {"authority": data["authority"]} if "authority" in data.coords else {}
+    shape = (draws.sizes["chain"], draws.sizes["draw"], kind.size)
+    return xr.DataArray(mean.reshape(shape), dims=("chain", "draw", "authority"), coords=coords)
+
+
+def _pieces(size: int, work: int) -> list[slice]:
+    """Slices of `size` rows that take `work` multiplications each."""
+    rows = max(_AT_ONCE // max(work, 1), 1)
+    return [slice(start, start + rows) for start in range(0, size, rows)]
+
+
+def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
+    """Slope that holds for each authority: that of its type, or the one slope of all.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        With ``type_index``.
+    draws : xarray.Dataset
+        With ``effect`` and, where slopes vary, ``effect_by_type``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain``, ``draw`` and, where slopes vary, ``authority``.
+    """
+    if "effect_by_type" not in draws:
+        return draws["effect"]
+    kind = data["type_index"].drop_vars("authority", errors="ignore")
+    return draws["effect_by_type"].isel(authority_type=kind).drop_vars("authority_type")
+
+
+def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
+    """Log density of each authority's data in each draw.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`.
+    draws : xarray.Dataset
+        Dims ``chain``, ``draw`` and the posterior's own.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``change (chain, draw, authority)``; with measurement error ``scores``: the joint density of an
+        authority's two measured scores, its true scores integrated out, as leave-one-out needs it.
+    """
+    data = model.data
+    fitted = fitted_change(data, draws, model.options["effect"])
+    nu = draws["nu"] if "nu" in draws else None
+    if model.options["measurement_error"] == "yes":
+        return xr.Dataset({"scores": scores_log_likelihood(data, draws, fitted, nu)})
+    if nu is None:
+        sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
+        z = data["change"].to_numpy() - fitted.to_numpy()
+        z /= sigma
+        z *= z
+        z += np.log(2 * np.pi * sigma**2)
+        z *= -0.5
+        value = fitted.copy(data=z)
+    else:
+        z = (data["change"] - fitted) / draws["sigma"]
+        from scipy import special
+
+        constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
+        value = constant - np.log(draws["sigma"]) - (nu + 1) / 2 * np.log1p(z**2 / nu)
+    return xr.Dataset({"change": value.transpose("chain", "draw", "authority")})
+
+
+def noise(draws: xr.Dataset, rng: np.random.Generator, size: int) -> FloatArray:
+    """Noise of the change for `size` authorities in each draw.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        ``sigma`` and, with Student-t noise, ``nu`` (chain, draw).
+    rng : numpy.random.Generator
+        Source of randomness.
+    size : int
+        Number of authorities.
+
+    Returns
+    -------
+    array of shape (chain, draw, size)
+    """
+    sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
+    shape = (*sigma.shape[:2], size)
+    if "nu" not in draws:
+        z = rng.standard_normal(shape)
+        z *= sigma
+        return z
+    nu = draws["nu"].transpose("chain", "draw").to_numpy()[..., None]
+    return np.asarray(sigma * rng.standard_t(np.broadcast_to(nu, shape)))
+
+
+def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Replicated changes; with measurement error, outcomes measured anew for the same measured baselines.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`.
+    draws : xarray.Dataset
+        Dims ``chain``, ``draw`` and the posterior's own.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``change (chain, draw, authority)``, and with measurement error ``outcome``; the change is then the one
+        between the measured scores.
+    """
+    data = model.data
+    change = fitted_change(data, draws, model.options["effect"])
+    change.data += noise(draws, rng, data.sizes["authority"])
+    if model.options["measurement_error"] == "no":
+        return xr.Dataset({"change": change})
+    by_type = draws["baseline_by_type"].isel(authority_type=data["type_index"].drop_vars("authority"))
+    by_type = by_type.drop_vars("authority_type")
+    expected, own = true_baseline_given_measured(
+        data["baseline"], by_type, draws["baseline_sd"], data["baseline_se"]
+    )
+    expected, own = (part.transpose("chain", "draw", "authority") for part in (expected, own))
+    true = expected + np.sqrt(own) * rng.standard_normal(change.shape)
+    outcome = true * (1 + change / 100) + data["outcome_se"] * xr.DataArray(
+        rng.standard_normal(change.shape), dims=change.dims
+    )
+    again = 100 * (outcome - data["baseline"]) / data["baseline"]
+    return xr.Dataset({"change": again.transpose(*change.dims), "outcome": outcome.transpose(*change.dims)})
+
+
+def term_matrix(model: Model) -> tuple[list[str], FloatArray]:
+    """The terms of the regression as linear functions of the parameters.
+
+    Parameters
+    ----------
+    model : Model
+        From `cohesion_model`.
+
+    Returns
+    -------
+    list of str, array of shape (term, parameter)
+        Names in the order of `fit_ols` (effect, contrasts of types with the reference, controls, constant) and
+        the weights of the parameters: effect, intercept of each type, coefficient of each control. The constant
+        is the intercept of the reference type carried from the mean of the controls to 0. With complete pooling
+        there are no contrasts.
+    """
+    data, options = model.data, model.options
+    types = [str(name) for name in data["authority_type"].to_numpy()]
+    controls = [str(name) for name in data["control"].to_numpy()] if "control" in data.dims else []
+    others = [] if options["pooling"] == "complete" else [t for t in types if t != options["reference"]]
+    labels = [options["effect"], *others, *controls, "constant"]
+    matrix = np.zeros((len(labels), 1 + len(types) + len(controls)))
+    reference = 1 + types.index(options["reference"])
+    matrix[0, 0] = 1.0
+    for row, name in enumerate(others, 1):
+        matrix[row, 1 + types.index(name)], matrix[row, reference] = 1.0, -1.0
+    for j in range(len(controls)):
+        matrix[1 + len(others) + j, 1 + len(types) + j] = 1.0
+    matrix[-1, reference] = 1.0
+    if controls:
+        matrix[-1, 1 + len(types) :] = -data["control_mean"].to_numpy()
+    return labels, matrix

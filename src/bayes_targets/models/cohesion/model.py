@@ -1,0 +1,348 @@
+"""Change of cohesion of single authorities, partially pooled by authority type, with a target or stretch slope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ...errors import DataError, did_you_mean
+from ...model import Model
+from ...priors import Exponential, HalfNormal, Normal, Prior
+from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies
+from .equation import draw_prior, log_likelihood, predict
+from .exact import solve_cohesion
+from .graph import build
+
+_CHOICES = {
+    "effect": ("target", "stretch"),
+    "pooling": ("partial", "complete", "none"),
+    "slopes": ("common", "by_type"),
+    "noise": ("normal", "student_t"),
+}
+_SCORES = ("baseline", "outcome", "baseline_se", "outcome_se")
+_POSITIVE = ("tau", "tau_effect", "sigma", "nu_minus_one", "baseline_tau", "baseline_sd")
+# A flat prior on these would leave the posterior improper, however many the data.
+_MUST_BE_PROPER = ("tau", "tau_effect", "nu_minus_one", "baseline_mean", "baseline_tau", "baseline_sd")
+
+
+@dataclass(frozen=True)
+class CohesionPriors:
+    """Priors of `cohesion_model`, in units of the outcome: percentage points of change in the cohesion score.
+
+    All defaults are weakly informative. What they say together shows in changes simulated from them alone, for
+    150 authorities of four types with eight controls, 57% of them with a target (the design of Andrews, Downe &
+    Guarneros-Meza, 2014): half of the simulated changes lie between -7.7 and 7.7, 95% between -24.5 and 24.5,
+    and 2% outside -30 to 30; a model of stretch says nearly the same. Of a score of 77%, a change of 30% within
+    two years would make 54% or 100%: outside is where no change can be, or all but none. The printed scores
+    moved by -2.8% on average, with a residual standard deviation near 4 (from the standard error of the
+    target's slope): well inside, and far from any edge of the priors.
+
+    Attributes
+    ----------
+    mu : Prior
+        Mean over types of the change without a target, at the mean of the controls; with complete pooling the
+        change of every type. ``Normal(0, 5)``: 95% between -10 and 10.
+    tau : Prior
+        Standard deviation of that change between types (partial pooling). ``HalfNormal(2.5)``: median 1.7,
+        95% below 4.9, so that types are nearly alike or differ by several points.
+    intercept : Prior
+        That change in each type by itself (pooling none).
+    effect : Prior, optional
+        Slope: of having a target, ``Normal(0, 5)`` where it is not given; or of a point of stretch,
+        ``Normal(0, 1)``, where 1 means that all that is asked for is delivered.
+    tau_effect : Prior, optional
+        Standard deviation of the slope between types (slopes by type): ``HalfNormal(2.5)`` for a target,
+        ``HalfNormal(0.5)`` for a point of stretch, where it is not given.
+    coefficient : Prior
+        Effect of one standard deviation of a control. ``Normal(0, 2.5)``.
+    sigma : Prior
+        Standard deviation of the noise (its scale, with Student-t noise). ``HalfNormal(7.5)``: median 5.1, 95%
+        below 15. With `LogFlat` here, and `Flat` on `intercept` (pooling none), `effect` and `coefficient`,
+        the posterior is the classical one of least squares.
+    nu_minus_one : Prior
+        Degrees of freedom of Student-t noise, less 1. ``Exponential(1 / 29)``: mean of nu 30, from tails like
+        a Cauchy distribution's to practically normal ones.
+    baseline_mean, baseline_tau, baseline_sd : Prior
+        With measurement error: mean over types of the true baseline score (% of respondents), standard
+        deviation between types, and between authorities of one type (percentage points).
+    """
+
+    mu: Prior = Normal(0.0, 5.0)
+    tau: Prior = HalfNormal(2.5)
+    intercept: Prior = Normal(0.0, 5.0)
+    effect: Prior | None = None
+    tau_effect: Prior | None = None
+    coefficient: Prior = Normal(0.0, 2.5)
+    sigma: Prior = HalfNormal(7.5)
+    nu_minus_one: Prior = Exponential(1 / 29)
+    baseline_mean: Prior = Normal(50.0, 25.0)
+    baseline_tau: Prior = HalfNormal(10.0)
+    baseline_sd: Prior = HalfNormal(15.0)
+
+
+_SLOPE_PRIORS = {
+    "target": (Normal(0.0, 5.0), HalfNormal(2.5)),
+    "stretch": (Normal(0.0, 1.0), HalfNormal(0.5)),
+}
+
+
+def cohesion_model(
+    authorities: xr.Dataset,
+    *,
+    effect: Literal["target", "stretch"] = "target",
+    pooling: Literal["partial", "complete", "none"] = "partial",
+    slopes: Literal["common", "by_type"] = "common",
+    noise: Literal["normal", "student_t"] = "normal",
+    measurement_error: bool = False,
+    priors: CohesionPriors | None = None,
+) -> Model:
+    r"""Change of each authority from its type, its target or stretch, and controls.
+
+    .. math:: \mathrm{change}_i = a_{t(i)} + b_{t(i)}\, x_i + (X_i - \bar X)\, g + e_i, \qquad
+              a_t \sim N(\mu, \tau), \quad b_t \sim N(\mathrm{effect}, \tau_{effect}), \quad e_i \sim N(0, \sigma)
+
+    with one slope :math:`b_t = \mathrm{effect}` unless ``slopes="by_type"``, and
+    :math:`e_i \sim t_\nu(0, \sigma)` with ``noise="student_t"``. As x counts from 0 and controls from their mean,
+    :math:`a_t` is the change of an authority of type t without a target (or with no stretch) and average
+    controls. Controls are standardised inside, where their prior is stated; coefficients are reported on the
+    controls' own scale.
+
+    With ``measurement_error=True`` the two scores are survey estimates with known standard errors, and the true
+    change follows the regression:
+
+    .. math:: b_i \sim N(B_i, \mathrm{se}_{b,i}), \quad o_i \sim N(O_i, \mathrm{se}_{o,i}), \quad
+              O_i = B_i (1 + \mathrm{change}_i / 100), \quad B_i \sim N(m_{t(i)}, s), \quad m_t \sim N(m, \tau_m)
+
+    A low measured baseline is then partly bad luck, that the next survey does not repeat, so that regression to
+    the mean is modelled and not counted as an effect. This corrects the change for targets that were set from
+    the *measured* baseline, type and controls. It does not correct the stretch itself, which enters as measured
+    (it contains the measured baseline): where targets were set from knowledge of the true score, noise is left
+    in x, and the slope is still biased; nor does it know of targets that were set looking at later scores.
+
+    Parameters
+    ----------
+    authorities : xarray.Dataset
+        From `read_authorities`, `reconstruct` or `simulate_authorities`: ``change`` and the effect's variable on
+        dim ``authority``, with coord ``authority_type``; optionally ``controls (authority, control)``; with
+        measurement error also ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se`` (percentage points).
+    effect : {"target", "stretch"}
+        The variable whose slope is asked for. Authorities whose stretch is not known are left out of a stretch
+        model and counted in ``data.attrs["n_dropped"]``.
+    pooling : {"partial", "complete", "none"}
+        Whether types share a distribution, are the same, or stand alone.
+    slopes : {"common", "by_type"}
+        One slope, or one for each type, partially pooled.
+    noise : {"normal", "student_t"}
+        Student-t noise lets single authorities lie far off without moving the slope.
+    measurement_error : bool
+        Whether the scores carry sampling error that the model accounts for.
+    priors : CohesionPriors, optional
+        In percentage points of change.
+
+    Returns
+    -------
+    Model
+        Posterior variables ``mu`` (unless pooling none), ``tau`` (partial pooling), ``intercept
+        (authority_type)``, ``effect``; with slopes by type ``effect_by_type (authority_type)`` and ``tau_effect``;
+        with controls ``coefficient (control)``; ``sigma``; with Student-t noise ``nu``; with measurement error
+        ``baseline_mean``, ``baseline_tau``, ``baseline_sd``, ``baseline_by_type (authority_type)``; and
+        ``regression (term)``: the same quantities as the rows of `fit_ols`, in its order (effect, contrasts of
+        types with the reference type, controls, constant), which `compare` puts beside them. With complete
+        pooling the contrasts are 0 by assumption and left out.
+
+    Raises
+    ------
+    DataError
+        If an option or prior cannot be one, a variable is missing, not finite or does not vary, or if flat
+        priors would leave the posterior improper.
+
+    Notes
+    -----
+    Types are sampled in a form between centred and non-centred that follows the data and the spread between types,
+    so that it suits few and many types, small and large; the posterior is the same. With measurement error,
+    the noise and the outcome's sampling error add up to one normal (no latent outcomes with normal noise), and
+    the true baseline is drawn given the measured one.
+
+    Examples
+    --------
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> model = cohesion_model(simulate_authorities({"county": 27, "unitary": 55}, seed=1))
+    >>> model.variables
+    ('mu', 'tau', 'intercept', 'effect', 'sigma', 'regression')
+    >>> model.data.attrs["origin"], model.options["reference"]
+    ('simulated', 'unitary')
+    """
+    given = {"effect": effect, "pooling": pooling, "slopes": slopes, "noise": noise}
+    for name, value in given.items():
+        if value not in _CHOICES[name]:
+            raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(_CHOICES[name]))}")
+    data = _model_data(authorities, effect, bool(measurement_error))
+    chosen = _filled_priors(priors or CohesionPriors(), effect)
+    types = data["authority_type"].to_numpy().astype(str).tolist()
+    labels = [types[i] for i in data["type_index"].to_numpy()]
+    model = Model(
+        name="cohesion",
+        data=data,
+        priors=chosen,
+        options={
+            **given,
+            "measurement_error": "yes" if measurement_error else "no",
+            "reference": choose_reference(labels),
+        },
+        terms=("regression",),
+        observed=("baseline", "outcome") if measurement_error else ("change",),
+        variables=_variables(pooling, slopes, noise, bool(measurement_error), "control" in data.dims),
+        build=build,
+        draw_prior=draw_prior,
+        log_likelihood=log_likelihood,
+        predict=predict,
+        exact=solve_cohesion,
+    )
+    _check_proper(model)
+    return model
+
+
+def _variables(
+    pooling: str, slopes: str, noise: str, measurement_error: bool, controls: bool
+) -> tuple[str, ...]:
+    wanted = {
+        "mu": pooling != "none",
+        "tau": pooling == "partial",
+        "intercept": True,
+        "effect": True,
+        "tau_effect": slopes == "by_type",
+        "effect_by_type": slopes == "by_type",
+        "coefficient": controls,
+        "sigma": True,
+        "nu": noise == "student_t",
+        "baseline_mean": measurement_error,
+        "baseline_tau": measurement_error,
+        "baseline_sd": measurement_error,
+        "baseline_by_type": measurement_error,
+        "regression": True,
+    }
+    return tuple(name for name, there in wanted.items() if there)
+
+
+def _model_data(authorities: xr.Dataset, effect: str, measurement_error: bool) -> xr.Dataset:
+    """The variables of the model alone, authorities without a known effect left out."""
+    if not isinstance(authorities, xr.Dataset):
+        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    if "dataset" in authorities.dims:
+        raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
+    names = ["change", effect, *(_SCORES if measurement_error else ())]
+    for name in names:
+        if name not in authorities:
+            found = [str(known) for known in authorities.data_vars]
+            why = "measurement_error needs the scores and their errors; " if name in _SCORES else ""
+            raise DataError(f"authorities: no variable {name!r}; {why}{did_you_mean(name, found)}")
+    if "authority_type" not in authorities.coords:
+        raise DataError("authorities: no coord 'authority_type', expected the type of each authority")
+    known = ~np.isnan(authorities[effect].to_numpy()) if effect == "stretch" else slice(None)
+    rows = authorities.isel(authority=known)
+    labels = rows["authority_type"].to_numpy().astype(str).tolist()
+    present = dict.fromkeys(labels)
+    types = [t for t in dict.fromkeys([*authorities.attrs.get("types", []), *present]) if t in present]
+    place = {name: i for i, name in enumerate(types)}
+    authority = rows["authority"].to_numpy() if "authority" in rows.coords else np.arange(len(labels))
+    data = xr.Dataset(
+        {name: ("authority", rows[name].to_numpy().astype(float)) for name in names},
+        coords={"authority": authority, "authority_type": np.array(types, dtype=np.str_)},
+        attrs={
+            "origin": str(authorities.attrs.get("origin", "observed")),
+            "n_dropped": int(authorities.sizes["authority"] - len(labels)),
+        },
+    )
+    data["type_index"] = ("authority", np.array([place[label] for label in labels]))
+    _check_columns(data, names)
+    return _with_controls(data, rows, {effect, "constant", *types})
+
+
+def _check_columns(data: xr.Dataset, names: list[str]) -> None:
+    for name in names:
+        values = data[name].to_numpy()
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if wrong.size:
+            row = str(data["authority"].to_numpy()[wrong[0]])
+            raise DataError(f"authorities, {row!r}: {name!r} is {values[wrong[0]]}, expected a finite number")
+        if name.endswith("_se") or name == "baseline":
+            if values.min() <= 0:
+                row = str(data["authority"].to_numpy()[int(values.argmin())])
+                raise DataError(f"authorities, {row!r}: {name!r} is {values.min():g}, expected more than 0")
+        elif values.size < 2 or np.all(values == values[0]):
+            raise DataError(f"authorities, {name!r}: every value is the same, expected some variation")
+
+
+def _with_controls(data: xr.Dataset, rows: xr.Dataset, taken: set[str]) -> xr.Dataset:
+    """With no controls there is no such dim: an empty variable could not be summarised."""
+    if "controls" not in rows or rows.sizes.get("control", 0) == 0:
+        return data
+    block = rows["controls"].transpose("authority", "control").to_numpy().astype(float)
+    names = [str(name) for name in rows["control"].to_numpy()]
+    for j, name in enumerate(names):
+        if name in taken or names.count(name) > 1:
+            raise DataError(f"authorities: two terms are named {name!r}, expected each term once")
+        if not np.isfinite(block[:, j]).all():
+            raise DataError(f"authorities, control {name!r}: a value is not finite, expected numbers only")
+        if np.ptp(block[:, j]) == 0:
+            raise DataError(
+                f"authorities, control {name!r}: every value is the same, expected some variation"
+            )
+    return data.assign(
+        controls=(("authority", "control"), block),
+        control_mean=("control", block.mean(axis=0)),
+        control_scale=("control", block.std(axis=0, ddof=1)),
+    ).assign_coords(control=np.array(names, dtype=np.str_))
+
+
+def _filled_priors(priors: CohesionPriors, effect: str) -> CohesionPriors:
+    """The priors with those that depend on the effect filled in, each checked for its support."""
+    if not isinstance(priors, CohesionPriors):
+        raise DataError(f"priors: found {type(priors).__name__}, expected CohesionPriors")
+    slope, spread = _SLOPE_PRIORS[effect]
+    filled = replace(priors, effect=priors.effect or slope, tau_effect=priors.tau_effect or spread)
+    for name in filled.__dataclass_fields__:
+        prior = getattr(filled, name)
+        if not isinstance(prior, Prior):
+            raise DataError(f"priors, {name}: found {prior!r}, expected a prior such as Normal(0, 5)")
+        if name in _POSITIVE and prior.logpdf(-1.0) > -np.inf:
+            raise DataError(f"priors, {name}: found {prior}, expected a prior of a number above 0")
+        if name in _MUST_BE_PROPER and not prior.proper:
+            raise DataError(f"priors, {name}: found {prior}, expected a proper prior")
+        if not prior.proper and name not in _POSITIVE and prior.logpdf(-1.0) == -np.inf:
+            raise DataError(f"priors, {name}: found {prior}, expected a prior of any number, such as Flat()")
+    return filled
+
+
+def _check_proper(model: Model) -> None:
+    """Flat priors need data that tell their terms apart, and more authorities than terms."""
+    data, priors, pooling = model.data, model.priors, model.options["pooling"]
+    types = [str(name) for name in data["authority_type"].to_numpy()]
+    columns: dict[str, Any] = {}
+    if pooling == "none" and not priors.intercept.proper:
+        labels = [types[i] for i in data["type_index"].to_numpy()]
+        dummies = type_dummies(labels, types, types[0])
+        columns |= {name: dummies[name].to_numpy() for name in dummies.columns}
+    if "controls" in data and not priors.coefficient.proper:
+        columns |= {
+            str(name): data["controls"].sel(control=name).to_numpy() for name in data["control"].values
+        }
+    if not priors.effect.proper:
+        columns[model.options["effect"]] = data[model.options["effect"]].to_numpy()
+    if columns:
+        for name, others in dependent_columns(pd.DataFrame(columns)).items():
+            made_of = f"a combination of {', '.join(map(repr, others))}" if others else "constant"
+            raise DataError(f"authorities, {name!r}: {made_of}; with flat priors expected terms that differ")
+    flat = len(columns) + 1
+    # A scale that is flat on its logarithm needs residuals that no choice of the terms can bring to 0.
+    slopes = len(types) if model.options["slopes"] == "by_type" else 1
+    needed = flat if priors.sigma.proper else len(types) + slopes + data.sizes.get("control", 0)
+    if (columns or not priors.sigma.proper) and data.sizes["authority"] <= needed:
+        found = data.sizes["authority"]
+        raise DataError(
+            f"authorities: found {found}, expected more than the {needed} terms with improper priors"
+        )

@@ -1,0 +1,241 @@
+"""Authorities simulated from the hierarchical model, with the truth written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from ...errors import DataError, did_you_mean
+from ...readers.authority_dataset import authority_dataset
+
+FloatArray = npt.NDArray[np.float64]
+
+# Scores sit low enough that the change of hardly any authority would carry its score over 100%.
+_BASELINE_MEAN, _BASELINE_SD = 60.0, 7.0
+# With 57% of the authorities having the target, these give the mean (.89) and about the s.d. (3.93) of the
+# stretch in Andrews, Downe & Guarneros-Meza (2014), Table 1, where those without a target count as 0.
+_STRETCH_MEAN, _STRETCH_SD = 1.56, 5.1
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The settings of `simulate_authorities` that the model's equation needs."""
+
+    effect: str
+    slope: float
+    slope_sd: float
+    mu: float
+    tau: float
+    sigma: float
+    nu: float | None
+    coefficients: Mapping[str, float]
+
+
+def simulate_authorities(
+    n_by_type: Mapping[str, int],
+    *,
+    effect: Literal["target", "stretch"] = "target",
+    slope: float = 1.0,
+    slope_sd: float = 0.0,
+    mu: float = -2.0,
+    tau: float = 1.0,
+    sigma: float = 4.0,
+    nu: float | None = None,
+    coefficients: Mapping[str, float] | None = None,
+    share_with_target: float = 86 / 150,
+    targets: Literal["random", "low_baseline"] = "random",
+    survey_se: float = 0.0,
+    n_missing_stretch: int = 0,
+    seed: int,
+) -> xr.Dataset:
+    """Simulate authorities whose change follows the hierarchical model.
+
+    Parameters
+    ----------
+    n_by_type : mapping of str to int
+        Number of authorities of each type.
+    effect : {"target", "stretch"}, default "target"
+        The variable x that moves the change; the other one has no effect beyond it.
+    slope : float, default 1
+        Mean of the slopes, in % of the baseline score for having the target or for each percentage point of
+        stretch.
+    slope_sd : float, default 0
+        Standard deviation of the slopes between types; 0 gives every type the same slope.
+    mu, tau : float
+        Mean and standard deviation, between types, of the change of an authority with x = 0 and average
+        controls, in % of the baseline score.
+    sigma : float, default 4
+        Standard deviation of the noise (with `nu`, its scale), in % of the baseline score.
+    nu : float, optional
+        Degrees of freedom of Student-t noise; normal noise by default.
+    coefficients : mapping of str to float, optional
+        Name and coefficient of each control; controls are drawn from N(0, 1), independent of all else.
+    share_with_target : float, default 86 / 150
+        Share of authorities with a target (the paper's by default), rounded to a whole number of them.
+    targets : {"random", "low_baseline"}, default "random"
+        ``"random"``: who has the target is drawn, and stretch from N(1.56, 5.1) in percentage points.
+        ``"low_baseline"``: the authorities with the lowest *measured* baseline have it, and stretch is what
+        would bring each to a common level, so that with survey noise the lucky look bad and the unlucky good:
+        regression to the mean.
+    survey_se : float, default 0
+        Standard error of the measured baseline and outcome, in percentage points. If above 0 the Dataset
+        holds the measured scores, their ``baseline_se`` and ``outcome_se``, and the change between them.
+    n_missing_stretch : int, default 0
+        Number of authorities with a target whose stretch is made unknown (NaN) after the change was drawn.
+    seed : int
+        Seed of the random numbers.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `read_authorities` gives it, with ``attrs["origin"] = "simulated"`` and ``attrs["truth"]``: a
+        mapping with the names of the posterior, ``mu``, ``tau``, ``intercept`` (by type), ``effect``,
+        ``tau_effect``, ``effect_by_type``, ``coefficient`` (by control), ``sigma``, ``nu``.
+
+    Raises
+    ------
+    DataError
+        If a setting cannot be one, or the changes are so large that scores leave 0 to 100 in each of 100
+        tries (data sets with such a score are drawn afresh).
+
+    Notes
+    -----
+    ``change_i = a[type_i] + b[type_i] x_i + X_i g + e_i`` with ``a ~ N(mu, tau)``,
+    ``b ~ N(slope, slope_sd)``, ``e ~ N(0, sigma)`` or ``t_nu(0, sigma)``. The true outcome is
+    ``baseline (1 + change / 100)``, with the true baseline from N(60, 7).
+
+    Examples
+    --------
+    >>> authorities = simulate_authorities({"county": 27, "unitary": 55}, slope=2.0, seed=1)
+    >>> authorities.attrs["origin"], int(authorities["target"].sum()), authorities.attrs["truth"]["effect"]
+    ('simulated', 47, 2.0)
+    """
+    truth = _Truth(effect, slope, slope_sd, mu, tau, sigma, nu, dict(coefficients or {}))
+    _check_settings(n_by_type, truth, share_with_target, targets, survey_se)
+    rng = np.random.default_rng(seed)
+    for _ in range(_TRIES):
+        drawn = _draw(rng, n_by_type, truth, share_with_target, targets, survey_se)
+        if drawn is not None:
+            break
+    else:
+        raise DataError(
+            f"simulate_authorities: a score left 0 to 100 in each of {_TRIES} data sets, expected smaller "
+            "changes (slope, tau, sigma) or survey errors"
+        )
+    variables, controls, parameters = drawn
+    with_target = np.flatnonzero(variables["target"])
+    if not 0 <= n_missing_stretch <= len(with_target):
+        raise DataError(
+            f"n_missing_stretch: found {n_missing_stretch}, expected 0 to {len(with_target)}, "
+            "the number with a target"
+        )
+    variables["stretch"][rng.choice(with_target, n_missing_stretch, replace=False)] = np.nan
+    types = [name for name, n in n_by_type.items() for _ in range(n)]
+    dataset = authority_dataset(
+        [f"{name} {i + 1}" for name, n in n_by_type.items() for i in range(n)],
+        types,
+        variables,
+        controls=controls,
+        types=list(n_by_type),
+        origin="simulated",
+        source=f"simulate_authorities, seed {seed}",
+    )
+    dataset.attrs["truth"] = parameters
+    return dataset
+
+
+def _check_settings(
+    n_by_type: Mapping[str, int], truth: _Truth, share: float, targets: str, survey_se: float
+) -> None:
+    for argument, value, known in (
+        ("effect", truth.effect, ["target", "stretch"]),
+        ("targets", targets, ["random", "low_baseline"]),
+    ):
+        if value not in known:
+            raise DataError(f"{argument}: found {value!r}; {did_you_mean(str(value), known)}")
+    for name, n in n_by_type.items():
+        if not isinstance(n, int) or n < 1:
+            raise DataError(f"n_by_type, {name!r}: found {n!r}, expected a whole number of 1 or more")
+    if sum(n_by_type.values()) < 2:
+        raise DataError(f"n_by_type: found {dict(n_by_type)}, expected 2 authorities or more")
+    limits = {
+        "slope_sd": (truth.slope_sd, truth.slope_sd >= 0, "0 or more"),
+        "tau": (truth.tau, truth.tau >= 0, "0 or more"),
+        "sigma": (truth.sigma, truth.sigma > 0, "a number above 0"),
+        "nu": (truth.nu, truth.nu is None or truth.nu > 0, "a number above 0, or None"),
+        "share_with_target": (share, 0 < share < 1, "a share between 0 and 1"),
+        "survey_se": (survey_se, survey_se >= 0, "0 or more"),
+    }
+    for argument, (found, fits, expected) in limits.items():
+        if not fits or (found is not None and not np.isfinite(found)):
+            raise DataError(f"{argument}: found {found!r}, expected {expected}")
+
+
+def _draw(
+    rng: np.random.Generator,
+    n_by_type: Mapping[str, int],
+    truth: _Truth,
+    share: float,
+    targets: str,
+    survey_se: float,
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray], dict[str, Any]] | None:
+    """One data set: variables, controls, parameters; None where a score is not a percentage."""
+    kind = np.repeat(np.arange(len(n_by_type)), list(n_by_type.values()))
+    n = len(kind)
+    intercepts = rng.normal(truth.mu, truth.tau, len(n_by_type))
+    slopes = rng.normal(truth.slope, truth.slope_sd, len(n_by_type))
+    controls = {name: rng.normal(size=n) for name in truth.coefficients}
+    true_baseline = rng.normal(_BASELINE_MEAN, _BASELINE_SD, n)
+    baseline = true_baseline + rng.normal(0, survey_se, n)
+    x = _set_targets(rng, baseline, share, targets)
+    noise = rng.normal(size=n) if truth.nu is None else rng.standard_t(truth.nu, n)
+    change = intercepts[kind] + slopes[kind] * x[truth.effect] + truth.sigma * noise
+    for name, coefficient in truth.coefficients.items():
+        change += coefficient * controls[name]
+    outcome = true_baseline * (1 + change / 100) + rng.normal(0, survey_se, n)
+    if min(baseline.min(), outcome.min()) <= 0 or max(baseline.max(), outcome.max()) >= 100:
+        return None
+    variables = {
+        "baseline": baseline,
+        "outcome": outcome,
+        "change": 100 * (outcome - baseline) / baseline,
+        **x,
+    }
+    if survey_se > 0:
+        variables |= {"baseline_se": np.full(n, survey_se), "outcome_se": np.full(n, survey_se)}
+    parameters = {
+        "mu": truth.mu,
+        "tau": truth.tau,
+        "intercept": dict(zip(n_by_type, intercepts.tolist(), strict=True)),
+        "effect": truth.slope,
+        "tau_effect": truth.slope_sd,
+        "effect_by_type": dict(zip(n_by_type, slopes.tolist(), strict=True)),
+        "coefficient": dict(truth.coefficients),
+        "sigma": truth.sigma,
+        "nu": truth.nu,
+    }
+    return variables, controls, parameters
+
+
+def _set_targets(
+    rng: np.random.Generator, baseline: FloatArray, share: float, targets: str
+) -> dict[str, FloatArray]:
+    """Who has the target, and with what stretch."""
+    n = len(baseline)
+    k = min(max(round(share * n), 1), n - 1)
+    if targets == "random":
+        chosen = rng.choice(n, k, replace=False)
+        asked = rng.normal(_STRETCH_MEAN, _STRETCH_SD, k)
+    else:
+        chosen = np.argsort(baseline)[:k]
+        # All are to reach one level, set so that the mean stretch is the same as under random targets.
+        asked = baseline[chosen].mean() + _STRETCH_MEAN - baseline[chosen]
+    target, stretch = np.zeros(n), np.zeros(n)
+    target[chosen], stretch[chosen] = 1.0, asked
+    return {"target": target, "stretch": stretch}

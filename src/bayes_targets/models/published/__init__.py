@@ -1,0 +1,1 @@
+"""The posterior of printed estimates and their standard errors."""

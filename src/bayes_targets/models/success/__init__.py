@@ -1,0 +1,1 @@
+"""Shares of successes by area: binomial, ordinal and multinomial models."""

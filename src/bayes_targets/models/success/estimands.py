@@ -1,0 +1,251 @@
+"""Questions about success: shares, shrinkage, ranks, contrasts, a new area. Draws in, labelled answers out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ...errors import DataError, did_you_mean
+from .parts import stacked
+
+
+def status_share(
+    posterior: xr.DataTree,
+    success: Sequence[str] | str,
+    *,
+    variable: str = "share",
+    group: str = "posterior",
+) -> xr.DataArray:
+    """Draws of the share of some statuses together, whatever the model.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `success_model`.
+    success : sequence of str
+        The statuses; of a binomial posterior only those that it was fitted for.
+    variable : {"share", "overall_share", "new_area_share"}
+        Share by area, of all targets together, or of an area without data (the last is in group
+        ``"posterior_predictive"``).
+    group : str
+        Group of the tree.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain``, ``draw`` and, for ``"share"``, ``area``.
+
+    Raises
+    ------
+    DataError
+        If the posterior does not hold the variable or the statuses.
+    """
+    chosen = [success] if isinstance(success, str) else list(success)
+    group = "posterior_predictive" if variable == "new_area_share" else group
+    held = posterior[group].to_dataset()
+    if variable not in held:
+        raise DataError(f"the posterior has no {variable!r}; a new area's share needs some pooling")
+    share = held[variable]
+    if "status" in share.dims:
+        known = [str(status) for status in share["status"].to_numpy()]
+        for status in chosen:
+            if status not in known:
+                raise DataError(f"success: no status {status!r}, {did_you_mean(status, known)}")
+        return share.sel(status=chosen).sum("status")
+    fitted = str(json.loads(posterior.attrs["options"])["success"])
+    if set(fitted.split(", ")) != set(chosen):
+        raise DataError(f"success: the posterior is of {fitted!r}, not of {', '.join(chosen)!r}")
+    return share
+
+
+def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> xr.DataTree:
+    """Posterior of the share of some statuses, in the form of a binomial one.
+
+    What takes a binomial posterior (`compare`, `judge_claims`, figures) then takes an ordinal or a multinomial
+    one.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `success_model` with any outcome.
+    success : sequence of str
+        The statuses that count as success.
+
+    Returns
+    -------
+    xarray.DataTree
+        Group ``posterior`` with ``share (area)`` and ``overall_share``; ``posterior_predictive`` with
+        ``new_area_share`` where there is one; ``sample_stats``; attrs as before.
+    """
+    chosen = [success] if isinstance(success, str) else list(success)
+    overall = status_share(posterior, chosen, variable="overall_share")
+    share = status_share(posterior, chosen)
+    groups = {"posterior": xr.Dataset({"share": share, "overall_share": overall})}
+    if "sample_stats" in posterior.children:
+        groups["sample_stats"] = posterior["sample_stats"].to_dataset()
+    if "new_area_share" in posterior["posterior_predictive"]:
+        new = status_share(posterior, chosen, variable="new_area_share")
+        groups["posterior_predictive"] = xr.Dataset({"new_area_share": new})
+    tree = xr.DataTree.from_dict(groups)
+    options = json.loads(posterior.attrs["options"]) | {"success": ", ".join(chosen)}
+    tree.attrs = dict(posterior.attrs) | {"terms": json.dumps(["share"]), "options": json.dumps(options)}
+    return tree
+
+
+def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
+    """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dims ``chain``, ``draw`` and at most one more.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a label (or one row); columns ``mean, sd, median, low, high``; attrs ``interval``, ``prob``.
+    """
+    own = [dim for dim in draws.dims if dim not in ("chain", "draw")]
+    values = stacked(draws)
+    values = values[:, None] if not own else values
+    tails = ((1 - prob) / 2, 0.5, (1 + prob) / 2)
+    low, median, high = np.quantile(values, tails, axis=0)
+    columns = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1), "median": median}
+    index = pd.Index(draws[own[0]].to_numpy(), name=str(own[0])) if own else pd.Index([str(draws.name)])
+    table = pd.DataFrame(columns | {"low": low, "high": high}, index=index)
+    table.attrs = {"interval": "eti", "prob": prob}
+    return table
+
+
+def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:
+    """Probability of each rank for each area: rank 1 is the highest share.
+
+    Parameters
+    ----------
+    share : xarray.DataArray
+        Posterior draws with dims ``chain``, ``draw`` and ``area``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``area``, columns 1 to the number of areas; rows and columns add up to 1. The first column is the
+        probability of being best, the last of being worst. Draws that tie share the ranks evenly.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray([[[0.1, 0.9], [0.2, 0.8], [0.6, 0.4], [0.3, 0.5]]],
+    ...                      dims=("chain", "draw", "area"), coords={"area": ["a", "b"]})
+    >>> rank_probabilities(draws).loc["b"].tolist()
+    [0.75, 0.25]
+    """
+    values = share.stack(sample=("chain", "draw")).transpose("sample", "area").to_numpy()
+    areas = values.shape[1]
+    first = np.array([(values > values[:, [j]]).sum(axis=1) for j in range(areas)]).T
+    ties = np.array([(values == values[:, [j]]).sum(axis=1) for j in range(areas)]).T
+    table = np.zeros((areas, areas))
+    for rank in range(areas):
+        table[:, rank] = (((first <= rank) & (rank < first + ties)) / ties).mean(axis=0)
+    index = pd.Index(share["area"].to_numpy(), name="area")
+    return pd.DataFrame(table, index=index, columns=pd.Index(range(1, areas + 1), name="rank"))
+
+
+def share_spread(share: xr.DataArray) -> xr.DataArray:
+    """Gap between the highest and the lowest share of any area, in each draw.
+
+    Of prior draws it is what the priors say about the spread of success; of posterior draws, what is left of it.
+
+    Parameters
+    ----------
+    share : xarray.DataArray
+        Prior or posterior draws with dims ``chain``, ``draw`` and ``area``, e.g. from `status_share`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain`` and ``draw``, between 0 and 1.
+    """
+    return (share.max("area") - share.min("area")).rename("share_spread")
+
+
+def area_contrasts(
+    posterior: xr.DataTree, pairs: Mapping[str, tuple[str, str]], *, success: Sequence[str] | str
+) -> xr.DataTree:
+    """Difference in share and odds ratio between areas, as a posterior of its own.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `success_model`, e.g. on the table by kind of target.
+    pairs : mapping of str to tuple of str
+        Name of each contrast and its two areas: the first against the second, e.g. ``{"local against
+        national": ("Local targets", "National targets")}``.
+    success : sequence of str
+        The statuses that count as success.
+
+    Returns
+    -------
+    xarray.DataTree
+        Group ``posterior`` with ``difference``, ``log_odds_ratio`` and ``odds_ratio``, dim ``contrast``; attrs
+        as before, ``terms`` naming ``log_odds_ratio``, so that `compare` sets it beside `fisher_tests`.
+
+    Raises
+    ------
+    DataError
+        If an area or status is not there.
+    """
+    share = status_share(posterior, success)
+    known = [str(area) for area in share["area"].to_numpy()]
+    for area in (area for pair in pairs.values() for area in pair):
+        if area not in known:
+            raise DataError(f"contrast: no area {area!r}, {did_you_mean(area, known)}")
+    labels = xr.DataArray(list(pairs), dims="contrast", name="contrast")
+    first, second = (
+        xr.concat([share.sel(area=pair[side], drop=True) for pair in pairs.values()], dim=labels)
+        for side in (0, 1)
+    )
+    difference = (first - second).transpose("chain", "draw", "contrast")
+    log_odds = _log_odds(first) - _log_odds(second)
+    group = xr.Dataset({"difference": difference, "log_odds_ratio": log_odds, "odds_ratio": np.exp(log_odds)})
+    tree = xr.DataTree.from_dict({"posterior": group.transpose("chain", "draw", "contrast")})
+    tree.attrs = dict(posterior.attrs) | {"terms": json.dumps(["log_odds_ratio"])}
+    return tree
+
+
+def contrast_table(contrasts: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
+    """Summarise `area_contrasts`.
+
+    Parameters
+    ----------
+    contrasts : xarray.DataTree
+        From `area_contrasts`.
+    prob : float
+        Probability of the equal-tailed intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``contrast`` and ``quantity`` (``difference`` in share, ``odds_ratio``); columns ``mean, sd, median,
+        low, high`` and ``prob_positive``, the probability of a difference above 0, which is that of an odds
+        ratio above 1.
+    """
+    draws = contrasts["posterior"].to_dataset()
+    parts = {name: summarise_draws(draws[name], prob) for name in ("difference", "odds_ratio")}
+    table = pd.concat(parts, names=["quantity"]).swaplevel().sort_index(sort_remaining=False)
+    positive = (draws["difference"] > 0).mean(("chain", "draw")).to_series()
+    table["prob_positive"] = positive.reindex(table.index.get_level_values("contrast")).to_numpy()
+    table.attrs = {"interval": "eti", "prob": prob}
+    return table
+
+
+def _log_odds(share: xr.DataArray) -> xr.DataArray:
+    # Shares that round to 0 or 1 keep finite odds.
+    smallest = np.finfo(float).eps
+    inside = share.clip(smallest, 1.0 - smallest)
+    odds: xr.DataArray = inside / (1.0 - inside)
+    return odds.copy(data=np.log(odds.to_numpy()))

@@ -1,0 +1,250 @@
+"""The exact posterior of `success_model`, binomial or ordinal: quadrature over what areas share, 1-D in each area."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...inference.quadrature import Areas, Axis, Grid, integrate, solve
+from ...model import Model, NotExactError
+from ...priors import Normal
+from .ordinal import cut_labels
+from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors
+from .statuses import with_shares
+
+FloatArray = NDArray[np.float64]
+_MOST_AXES = 3
+
+
+def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    r"""Independent draws from the posterior, with the engine's statistics.
+
+    Areas share mu, the gaps between cutpoints, the coefficients of covariates and tau, as far as the model has them;
+    given these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses. The
+    prior is about splits (see `success_parts`). In terms of cutpoints, best first, :math:`c_1 = -\mu` and
+    :math:`c_k = c_{k-1} - g_k`, the k-th split is
+
+    .. math:: s_k = -c_k - \log(1 + e^{-c_{k-1}}) + \log(1 - e^{-g_k}), \qquad
+              \partial s_k / \partial g_k = 1 / (1 - e^{-g_k})
+
+    with everything better held fixed. The data tell gaps apart from mu, as they do not tell splits.
+
+    Parameters
+    ----------
+    model : Model
+        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
+    size : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    xarray.Dataset, xarray.Dataset
+        The variables of the posterior, dim ``sample``; statistics of `solve`.
+
+    Raises
+    ------
+    NotExactError
+        If areas share more than three parameters, or a prior is not one that the quadrature can take.
+    """
+    axes, areas, log_density = _shared(model)
+    draws = solve(log_density, axes, size, rng)
+    given = areas(dict(draws.values), size)
+    return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+
+
+def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
+    """Log marginal likelihood of the counts of some areas, by quadrature alone: no draws, no Monte Carlo error.
+
+    Parameters
+    ----------
+    model : Model
+        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
+    kept : array of bool of shape (area,), optional
+        Areas whose counts are taken; default: all.
+
+    Returns
+    -------
+    float
+        Up to a constant where a prior is improper.
+
+    Raises
+    ------
+    NotExactError
+        As in `solve_success`, or if the grid does not hold the mass or does not resolve it.
+    """
+    axes, _, log_density = _shared(model, kept)
+    return _evidence(integrate(log_density, axes))
+
+
+def left_out_densities(model: Model) -> FloatArray:
+    """Log predictive density of each area's counts given the others', shape (area,): a ratio of two evidences.
+
+    The density without an area is that with it, divided by what the area has at each node. Where the grid of all areas does
+    not hold its mass, it gets a grid of its own.
+
+    Parameters
+    ----------
+    model : Model
+        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
+
+    Returns
+    -------
+    array of shape (area,)
+
+    Raises
+    ------
+    NotExactError
+        As in `success_evidence`.
+    """
+    axes, areas, log_density = _shared(model)
+    whole, count = integrate(log_density, axes), status_counts(model)
+    nodes = whole.values()
+    values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        own = areas(values, len(nodes)).log_likelihood() + log_ways(count)
+        for k in range(1, count.shape[1] - 1):
+            own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
+    out = np.empty(len(count))
+    for j in range(len(count)):
+        log_p = whole.log_p.copy()
+        log_p[whole.there] -= own[:, j]
+        rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
+        others = np.arange(len(count)) != j
+        out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
+    return _evidence(whole) - out
+
+
+def _evidence(grid: Grid) -> float:
+    if not _holds(grid, 0.01):
+        raise NotExactError(
+            f"the log evidence is {grid.log_evidence:.4g} with {grid.edge_mass:.1g} of the mass at the edge of the "
+            f"grid, and changes by {grid.changes(together=True).max(initial=0.0):.1g} on refinement; use engine 'nuts'"
+        )
+    return grid.log_evidence
+
+
+def _holds(grid: Grid, change: float) -> bool:
+    """Whether a grid holds the mass and resolves it."""
+    resolved = float(grid.changes(together=True).max(initial=0.0)) < change
+    return bool(math.isfinite(grid.log_evidence) and grid.edge_mass < 1e-6 and resolved)
+
+
+def _shared(
+    model: Model, kept: NDArray[np.bool_] | None = None
+) -> tuple[list[Axis], Callable[[dict[str, FloatArray], int], Areas], Callable[[FloatArray], FloatArray]]:
+    """Axes of what areas share, the areas given it, and its log density together with the counts."""
+    priors, pooling = model.priors, model.options["pooling"]
+    count = status_counts(model)
+    chosen = _shared_priors(model, count)
+    _require_quadrature(model, chosen)
+    predictors = scaled_predictors(model.data) if "predictor" in model.data else np.zeros((len(count), 0))
+    if kept is not None:
+        count, predictors = count[kept], predictors[kept]
+    total = count.sum(axis=0)
+    axes = [_axis(name, total) for name in chosen]
+
+    def areas(values: dict[str, FloatArray], nodes: int) -> Areas:
+        effects = [values[f"effect_{c}"] for c in range(predictors.shape[1])]
+        shift = np.stack(effects, axis=1) @ predictors.T if effects else np.zeros((nodes, 1))
+        tau = values.get("tau", np.zeros(nodes))
+        if pooling == "none":
+            shift, tau = shift + priors.share.mu, tau + priors.share.sigma
+        below = [values[f"gap_{k}"] for k in range(1, total.size - 1)]
+        cut = -np.cumsum([values.get("mu", np.zeros(nodes)), *below], axis=0).T
+        return Areas(count[:, :-1], count[:, :-1] + count[:, 1:], cut[:, None, :], shift, tau[:, None])
+
+    def log_density(nodes: FloatArray) -> FloatArray:
+        values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
+        given = areas(values, len(nodes))
+        out = given.log_likelihood().sum(axis=1) + ways
+        for name, value in values.items():
+            if name.startswith("gap"):
+                k = int(name.removeprefix("gap_"))
+                cut, between = given.cut[:, 0, :], np.log(-np.expm1(-value))
+                split = between - cut[:, k] - np.logaddexp(0.0, -cut[:, k - 1])
+                out += total[k] * between + chosen[name].logpdf(split) - between
+            else:
+                out += chosen[name].logpdf(value)
+        return np.asarray(out)
+
+    ways = float(log_ways(count).sum())
+    return axes, areas, log_density
+
+
+def status_counts(model: Model) -> FloatArray:
+    """Counts of shape (area, status), best first; of a binomial, successes and failures."""
+    data = model.data
+    if model.options["outcome"] == "binomial":
+        successes = data["successes"].to_numpy()
+        return np.column_stack([successes, data["targets"].to_numpy() - successes]).astype(float)
+    return np.asarray(data["count"].transpose("area", "status").to_numpy(), dtype=float)
+
+
+def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
+    """Prior of each parameter that areas share, in the order of the axes."""
+    priors, pooling = model.priors, model.options["pooling"]
+    chosen = {} if pooling == "none" else {"mu": priors.mu}
+    chosen |= {f"gap_{k}": priors.split for k in range(1, count.shape[1] - 1)}
+    chosen |= {f"effect_{c}": priors.effect for c in range(model.data.sizes.get("covariate", 0))}
+    return chosen | ({"tau": priors.tau} if pooling == "partial" else {})
+
+
+def _axis(name: str, total: FloatArray) -> Axis:
+    if name == "tau":
+        return Axis(name, "spread")
+    if name.startswith("gap"):
+        return Axis(name, "positive")
+    centre = math.log((total[0] + 0.5) / (total[1:].sum() + 0.5)) if name == "mu" else 0.0
+    return Axis(name, "real", centre=centre)
+
+
+def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
+    if len(chosen) > _MOST_AXES:
+        raise NotExactError(
+            f"areas share {len(chosen)} parameters, more than the {_MOST_AXES} of an exact posterior; use engine 'nuts'"
+        )
+    if model.options["pooling"] == "none" and not isinstance(model.priors.share, Normal):
+        raise NotExactError(
+            f"priors, share: {model.priors.share} has no exact posterior, expected Normal; use engine 'nuts'"
+        )
+    for name, prior in chosen.items():
+        if (prior.logpdf(-1.0) > -np.inf) == (name == "tau"):
+            raise NotExactError(f"priors, {name}: {prior} has no exact posterior; use engine 'nuts'")
+
+
+def _labelled(model: Model, values: dict[str, FloatArray], given: Areas, effect: FloatArray) -> xr.Dataset:
+    """Draws by the names of the posterior, dim ``sample``."""
+    out: dict[str, Any] = {name: ("sample", values[name]) for name in ("mu", "tau") if name in values}
+    coords = graph_coords(model)
+    if "predictor" in model.data:
+        own = np.stack([values[f"effect_{c}"] for c in range(model.data.sizes["covariate"])], axis=1)
+        out["coefficient"] = (("sample", "covariate"), own / model.data["predictor_scale"].to_numpy())
+    if model.options["outcome"] == "binomial":
+        share = expit(effect - given.cut[:, 0, :])
+        targets = model.data["targets"].to_numpy()
+        out |= {
+            "share": (("sample", "area"), share),
+            "overall_share": ("sample", np.einsum("sa,a->s", share, targets / targets.sum())),
+        }
+        found = {dim: coords[dim] for dim in ("area", "covariate") if dim in coords}
+        return xr.Dataset(out, coords=found)[list(model.variables)]
+    cut = given.cut[:, 0, :]
+    if model.options["pooling"] == "none":
+        centre = effect.mean(axis=1, keepdims=True)
+        out["area_effect"] = (("sample", "area"), effect - centre)
+        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1] - centre)
+    else:
+        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1])
+    if model.options["pooling"] == "partial":
+        out["area_effect"] = (("sample", "area"), effect - given.shift)
+    coords |= {"cut": cut_labels(model)}
+    share = np.exp(ordinal_log_share(effect, cut))
+    return with_shares(model, xr.Dataset(out), share, coords)[list(model.variables)]

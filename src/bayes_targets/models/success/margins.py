@@ -1,0 +1,299 @@
+"""One set of targets of which only margins are printed: by area, by kind, by finish year."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ...errors import DataError, did_you_mean
+from ...model import Model
+from ...priors import HalfNormal, Normal, Prior
+from .estimands import status_share
+from .margins_exact import solve_margins
+from .ordinal import ordinal_model
+from .parts import FloatArray, expit
+
+
+@dataclass(frozen=True)
+class MarginsPriors:
+    """Priors of `margins_model`, on log-odds.
+
+    Attributes
+    ----------
+    mu, split, tau : Prior
+        As in `SuccessPriors`: shares of the statuses in a typical area, and their spread between areas.
+    member : Prior
+        Log-odds that a target of one status belongs to the second group of an attribute (is local, ends in
+        2006), for each status by itself. ``Normal(0, 1.5)`` leaves 95% between 5% and 95%.
+    effect : Prior
+        As in `SuccessPriors`, where the areas have covariates.
+    """
+
+    mu: Prior = Normal(0.0, 1.5)
+    tau: Prior = HalfNormal(1.0)
+    split: Prior = Normal(0.0, 1.5)
+    member: Prior = Normal(0.0, 1.5)
+    effect: Prior = Normal(0.0, 1.0)
+
+
+def margins_model(
+    areas: xr.Dataset,
+    attributes: Mapping[str, xr.Dataset],
+    *,
+    pooling: str = "partial",
+    priors: MarginsPriors | None = None,
+) -> Model:
+    r"""Joint model of one set of targets, known by the margins area x status and attribute x status.
+
+    The status of a target follows the ordinal model of `success_model` given its area; and an attribute (local
+    or national; finish in 2005 or 2006) follows its status,
+
+    .. math:: y_{js} \mid n_j \sim \text{ordinal}, \qquad m_{as} \sim \mathrm{Binomial}(t_{as}, \kappa_{as})
+
+    with :math:`m_{as}` of the :math:`t_{as}` targets of status s in the second group of attribute a. *Area and
+    attributes are independent given the status.* So the statuses, which all tables repeat, are counted once,
+    and each table enters as printed even where its status totals are misprinted, because only its
+    composition within a status is used.
+
+    **What margins cannot identify**: how area, kind and finish year hang together among targets of one status.
+    A table of 155 targets by area, kind, finish and status has 12 x 2 x 2 x 3 cells; the margins fix a few
+    dozen sums of them. If, say, most environment targets are local, then the advantage of local targets may be
+    that of environment targets, and no margin tells. Shares of areas (`share`) and of groups (`group_shares`)
+    do not rest on the independence; shares of a cell (`cell_share`: local environment targets that end in
+    2006) rest on it wholly. `composition_bound` says how large a difference between groups the mix of areas
+    alone could make.
+
+    Parameters
+    ----------
+    areas : xarray.Dataset
+        Counts by area and status, from `read_counts`.
+    attributes : mapping of str to Dataset
+        Counts by group and status of the same targets, two groups each, e.g. ``{"kind": ..., "finish": ...}``.
+    pooling : {"partial", "complete"}
+        Of the areas.
+    priors : MarginsPriors, optional
+        On the log-odds.
+
+    Returns
+    -------
+    Model
+        Posterior variables of the ordinal model, and ``member (attribute, status)``, the share of the second
+        group among the targets of a status.
+
+    Raises
+    ------
+    DataError
+        If an attribute has not two groups, statuses differ between tables, or areas are not pooled.
+    """
+    if pooling not in ("partial", "complete"):
+        raise DataError(f"pooling is {pooling!r}, {did_you_mean(str(pooling), ['partial', 'complete'])}")
+    if not attributes:
+        raise DataError("attributes: found none, expected at least one table of two groups")
+    priors = priors or MarginsPriors()
+    base = ordinal_model(areas, pooling=pooling, priors=priors)
+    parts = [_attribute(name, table, areas) for name, table in attributes.items()]
+    data = base.data.merge(xr.concat(parts, dim="attribute"), join="exact")
+    data.attrs = dict(areas.attrs)
+    return Model(
+        name="success_margins",
+        data=data,
+        priors=priors,
+        options={**base.options, "outcome": "margins", "attributes": ", ".join(attributes)},
+        terms=base.terms,
+        observed=("count", "members"),
+        variables=(*base.variables, "member"),
+        build=_build,
+        draw_prior=_draw_prior,
+        log_likelihood=_log_likelihood,
+        predict=_predict,
+        exact=solve_margins,
+    )
+
+
+def _attribute(name: str, table: xr.Dataset, areas: xr.Dataset) -> xr.Dataset:
+    if table.sizes["area"] != 2:
+        raise DataError(f"attribute {name!r}: found {table.sizes['area']} groups, expected two")
+    if set(table["status"].to_numpy()) != set(areas["status"].to_numpy()):
+        raise DataError(f"attribute {name!r}: its statuses are not those of the areas")
+    count = table["count"].sel(status=areas["status"])
+    first, second = (str(group) for group in table["area"].to_numpy())
+    return xr.Dataset(
+        {
+            "members": count.isel(area=1, drop=True),
+            "status_targets": count.sum("area"),
+            "first_group": first,
+            "second_group": second,
+        }
+    ).expand_dims(attribute=[name])
+
+
+def _areas(model: Model) -> Model:
+    """The ordinal model of the areas, without the attributes."""
+    own = model.data.drop_dims("attribute")
+    return ordinal_model(own, pooling=model.options["pooling"], priors=model.priors)
+
+
+def _build(model: Model) -> Any:
+    import pymc as pm
+
+    graph = _areas(model).to_pymc()
+    data, dims = model.data, ("attribute", "status")
+    members, targets = (data[name].transpose(*dims).to_numpy() for name in ("members", "status_targets"))
+    with graph:
+        graph.add_coord("attribute", data["attribute"].to_numpy())
+        logit = model.priors.member.to_pymc("member_logit", dims=dims)
+        pm.Deterministic("member", pm.math.sigmoid(logit), dims=dims)
+        pm.Binomial("members", n=targets, logit_p=logit, observed=members, dims=dims)
+    return graph
+
+
+def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset | None:
+    prior = _areas(model).draw_prior(_areas(model), rng, size)
+    if prior is None or not model.priors.member.proper:
+        return None
+    shape = (size, model.data.sizes["attribute"], model.data.sizes["status"])
+    member = expit(model.priors.member.draw(rng, shape))
+    labelled = prior.assign(member=(("sample", "attribute", "status"), member))
+    return labelled.assign_coords(attribute=model.data["attribute"])
+
+
+def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
+    from scipy import stats
+
+    own = _areas(model)
+    member = draws["member"].transpose("chain", "draw", "attribute", "status")
+    members, targets = (
+        model.data[name].transpose("attribute", "status").to_numpy() for name in ("members", "status_targets")
+    )
+    value = stats.binom.logpmf(members, targets, member.to_numpy())
+    return own.log_likelihood(own, draws).assign(members=member.copy(data=value))
+
+
+def _predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    own = _areas(model)
+    member = draws["member"].transpose("chain", "draw", "attribute", "status")
+    targets = model.data["status_targets"].transpose("attribute", "status").to_numpy()
+    drawn = rng.binomial(targets, np.clip(member.to_numpy(), 0.0, 1.0))
+    return own.predict(own, draws, rng).assign(members=member.copy(data=drawn))
+
+
+def group_shares(posterior: xr.DataTree) -> xr.DataTree:
+    """Shares of the statuses in the groups of each attribute, as a posterior that the estimands take.
+
+    By Bayes' rule from the overall shares of the statuses and the share of each group among them.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `margins_model`.
+
+    Returns
+    -------
+    xarray.DataTree
+        Group ``posterior`` with ``share (area, status)``, whose areas are the groups of all attributes, and
+        ``overall_share (status)``; attrs as before.
+    """
+    draws = posterior["posterior"].to_dataset()
+    constant = posterior["constant_data"].to_dataset()
+    shares = []
+    for attribute in draws["attribute"].to_numpy():
+        member = draws["member"].sel(attribute=attribute, drop=True)
+        for name, own in (("first_group", 1.0 - member), ("second_group", member)):
+            joint = draws["overall_share"] * own
+            group = str(constant[name].sel(attribute=attribute).item())
+            shares.append((joint / joint.sum("status")).expand_dims(area=[group]))
+    share = xr.concat(shares, dim="area").transpose("chain", "draw", "area", "status")
+    found = xr.Dataset({"share": share, "overall_share": draws["overall_share"]})
+    tree = xr.DataTree.from_dict({"posterior": found})
+    tree.attrs = dict(posterior.attrs)
+    return tree
+
+
+def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArray:
+    """Shares of the statuses by area among the targets of certain groups, if these are independent given status.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `margins_model`.
+    groups : mapping of str to str
+        A group of each attribute of interest, e.g. ``{"kind": "Local targets"}``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain, draw, area, status``. The margins do not test the independence that it rests on.
+
+    Raises
+    ------
+    DataError
+        If there is no such attribute or group.
+    """
+    draws = posterior["posterior"].to_dataset()
+    constant = posterior["constant_data"].to_dataset()
+    known = [str(name) for name in draws["attribute"].to_numpy()]
+    joint = draws["share"]
+    for attribute, group in groups.items():
+        if attribute not in known:
+            raise DataError(f"groups: no attribute {attribute!r}, {did_you_mean(attribute, known)}")
+        names = [
+            str(constant[f"{place}_group"].sel(attribute=attribute).item()) for place in ("first", "second")
+        ]
+        if group not in names:
+            raise DataError(f"groups, {attribute!r}: no group {group!r}, {did_you_mean(group, names)}")
+        member = draws["member"].sel(attribute=attribute, drop=True)
+        joint = joint * (member if group == names[1] else 1.0 - member)
+    return (joint / joint.sum("status")).transpose("chain", "draw", "area", "status")
+
+
+def composition_bound(
+    posterior: xr.DataTree, counts: xr.Dataset, size: int, *, success: Sequence[str] | str
+) -> xr.DataArray:
+    """Largest difference in success between a group and the rest that the mix of areas alone could make.
+
+    The group is given the targets of the areas with the highest shares, the rest the others; within an area
+    both succeed equally often. A difference that is not larger than this bound may be one of areas.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of `margins_model` or `success_model`.
+    counts : xarray.Dataset
+        Counts by area, for the number of targets in each.
+    size : int
+        Number of targets in the group, e.g. 44 local ones.
+    success : sequence of str
+        The statuses that count as success.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain`` and ``draw``; a difference in share.
+
+    Raises
+    ------
+    DataError
+        If the group is not smaller than all targets together.
+    """
+    targets = counts["count"].sum("status")
+    total = int(targets.sum())
+    if not 0 < size < total:
+        raise DataError(f"size is {size}, expected a number of targets between 1 and {total - 1}")
+    share = status_share(posterior, success).transpose("chain", "draw", "area")
+    numbers = targets.sel(area=share["area"]).to_numpy()
+    bound = _best_mix(share.to_numpy(), numbers, size)
+    return share.isel(area=0, drop=True).copy(data=bound).rename("composition_bound")
+
+
+def _best_mix(share: FloatArray, targets: np.ndarray[Any, Any], size: int) -> FloatArray:
+    order = np.argsort(-share, axis=-1)
+    ranked, numbers = np.take_along_axis(share, order, axis=-1), targets[order]
+    before = np.cumsum(numbers, axis=-1) - numbers
+    inside = np.clip(size - before, 0, numbers)
+    best = (inside * ranked).sum(axis=-1) / size
+    rest = ((numbers - inside) * ranked).sum(axis=-1) / (targets.sum() - size)
+    return np.asarray(best - rest)

@@ -1,0 +1,166 @@
+"""Shares of targets on course by policy area: binomial, ordinal or multinomial, pooled as far as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from ...errors import DataError, did_you_mean
+from ...model import Model
+from ...priors import Beta, HalfNormal, Normal, Prior
+from ...readers.counts import read_counts
+from .binomial import binomial_model
+from .exact import solve_success
+from .multinomial import multinomial_model
+from .multinomial_exact import solve_multinomial
+from .ordinal import ordinal_model
+from .parts import area_data
+
+_OUTCOMES = ("binomial", "ordinal", "multinomial")
+_POOLINGS = ("none", "complete", "partial")
+
+
+@dataclass(frozen=True)
+class SuccessPriors:
+    """Priors of `success_model`, on log-odds, with what they say about shares.
+
+    The shares of the statuses in a typical area have the same prior in all three models: the best status has a
+    share with log-odds `mu`, the next takes of what is left a share with log-odds `split`, and so on. The
+    models differ only in how areas depart from it.
+
+    Attributes
+    ----------
+    mu : Prior
+        Log-odds of success (binomial) or of the best status, in a typical area (partial pooling) or in every
+        area (complete pooling). The default, ``Normal(0, 1.5)``, leaves 95% of the prior between shares of 5%
+        and 95%.
+    split : Prior
+        Log-odds, in a typical area, that a target that has none of the better statuses has the next one. Only
+        with three statuses or more. The default, ``Normal(0, 1.5)``, leaves 95% between 5% and 95% of them.
+    tau : Prior
+        Standard deviation of the log-odds between areas (multinomial: of each contrast). Under
+        ``HalfNormal(1)`` the median is 0.67: with a typical share of 40%, two thirds of areas between 25% and
+        57%. It allows areas to be nearly equal, or to lie between 8% and 83%.
+    correlation : Prior
+        Multinomial: correlation between areas of two contrasts, moved from (-1, 1) to (0, 1). ``Beta(2, 2)`` is
+        the LKJ prior with shape 2 for two contrasts, with 95% between -0.81 and 0.81; of more contrasts each
+        partial correlation has it.
+    share : Prior
+        Log-odds of success or of the best status in an area when areas are not pooled.
+    effect : Prior
+        Change of the log-odds for one standard deviation of a covariate, or from 0 to 1. ``Normal(0, 1)``
+        leaves 95% between odds ratios of 1/7 and 7. In the multinomial each contrast has its own.
+    """
+
+    mu: Prior = Normal(0.0, 1.5)
+    tau: Prior = HalfNormal(1.0)
+    share: Prior = Normal(0.0, 1.5)
+    split: Prior = Normal(0.0, 1.5)
+    correlation: Prior = Beta(2.0, 2.0)
+    effect: Prior = Normal(0.0, 1.0)
+
+
+def success_model(
+    counts: pd.DataFrame | xr.Dataset | str | Path,
+    *,
+    outcome: str = "binomial",
+    pooling: str = "partial",
+    success: tuple[str, ...] | list[str] | str | None = None,
+    covariates: Sequence[str] | None = None,
+    priors: SuccessPriors | None = None,
+) -> Model:
+    r"""Share of each status by area from counts.
+
+    In every model area j departs from the typical area by :math:`\theta_j = x_j \beta + \tau z_j`, :math:`z_j
+    \sim N(0, 1)`, and a larger :math:`\theta` is better. *Binomial*, success or not:
+
+    .. math:: y_j \sim \mathrm{Binomial}(n_j, p_j), \qquad \mathrm{logit}\, p_j = \mu + \theta_j
+
+    *Ordinal*, a cumulative logit (proportional odds): one effect moves an area along all statuses,
+
+    .. math:: P(\text{target in } j \text{ has status } k \text{ or better}) = \mathrm{logit}^{-1}(\theta_j - c_k)
+
+    with cutpoints that all areas share, rising from worst to best. The typical area has :math:`\theta = 0`, so
+    its mean is in the cutpoints: the one to the best status is :math:`-\mu`, and the others lie below it as
+    the splits of `SuccessPriors` say. *Multinomial*: every split has an effect of its own,
+
+    .. math:: \mathrm{logit}\, P(k \mid k \text{ or worse}) = \mu_k + \theta_{jk}, \qquad
+              \theta_j \sim N(0, \mathrm{diag}(\tau)\, R\, \mathrm{diag}(\tau))
+
+    for when proportional odds fail: e.g. an area may have many green targets and many red ones. With two
+    statuses the three are one model. With complete pooling :math:`\tau = 0`, and the last two are one model.
+    Without pooling each area has log-odds of its own (ordinal: for its level, the distances of the cutpoints
+    being common; then `cutpoint` is that of the average area). Effects are non-centred, as small areas say
+    little. Two targets of one area are taken as independent given the area.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame, xarray.Dataset, str or Path
+        Counts by area and status, best status first, see `read_counts`; e.g. ODPM (2005), chapter 8, Tables 1
+        to 3.
+    outcome : {"binomial", "ordinal", "multinomial"}
+        The likelihood, as above.
+    pooling : {"partial", "complete", "none"}
+        Whether areas share a distribution, are the same but for covariates, or stand alone.
+    success : tuple of str, optional
+        Binomial only: statuses that count as success; default: the first (best) one.
+    covariates : sequence of str, optional
+        Covariates of the areas to use; default: all that the counts carry. They need some pooling. A table of
+        two groups with one 0/1 covariate and complete pooling is the contrast of the groups.
+    priors : SuccessPriors, optional
+        On the log-odds.
+
+    Returns
+    -------
+    Model
+        Posterior variables: ``share (area)`` or ``share (area, status)`` and ``overall_share`` (over all
+        targets, weighted by their numbers); with pooling ``mu`` (multinomial: by contrast), with partial
+        pooling ``tau``; ordinal ``cutpoint (cut)``, worst first, and ``area_effect (area)``, from the typical
+        or average area; multinomial ``correlation (pair)``; with covariates ``coefficient (covariate)``,
+        log odds ratio for one unit. The posterior predictive group holds the counts replicated and, with
+        pooling, ``new_area_share``, for an area with average covariates.
+
+    Raises
+    ------
+    DataError
+        For bad counts (see `read_counts`), an unknown status, covariate or option.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": ["Fire", "Health"], "green": [1, 3], "amber": [1, 5], "red": [1, 3]})
+    >>> model = success_model(table, success=("green", "amber"))
+    >>> model.data["successes"].values, model.data["targets"].values
+    (array([2, 8]), array([ 3, 11]))
+    >>> success_model(table, outcome="ordinal").variables
+    ('mu', 'tau', 'area_effect', 'cutpoint', 'share', 'overall_share')
+    """
+    for name, value, known in (("outcome", outcome, _OUTCOMES), ("pooling", pooling, _POOLINGS)):
+        if value not in known:
+            raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(known))}")
+    table = area_data(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
+    if "predictor" in table and pooling == "none":
+        raise DataError("covariates: areas that are not pooled take up all differences; use some pooling")
+    priors = priors or SuccessPriors()
+    if outcome == "binomial":
+        binomial = binomial_model(table, success=_successes(table, success), pooling=pooling, priors=priors)
+        return replace(binomial, exact=solve_success)
+    if success is not None:
+        raise DataError(f"success is for outcome 'binomial'; outcome {outcome!r} keeps all statuses apart")
+    if outcome == "ordinal":
+        return replace(ordinal_model(table, pooling=pooling, priors=priors), exact=solve_success)
+    return replace(multinomial_model(table, pooling=pooling, priors=priors), exact=solve_multinomial)
+
+
+def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[str, ...]:
+    statuses = [str(status) for status in table["status"].to_numpy()]
+    chosen = (statuses[0],) if success is None else (success,) if isinstance(success, str) else tuple(success)
+    unknown = [status for status in chosen if status not in statuses]
+    if unknown:
+        raise DataError(f"success: no status {unknown[0]!r}, {did_you_mean(unknown[0], statuses)}")
+    if not 0 < len(set(chosen)) < len(statuses):
+        raise DataError("success: found all or none of the statuses, expected some of them")
+    return chosen

@@ -1,0 +1,221 @@
+r"""What the success models share: from log-odds to shares, covariates, and the data that a refit swaps.
+
+Statuses are ordered best first throughout. Their shares in a typical area are described by *splits*: the first
+is the log-odds that a target has the best status, the next the log-odds of the second status among the
+targets that have not the best, and so on. Any shares have splits and any splits give shares, so that a prior on
+splits is a prior on shares, in whatever way the areas then differ.
+
+Functions with a last argument `m` serve both engines: NumPy (with any leading dims for draws) and PyTensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...errors import DataError, did_you_mean
+from ...model import Model
+
+FloatArray = NDArray[np.float64]
+
+
+def softplus(x: Any, m: Any = np) -> Any:
+    """``log(1 + exp(x))``: minus the log of the probability whose log-odds are ``-x``."""
+    return np.logaddexp(0.0, x) if m is np else m.softplus(x)
+
+
+def expit(x: Any) -> FloatArray:
+    """Turn log-odds into probabilities.
+
+    Examples
+    --------
+    >>> expit(np.array([0.0, 800.0])).tolist()
+    [0.5, 1.0]
+    """
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(x))))
+
+
+def cutpoints(splits: Any, m: Any = np) -> Any:
+    r"""Cutpoints, best first, that give an area at 0 the shares of these splits.
+
+    With :math:`S_k = \sum_{i \le k} \log(1 + e^{s_i})`, minus the log share of targets below status k, the
+    log-odds of status k or better are :math:`\log(e^{S_k} - 1)`, and the cutpoint is minus that.
+
+    Examples
+    --------
+    >>> cutpoints(np.array([0.0, 0.0])).round(3) + 0  # shares 1/2, 1/4, 1/4: at least the second, 3 to 1
+    array([ 0.   , -1.099])
+    """
+    below = m.cumsum(softplus(splits, m), axis=-1)
+    return -(below + m.log(-m.expm1(-below)))
+
+
+def ordinal_log_share(effect: Any, cut: Any, m: Any = np) -> Any:
+    r"""Log share of each status, best first, in areas with these effects.
+
+    .. math:: P(\text{status } k \text{ or better}) = \mathrm{logit}^{-1}(\theta - c_k)
+
+    A share between two cutpoints is a product, :math:`\sigma(\theta - c_k)\, \sigma(c_{k-1} - \theta)\, (1 -
+    e^{c_k - c_{k-1}})`, which keeps its digits where the difference would lose them.
+
+    Parameters
+    ----------
+    effect : array of shape (..., area)
+        Larger is better.
+    cut : array of shape (..., K - 1)
+        Best first, so falling.
+
+    Returns
+    -------
+    array of shape (..., area, K)
+    """
+    last = cut.shape[-1] if m is np else cut.type.shape[-1]
+    parts = []
+    for k in range(last + 1):
+        part = 0.0 * effect
+        if k < last:
+            part = part - softplus(cut[..., None, k] - effect, m)
+        if k > 0:
+            part = part - softplus(effect - cut[..., None, k - 1], m)
+        if 0 < k < last:
+            part = part + m.log(-m.expm1(cut[..., None, k] - cut[..., None, k - 1]))
+        parts.append(part)
+    return m.stack(parts, axis=-1)
+
+
+def sequential_log_share(splits: Any, m: Any = np) -> Any:
+    """Log share of each status, best first, from splits of shape (..., K - 1); shape (..., K)."""
+    last = splits.shape[-1] if m is np else splits.type.shape[-1]
+    parts, rest = [], 0.0 * splits[..., 0]
+    for k in range(last):
+        parts.append(rest - softplus(-splits[..., k], m))
+        rest = rest - softplus(splits[..., k], m)
+    return m.stack([*parts, rest], axis=-1)
+
+
+def log_ways(count: Any) -> FloatArray:
+    """Log of the number of ways to have these counts (..., K), the multinomial coefficient.
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_ways([1, 1, 1]))), 4)
+    6.0
+    """
+    from scipy import special
+
+    count = np.asarray(count)
+    return np.asarray(special.gammaln(count.sum(axis=-1) + 1.0) - special.gammaln(count + 1.0).sum(axis=-1))
+
+
+def multinomial_log_density(count: Any, log_share: FloatArray) -> FloatArray:
+    """Log probability of counts (..., K), coefficient included, given log shares (..., K).
+
+    Examples
+    --------
+    >>> round(float(np.exp(multinomial_log_density([1, 1, 1], np.log([1 / 3] * 3)))), 4)  # 3! / 27
+    0.2222
+    """
+    count = np.asarray(count)
+    # No target of a status says nothing about the log of a share that may be minus infinity.
+    terms = np.where(count > 0, count * np.where(count > 0, log_share, 0.0), 0.0)
+    return np.asarray(log_ways(count) + terms.sum(axis=-1))
+
+
+def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
+    """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable.
+
+    Raises
+    ------
+    DataError
+        If a covariate is not there or does not vary.
+    """
+    table = table.copy(deep=True)
+    known = [str(name) for name in table["covariate"].to_numpy()] if "predictor" in table else []
+    chosen = known if covariates is None else list(covariates)
+    for name in chosen:
+        if name not in known:
+            raise DataError(f"covariates: the counts have no {name!r}, {did_you_mean(name, known)}")
+    if not chosen:
+        return table.drop_dims("covariate", errors="ignore")
+    data = table.sel(covariate=chosen)
+    values = data["predictor"].to_numpy()
+    binary = np.isin(values, (0.0, 1.0)).all(axis=0)
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(chosen))
+    for name, width in zip(chosen, spread, strict=True):
+        if not width > 0:
+            raise DataError(f"covariate {name!r} is the same in every area, expected it to vary")
+    return data.assign(
+        predictor_mean=("covariate", values.mean(axis=0)),
+        predictor_scale=("covariate", np.where(binary, 1.0, spread)),
+    )
+
+
+def scaled_predictors(data: xr.Dataset) -> FloatArray:
+    """Covariates of shape (area, covariate), centred, in units of their scale."""
+    scaled = (data["predictor"] - data["predictor_mean"]) / data["predictor_scale"]
+    return np.asarray(scaled.transpose("area", "covariate").to_numpy())
+
+
+def shift(model: Model, draws: xr.Dataset) -> Any:
+    """What the covariates add to each area's log-odds, dims as `draws` and ``area``; 0 without covariates."""
+    if "predictor" not in model.data:
+        return 0.0
+    centred = model.data["predictor"] - model.data["predictor_mean"]
+    return (centred * draws["coefficient"]).sum("covariate")
+
+
+def graph_coords(model: Model) -> dict[str, Any]:
+    """Labels of the dims that every graph of a success model has."""
+    dims = ("area", "status", "covariate")
+    return {dim: model.data[dim].to_numpy() for dim in dims if dim in model.data.dims}
+
+
+def graph_effects(model: Model, dims: tuple[str, ...] = ()) -> Any:
+    """Covariate effects in a graph, shape (area, *dims); 0 without covariates."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if "predictor" not in model.data:
+        return 0.0
+    own = model.priors.effect.to_pymc("effect", dims=("covariate", *dims))
+    scale = model.data["predictor_scale"].to_numpy()
+    pm.Deterministic("coefficient", (own.T / scale).T, dims=("covariate", *dims))
+    return pt.dot(scaled_predictors(model.data), own)
+
+
+def can_draw_prior(model: Model, *, further: bool) -> bool:
+    """Whether all priors that a model uses are proper; `further` if it has splits beyond the first."""
+    priors, pooling = model.priors, model.options["pooling"]
+    used = [priors.share if pooling == "none" else priors.mu]
+    used += [priors.split] if further else []
+    used += [priors.tau] if pooling == "partial" else []
+    used += [priors.effect] if "predictor" in model.data else []
+    return all(prior.proper for prior in used)
+
+
+def prior_effects(
+    model: Model, rng: np.random.Generator, size: int, *extra: int
+) -> tuple[Any, dict[str, FloatArray]]:
+    """Draw what `graph_effects` adds, and the coefficients; the same shapes behind a leading one of draws."""
+    if "predictor" not in model.data:
+        return 0.0, {}
+    own = model.priors.effect.draw(rng, (size, model.data.sizes["covariate"], *extra))
+    scale = model.data["predictor_scale"].to_numpy().reshape(-1, *(1 for _ in extra))
+    return np.einsum("jc,sc...->sj...", scaled_predictors(model.data), own), {"coefficient": own / scale}
+
+
+def swapped_data(data: xr.Dataset) -> dict[str, NDArray[np.int64]]:
+    """Named values that a graph holds as data, so that a compiled one can be given other counts."""
+    counts = {name: data[name].to_numpy() for name in ("successes", "count") if name in data}
+    return {
+        f"{name}_data": values for name, values in (counts | {"targets": data["targets"].to_numpy()}).items()
+    }
+
+
+def stacked(variable: xr.DataArray) -> FloatArray:
+    """Draws as one leading dim, the others in order."""
+    return np.asarray(variable.stack(sample=("chain", "draw")).transpose("sample", ...).to_numpy())

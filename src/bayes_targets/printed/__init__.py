@@ -1,0 +1,1 @@
+"""What printed numbers allow: their rounding, audits, reconstructions."""

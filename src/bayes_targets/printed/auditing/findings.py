@@ -1,0 +1,243 @@
+"""What every check of the audit shares: its row, the cells it reads, and how numbers are put into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
+
+import pandas as pd
+
+from ...errors import DataError, cell_message, did_you_mean
+from ..numbers import Printed
+
+CONSISTENT = "consistent"
+INCONSISTENT = "inconsistent"
+ONLY_IF = "only if"
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+class HasTables(Protocol):
+    """What the audit needs of a study: its name, and its tables by name."""
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+
+    @property
+    def tables(self) -> Tables:
+        """Its tables by name, each with its role and source in attrs."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the audit, all in words."""
+
+    check: str
+    locator: str
+    printed: str
+    recomputed: str
+    verdict: str
+
+
+class Interval(NamedTuple):
+    """All values from `low` to `high`, ends included."""
+
+    low: float
+    high: float
+
+    def meets(self, other: Interval) -> bool:
+        """Whether some value lies in both; the slack is for the last binary digit, not for rounding."""
+        slack = 1e-9 * max((abs(x) for x in (*self, *other) if math.isfinite(x)), default=0.0)
+        return self.low <= other.high + slack and other.low <= self.high + slack
+
+
+def either(holds: bool, otherwise: str = INCONSISTENT) -> str:
+    """`consistent` where the claim holds, else the other verdict."""
+    return CONSISTENT if holds else otherwise
+
+
+def only_if(condition: str) -> str:
+    """Word the verdict that hangs on a condition told in plain words."""
+    return f"{ONLY_IF} {condition}"
+
+
+# ---- reading a table ------------------------------------------------------------------------------------
+
+
+def file_of(name: str, table: pd.DataFrame) -> str:
+    """File name for messages, or the table's name where it came from no file."""
+    return str(table.attrs.get("file") or name)
+
+
+def locator_of(name: str, table: pd.DataFrame, part: str = "") -> str:
+    """Where the figures stand in print, e.g. ``"Table 2, Model 3, London borough"``."""
+    place = str(table.attrs.get("locator") or name)
+    return f"{place}, {part}" if part else place
+
+
+def row_locator(name: str, table: pd.DataFrame, row: int, part: str = "") -> str:
+    """Where the figures of one row stand: its own cell `locator` where there is one, else the table's."""
+    own = text_cell(table, "locator", row) if "locator" in table.columns else ""
+    if not own:
+        return locator_of(name, table, part)
+    return f"{own}, {part}" if part else own
+
+
+def require_columns(
+    name: str, table: pd.DataFrame, plain: Sequence[str], printed: Sequence[str] = ()
+) -> None:
+    """Raise one clear `DataError` unless the columns that a role promises are there.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table in its study.
+    table : DataFrame
+    plain : sequence of str
+        Columns that must be there.
+    printed : sequence of str
+        Columns that must be there together with ``<column>_printed``, the text as printed: without it the
+        rounding interval is unknown.
+    """
+    role = table.attrs.get("role")
+    for column in (*plain, *printed):
+        if column not in table.columns:
+            expected = f"this column, which the role {role!r} needs; " + did_you_mean(
+                column, [str(c) for c in table.columns]
+            )
+            raise DataError(cell_message(file=file_of(name, table), column=column, expected=expected))
+    for column in printed:
+        if f"{column}_printed" not in table.columns:
+            expected = f'this column, the text of {column!r} as printed (mark the field "printed": true)'
+            raise DataError(
+                cell_message(file=file_of(name, table), column=f"{column}_printed", expected=expected)
+            )
+
+
+def require_property(name: str, table: pd.DataFrame, key: str, meaning: str) -> object:
+    """Look up a property (in attrs) that the role needs, or raise one clear `DataError`."""
+    if table.attrs.get(key) is None:
+        role = table.attrs.get("role")
+        raise DataError(
+            f"{file_of(name, table)}: expected the property {key!r} ({meaning}), "
+            f"which the role {role!r} needs"
+        )
+    return table.attrs[key]
+
+
+def mapping_property(name: str, table: pd.DataFrame, key: str) -> Mapping[str, Any]:
+    """Look up an optional property that holds names and values; empty where it is not there."""
+    value = table.attrs.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(
+            f"{file_of(name, table)}, property {key!r}: found {value!r}, expected names and values"
+        )
+    return value
+
+
+def text_cell(table: pd.DataFrame, column: str, row: int) -> str:
+    """Read a cell as text; a blank cell is the empty string."""
+    value = table[column].iloc[row]
+    return "" if pd.isna(value) else str(value).strip()
+
+
+def optional_text(table: pd.DataFrame, column: str, row: int) -> str:
+    """Read a cell of a column that need not be there; without it, the empty string."""
+    return text_cell(table, column, row) if column in table.columns else ""
+
+
+def printed_cell(name: str, table: pd.DataFrame, column: str, row: int) -> Printed | None:
+    """Read a cell as printed, with its rounding; `None` where nothing is printed."""
+    text = text_cell(table, f"{column}_printed", row)
+    if not text:
+        return None
+    try:
+        return Printed(text)
+    except DataError:
+        message = cell_message(
+            file=file_of(name, table),
+            row=row + 1,
+            column=column,
+            value=text,
+            expected="a plain decimal number such as -.25 or 3.10",
+        )
+        raise DataError(message) from None
+
+
+def count_cell(name: str, table: pd.DataFrame, column: str, row: int) -> int | None:
+    """Read a cell that counts something: a whole number of at least 0, or `None` where nothing is printed."""
+    value = table[column].iloc[row]
+    if pd.isna(value):
+        return None
+    try:
+        number = Fraction(str(value))
+    except ValueError:
+        number = Fraction(-1)
+    if number.denominator != 1 or number < 0:
+        expected = "a whole number of at least 0"
+        message = cell_message(
+            file=file_of(name, table), row=row + 1, column=column, value=value, expected=expected
+        )
+        raise DataError(message)
+    return int(number)
+
+
+def box(printed: Printed, low: float = -math.inf, high: float = math.inf) -> Interval:
+    """Give the rounding interval of a printed number, cut to the values it can have at all."""
+    return Interval(min(max(printed.low, low), high), max(min(printed.high, high), low))
+
+
+def exact_box(printed: Printed) -> tuple[Fraction, Fraction]:
+    """Give the rounding interval in exact arithmetic, for whole counts that may fall on its very end."""
+    half = Fraction(1, 2 * 10**printed.decimals)
+    return Fraction(printed.text) - half, Fraction(printed.text) + half
+
+
+# ---- numbers in words -----------------------------------------------------------------------------------
+
+
+def number(x: float, decimals: int = 3) -> str:
+    """Word a number the way such tables print it, without the zero before the point."""
+    if math.isinf(x):
+        return "infinite" if x > 0 else "minus infinite"
+    text = f"{x:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("0.", ".", 1) if abs(float(text)) < 1 and "." in text else text
+
+
+def probability(p: float) -> str:
+    """Word a p-value, with more decimals the nearer it is to 0, so that it can be told from its level."""
+    if p < 1e-6:
+        return "< .000001"
+    return number(p, 4 if p >= 0.02 else 5 if p >= 0.002 else 6)
+
+
+def span(interval: Interval, decimals: int = 3) -> str:
+    """Word an interval, one number where both ends read the same."""
+    low, high = number(interval.low, decimals), number(interval.high, decimals)
+    return low if low == high else f"{low} to {high}"
+
+
+def with_span(value: float, interval: Interval, decimals: int = 3) -> str:
+    """Word a value with its interval, the interval only where it reads differently."""
+    words, around = number(value, decimals), span(interval, decimals)
+    return words if words == around else f"{words} ({around})"
+
+
+def probability_span(interval: Interval) -> str:
+    """Word an interval of p-values."""
+    low, high = probability(interval.low), probability(interval.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def probability_with_span(p: float, interval: Interval) -> str:
+    """Word a p-value with its interval, the interval only where it reads differently."""
+    words, around = probability(p), probability_span(interval)
+    return words if words == around else f"{words} ({around})"

@@ -1,0 +1,279 @@
+"""The printed statistics as functions of a data set, with their derivatives by every number in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..numbers import Printed
+from .arrays import FloatArray
+from .publication import Described, Publication
+from .world import World, bend_slope, design
+
+
+@dataclass(frozen=True, eq=False)
+class Goals:
+    """Every printed statistic that a data set is to have.
+
+    Parameters
+    ----------
+    names : tuple of str
+        E.g. ``"Deprivation, mean"``, ``"Model 2, LAA (target on), robust s.e."``.
+    kinds : tuple of str
+        ``mean``, ``sd``, ``slope``, ``constant``, ``se``, ``r2`` or ``f``.
+    models : tuple of (int or None)
+        The regression it belongs to.
+    terms : tuple of str
+        The term or variable it is of; empty for R² and F.
+    low, high : arrays
+        Values that print as the publication does; standard errors and F widened by the tolerance.
+    scale : array
+        A misfit that would be large, so that misfits of different statistics can be added.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    models: tuple[int | None, ...]
+    terms: tuple[str, ...]
+    low: FloatArray
+    high: FloatArray
+    scale: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def make_goals(publication: Publication, names: list[str], tolerance: float) -> Goals:
+    """List the statistics in the order in which `evaluate` computes them.
+
+    Parameters
+    ----------
+    publication : Publication
+    names : list of str
+        The world's columns.
+    tolerance : float
+        Relative departure allowed to standard errors and F beyond their rounding.
+
+    Returns
+    -------
+    Goals
+    """
+    entries: list[tuple[str, str, int | None, str, Printed | None, float]] = []
+    for name in names:
+        described = _described(publication, name)
+        unit = 0.05 * described.sd.value
+        entries.append((f"{described.name}, mean", "mean", None, name, described.mean, unit))
+        entries.append((f"{described.name}, s.d.", "sd", None, name, described.sd, unit))
+    for r in publication.regressions:
+        at = f"Model {r.model}"
+        for term in r.terms:
+            kind = "constant" if term == publication.constant else "slope"
+            entries.append(
+                (f"{at}, {term}, slope", kind, r.model, term, r.estimates[term], 0.2 * r.errors[term].value)
+            )
+        for term in r.terms:
+            error = r.errors[term]
+            entries.append((f"{at}, {term}, robust s.e.", "se", r.model, term, error, 0.05 * error.value))
+        entries.append((f"{at}, R²", "r2", r.model, "", r.r2, 0.01))
+        entries.append((f"{at}, F", "f", r.model, "", r.f, 0.1 * r.f.value if r.f else 1.0))
+    boxes = [_box(kind, printed, tolerance) for _, kind, _, _, printed, _ in entries]
+    return Goals(
+        names=tuple(entry[0] for entry in entries),
+        kinds=tuple(entry[1] for entry in entries),
+        models=tuple(entry[2] for entry in entries),
+        terms=tuple(entry[3] for entry in entries),
+        low=np.array([box[0] for box in boxes]),
+        high=np.array([box[1] for box in boxes]),
+        scale=np.array([entry[5] for entry in entries]),
+    )
+
+
+def _described(publication: Publication, name: str) -> Described:
+    roles = {"baseline": publication.baseline, "outcome": publication.outcome, "stretch": publication.stretch}
+    return roles.get(name) or publication.measured[name]
+
+
+def _box(kind: str, printed: Printed | None, tolerance: float) -> tuple[float, float]:
+    if printed is None:
+        return -np.inf, np.inf
+    slack = tolerance * abs(printed.value) if kind in {"se", "f"} else 0.0
+    return printed.low - slack, printed.high + slack
+
+
+def evaluate(world: World, publication: Publication) -> FloatArray:
+    """All statistics of a data set, in the order of `make_goals`.
+
+    Parameters
+    ----------
+    world : World
+    publication : Publication
+
+    Returns
+    -------
+    array of shape (statistics,)
+    """
+    parts = [_moments(world)[0]]
+    change = world.observed_change
+    for regression in publication.regressions:
+        matrix, _, rows = design(world, regression, publication)
+        parts.append(ols_statistics(matrix, change[rows]))
+    return np.concatenate(parts)
+
+
+def jacobian(world: World, publication: Publication) -> tuple[FloatArray, FloatArray]:
+    """All statistics, and their derivatives by every value.
+
+    Returns
+    -------
+    values : array of shape (statistics,)
+    derivatives : array of shape (statistics, n, columns)
+        By the values on the scale of the regressions, baseline and outcome included.
+    """
+    values, slopes = _moments(world)
+    parts, blocks = [values], [slopes]
+    change, n, k = world.observed_change, len(world.kind), len(world.columns)
+    b, o = world.index("baseline"), world.index("outcome")
+    baseline, outcome = world.values[:, b], world.values[:, o]
+    for regression in publication.regressions:
+        matrix, moving, rows = design(world, regression, publication)
+        chosen = np.flatnonzero(moving >= 0)
+        values, by_change, by_matrix = ols_derivatives(matrix, change[rows], chosen)
+        block = np.zeros((len(values), n, k))
+        used = np.flatnonzero(rows)
+        block[:, used[:, None], moving[chosen][None, :]] = by_matrix
+        block[:, used, o] += by_change * 100 / baseline[used]
+        block[:, used, b] -= by_change * 100 * outcome[used] / baseline[used] ** 2
+        parts.append(values)
+        blocks.append(block)
+    return np.concatenate(parts), np.concatenate(blocks)
+
+
+def _moments(world: World) -> tuple[FloatArray, FloatArray]:
+    """Mean and s.d. of each column as it is printed (unlogged), and their derivatives."""
+    k = len(world.columns)
+    values, slopes = np.empty(2 * k), np.zeros((2 * k, *world.values.shape))
+    for i, column in enumerate(world.columns):
+        rows = world.known if column.name == "stretch" else slice(None)
+        x = world.values[rows, i]
+        raw = np.exp(x) if column.logged else x
+        n, mean, sd = len(raw), raw.mean(), raw.std(ddof=1)
+        by_value = raw if column.logged else np.ones(n)
+        values[2 * i : 2 * i + 2] = mean, sd
+        slopes[2 * i, rows, i] = by_value / n
+        slopes[2 * i + 1, rows, i] = (raw - mean) / ((n - 1) * sd) * by_value
+    return values, slopes
+
+
+def ols_statistics(matrix: FloatArray, change: FloatArray) -> FloatArray:
+    """Slopes, HC1 standard errors, R² and the robust F of all slopes but the first column's.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, p)
+        The first column is the constant.
+    change : array of shape (n,)
+
+    Returns
+    -------
+    array of shape (2 p + 2,)
+
+    Notes
+    -----
+    HC1 is ``n / (n - p) (X'X)^-1 X' diag(e^2) X (X'X)^-1`` (MacKinnon & White, 1985), the default of the word
+    "robust" in Stata, whose F is the Wald statistic with that covariance divided by p - 1.
+
+    Examples
+    --------
+    >>> matrix = np.column_stack([np.ones(4), [0.0, 1, 2, 3]])
+    >>> ols_statistics(matrix, np.array([0.0, 2, 1, 3])).round(3)
+    array([0.3  , 0.8  , 0.609, 0.255, 0.64 , 9.877])
+    """
+    return _ols(matrix, change)[0]
+
+
+def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
+    n, p = matrix.shape
+    q, r = np.linalg.qr(matrix)
+    r_inverse = np.linalg.inv(r)
+    influence = q @ r_inverse.T
+    slopes = influence.T @ change
+    e = change - matrix @ slopes
+    centred = change - change.mean()
+    score = influence * e[:, None]
+    covariance = n / (n - p) * score.T @ score
+    direction = np.zeros(p)
+    direction[1:] = np.linalg.solve(covariance[1:, 1:], slopes[1:])
+    r2 = 1 - (e @ e) / (centred @ centred)
+    f = slopes @ direction / (p - 1)
+    values = np.concatenate([slopes, np.sqrt(np.diag(covariance)), [r2, f]])
+    more = {
+        "q": q,
+        "influence": influence,
+        "bread": r_inverse @ r_inverse.T,
+        "e": e,
+        "centred": centred,
+        "direction": direction,
+    }
+    return values, more
+
+
+def ols_derivatives(
+    matrix: FloatArray, change: FloatArray, chosen: np.ndarray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """`ols_statistics` with derivatives by the outcome and by the chosen columns of the matrix.
+
+    Returns
+    -------
+    values : array of shape (2 p + 2,)
+    by_change : array of shape (2 p + 2, n)
+    by_matrix : array of shape (2 p + 2, n, chosen)
+
+    Notes
+    -----
+    With A = X (X'X)^-1, residuals e and a direction d, the squared standard error of the contrast d is
+    ``c sum_i (a_i'd)^2 e_i^2``; standard errors are the directions of the axes, and F changes as the contrast
+    ``V^-1 b`` with that direction held.
+    """
+    n, p = matrix.shape
+    values, more = _ols(matrix, change)
+    q, influence, bread, e = more["q"], more["influence"], more["bread"], more["e"]
+    slopes, errors = values[:p], values[p : 2 * p]
+    some = slopes[chosen]
+    by_change = np.empty((2 * p + 2, n))
+    by_matrix = np.empty((2 * p + 2, n, len(chosen)))
+    by_change[:p] = influence.T
+    by_matrix[:p] = bread[:, None, chosen] * e[None, :, None] - influence.T[:, :, None] * some
+
+    directions = np.column_stack([np.eye(p), more["direction"]])
+    a = influence @ directions
+    f, h = a**2 * e[:, None], a * e[:, None] ** 2
+    f_free, h_free = f - q @ (q.T @ f), h - q @ (q.T @ h)
+    f_in, h_in = (influence.T @ f)[chosen], (influence.T @ h)[chosen]
+    weights = (bread @ directions)[chosen]
+    c = 2 * n / (n - p)
+    square_by_change = c * f_free.T
+    square_by_matrix = c * (
+        h_free.T[:, :, None] * weights.T[:, None, :]
+        - f_free.T[:, :, None] * some
+        - e[None, :, None] * f_in.T[:, None, :]
+        - a.T[:, :, None] * h_in.T[:, None, :]
+    )
+    by_change[p : 2 * p] = square_by_change[:p] / (2 * errors[:, None])
+    by_matrix[p : 2 * p] = square_by_matrix[:p] / (2 * errors[:, None, None])
+
+    centred = more["centred"]
+    total, unexplained = centred @ centred, e @ e
+    by_change[2 * p] = -2 * e / total + 2 * centred * unexplained / total**2
+    by_matrix[2 * p] = 2 * e[:, None] * some / total
+    d = more["direction"]
+    by_change[-1] = (2 * d @ by_change[:p] - square_by_change[p]) / (p - 1)
+    by_matrix[-1] = (2 * np.tensordot(d, by_matrix[:p], 1) - square_by_matrix[p]) / (p - 1)
+    return values, by_change, by_matrix
+
+
+def outcome_slopes(world: World) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of the outcome by the latent change and by the baseline, each of shape (n,)."""
+    o, b = world.index("outcome"), world.index("baseline")
+    slope = bend_slope(world.unbent, world.columns[o].low, world.columns[o].high) * world.free[:, o]
+    return slope * world.values[:, b] / 100, slope * (1 + world.change / 100)

@@ -1,0 +1,1 @@
+"""Files, frames and result objects become checked, labelled data."""

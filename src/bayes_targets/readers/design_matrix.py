@@ -1,0 +1,145 @@
+"""The right-hand side of a regression on authorities: type dummies, and columns that say a thing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import DataError, did_you_mean
+
+FloatArray = NDArray[np.float64]
+# Columns are standardised before they are compared, so one tolerance serves shares and populations alike.
+_TOLERANCE = 1e-8
+
+
+def choose_reference(labels: Sequence[str], reference: str | None = None) -> str:
+    """Choose the authority type that the others are compared with.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Type of each authority.
+    reference : str, optional
+        A type by name. By default ``"unitary authority"`` (or ``"unitary"``, in any capitals) where there is
+        such a type, as in Andrews, Downe & Guarneros-Meza (2014), Table 2; else the type with most
+        authorities, the first of them among equals.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DataError
+        If no authority is of the type that was asked for.
+
+    Examples
+    --------
+    >>> choose_reference(["county", "county", "Unitary authority"])
+    'Unitary authority'
+    >>> choose_reference(["county", "county", "district"])
+    'county'
+    """
+    counts = Counter(labels)
+    known = list(counts)
+    if reference is not None:
+        if reference not in known:
+            raise DataError(f"reference type {reference!r}: no such type; {did_you_mean(reference, known)}")
+        return reference
+    unitary = [name for name in known if name.casefold() in {"unitary authority", "unitary"}]
+    return unitary[0] if unitary else max(known, key=counts.__getitem__)
+
+
+def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) -> pd.DataFrame:
+    """One 0/1 column a type, the reference and types without an authority left out.
+
+    Parameters
+    ----------
+    labels : sequence of str, of length n
+        Type of each authority.
+    order : sequence of str
+        Types in the order of the columns.
+    reference : str
+        The type without a column.
+
+    Returns
+    -------
+    DataFrame
+        Of shape (n, types - 1), columns named by type.
+
+    Examples
+    --------
+    >>> type_dummies(["county", "unitary", "county"], ["county", "unitary"], "unitary")
+       county
+    0     1.0
+    1     0.0
+    2     1.0
+    """
+    given = np.asarray(labels, dtype=object)
+    columns = {name: (given == name).astype(float) for name in order if name != reference and name in labels}
+    return pd.DataFrame(columns, index=range(len(given)), dtype=float)
+
+
+def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that are a constant or an exact linear combination of a constant and columns before them.
+
+    Parameters
+    ----------
+    matrix : DataFrame
+        Of shape (n, k), without a constant column and without missing values.
+
+    Returns
+    -------
+    dict of str to list of str
+        Each dependent column, and the columns that make it up (none: it is constant).
+
+    Examples
+    --------
+    >>> matrix = pd.DataFrame({"a": [1.0, 2, 3, 5], "b": [0.0, 1, 0, 1]})
+    >>> dependent_columns(matrix.assign(c=matrix["a"] - 2 * matrix["b"] + 7, d=4.0))
+    {'c': ['a', 'b'], 'd': []}
+    """
+    standard: dict[str, FloatArray] = {}
+    dependent: dict[str, list[str]] = {}
+    for name in matrix.columns:
+        column = matrix[name].to_numpy(dtype=float)
+        # Powers of two scale without rounding, so that huge numbers do not overflow nor tiny ones vanish.
+        column = np.ldexp(column, -int(np.frexp(np.abs(column).max(initial=0.0))[1]))
+        centred = column - column.mean()
+        length = float(np.linalg.norm(centred))
+        if length <= _TOLERANCE * 1e-4 * float(np.linalg.norm(column)):
+            dependent[name] = []
+        else:
+            standard[name] = centred / length
+    if standard and not _clearly_independent(np.column_stack(list(standard.values()))):
+        dependent |= _combinations(standard)
+    return {name: dependent[name] for name in matrix.columns if name in dependent}
+
+
+def _clearly_independent(units: FloatArray) -> bool:
+    """Whether every column of length 1 is well away from what those before it span: one decomposition, for the usual case."""
+    if units.shape[0] < units.shape[1]:
+        return False
+    away = np.abs(np.diag(np.linalg.qr(units, mode="r")))
+    return bool(away.min() > 100 * _TOLERANCE)
+
+
+def _combinations(standard: dict[str, FloatArray]) -> dict[str, list[str]]:
+    """Columns of length 1 that are made up of those before them."""
+    kept: list[str] = []
+    dependent: dict[str, list[str]] = {}
+    for name, unit in standard.items():
+        if kept:
+            basis = np.column_stack([standard[other] for other in kept])
+            weights = np.linalg.lstsq(basis, unit, rcond=None)[0]
+            if np.linalg.norm(unit - basis @ weights) <= _TOLERANCE:
+                dependent[name] = [
+                    other for other, w in zip(kept, weights, strict=True) if abs(w) > np.sqrt(_TOLERANCE)
+                ]
+                continue
+        kept.append(name)
+    return dependent

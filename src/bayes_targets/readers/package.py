@@ -1,0 +1,279 @@
+"""Read a data package: published tables as printed, checked cell by cell, with units and sources attached.
+
+A package is a folder with a ``datapackage.json`` (Data Package v2) beside UTF-8 CSV files. Every file is
+checked for form, types, limits and keys before its seal (size and SHA-256) is compared, so that the message
+tells what is wrong rather than only that something is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+from .cells import typed_frame
+from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
+from .table import CsvText, read_csv_text
+
+CLAIM_COLUMNS = (
+    "id",
+    "claim",
+    "locator",
+    "estimand",
+    "direction",
+    "threshold",
+    "threshold_high",
+    "published",
+    "true_if",
+)
+_OWN_ATTRS = ("source", "locator", "sha256", "units", "licence", "file")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A published study: its tables as printed and its claims.
+
+    Parameters
+    ----------
+    name : str
+        Short name, e.g. ``"andrews2014"``.
+    citation : str
+        How to cite the publication.
+    tables : mapping of str to DataFrame
+        Each table by name. Numbers are float64, whole numbers int64 (Int64 where cells may be empty), texts
+        never missing (an empty cell is ``""``). Beside a number column ``x`` that was kept as printed stands
+        ``x_printed`` with its characters. ``attrs`` holds ``source``, ``locator``, ``licence``, ``file``,
+        ``sha256``, ``units`` (column to unit) and what the package says of the table's role.
+    claims : DataFrame
+        The claims of the publication, a row each: columns `CLAIM_COLUMNS`; empty where the package has none.
+
+    Examples
+    --------
+    >>> study = load_study("andrews2014")
+    >>> ols = study.tables["ols"]
+    >>> ols.loc[ols.term == "LAA (target on)", ["model", "estimate", "estimate_printed", "se", "star"]]
+        model  estimate estimate_printed     se star
+    12      2     0.952             .952  0.659    +
+    >>> ols.attrs["locator"]
+    'Table 2'
+    """
+
+    name: str
+    citation: str
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    claims: pd.DataFrame = field(repr=False)
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """Load one of the studies that come with the library, or a data package of your own.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        The name of a study (see `study_names`), or the path of a data package: its folder or its
+        ``datapackage.json``. A name is looked up before a path; give a `Path` to avoid that.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    DataError
+        If there is no such study or package, or if anything in it is not as its descriptor says.
+
+    Examples
+    --------
+    >>> load_study("odpm2005").tables["policy_area"].shape
+    (13, 11)
+    >>> load_study("andrews2041")
+    Traceback (most recent call last):
+    bayes_targets.errors.DataError: no study 'andrews2041' and no such folder; did you mean 'andrews2014'?
+    """
+    if isinstance(name_or_path, str):
+        names = study_names()
+        if name_or_path in names:
+            return read_package(data_folder() / name_or_path)
+        if not Path(name_or_path).exists():
+            hint = did_you_mean(name_or_path, names)
+            raise DataError(f"no study {name_or_path!r} and no such folder; {hint}")
+    return read_package(name_or_path)
+
+
+def study_names() -> list[str]:
+    """Names of the studies that come with the library.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    DataError
+        If the library's data folder is missing.
+
+    Examples
+    --------
+    >>> study_names()
+    ['andrews2014', 'odpm2005']
+    """
+    return sorted(file.parent.name for file in data_folder().glob(f"*/{FILE_NAME}"))
+
+
+def data_folder() -> Path:
+    """Folder of the studies: inside the installed package, or at the top of a checkout.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        If it is in neither place.
+
+    Examples
+    --------
+    >>> data_folder().name
+    'data'
+    """
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent.parent
+    places = [package / "data"]
+    # Two folders above an installed package is nobody's project, whatever lies there.
+    if (checkout / "pyproject.toml").is_file():
+        places.append(checkout / "data")
+    for place in places:
+        if place.is_dir():
+            return place
+    looked = " or ".join(str(place) for place in places)
+    raise DataError(f"the data folder of bayes_targets is missing, expected {looked}; reinstall the package")
+
+
+def read_package(path: str | Path) -> Study:
+    """Read a data package and check everything its descriptor says.
+
+    Parameters
+    ----------
+    path : str or Path
+        The package's folder, or its ``datapackage.json``.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    DataError
+        If the package is missing, a file is not as described, a cell breaks its column's type or limits (the
+        message lists up to ten cells, a line each), or a file was changed after it was sealed.
+    """
+    descriptor = read_descriptor(path)
+    tables = {resource.name: _read_table(resource, descriptor) for resource in descriptor.resources}
+    claims = tables.get("claims", _no_claims())
+    missing = [column for column in CLAIM_COLUMNS if column not in claims.columns]
+    if missing:
+        raise DataError(
+            f"{claims.attrs['file']}: found no column {missing[0]!r}, expected {', '.join(CLAIM_COLUMNS)}"
+        )
+    return Study(descriptor.name, descriptor.citation, MappingProxyType(tables), claims)
+
+
+def seal(path: str | Path) -> list[str]:
+    r"""Write the size and the SHA-256 of every table into the descriptor, after a change that was meant.
+
+    The tables are checked first, all but their seals, so a broken table cannot be sealed. The descriptor is
+    written anew (two spaces of indent, keys in their order), whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The package's folder, or its ``datapackage.json``.
+
+    Returns
+    -------
+    list of str
+        Names of the tables whose seal is new.
+
+    Raises
+    ------
+    DataError
+        If the package is not as described, or the descriptor cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> description = {"name": "mine", "resources": [{"name": "areas", "path": "areas.csv",
+    ...     "schema": {"fields": [{"name": "area", "type": "string"}, {"name": "hit", "type": "integer"}]}}]}
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "areas.csv").write_bytes(b"area,hit\nTransport,3\n")
+    ...     _ = (Path(folder) / "datapackage.json").write_text(json.dumps(description), encoding="utf-8")
+    ...     seal(folder), seal(folder)
+    (['areas'], [])
+    """
+    descriptor = read_descriptor(path)
+    changed = []
+    for resource, entry in zip(descriptor.resources, descriptor.document["resources"], strict=True):
+        text, _ = _read_unsealed(resource)
+        if (resource.sealed_hash, resource.sealed_bytes) != (f"sha256:{text.sha256}", text.size):
+            entry.update(hash=f"sha256:{text.sha256}", bytes=text.size)
+            changed.append(resource.name)
+    if changed:
+        _replace(descriptor.file, json.dumps(descriptor.document, indent=2, ensure_ascii=False) + "\n")
+    return changed
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write beside, then rename, so that a full disk leaves the old file."""
+    beside = file.with_name(file.name + ".new")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise DataError(f"{file}: cannot be written ({error.strerror or error})") from error
+
+
+def _no_claims() -> pd.DataFrame:
+    empty = pd.DataFrame({column: pd.Series(dtype="str") for column in CLAIM_COLUMNS})
+    return empty.astype({"threshold": "float64", "threshold_high": "float64"})
+
+
+def _read_table(resource: Resource, descriptor: Descriptor) -> pd.DataFrame:
+    text, frame = _read_unsealed(resource)
+    _check_seal(resource, text, descriptor)
+    clash = [key for key in _OWN_ATTRS if key in resource.extras]
+    if clash:
+        raise DataError(
+            f"{descriptor.file.name}, table {resource.name!r}: found {clash[0]!r} in 'bayes_targets', "
+            f"expected other names than {', '.join(_OWN_ATTRS)}"
+        )
+    units = {f.name: f.unit for f in resource.fields if f.unit}
+    own = (resource.source, resource.locator, text.sha256, units, resource.licence, resource.label)
+    frame.attrs.update(resource.extras)
+    frame.attrs.update(zip(_OWN_ATTRS, own, strict=True))
+    return frame
+
+
+def _read_unsealed(resource: Resource) -> tuple[CsvText, pd.DataFrame]:
+    text = read_csv_text(resource.file, resource.label, [f.name for f in resource.fields])
+    return text, typed_frame(text.rows, resource.fields, resource.primary_key, resource.label)
+
+
+def _check_seal(resource: Resource, text: CsvText, descriptor: Descriptor) -> None:
+    problem = ""
+    if resource.sealed_hash not in (None, f"sha256:{text.sha256}"):
+        expected = str(resource.sealed_hash).removeprefix("sha256:")
+        problem = f"expected sha256 {expected[:12]}..., found {text.sha256[:12]}..."
+    elif resource.sealed_bytes not in (None, text.size):
+        problem = f"expected {resource.sealed_bytes} bytes, found {text.size}"
+    if problem:
+        raise DataError(
+            f"{resource.label}: the file has been changed since it was sealed ({problem}); if the change is "
+            f"meant, run bayes_targets.readers.package.seal({str(descriptor.file.parent)!r})"
+        )

@@ -1,0 +1,1 @@
+"""A result becomes a page, LaTeX, files."""

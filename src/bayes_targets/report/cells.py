@@ -1,0 +1,158 @@
+"""Tables as texts for readers: headings in words, digits that line up, an en dash for what is not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..comparison.claims import probability_text
+
+# Column names of the library's tables, in words for a page. Others are shown as they are.
+HEADINGS = {
+    "term": "Term",
+    "model": "Model",
+    "ols_estimate": "Published estimate",
+    "ols_se": "s.e.",
+    "ols_low": "Low",
+    "ols_high": "High",
+    "mean": "Posterior mean",
+    "sd": "s.d.",
+    "low": "Low",
+    "high": "High",
+    "prob_positive": "P(above 0)",
+    "rope_below": "P(below ROPE)",
+    "rope_inside": "P(in ROPE)",
+    "rope_above": "P(above ROPE)",
+    "shift_in_se": "Shift (s.e.)",
+    "sd_ratio": "s.d. / s.e.",
+    "p_one_tailed": "p, one-tailed",
+    "p_two_tailed": "p, two-tailed",
+    "claim": "Claim",
+    "locator": "Where",
+    "estimand": "Estimand",
+    "published": "Published",
+    "probability": "Probability",
+    "reading": "Reading",
+    "sceptical": "Sceptical",
+    "anchored": "Set after the fact",
+    "multiverse_low": "Multiverse, low",
+    "multiverse_high": "Multiverse, high",
+    "at_worst": "At worst",
+    "question": "Question",
+    "check": "Check",
+    "printed": "Printed",
+    "recomputed": "Recomputed",
+    "verdict": "Verdict",
+    "prob_best": "P(best)",
+    "prob_worst": "P(worst)",
+    "n": "n",
+    "posterior": "Posterior",
+    "data": "Data",
+    "observed": "Observed",
+    "prior_range": "Priors alone: 95%",
+    "prior_95": "In prior 95%",
+    "posterior_50": "In posterior 50%",
+    "posterior_95": "In posterior 95%",
+    "models": "Posteriors",
+    "mean_least": "Mean, least",
+    "mean_most": "Mean, greatest",
+    "low_least": "Low, lowest",
+    "high_most": "High, highest",
+    "prob_positive_least": "P(above 0), least",
+    "prob_positive_most": "P(above 0), greatest",
+    "authority_type": "Authority type",
+    "effect": "Effect",
+    "quantity": "Quantity",
+    "study": "Study",
+    "between_share": "Variance between data sets",
+    "determined": "Determined by the table",
+    "true_if": "True if",
+}
+_PROBABILITIES = ("prob", "rope_", "p_one", "p_two", "sceptical", "anchored", "multiverse_")
+
+
+def number(value: object) -> str:
+    """A cell for readers: three significant digits, an en dash for what is not there.
+
+    Examples
+    --------
+    >>> number(0.65123), number(1329718), number(float("nan")), number("text"), number(-0.0004)
+    ('0.651', '1,329,718', '–', 'text', '−0.0004')
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if (isinstance(value, float) and math.isnan(value)) or value is None or value is pd.NA or value is pd.NaT:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}".replace("-", "−")
+    if isinstance(value, float):
+        if value == 0 or 1e-4 <= abs(value) < 1e7:
+            digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+            rounded = round(value, 2 - math.floor(math.log10(abs(value)))) if value else 0.0
+            text = f"{rounded:,.{digits}f}"
+            text = text.rstrip("0").rstrip(".") if digits > 3 else text
+        else:
+            text = f"{value:.3g}"
+        return text.replace("-", "−")
+    return str(value)
+
+
+def table_cells(frame: pd.DataFrame) -> dict[str, Any]:
+    """The texts of a table, its index first where that has a name; columns that hold nothing are left out.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Any table.
+
+    Returns
+    -------
+    dict
+        ``headings``, ``numeric`` (bool) a column, and ``rows`` of cells.
+
+    Examples
+    --------
+    >>> table_cells(pd.DataFrame({"mean": [0.5]}, index=pd.Index(["a"], name="term")))
+    {'headings': ['Term', 'Posterior mean'], 'numeric': [False, True], 'rows': [['a', '0.500']]}
+    """
+    shown = frame if frame.index.names == [None] else frame.reset_index()
+    shown = shown.dropna(axis="columns", how="all")
+    columns = [str(column) for column in shown.columns]
+    numeric = [pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns]
+    formats = [
+        probability_cell if name.startswith(_PROBABILITIES) else _column_format(shown[column])
+        for name, column in zip(columns, shown.columns, strict=True)
+    ]
+    rows = [
+        [form(value) for form, value in zip(formats, row, strict=True)]
+        for row in shown.itertuples(index=False, name=None)
+    ]
+    return {"headings": [HEADINGS.get(c, c) for c in columns], "numeric": numeric, "rows": rows}
+
+
+def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
+    """One number of decimals for a column of like sizes, so that its digits line up; else each cell its own."""
+    if not pd.api.types.is_float_dtype(column):
+        return number
+    sizes = column.abs()[column.abs() > 0].dropna()
+    if sizes.empty or not 1e-3 < sizes.median() < 1e4 or sizes.max() > 30 * sizes.quantile(0.25):
+        return number
+    decimals = max(0, 2 - math.floor(math.log10(sizes.max())))
+
+    def fixed(value: object) -> str:
+        known = isinstance(value, float) and math.isfinite(value)
+        return f"{value:,.{decimals}f}".replace("-", "−") if known else number(value)
+
+    return fixed
+
+
+def probability_cell(value: object) -> str:
+    """A probability as a cell, an en dash where there is none."""
+    known = isinstance(value, float | int) and not math.isnan(value)
+    return probability_text(float(value)) if known else "–"  # type: ignore[arg-type]

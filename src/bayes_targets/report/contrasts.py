@@ -1,0 +1,248 @@
+"""What an analysis of contrasts between groups of targets hands back: local against national, late against early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from ..comparison.claims import probability_text
+from ..comparison.compare import compare
+from ..comparison.proportional_odds import fit_proportional_odds
+from ..comparison.proportions import fisher_tests, raw_shares
+from ..models.success.estimands import area_contrasts, contrast_table, summarise_draws
+from ..models.success.hits import summarise_hits
+from ..plots import plot_hits, plot_shares
+from .result import Picture, Table
+
+_INTERVAL = "95% equal-tailed interval"
+METHODS = (
+    "Groups are few, so each has a share of its own: log-odds Normal(0, 1.5), which leaves 95% of the prior between shares of 5% and "
+    "95%. Beside the posterior: raw shares with Wilson intervals, Fisher's exact test, and proportional odds by maximum likelihood.",
+    "The joint model of the three margins takes each target's status from its policy area (ordinal, partial pooling) and its kind and "
+    "finish year from its status. Area, kind and finish are independent given the status: the tables do not cross them, so nothing "
+    "in them can test that.",
+)
+
+
+def contrast_rows(
+    posteriors: Mapping[str, xr.DataTree],
+    counts: Mapping[str, xr.Dataset],
+    pairs: Mapping[str, Mapping[str, tuple[str, str]]],
+    success: Mapping[str, tuple[str, ...]],
+) -> pd.DataFrame:
+    """Differences in share and odds ratios of pairs of groups, beside Fisher's exact test.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        Named ``<table>_<success>``, e.g. ``"kind_green"``.
+    counts : mapping of str to xarray.Dataset
+        By table.
+    pairs : mapping of str to mapping
+        By table, the contrasts and their two groups.
+    success : mapping of str to tuple of str
+        Name of each way to succeed, and its statuses.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a contrast and way: ``contrast``, ``success``, ``mean, low, high`` (difference in share),
+        ``odds_ratio, odds_low, odds_high`` (posterior median and interval), ``prob_positive``, ``raw_difference``,
+        ``raw_odds_ratio``, ``p_fisher`` (two-tailed).
+    """
+    rows = []
+    for table, contrasts in pairs.items():
+        for word, statuses in success.items():
+            tree = area_contrasts(posteriors[f"{table}_{word}"], contrasts, success=statuses)
+            found: Any = contrast_table(tree)
+            fisher: Any = fisher_tests(counts[table], contrasts, success=statuses)
+            for name in contrasts:
+                difference, ratio = found.loc[(name, "difference")], found.loc[(name, "odds_ratio")]
+                rows.append(
+                    {
+                        "contrast": name,
+                        "success": word.replace("_", " "),
+                        **{column: difference[column] for column in ("mean", "low", "high")},
+                        "odds_ratio": ratio["median"],
+                        "odds_low": ratio["low"],
+                        "odds_high": ratio["high"],
+                        "prob_positive": difference["prob_positive"],
+                        "raw_difference": fisher.loc[name, "difference"],
+                        "raw_odds_ratio": fisher.loc[name, "odds_ratio"],
+                        "p_fisher": fisher.loc[name, "p_fisher"],
+                    }
+                )
+    result = pd.DataFrame(rows).set_index("contrast")
+    result.attrs = {"interval": "eti", "prob": 0.95}
+    return result
+
+
+def group_tables(
+    posteriors: Mapping[str, xr.DataTree],
+    counts: Mapping[str, xr.Dataset],
+    success: Mapping[str, tuple[str, ...]],
+    contrasts: pd.DataFrame,
+) -> tuple[dict[str, Table], dict[str, Picture]]:
+    """Tables and figure of the groups' shares and their contrasts.
+
+    Parameters
+    ----------
+    posteriors, counts, success
+        As in `contrast_rows`.
+    contrasts : pandas.DataFrame
+        From `contrast_rows`.
+
+    Returns
+    -------
+    dict of str to Table, dict of str to Picture
+    """
+    frames = {}
+    for table, data in counts.items():
+        for word, statuses in success.items():
+            raw = raw_shares(data, success=statuses)
+            frames[f"{table}_{word}"] = compare(posteriors[f"{table}_{word}"], raw).assign(n=raw["n"])
+    first = next(iter(success))
+    shown = pd.concat([frames[f"{table}_{first}"] for table in counts])
+    shown.attrs = next(iter(frames.values())).attrs
+    odds = pd.concat({table: fit_proportional_odds(data) for table, data in counts.items()}, names=["table"])
+    tables = {
+        "comparison": Table(
+            pd.concat(frames, names=["posterior"]).reset_index("posterior"),
+            f"Share of targets green, and green or amber (not red), by group: raw share with its 95% Wilson interval beside the posterior "
+            f"share with its {_INTERVAL}.",
+            shown=shown[["n", "ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]],
+        ),
+        "contrasts": Table(
+            contrasts,
+            f"Differences between groups, as a difference in share and as an odds ratio (posterior median); {_INTERVAL}. Beside them the "
+            "raw difference and odds ratio, and the two-tailed p of Fisher's exact test.",
+        ),
+        "proportional_odds": Table(
+            odds.reset_index("table"),
+            "Proportional odds by maximum likelihood: cutpoints, and each group's log odds ratio against the average group (95% Wald).",
+        ),
+    }
+    picture = Picture(
+        plot_shares(shown, title="Targets on course by kind and by finish year"),
+        "Local targets and those with another year to go are more often on course.",
+        "Shares on course: local and national targets, 2006 and 2005 finish, raw and posterior.",
+    )
+    return tables, {"shares": picture}
+
+
+def misprint_table(
+    as_printed: pd.Series[float],
+    others: Mapping[str, xr.DataTree],
+    weight: pd.Series[float],
+    pair: tuple[str, str],
+) -> Table:
+    """Contrast of two groups, wherever the three targets that are misplaced in print belong.
+
+    Parameters
+    ----------
+    as_printed : pandas.Series
+        Row of `contrast_rows` for the table as printed.
+    others : mapping of str to xarray.DataTree
+        Posterior under each table that the printed one may have been meant to be, by what is moved.
+    weight : pandas.Series
+        Probability of each of these tables.
+    pair : tuple of str
+        The two groups.
+
+    Returns
+    -------
+    Table
+        Difference in share of the first group over the second.
+    """
+    rows = {
+        "as printed": {
+            "weight": float("nan"),
+            **as_printed[["mean", "low", "high", "prob_positive"]].to_dict(),
+        }
+    }
+    for name, posterior in others.items():
+        share = posterior["posterior"]["share"]
+        gap = share.sel(area=pair[0], drop=True) - share.sel(area=pair[1], drop=True)
+        row = summarise_draws(gap.rename("difference")).iloc[0]
+        rows[name] = {
+            "weight": float(weight[name]),
+            **row[["mean", "low", "high"]].to_dict(),
+            "prob_positive": float((gap > 0).mean()),
+        }
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("table")
+    return Table(
+        frame,
+        f"Green {pair[0].lower()} minus green {pair[1].lower()} (difference in share, {_INTERVAL}) for the printed table and for each of "
+        "the tables with the margins that the other two print: three targets moved from red. Weight: share of the ways to move them.",
+    )
+
+
+def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str, Table], dict[str, Picture]]:
+    """Table and figure of the targets hit in the end.
+
+    Parameters
+    ----------
+    settings : mapping of str to xarray.Dataset
+        What is believed of the forecasts, in words, to `eventual_hits`.
+    now : int
+        Targets forecast as on course.
+
+    Returns
+    -------
+    dict of str to Table, dict of str to Picture
+    """
+    frames: dict[str, Any] = {name: summarise_hits(data) for name, data in settings.items()}
+    table = pd.concat(frames, names=["setting"]).reset_index()
+    means = [float(frames[name].loc["total_hits", "mean"]) for name in frames]
+    return (
+        {
+            "hits": Table(
+                table,
+                f"SIMULATED: targets hit in the end, their share, and the share of the reward that is paid; {_INTERVAL}, with the "
+                "uncertainty of what each colour means.",
+            )
+        },
+        {
+            "hits": Picture(
+                plot_hits(settings, now=now, now_label="targets were green"),
+                f"Histograms of the predicted number of targets hit. Taken at its word the forecast means {means[0]:.0f} hits; the more "
+                f"optimism is taken off, the fewer, down to {min(means):.0f}.",
+                "Histograms of predicted hits under settings of optimism, with means and intervals.",
+            )
+        },
+    )
+
+
+def survey_table(shares: pd.DataFrame, statements: pd.Series[str]) -> Table:
+    """Survey shares with what their bases leave open.
+
+    Parameters
+    ----------
+    shares : pandas.DataFrame
+        From `survey_shares`.
+    statements : pandas.Series
+        Statement by id.
+
+    Returns
+    -------
+    Table
+    """
+    frame = shares.assign(statement=statements.reindex(shares.index))
+    shown = frame.loc[frame["mean"].notna(), ["statement", "mean", "low", "high", "base", "note"]]
+    return Table(
+        frame,
+        f"Survey of coordinators and target owners: posterior share (beta-binomial, uniform prior, {_INTERVAL}), with the range of bases "
+        "where none is printed. The CSV lists also the shares whose base could be anything.",
+        shown=shown,
+    )
+
+
+def contrast_words(row: pd.Series[float]) -> str:
+    """A difference in share in words, with interval and probability."""
+    return (
+        f"{100 * row['mean']:.0f} percentage points ({_INTERVAL} {round(100 * row['low']) + 0:d} to {100 * row['high']:.0f}; "
+        f"probability {probability_text(float(row['prob_positive']))} of any advantage)"
+    )

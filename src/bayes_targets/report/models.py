@@ -1,0 +1,154 @@
+"""How an analysis' models are built and checked, read from its posteriors: cards, predictive checks, how far answers move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .cards import ModelCard, draw_graph, mathml, model_card
+
+_MOST_ROWS = 15
+
+
+def model_cards(posteriors: Mapping[str, xr.DataTree]) -> list[dict[str, Any]]:
+    """The different models among some posteriors, the first first.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        By name.
+
+    Returns
+    -------
+    list of dict
+        ``title``, ``where``, ``priors``, ``names`` (of the posteriors) as text; ``equation``, the priors' ``symbol`` and
+        ``graph`` as HTML.
+    """
+    cards: dict[ModelCard, list[str]] = {}
+    for name, posterior in posteriors.items():
+        card = model_card(posterior.attrs)
+        if card is not None:
+            cards.setdefault(card, []).append(name)
+    return [
+        {
+            "title": card.title,
+            "where": card.where,
+            "priors": [vars(note) | {"symbol": mathml(note.symbol)} for note in card.priors],
+            "names": names,
+            "equation": [mathml(line) for line in card.equation],
+            "graph": draw_graph(card.nodes),
+        }
+        for card, names in cards.items()
+    ]
+
+
+def predictive_checks(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
+    """How many observed values lie in their predictive intervals, of the prior and of the posterior.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        With groups ``observed_data`` and ``posterior_predictive``; those without are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``posterior``, ``data``, ``n``, ``observed`` and ``prior_range`` (lowest to highest observed value, and
+        the 95% interval of all values that the prior predicts, as text), ``prior_95``, ``posterior_50`` and
+        ``posterior_95``: counts of observed values in their equal-tailed intervals (prior: NaN where there is none).
+    """
+    rows = []
+    for name, posterior in posteriors.items():
+        if not {"observed_data", "posterior_predictive"} <= set(posterior.children):
+            continue
+        groups = {group: posterior[group].to_dataset() for group in posterior.children}
+        for variable, observed in groups["observed_data"].data_vars.items():
+            row = _check(observed, str(variable), groups)
+            if row is not None:
+                rows.append({"posterior": name, "data": str(variable)} | row)
+    columns = [
+        "posterior",
+        "data",
+        "n",
+        "observed",
+        "prior_range",
+        "prior_95",
+        "posterior_50",
+        "posterior_95",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) -> dict[str, Any] | None:
+    after = groups["posterior_predictive"].get(name)
+    if after is None or set(after.dims) != {"chain", "draw", *observed.dims}:
+        return None
+    row: dict[str, Any] = {
+        "n": int(observed.size),
+        "observed": _range(float(observed.min()), float(observed.max())),
+        "prior_range": None,
+        "prior_95": np.nan,
+        "posterior_50": _inside(observed, after, 0.5),
+        "posterior_95": _inside(observed, after, 0.95),
+    }
+    before = groups["prior_predictive"].get(name) if "prior_predictive" in groups else None
+    if before is not None:
+        row["prior_range"] = _range(*(float(before.quantile(q)) for q in (0.025, 0.975)))
+        row["prior_95"] = _inside(observed, before, 0.95)
+    return row
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.3g} to {high:.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _inside(observed: xr.DataArray, replicated: xr.DataArray, prob: float) -> int:
+    low, high = (replicated.quantile(q, ("chain", "draw")) for q in ((1 - prob) / 2, (1 + prob) / 2))
+    return int(((observed >= low) & (observed <= high)).sum())
+
+
+def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFrame | None:
+    """How far each term's posterior moves between the models and priors of a comparison.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Index ``term``, columns ``posterior`` (a name), ``mean``, ``low``, ``high`` and perhaps ``prob_positive``.
+    shown : pandas.DataFrame, optional
+        What the page shows of it: only terms in its index are told.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Indexed by ``term``: ``models`` (how many), ``mean_least``, ``mean_most``, ``low_least``, ``high_most`` and
+        ``prob_positive_least``, ``prob_positive_most``. None where no term has two posteriors.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"posterior": ["a", "b"], "mean": [1.0, 1.5], "low": [0.0, 0.1], "high": [2.0, 3.0]},
+    ...                      index=pd.Index(["target", "target"], name="term"))
+    >>> how_far(frame).loc["target"].tolist()
+    [2.0, 1.0, 1.5, 0.0, 3.0]
+    """
+    if not {"posterior", "mean", "low", "high"} <= set(frame.columns) or frame.index.nlevels > 1:
+        return None
+    terms = frame if shown is None else frame[frame.index.isin(shown.index)]
+    groups = terms.groupby(level=0, sort=False)
+    table = pd.DataFrame(
+        {
+            "models": groups["posterior"].nunique(),
+            "mean_least": groups["mean"].min(),
+            "mean_most": groups["mean"].max(),
+            "low_least": groups["low"].min(),
+            "high_most": groups["high"].max(),
+        }
+    )
+    if "prob_positive" in frame and not (frame["prob_positive"] == 1).all():
+        table["prob_positive_least"] = groups["prob_positive"].min()
+        table["prob_positive_most"] = groups["prob_positive"].max()
+    table = table[table["models"] > 1].head(_MOST_ROWS)
+    return None if table.empty else table

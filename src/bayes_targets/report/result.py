@@ -1,0 +1,118 @@
+"""What an analysis hands back: words, tables, figures, posteriors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from ..comparison.claims import Headline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure with what a reader needs beside it.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    caption : str
+        What to see in it.
+    alt : str
+        Text alternative for readers who do not see it.
+    section : {"results", "sensitivity"}
+        Where on the page it stands.
+    """
+
+    figure: Figure
+    caption: str
+    alt: str
+    section: str = "results"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table with a caption.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Written as CSV in full.
+    caption : str
+        What the rows and columns are, units and interval included.
+    shown : pandas.DataFrame or None
+        What the page shows instead, where the full table is too long to read.
+    section : {"results", "sensitivity"}
+        Where on the page it stands.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    shown: pd.DataFrame | None = None
+    section: str = "results"
+
+    def to_csv(self) -> bytes:
+        """The full table as a CSV file, with its index where that has a name."""
+        named = self.frame.index.names != [None]
+        return self.frame.to_csv(index=named, float_format="%.6g", lineterminator="\n").encode()
+
+    def as_record(self) -> dict[str, Any]:
+        """What `read_table` needs beside the CSV file."""
+        names = list(self.frame.index.names)
+        return {"caption": self.caption, "index": None if names == [None] else names}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one analysis found.
+
+    Attributes
+    ----------
+    answer : str
+        The answer to the analysis' question, in two sentences or so.
+    tables : mapping of str to Table
+        By file name without ending; ``comparison`` is the posterior beside the frequentist estimates.
+    pictures : mapping of str to Picture
+        By file name without ending.
+    posteriors : mapping of str to xarray.DataTree
+        By name; the first is the headline.
+    limits : tuple of str
+        What cannot be concluded, a sentence each.
+    methods : tuple of str
+        How the model is built, a paragraph each.
+    headlines : tuple of Headline
+        What the first page of a run shows before anything else; of the analysis ``claims`` alone.
+    """
+
+    answer: str
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    posteriors: Mapping[str, xr.DataTree] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headlines: tuple[Headline, ...] = ()
+
+
+def read_table(file: Path, record: Mapping[str, Any]) -> Table:
+    """A table from the CSV file that was made of it; numbers have six digits and attrs are gone.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Holds what `Table.to_csv` gave.
+    record : mapping
+        What `Table.as_record` gave.
+
+    Returns
+    -------
+    Table
+    """
+    return Table(pd.read_csv(file, index_col=record["index"]), record["caption"])

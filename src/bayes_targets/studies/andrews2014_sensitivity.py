@@ -1,0 +1,289 @@
+"""The page on robustness: one table that an adviser can read, and the figures beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import pandas as pd
+
+from ..comparison.claims import probability_text
+from ..plots import plot_design, plot_prior_curve, plot_specifications
+from ..readers.package import Study
+from ..report.result import Picture, Result, Table
+from ..sensitivity import (
+    Multiverse,
+    approximate_risk_ratio,
+    confounder_bounds,
+    design_analysis,
+    e_value,
+    needed_authorities,
+    prior_curve,
+    reverse_bayes,
+    robustness_value,
+)
+from ..sensitivity.prior_grid import grid_of_estimate, prior_families
+from . import andrews2014 as paper
+
+NAMES = {"target": "Having a target", "stretch": "A point of stretch"}
+_MODELS = {"target": 2, "stretch": 3}
+_TERMS = {"target": paper.ON, "stretch": paper.STRETCH}
+_DESIGN_EFFECTS = (0.5, 1.0, 2.0)
+_DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
+METHODS = (
+    "Sceptic: a normal prior around no effect, and the narrowest one that still lets the effect convince (posterior probability of "
+    "its sign above 95%). The fail-safe number counts evaluations of the same precision that found exactly nothing and weigh as much "
+    "as this prior. Matthews (2018), Held (2019), Held & Ott (2018).",
+    "Omitted causes: the robustness value is the share of the residual variance, of the target measure and of the outcome alike, that "
+    "something left out must explain to bring the slope to 0 (Cinelli & Hazlett 2020); E-values: VanderWeele & Ding (2017). "
+    "The printed standard errors are robust; the algebra is that of classical ones.",
+    "Multiverse: every combination of pooling, slopes, noise, prior of the slope, controls and reconstructed data set, each a posterior "
+    "with its checks. The reference type is no choice: the slope does not depend on it.",
+    "New evaluation: chance that P(effect > 0) exceeds 95% when the true effect is as stated, with noise of 4 points between alike "
+    "authorities, which is what the printed standard error implies; in closed form, checked by simulation.",
+)
+LIMITS = (
+    "None of this tells what happened in 2006 to 2008: it tells what would have to be so for the answer to change.",
+    "A multiverse shows how far choices move an answer. It does not weigh them: its shares are no probabilities.",
+    "That targets may have been set after the fact is another question: no prior and no specification here takes it away.",
+)
+
+
+def robustness_table(
+    study: Study,
+    universes: Mapping[str, Multiverse],
+    *,
+    sd_change: float,
+    tipping: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """What would change the answer, a question a row, for the two printed effects.
+
+    Parameters
+    ----------
+    study : Study
+        ``load_study("andrews2014")``.
+    universes : mapping of str to Multiverse
+        ``target`` and ``stretch``.
+    sd_change : float
+        Standard deviation of the change in cohesion between authorities, percentage points.
+    tipping : mapping of str to str, optional
+        ``target`` and ``stretch``: at what point the anchoring analysis sees the effect tip, in words.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``question``; a column of text for each effect. Attrs ``numbers``: the same as numbers, by effect.
+    """
+    columns, numbers = {}, {}
+    for effect in universes:
+        rows, found = _answers(study, effect, universes[effect], sd_change)
+        if tipping and effect in tipping:
+            rows["Tipping point: targets set after the fact"] = tipping[effect]
+        columns[NAMES[effect]], numbers[effect] = rows, found
+    table = pd.DataFrame(columns).rename_axis("question")
+    table.attrs["numbers"] = numbers
+    return table
+
+
+def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
+    """What the analysis of targets set after the fact says of both effects, for `robustness_table`.
+
+    Parameters
+    ----------
+    tips : pandas.DataFrame
+        Its table ``tipping_points``: columns ``"0.9"`` and ``"0.5"``, weights; the last row is the least favourable.
+    gap : pandas.DataFrame
+        Its table ``regression_to_mean``: columns ``gap`` (points) and ``gap_in_sd``; the smallest gap is told.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> tips = pd.DataFrame({"0.9": [0.4], "0.5": [float("nan")]})
+    >>> words = tipping_words(tips, pd.DataFrame({"gap": [3.2], "gap_in_sd": [0.5]}))
+    >>> words["stretch"]
+    'P(above 0) is below 0.9 from a weight of 0.40 of the later score on; below 0.5 at no weight'
+    """
+    falls = [
+        f"below {level} at no weight"
+        if math.isnan(weight)
+        else f"below {level} from a weight of {weight:.2f} of the later score on"
+        for level, weight in tips.iloc[-1].astype(float).items()
+    ]
+    least = gap.sort_values("gap").iloc[0]
+    return {
+        "stretch": f"P(above 0) is {'; '.join(falls)}",
+        "target": f"Regression to the mean alone would do if areas with a target had scored {least['gap']:.1f} points "
+        f"({least['gap_in_sd']:.1f} s.d.) lower in 2006",
+    }
+
+
+def sensitivity_result(
+    study: Study,
+    universes: Mapping[str, Multiverse],
+    *,
+    sd_change: float,
+    tipping: Mapping[str, str] | None = None,
+) -> Result:
+    """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes.
+
+    Returns
+    -------
+    Result
+    """
+    table = robustness_table(study, universes, sd_change=sd_change, tipping=tipping)
+    numbers = table.attrs["numbers"]
+    target, stretch = numbers["target"], numbers["stretch"]
+    design = design_analysis(list(_DESIGN_EFFECTS), _DESIGN_NUMBERS)
+    needed = needed_authorities(1.0)
+    grid = pd.concat({NAMES[e]: _grid(study, e) for e in universes}, names=["effect"]).reset_index("effect")
+    influence = pd.concat(
+        {NAMES[e]: u.influence for e, u in universes.items()}, names=["effect"]
+    ).reset_index()
+    curves = {NAMES[e]: prior_curve(n["estimate"], n["se"]) for e, n in numbers.items()}
+    return Result(
+        answer=(
+            f"The effect of having a target convinces nobody who asks for 95%: even without any scepticism its probability is "
+            f"{target['prob_positive']:.2f}, a sceptic is at {target['sceptical']:.2f}, and an omitted cause that explains "
+            f"{target['rv']:.0%} of what is left unexplained would account for all of it. The association of stretch is overturned only by "
+            f"{stretch['fail_safe_n']:.0f} further evaluations of that size that find nothing, or an omitted cause that explains "
+            f"{stretch['rv']:.0%}; positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications. "
+            f"To show a true effect of one point with a chance of 80% takes about {needed} authorities; 150 have a chance of "
+            f"{design.query('effect == 1 and n_authorities == 150')['convincing'].item():.0%}."
+        ),
+        tables={
+            "robustness": Table(
+                table, "What would have to be so for the answer to change; slopes in percentage points of change in cohesion."
+            ),
+            "prior_grid": Table(
+                grid.round(4),
+                "Both effects (a target; one s.d. of stretch) under nine priors: sceptical, neutral, enthusiastic; normal, Student-t, "
+                "or an even chance of no effect. Posterior mean, 95% equal-tailed interval, probability above 0 and of exactly 0.",
+                section="sensitivity",
+            ),
+            "influence": Table(
+                influence,
+                "Which choice moves the slope most: share of the variance over specifications, and largest difference between averages.",
+                section="sensitivity",
+            ),
+            "design": Table(
+                design, "Chance of a convincing answer (P > 95%), expected width of the 95% interval, sign error and exaggeration."
+            ),
+            **{
+                f"specifications_{effect}": Table(
+                    universe.table,
+                    f"{NAMES[effect]}: every specification, its posterior and whether it passed its checks. The CSV holds all.",
+                    shown=universe.table.sort_values("mean").iloc[[0, len(universe.table) // 2, -1]],
+                )
+                for effect, universe in universes.items()
+            },
+        },
+        pictures=_pictures(universes, curves, design),
+        methods=METHODS,
+        limits=LIMITS,
+    )  # fmt: skip
+
+
+def _answers(
+    study: Study, effect: str, universe: Multiverse, sd_change: float
+) -> tuple[dict[str, str], dict[str, float]]:
+    """The rows of one effect, as text and as numbers."""
+    printed = paper.ols(study, model=_MODELS[effect])
+    estimate, se = printed["estimate"][_TERMS[effect]], printed["se"][_TERMS[effect]]
+    df, scale = float(printed.attrs["df"]), _scale(study, effect)
+    credible = reverse_bayes(estimate, se, tails=1)
+    robust = robustness_value(estimate / se, df)
+    controls = printed.drop(index=[_TERMS[effect], "Constant"], errors="ignore")
+    t = (controls["estimate"] / controls["se"]).abs()
+    bound = confounder_bounds(estimate, se, df, benchmark_outcome=float(t.max() ** 2 / (t.max() ** 2 + df)))
+    ratio = e_value(*approximate_risk_ratio(estimate, se, sd_change, step=scale))
+    grid = _grid(study, effect).set_index(["attitude", "family"])["prob_positive"]
+    universal = universe.summary
+    sceptical = float(grid["sceptical", "normal"])
+    rows = {
+        "Printed slope (standard error)": f"{estimate:.3f} ({se:.3f})",
+        "Probability that it is above 0: neutral, sceptical, enthusiastic prior": " / ".join(
+            probability_text(float(grid[attitude, "normal"])) for attitude in ("neutral", "sceptical", "enthusiastic")
+        ),
+        "… if no effect at all had an even chance beforehand": probability_text(float(grid["neutral", "spike"])),
+        "Sceptical limit": (
+            f"Only who held effects beyond {credible.sceptical_limit:.3f} for improbable (5%) stays unconvinced"
+            if credible.convincing
+            else "No sceptic needed: not convincing at 95% under any prior around 0. It would convince who beforehand was sure of "
+            f"an effect of between 0 and {credible.advocacy_limit:.0f}"
+        ),
+        "Fail-safe number: evaluations of this size finding nothing that would overturn it": f"{credible.fail_safe_n:.1f}",
+        "Most that the data can speak against no effect (odds, half-normal priors)": _odds(credible.bf_normal),
+        "Robustness value: what an omitted cause must explain of both": f"{robust.rv:.0%} (to lose significance: {robust.rv_alpha:.0%})",
+        "Left by an omitted cause as strong as the strongest printed control": (
+            f"{bound.estimate:.2f} (t {bound.t:.1f}; as strong as {t.idxmax()})"
+        ),
+        "E-value (its limit)": f"{ratio.point:.2f} ({ratio.limit:.2f})",
+        "Range over the multiverse": (
+            f"{universal['mean_min']:.2f} to {universal['mean_max']:.2f}; P(above 0) {probability_text(universal['prob_positive_min'])} to "
+            f"{probability_text(universal['prob_positive_max'])}; above 0.95 in {universal['share_convincing']:.0%} of "
+            f"{universal['passed']:.0f} specifications"
+        ),
+    }  # fmt: skip
+    numbers = {name: value for name, value in asdict(credible).items() if isinstance(value, float)}
+    numbers |= {
+        "rv": robust.rv,
+        "sceptical": sceptical,
+        **{str(name): float(value) for name, value in universal.items()},
+    }
+    return rows, numbers
+
+
+def _scale(study: Study, effect: str) -> float:
+    frame = paper.estimates(study, model=_MODELS[effect]).set_index("term")
+    return float(frame["scale"][_TERMS[effect]])
+
+
+def _grid(study: Study, effect: str) -> pd.DataFrame:
+    """The effect for one `scale` of the predictor under nine priors."""
+    printed, scale = paper.ols(study, model=_MODELS[effect]), _scale(study, effect)
+    estimate, se = printed["estimate"][_TERMS[effect]], printed["se"][_TERMS[effect]]
+    priors = prior_families(paper.HOPED, neutral_sd=5.0)
+    return grid_of_estimate(float(estimate) * scale, float(se) * scale, priors)
+
+
+def _odds(bayes_factor: float) -> str:
+    odds = 1 / bayes_factor
+    return f"{odds:.1f} to 1" if odds < 1000 else "more than 1000 to 1"
+
+
+def _pictures(
+    universes: Mapping[str, Multiverse], curves: Mapping[str, pd.DataFrame], design: pd.DataFrame
+) -> dict[str, Picture]:
+    pictures = {
+        "prior_curve": Picture(
+            plot_prior_curve(
+                curves, xlabel="standard deviation of the prior, percentage points of change in cohesion"
+            ),
+            "The narrower the prior around no effect, the more scepticism. Having a target never reaches 95%, however wide the prior.",
+            "Two curves of the posterior probability of a positive effect against the prior's standard deviation; that of the target "
+            "levels off below 95%, that of stretch passes 95% at a very narrow prior.",
+        )
+    }
+    for effect, universe in universes.items():
+        convincing = universe.summary["share_convincing"]
+        pictures[f"specifications_{effect}"] = Picture(
+            plot_specifications(
+                universe.table,
+                title=f"{NAMES[effect]}: the slope under every combination of choices",
+                ylabel="percentage points of change in cohesion",
+            ),
+            f"Each vertical line is a posterior; blue where its sign is more than 95% probable ({convincing:.0%}). Below: the choices that "
+            "made it.",
+            f"Specification curve of {universe.summary['passed']:.0f} posteriors, means from {universe.summary['mean_min']:.2f} to "
+            f"{universe.summary['mean_max']:.2f}.",
+        )
+    pictures["design"] = Picture(
+        plot_design(design, mark=150),
+        "Chance of a convincing answer by number of authorities, and by how much a convincing answer then exaggerates.",
+        "Two panels of curves by true effect: the chance rises and exaggeration falls with the number of authorities.",
+    )
+    return pictures

@@ -1,0 +1,1 @@
+"""Analyses in order, the run folder, the manifest."""

@@ -1,0 +1,301 @@
+"""What a run was asked for, and what it hands to each analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..errors import DataError, DiagnosticsError
+from ..inference.diagnostics import diagnose, require
+from ..inference.engines import fit
+from ..inference.ensemble import Ensemble, Function, run_ensemble
+from ..model import Model
+from ..provenance import sha256
+from ..readers.authorities import read_authorities
+from ..readers.counts import read_counts
+from ..readers.descriptor import FILE_NAME
+from ..readers.package import Study, data_folder, load_study, study_names
+from ..report.result import Result
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked for.
+
+    Attributes
+    ----------
+    out : Path
+        Results folder.
+    seed, draws, tune, chains : int
+        As in `fit`; each fit gets a seed of its own, derived from `seed` and the fit's name.
+    engine : str
+        As in `fit`.
+    resume : bool
+        Keep finished analyses whose inputs have not changed.
+    data : Path or None
+        The user's own file, for analyses that take one.
+    columns : tuple of (str, str)
+        Their name and our name of columns of that file.
+    controls : tuple of str
+        Columns of that file that are controls.
+    workers : int
+        Local processes for what can be shared out; results do not depend on them.
+    scheduler : str or None
+        Address of a Dask scheduler, whose workers do it instead.
+    progress : bool
+        Show the progress of what is shared out on standard error, if that is a terminal.
+    """
+
+    out: Path = Path("results")
+    seed: int = 2014
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    engine: str = "auto"
+    resume: bool = False
+    data: Path | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    controls: tuple[str, ...] = ()
+    workers: int = 1
+    scheduler: str | None = None
+    progress: bool = False
+
+    def as_record(self) -> dict[str, Any]:
+        """The settings that shape results, for the manifest."""
+        names = ("seed", "draws", "tune", "chains", "engine")
+        own = {"data": str(self.data), "columns": dict(self.columns), "controls": list(self.controls)}
+        return {name: getattr(self, name) for name in names} | (own if self.data is not None else {})
+
+    def as_options(self) -> list[str]:
+        """The command-line options that ask for the same."""
+        record = self.as_record()
+        columns = [f"{theirs}={ours}" for theirs, ours in record.pop("columns", {}).items()]
+        controls = record.pop("controls", [])
+        options = [word for name, value in record.items() for word in (f"--{name}", str(value))]
+        return [
+            *options,
+            *(["--columns", *columns] * bool(columns)),
+            *(["--controls", *controls] * bool(controls)),
+        ]
+
+
+@dataclass(eq=False)
+class Run:
+    """What an analysis is handed: it loads studies, fits models behind the gate, and asks for other analyses.
+
+    Attributes
+    ----------
+    settings : Settings
+        What the run was asked for.
+    name : str
+        Name of the analysis.
+    need : callable
+        Gives the `Result` of another analysis, by its name; it is made where it is not there.
+    say : callable
+        Takes a line of progress.
+    checks : dict of str to pandas.DataFrame
+        Diagnostics of every fit so far, by its name.
+    studies : dict of str to Study
+        Studies loaded so far, as they were asked for.
+    inputs : dict of str to str
+        SHA-256 of every file read so far, by file.
+    needed : dict of str to dict
+        SHA-256 of every file, pages aside, of the analyses asked for so far, as they were asked for.
+    seconds_elsewhere : float
+        Time spent on the analyses asked for.
+    """
+
+    settings: Settings
+    name: str
+    need: Callable[[str], Result]
+    say: Callable[[str], None]
+    checks: dict[str, pd.DataFrame] = field(default_factory=dict)
+    studies: dict[str, Study] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    needed: dict[str, dict[str, str]] = field(default_factory=dict)
+    seconds_elsewhere: float = 0.0
+
+    def study(self, name: str | Path) -> Study:
+        """Load a study by name, or a data package by path, and note the hashes of its files."""
+        study = load_study(name)
+        shipped = isinstance(name, str) and name in study_names()
+        folder = data_folder() / name if shipped else Path(name)
+        descriptor = folder / FILE_NAME if folder.is_dir() else folder
+        self.inputs[f"{descriptor.parent.name}/{FILE_NAME}"] = sha256(descriptor.read_bytes())
+        for table in study.tables.values():
+            self.inputs[str(table.attrs["file"])] = str(table.attrs["sha256"])
+        self.studies[str(name)] = study
+        return study
+
+    def authorities(self) -> xr.Dataset:
+        """The user's own authorities, from the file that ``--data`` names; see `read_authorities`.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        if self.settings.data is None:
+            raise DataError(f"{self.name}: no data, expected --data FILE")
+        columns, controls = dict(self.settings.columns), list(self.settings.controls)
+        return read_authorities(self.settings.data, columns=columns or None, controls=controls or None)
+
+    def counts(self) -> xr.Dataset:
+        """The user's own counts by area and status, from the file that ``--data`` names; see `read_counts`.
+
+        Columns may be renamed to ``area``, ``status``, ``count`` and ``total``; controls are covariates of the areas.
+
+        Returns
+        -------
+        xarray.Dataset
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        if self.settings.data is None:
+            raise DataError(f"{self.name}: no data, expected --data FILE")
+        columns, covariates = dict(self.settings.columns), self.settings.controls
+        return read_counts(self.settings.data, columns=columns, covariates=covariates)
+
+    def fit(self, name: str, model: Model) -> xr.DataTree:
+        """The posterior of `model` with the run's settings, let through only by the gate.
+
+        Parameters
+        ----------
+        name : str
+            Name of the posterior; it also seeds the fit, so that results do not depend on the order of fits.
+        model : Model
+            What to fit.
+
+        Returns
+        -------
+        xarray.DataTree
+
+        Raises
+        ------
+        DiagnosticsError
+            If a check failed.
+        """
+        self.say(f"{self.name}: {name}")
+        return self._passed(name, *fit_and_check(self._fit_task(name, model)))
+
+    def fit_all(self, models: Mapping[str, Model], *, pointwise: bool = True) -> dict[str, xr.DataTree]:
+        """The posteriors of many models, shared out among the run's workers: each the same as by `fit`.
+
+        Parameters
+        ----------
+        models : mapping of str to Model
+            By name of the posterior.
+        pointwise : bool
+            As in `bayes_targets.fit`.
+
+        Returns
+        -------
+        dict of str to xarray.DataTree
+
+        Raises
+        ------
+        DataError
+            If a fit could not be made.
+        DiagnosticsError
+            If a check failed.
+        """
+        tasks = {name: self._fit_task(name, model, pointwise) for name, model in models.items()}
+        fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fits")
+        for name, words in fits.failures.items():
+            raise DataError(f"{self.name}, {name}: {words}")
+        return {name: self._passed(name, *found) for name, found in fits.results.items()}
+
+    def map(self, function: Function, tasks: Mapping[str, Any], *, what: str) -> Ensemble:
+        """Map a function over tasks by the run's workers; see `run_ensemble`.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(task, seed)``, in a module that workers can import, so not in the analysis' script.
+        tasks : mapping of str to object
+            Tasks by name.
+        what : str
+            Says what is mapped; it also seeds the ensemble.
+
+        Returns
+        -------
+        Ensemble
+        """
+        settings = self.settings
+        self.say(f"{self.name}: {what}")
+        return run_ensemble(
+            function,
+            tasks,
+            seed=seed_for(settings.seed, f"{self.name}/{what}"),
+            workers=settings.workers,
+            scheduler=settings.scheduler,
+            progress=settings.progress,
+        )
+
+    def _fit_task(self, name: str, model: Model, pointwise: bool = True) -> FitTask:
+        settings, seed = self.settings, seed_for(self.settings.seed, f"{self.name}/{name}")
+        # What only a simulator knows has no exact posterior under any options: a full run goes on with its own engine.
+        engine = "auto" if settings.engine == "exact" and model.exact is None else settings.engine
+        return FitTask(model, engine, settings.draws, settings.tune, settings.chains, seed, pointwise)
+
+    def _passed(self, name: str, posterior: xr.DataTree, checks: pd.DataFrame) -> xr.DataTree:
+        self.checks[name] = checks
+        try:
+            require(checks)
+        except DiagnosticsError as error:
+            raise DiagnosticsError(f"{self.name}, {name}: {error}") from None
+        return posterior
+
+
+@dataclass(frozen=True, eq=False)
+class FitTask:
+    """A model, and how to fit it: the parameters of `fit`."""
+
+    model: Model
+    engine: str
+    draws: int
+    tune: int
+    chains: int
+    seed: int
+    pointwise: bool = True
+
+
+def fit_and_check(
+    task: FitTask, _seed: np.random.SeedSequence | None = None
+) -> tuple[xr.DataTree, pd.DataFrame]:
+    """Fit a model and check the posterior; the seed is the task's own."""
+    posterior = fit(
+        task.model,
+        engine=task.engine,
+        draws=task.draws,
+        tune=task.tune,
+        chains=task.chains,
+        seed=task.seed,
+        progress=False,
+        pointwise=task.pointwise,
+    )
+    return posterior, diagnose(posterior)
+
+
+def seed_for(seed: int, name: str) -> int:
+    """Seed of one fit: a function of the run's seed and the fit's name alone.
+
+    Examples
+    --------
+    >>> seed_for(1, "a") == seed_for(1, "a"), seed_for(1, "a") == seed_for(1, "b")
+    (True, False)
+    """
+    return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0])

@@ -1,0 +1,57 @@
+"""R-hat and effective sample sizes are ArviZ's."""
+
+import arviz_stats
+import numpy as np
+import pytest
+
+from bayes_targets.inference.convergence import ess_bulk, ess_tail, r_hat
+
+
+def chains(kind, shape):
+    rng = np.random.default_rng(5)
+    noise = rng.standard_normal(shape)
+    if kind.startswith("autoregressive"):
+        weight = float(kind.split()[1])
+        for t in range(1, shape[1]):
+            noise[:, t] += weight * noise[:, t - 1]
+    if kind == "heavy tails":
+        noise = rng.standard_cauchy(shape)
+    if kind == "one chain elsewhere":
+        noise[0] += 2.0
+    if kind == "one chain wider":
+        noise[0] *= 4.0
+    if kind == "few values":
+        noise = noise.round()
+    if kind == "a trend":
+        noise += np.linspace(0, 8, shape[1])
+    return noise
+
+
+KINDS = (
+    "independent",
+    "autoregressive 0.9",
+    "autoregressive -0.7",
+    "autoregressive 1.0",
+    "heavy tails",
+    "one chain elsewhere",
+    "one chain wider",
+    "few values",
+    "a trend",
+)
+
+
+@pytest.mark.parametrize("shape", [(4, 1000), (2, 7), (3, 4), (4, 501), (8, 16), (4, 5), (4, 6)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_numbers_are_those_of_arviz(kind, shape):
+    draws = chains(kind, shape)
+    assert r_hat(draws) == pytest.approx(float(arviz_stats.rhat(draws)), rel=1e-9)
+    assert ess_bulk(draws) == pytest.approx(float(arviz_stats.ess(draws, method="bulk")), rel=1e-6)
+    assert ess_tail(draws) == pytest.approx(
+        float(arviz_stats.ess(draws, method="tail", prob=(0.05, 0.95))), rel=1e-6
+    )
+
+
+def test_what_cannot_be_computed_is_not_a_number():
+    one, few, wrong = np.zeros((1, 50)) + np.arange(50), np.ones((4, 3)), np.ones((4, 9))
+    wrong[2, 3] = np.inf
+    assert np.isnan([r_hat(one), r_hat(few), r_hat(wrong), ess_bulk(few), ess_tail(wrong)]).all()
