@@ -13,6 +13,7 @@ CASES = {
     "half-Cauchy": (bt.HalfCauchy(5), stats.halfcauchy(scale=5)),
     "exponential": (bt.Exponential(0.5), stats.expon(scale=2)),
     "beta": (bt.Beta(2, 3), stats.beta(2, 3)),
+    "inverse gamma": (bt.InverseGamma(1, 0.075), stats.invgamma(1, scale=0.075)),
 }
 
 
@@ -59,6 +60,11 @@ def test_flat_is_improper_and_constant():
     assert bt.Flat().logpdf([-1e6, 0, 1e6]).tolist() == [0, 0, 0]
     with pytest.raises(TypeError, match="cannot be drawn from"):
         bt.Flat().draw(np.random.default_rng(1), 3)
+
+
+def test_half_flat_is_constant_above_zero():
+    assert not bt.HalfFlat().proper
+    assert bt.HalfFlat().logpdf([-1e-9, 1e-9, 1e6]).tolist() == [-np.inf, 0, 0]
 
 
 @pytest.mark.parametrize("make", [lambda: bt.Normal(0, 0), lambda: bt.HalfCauchy(-1), lambda: bt.Beta(0, 1)])

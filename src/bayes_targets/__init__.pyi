@@ -59,8 +59,10 @@ from .priors import Exponential as Exponential
 from .priors import Flat as Flat
 from .priors import GammaPrecision as GammaPrecision
 from .priors import HalfCauchy as HalfCauchy
+from .priors import HalfFlat as HalfFlat
 from .priors import HalfNormal as HalfNormal
 from .priors import HalfStudentT as HalfStudentT
+from .priors import InverseGamma as InverseGamma
 from .priors import LogFlat as LogFlat
 from .priors import Normal as Normal
 from .priors import StudentT as StudentT

@@ -274,6 +274,39 @@ class GammaPrecision(Prior):
 
 
 @dataclass(frozen=True)
+class InverseGamma(Prior):
+    """Inverse-gamma distribution with shape `alpha` and scale `beta`: one over it is Gamma with rate `beta`.
+
+    Its mean is ``beta / (alpha - 1)``, infinite for `alpha` of 1 or less; its mode is ``beta / (alpha + 1)``. As a prior of
+    a standard deviation it keeps away from 0 (for an inverse-gamma *variance* see `GammaPrecision`).
+
+    Examples
+    --------
+    >>> round(float(InverseGamma(1, 0.15).logpdf(0.15)), 4)  # -1 - log(0.15)
+    0.8971
+    """
+
+    alpha: float
+    beta: float
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        safe = np.where(x > 0, x, 1.0)
+        constant = self.alpha * math.log(self.beta) - math.lgamma(self.alpha)
+        return np.where(x > 0, constant - (self.alpha + 1) * np.log(safe) - self.beta / safe, -np.inf)
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        # Gamma(a) is Gamma(a + 1) times U^(1/a); in logs, as small shapes underflow.
+        log_gamma = np.log(rng.gamma(self.alpha + 1, 1.0, size)) - rng.exponential(1 / self.alpha, size)
+        return np.asarray(self.beta * np.exp(np.minimum(-log_gamma, math.log(1e100))))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.InverseGamma(name, alpha=self.alpha, beta=self.beta, dims=dims)
+
+
+@dataclass(frozen=True)
 class Flat(Prior):
     """The improper prior that is constant over the whole line: the likelihood alone speaks.
 
@@ -294,6 +327,33 @@ class Flat(Prior):
         import pymc as pm
 
         return pm.Flat(name, dims=dims)
+
+
+@dataclass(frozen=True)
+class HalfFlat(Prior):
+    """The improper prior that is constant over the positive numbers, such as that of a standard deviation.
+
+    The posterior of a standard deviation between studies is proper under it from three studies on (Gelman 2006, Bayesian
+    Analysis 1, 515-534). There is no evidence, and no Bayes factor, under it.
+
+    Examples
+    --------
+    >>> HalfFlat().proper, float(HalfFlat().logpdf(1e9)), float(HalfFlat().logpdf(-1.0))
+    (False, 0.0, -inf)
+    """
+
+    @property
+    def proper(self) -> bool:
+        return False
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        return _folded(x, np.zeros_like(x))
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        return pm.HalfFlat(name, dims=dims)
 
 
 @dataclass(frozen=True)
