@@ -10,7 +10,7 @@ import xarray as xr
 import bayes_targets as bt
 from bayes_targets.inference.smc import temper
 from bayes_targets.models.anchoring.answers import gap_for_regression_to_mean
-from bayes_targets.models.anchoring.emulator import closed_form, transform
+from bayes_targets.models.anchoring.likelihood import closed_form, transform
 from bayes_targets.models.anchoring.world import (
     PARAMETERS,
     STATISTICS,

@@ -15,15 +15,16 @@ import xarray as xr
 from bayes_targets.comparison.ols import fit_ols
 from bayes_targets.errors import DataError
 from bayes_targets.printed.reconstruction import pool_datasets, reconstruct, reconstruction_table
-from bayes_targets.printed.reconstruction.build import _enforced
-from bayes_targets.printed.reconstruction.columns import make_columns
-from bayes_targets.printed.reconstruction.correlations import lkj_factors
-from bayes_targets.printed.reconstruction.covariates import no_covariates
-from bayes_targets.printed.reconstruction.prior import draw_from_prior
-from bayes_targets.printed.reconstruction.projection import multipliers
-from bayes_targets.printed.reconstruction.publication import Publication
-from bayes_targets.printed.reconstruction.reading import read_publication
-from bayes_targets.printed.reconstruction.search import Task, find_world, redraw_residuals
+from bayes_targets.printed.reconstruction.build import _enforced, no_covariates
+from bayes_targets.printed.reconstruction.columns import lkj_factors, make_columns
+from bayes_targets.printed.reconstruction.publication import Publication, read_publication
+from bayes_targets.printed.reconstruction.search import (
+    Task,
+    draw_from_prior,
+    find_world,
+    multipliers,
+    redraw_residuals,
+)
 from bayes_targets.printed.reconstruction.statistics import evaluate, jacobian, make_goals
 from bayes_targets.readers.package import Study, load_study
 

@@ -100,22 +100,6 @@ def _centre_label(figure: Figure, along: Sequence[Axes], text: str) -> None:
 def save_bytes(figure: Figure, kind: str) -> bytes:
     """Save a figure as the bytes of a file; the same figure gives the same bytes.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Any figure.
-    kind : {"png", "svg"}
-        PNG has 160 dots per inch; SVG keeps text as text, in a sans-serif font of the reader's machine.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    DataError
-        If `kind` is not known.
-
     Examples
     --------
     >>> from matplotlib.figure import Figure

@@ -136,16 +136,6 @@ def plot_forest(
 def scale_blocks(reach: pd.Series) -> list[list[Any]]:
     """Terms in blocks of like scale: those that one axis can show.
 
-    Parameters
-    ----------
-    reach : pandas.Series
-        How far from zero each term's intervals go, indexed by term.
-
-    Returns
-    -------
-    list of list
-        The blocks in the order of their first terms; within a block the terms keep their order.
-
     Examples
     --------
     >>> scale_blocks(pd.Series({"stretch": 0.8, "constant": 200.0, "metropolitan": 4.0}))

@@ -228,19 +228,6 @@ def _window(quantity: _Quantity) -> Floats:
 def density(draws: Floats, grid: Floats, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Floats:
     """Kernel density of draws on a grid, folded back at the ends of the quantity's range.
 
-    Parameters
-    ----------
-    draws : ndarray, shape (draws,)
-        Finite and not all equal.
-    grid : ndarray, shape (points,)
-        Where to evaluate, evenly spaced and increasing.
-    bounds : tuple of float
-        Range of the quantity. Without the folding half of a kernel's mass at 0 would leak below 0.
-
-    Returns
-    -------
-    ndarray, shape (points,)
-
     Examples
     --------
     >>> draws = np.random.default_rng(1).exponential(size=4000)

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError
-from .engine import parameters_of
+from .likelihood import parameters_of
 from .world import PARAMETERS, STATISTICS, Design, print_statistics, simulate_areas
 
 FloatArray = npt.NDArray[np.float64]
@@ -179,24 +179,6 @@ def gap_for_regression_to_mean(
     :math:`r = 100\, (\bar y_{08} / \bar y_{06} - \beta) / \bar y_{06}` and :math:`\beta` the slope of the measured later score
     on the measured earlier one: with survey error alone the reliability of the first score, and with the drift
     of true scores to the middle that the posterior holds (scores' printed s.d.s, residuals), less than that.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `anchoring_model`.
-    effect, se : float
-        Printed slope of having a target, in % of the first score, and its standard error.
-    seed : int
-        Seed of the draws of the effect, taken for normal.
-    prob : float
-        Probability of the equal-tailed intervals, over what is uncertain in the drift and in the effect.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``cause``; ``reversion`` (% of change for a point), ``gap`` (points, for the printed effect), ``gap_low``,
-        ``gap_high`` (the effect's error included), ``gap_in_sd`` (of measured scores in 2006), ``share_of_largest``: of the gap
-        if targets had gone to exactly the areas that scored lowest, normal scores taken.
     """
     from statistics import NormalDist
 

@@ -13,8 +13,19 @@ import xarray as xr
 from ...errors import DataError, cell_message
 from ...model import Model
 from ...priors import Beta, HalfNormal, Normal, Prior
-from .emulator import Emulator, Region, learn, transform
-from .engine import build, design_of, draw_prior, log_likelihood, log_prior, predict, sample
+from .likelihood import (
+    Emulator,
+    Region,
+    build,
+    design_of,
+    draw_prior,
+    learn,
+    log_likelihood,
+    log_prior,
+    predict,
+    sample,
+    transform,
+)
 from .world import PARAMETERS, STATISTICS, Design
 
 FloatArray = npt.NDArray[np.float64]

@@ -12,9 +12,7 @@ import xarray as xr
 from ...errors import DataError
 from ...readers.package import Study
 from ..numbers import Printed
-from .arrays import FloatArray
-from .publication import Described, Publication, Regression
-from .reading import read_publication
+from .publication import Described, FloatArray, Publication, Regression, read_publication
 
 
 @dataclass(frozen=True)

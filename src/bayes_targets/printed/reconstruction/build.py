@@ -1,4 +1,4 @@
-"""The ensemble of reconstructed authorities."""
+"""The ensemble of reconstructed authorities, with real covariates where a user has them, and its pooled posteriors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,115 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, cell_message, did_you_mean
 from ...readers.authority_dataset import authority_dataset
+from ...readers.design_matrix import dependent_columns
 from ...readers.package import Study
-from .columns import make_columns
-from .covariates import no_covariates, read_covariates
-from .predictors import Given
-from .publication import EFFECTS, Publication, Regression
-from .reading import read_publication
+from .columns import Given, make_columns
+from .publication import EFFECTS, FloatArray, Publication, Regression, read_publication
 from .search import Task, find_world
 from .statistics import Goals, make_goals
 from .world import World
+
+_FRAME = "covariates"
+
+
+def no_covariates(publication: Publication) -> Given:
+    """Nameless authorities, type by type in the order of the table of types."""
+    digits = len(str(publication.n))
+    names = tuple(f"reconstructed {i:0{digits}d}" for i in range(1, publication.n + 1))
+    kind = np.repeat(np.arange(len(publication.types)), list(publication.types.values()))
+    return Given(names, kind, {})
+
+
+def read_covariates(publication: Publication, covariates: pd.DataFrame) -> Given:
+    """Check a user's covariates and bring them to the scale of the regressions."""
+    if not isinstance(covariates, pd.DataFrame):
+        raise DataError(f"{_FRAME}: found {type(covariates).__name__}, expected a DataFrame")
+    for column in ("authority", "authority_type"):
+        if column not in covariates:
+            hint = did_you_mean(column, [str(name) for name in covariates.columns])
+            raise DataError(f"{_FRAME}: no column {column!r}; {hint}")
+    if len(covariates) != publication.n:
+        raise DataError(
+            f"{_FRAME}: found {len(covariates)} rows, expected {publication.n}, one for each authority of the study"
+        )
+    names = [str(name) for name in covariates["authority"]]
+    for row, name in enumerate(names, 1):
+        if name in names[: row - 1]:
+            raise DataError(
+                cell_message(
+                    file=_FRAME, row=row, column="authority", value=name, expected="each authority once"
+                )
+            )
+    controls = {}
+    for column in covariates.columns:
+        if column not in ("authority", "authority_type"):
+            term, logged = _term(publication, str(column))
+            if term in controls:
+                raise DataError(f"{_FRAME}, column {column!r}: {term!r} is given twice")
+            controls[term] = _numbers(publication, covariates[column], term, logged)
+    given = Given(tuple(names), _kinds(publication, covariates["authority_type"]), controls)
+    _check_rank(publication, given)
+    return given
+
+
+def _term(publication: Publication, column: str) -> tuple[str, bool]:
+    """The control that a column is, and whether its logarithm has to be taken."""
+    if column in publication.controls:
+        return column, False
+    for term, described in publication.measured.items():
+        if described.name == column:
+            return term, described.logged
+    known = [*publication.controls, *(d.name for d in publication.measured.values())]
+    raise DataError(f"{_FRAME}: column {column!r} is no control of the study; {did_you_mean(column, known)}")
+
+
+def _kinds(publication: Publication, column: pd.Series) -> np.ndarray:
+    types = list(publication.types)
+    for row, name in enumerate(column, 1):
+        if name not in types:
+            raise DataError(
+                cell_message(
+                    file=_FRAME,
+                    row=row,
+                    column="authority_type",
+                    value=name,
+                    expected="one of the study's types; " + did_you_mean(str(name), types),
+                )
+            )
+    absent = [name for name in types if name not in set(column)]
+    if absent:
+        raise DataError(f"{_FRAME}, column 'authority_type': no authority is a {absent[0]}")
+    return np.array([types.index(name) for name in column])
+
+
+def _numbers(publication: Publication, column: pd.Series, term: str, logged: bool) -> FloatArray:
+    binary = term in publication.binary
+    expected = "0 or 1" if binary else "a number above 0" if logged else "a number"
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = ~np.isfinite(numbers)
+    if binary:
+        wrong |= ~np.isin(numbers, (0.0, 1.0))
+    elif logged:
+        wrong |= numbers <= 0
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            cell_message(
+                file=_FRAME, row=row + 1, column=str(column.name), value=column.iloc[row], expected=expected
+            )
+        )
+    return np.asarray(np.log(numbers) if logged else numbers)
+
+
+def _check_rank(publication: Publication, given: Given) -> None:
+    types = list(publication.types)
+    dummies = {t: (given.kind == types.index(t)).astype(float) for t in publication.contrasts}
+    for name, others in dependent_columns(pd.DataFrame(dummies | dict(given.controls))).items():
+        made_of = f"a linear combination of {', '.join(others)}" if others else "constant"
+        raise DataError(f"{_FRAME}: control {name!r} is {made_of}; leave it out and it is simulated")
+
 
 STANDARD_ERRORS = "HC1"
 
@@ -248,3 +346,108 @@ def _notes(task: Task) -> list[str]:
     if task.given.controls:
         notes.append(f"Kept as given, not simulated: {', '.join(task.given.controls)}.")
     return notes
+
+
+NOT_DETERMINED = "not determined by the published table"
+DETERMINED = "determined by the published table"
+
+
+def pool_datasets(draws: xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
+    """Pool the posterior draws of several data sets, and split the variance within and between them.
+
+    Parameters
+    ----------
+    draws : xarray.DataArray
+        Dims ``dataset``, ``chain``, ``draw``, and any others (an estimand for each of their labels). Its name
+        is the estimand's.
+    prob : float, default 0.95
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by ``term`` (``name`` or ``name[label]``): ``mean``, ``sd``, ``low``, ``high`` of the pooled draws;
+        ``within`` (mean posterior variance of a data set), ``between`` (variance of the posterior means, in the
+        units of `within`), ``between_share`` and ``determined``, which says "not determined by the published
+        table" where the between share exceeds one half. Attrs: ``interval = "eti"``, ``prob``,
+        ``n_datasets``.
+
+    Raises
+    ------
+    DataError
+        If a dim is missing, there are fewer than two data sets, or a draw is not finite.
+
+    Notes
+    -----
+    Law of total variance, for M data sets with means m_i and variances v_i: ``within = mean(v_i)``,
+    ``between = (1 + 1/M) sum((m_i - m)^2) / (M - 1)``, the first factor because the mean of M data sets is itself
+    uncertain (Rubin, 1987); ``sd^2 = within + between``. The interval is of the pooled draws with each data set's
+    mean moved from m by the factor that gives them this variance, so that it covers the finite ensemble too.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> means = rng.normal(0, 2, size=(40, 1, 1))
+    >>> draws = xr.DataArray(means + rng.normal(size=(40, 2, 500)), dims=("dataset", "chain", "draw"), name="slope")
+    >>> table = pool_datasets(draws)
+    >>> table["determined"].tolist(), table.loc["slope", "between_share"].round(1).item()
+    (['not determined by the published table'], 0.8)
+    """
+    for dim in ("dataset", "chain", "draw"):
+        if dim not in draws.dims:
+            raise DataError(f"draws: no dim {dim!r}, expected dataset, chain and draw; found {draws.dims}")
+    if draws.sizes["dataset"] < 2:
+        raise DataError(f"draws: found {draws.sizes['dataset']} data set, expected two or more to pool")
+    if not 0 < prob < 1:
+        raise DataError(f"prob: found {prob!r}, expected a probability between 0 and 1")
+    if not bool(np.isfinite(draws).all()):
+        raise DataError("draws: found a draw that is not finite, expected numbers")
+    name = str(draws.name) if draws.name is not None else "estimand"
+    rest = [dim for dim in draws.dims if dim not in ("dataset", "chain", "draw")]
+    stacked = draws.stack(_draw=("chain", "draw"), create_index=False)
+    if not rest:
+        rows = {name: _pool(stacked.transpose("dataset", "_draw").values, prob)}
+    else:
+        flat = stacked.stack(_term=rest, create_index=False).transpose("_term", "dataset", "_draw")
+        rows = {
+            f"{name}[{label}]": _pool(values, prob)
+            for label, values in zip(_labels(draws, rest), flat.values, strict=True)
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index.name = "term"
+    table.attrs = {"interval": "eti", "prob": prob, "n_datasets": int(draws.sizes["dataset"])}
+    return table
+
+
+def _labels(draws: xr.DataArray, dims: list[object]) -> list[str]:
+    """Labels of the cells of the other dims, in the order in which xarray stacks them."""
+    values = [[str(v) for v in draws[dim].values] for dim in dims]
+    labels = [""]
+    for level in values:
+        labels = [f"{label}, {value}" if label else value for label in labels for value in level]
+    return labels
+
+
+def _pool(draws: np.ndarray, prob: float) -> dict[str, float | str]:
+    """One estimand; draws of shape (data sets, draws)."""
+    m = len(draws)
+    means = draws.mean(axis=1)
+    within = float(draws.var(axis=1, ddof=1).mean()) if draws.shape[1] > 1 else 0.0
+    centre = float(means.mean())
+    between = (1 + 1 / m) * float(means.var(ddof=1))
+    # The pooled draws' own between variance is that of M points, sum / M; widen it to the corrected one.
+    widened = centre + (means - centre) * np.sqrt((1 + 1 / m) * m / (m - 1))
+    pooled = draws - means[:, None] + widened[:, None]
+    low, high = np.quantile(pooled, [(1 - prob) / 2, (1 + prob) / 2])
+    total = within + between
+    share = between / total if total > 0 else 0.0
+    return {
+        "mean": centre,
+        "sd": float(np.sqrt(total)),
+        "low": float(low),
+        "high": float(high),
+        "within": within,
+        "between": between,
+        "between_share": share,
+        "determined": NOT_DETERMINED if share > 0.5 else DETERMINED,
+    }

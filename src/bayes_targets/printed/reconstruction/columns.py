@@ -1,15 +1,33 @@
-"""The distribution that each measured variable is drawn from, fitted to what is printed of it."""
+"""What each data set draws first: distributions of measured variables, printed slopes, correlations, predictors.
+
+Each measured variable has a distribution fitted to what is printed of it.
+
+Slopes behind the printed digits: drawn within their rounding so that constants and regressions fit together.
+
+A printed constant is the mean of the change less slopes times means; with means as large as 8,800 it tells further
+digits of a slope printed as -.007. And where a regression with the target (or stretch) stands beside one without,
+the shift of the other slopes is the slope of the target on those terms, times the target's own slope. That regression
+cannot explain more of the target than there is, which binds the digits of the two together.
+
+Correlations that are not printed: drawn from an LKJ prior, weighted by what the printed errors say of them.
+
+The variance inflation of term k shows through its printed standard error,
+``se_k^2 = sigma^2 VIF_k / ((n - 1) sd_k^2)``, since N and the standard deviations are printed too. That is exact for
+classical errors and roughly so for robust ones, so it weighs draws rather than deciding.
+
+Controls and types of one data set, as they are drawn: correlated normal variables, cut and bent to the printed form.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import DataError
-from .arrays import FloatArray, logistic
-from .publication import Described, Publication
+from .publication import Described, FloatArray, IntArray, Publication, Regression, logistic, possible_counts
 
 
 @dataclass(frozen=True)
@@ -44,21 +62,7 @@ class Column:
 
 
 def make_columns(publication: Publication) -> tuple[Column, ...]:
-    """Fit a distribution to each measured variable's printed mean, s.d., minimum and maximum.
-
-    Parameters
-    ----------
-    publication : Publication
-
-    Returns
-    -------
-    tuple of Column
-
-    Raises
-    ------
-    DataError
-        If no bounded distribution has the printed mean and standard deviation.
-    """
+    """Fit a distribution to each measured variable's printed mean, s.d., minimum and maximum."""
     described = {
         **publication.measured,
         "baseline": publication.baseline,
@@ -79,7 +83,7 @@ def stretch_among_targets(publication: Publication) -> tuple[float, float]:
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
-    >>> from bayes_targets.printed.reconstruction.reading import read_publication
+    >>> from bayes_targets.printed.reconstruction.publication import read_publication
     >>> mean, sd = stretch_among_targets(read_publication(load_study("andrews2014")))
     >>> round(mean, 2), round(sd, 2)
     (1.74, 5.38)
@@ -124,3 +128,332 @@ def _fit(name: str, described: Described, mean: float, sd: float) -> Column:
     x = scaled(fit.x)
     spread = math.sqrt(float(weights @ (x - weights @ x) ** 2))
     return Column(name, described, float(low), float(high), float(fit.x[0]), float(np.exp(fit.x[1])), spread)
+
+
+# How closely a constant has to be met before data exist to meet it exactly, in % of the baseline score.
+_CONSTANT = 0.02
+# Share of the variance of target and stretch that controls and types explain, a priori.
+_EXPLAINED = 0.1
+
+
+def draw_coefficients(
+    rng: np.random.Generator,
+    publication: Publication,
+    terms: Mapping[str, FloatArray],
+    level: Mapping[int, float],
+) -> dict[int, dict[str, float]]:
+    """Draw the slopes of all regressions together.
+
+    Notes
+    -----
+    Bounded least squares towards a random point of the rounding ranges, in units of their half widths, with further
+    rows for the constants and for the shifts.
+    """
+    from scipy.optimize import lsq_linear
+
+    places = _places(publication)
+    low, high, drawn = np.empty(len(places)), np.empty(len(places)), np.empty(len(places))
+    for (model, term), i in places.items():
+        printed = _by_model(publication, model).estimates[term]
+        low[i], high[i] = printed.low, printed.high
+        drawn[i] = rng.uniform(printed.low, printed.high)
+    half = (high - low) / 2
+    rows, aims = [np.eye(len(places))], [(drawn - low) / half - 1]
+    for regression in publication.regressions:
+        row, aim = _constant_row(publication, regression, terms, level[regression.model], places)
+        rows.append(row * half / _CONSTANT)
+        aims.append((aim - row @ (low + half)) / _CONSTANT)
+        block = _shift_rows(publication, regression, terms, places, drawn)
+        if block is not None:
+            rows.append(block * half)
+            aims.append(rng.normal(size=len(block)) - block @ (low + half))
+    fit = lsq_linear(
+        np.vstack(rows), np.concatenate([np.atleast_1d(aim) for aim in aims]), bounds=(-0.98, 0.98)
+    )
+    solved = low + half * (1 + fit.x)
+    return {r.model: {t: float(solved[places[r.model, t]]) for t in r.terms} for r in publication.regressions}
+
+
+def _places(publication: Publication) -> dict[tuple[int, str], int]:
+    pairs = [(r.model, term) for r in publication.regressions for term in r.terms]
+    return {pair: i for i, pair in enumerate(pairs)}
+
+
+def _by_model(publication: Publication, model: int) -> Regression:
+    return next(r for r in publication.regressions if r.model == model)
+
+
+def _constant_row(
+    publication: Publication,
+    regression: Regression,
+    terms: Mapping[str, FloatArray],
+    level: float,
+    places: Mapping[tuple[int, str], int],
+) -> tuple[FloatArray, float]:
+    """Constant plus slopes times means, which is the mean of the change."""
+    row = np.zeros(len(places))
+    for term in regression.terms:
+        if term == publication.constant:
+            mean = 1.0
+        elif term in terms:
+            mean = float(terms[term].mean())
+        elif regression.effect == "stretch" and publication.stretch is not None:
+            mean = publication.stretch.mean.value
+        else:
+            mean = publication.n_target / publication.n
+        row[places[regression.model, term]] = mean
+    return row, level
+
+
+def _shift_rows(
+    publication: Publication,
+    regression: Regression,
+    terms: Mapping[str, FloatArray],
+    places: Mapping[tuple[int, str], int],
+    drawn: FloatArray,
+) -> FloatArray | None:
+    """Each independent part of what the terms explain of the effect's variable, in units of what is expected of it."""
+    without = publication.regression(None)
+    if regression.effect is None or without is None:
+        return None
+    if regression.effect == "stretch" and publication.stretch is not None:
+        variance = publication.stretch.sd.value**2
+    else:
+        share = publication.n_target / publication.n
+        variance = share * (1 - share)
+    names = [term for term in without.terms if term != publication.constant]
+    x = np.column_stack([terms[name] - terms[name].mean() for name in names]) / np.sqrt(len(terms[names[0]]))
+    whitened = np.linalg.qr(x, mode="r")
+    slope = drawn[places[regression.model, regression.terms[1]]]
+    scale = slope * np.sqrt(_EXPLAINED * variance / len(names))
+    block = np.zeros((len(names), len(places)))
+    for j, name in enumerate(names):
+        block[:, places[without.model, name]] += whitened[:, j] / scale
+        block[:, places[regression.model, name]] -= whitened[:, j] / scale
+    return block
+
+
+# Robust and classical errors of one term may differ by a sixth or so: a third in the logarithm of the variance.
+_SLACK = 0.35
+_CANDIDATES = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Correlations:
+    """A drawn correlation matrix, as its lower Cholesky factor, and the residual s.d. that goes with it.
+
+    Parameters
+    ----------
+    factor : array of shape (variables, variables)
+        Controls and type dummies first.
+    residual : dict of int to float
+        By model, in % of the baseline score; empty where nothing was weighed.
+    effective : float
+        Effective number of the candidates that were weighed.
+    """
+
+    factor: FloatArray
+    residual: dict[int, float]
+    effective: float
+
+
+def lkj_factors(
+    rng: np.random.Generator, fixed: FloatArray, size: int, concentration: float, count: int
+) -> FloatArray:
+    """Cholesky factors of correlation matrices from an LKJ distribution, given their first block.
+
+    Notes
+    -----
+    Row by row ("onion"; Lewandowski, Kurowicka & Joe, 2009): row j points in a uniform direction, and the share of
+    its variance that the j variables before it explain is Beta(j / 2, concentration + (size - 1 - j) / 2).
+
+    Examples
+    --------
+    >>> factors = lkj_factors(np.random.default_rng(1), np.eye(2), 4, 2.0, 3)
+    >>> np.allclose((factors @ factors.transpose(0, 2, 1))[:, range(4), range(4)], 1)
+    True
+    """
+    k = len(fixed)
+    factors = np.zeros((count, size, size))
+    factors[:, :k, :k] = np.linalg.cholesky(fixed)
+    for j in range(k, size):
+        share = rng.beta(j / 2, concentration + (size - 1 - j) / 2, size=count) if j else np.zeros(count)
+        direction = rng.normal(size=(count, j))
+        length = np.linalg.norm(direction, axis=1, keepdims=True) if j else np.ones((count, 1))
+        factors[:, j, :j] = np.sqrt(share)[:, None] * direction / length
+        factors[:, j, j] = np.sqrt(1 - share)
+    return factors
+
+
+def draw_correlations(
+    rng: np.random.Generator,
+    publication: Publication,
+    terms: list[str],
+    sds: FloatArray,
+    *,
+    fixed: FloatArray,
+    size: int,
+    concentration: float,
+    weigh: bool,
+) -> Correlations:
+    """Draw correlations from the LKJ prior, given those that are known and in the light of the printed errors."""
+    count = _CANDIDATES if weigh else 1
+    factors = lkj_factors(rng, fixed, size, concentration, count)
+    if not weigh:
+        return Correlations(factors[0], {}, 1.0)
+    k = len(terms)
+    block = factors[:, :k, :k]
+    inflation = (np.linalg.inv(block) ** 2).sum(axis=1)
+    log_weight = np.zeros(count)
+    residual = {}
+    for regression in publication.regressions:
+        errors = np.array([regression.errors[term].value for term in terms])
+        gap = np.log(inflation) - np.log(errors**2 * sds**2 * (regression.n - 1))
+        level = gap.mean(axis=1)
+        residual[regression.model] = np.exp(-level / 2)
+        log_weight -= (
+            0.5 * ((gap - level[:, None]) ** 2).sum(axis=1) / _SLACK**2 / len(publication.regressions)
+        )
+    plain = publication.regression(None)
+    if plain is not None:
+        log_weight -= 0.5 * (_explained_gap(plain, terms, sds, block, residual[plain.model]) / _SLACK) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    chosen = int(rng.choice(count, p=weight))
+    return Correlations(
+        factors[chosen],
+        {model: float(values[chosen]) for model, values in residual.items()},
+        float(1 / np.sum(weight**2)),
+    )
+
+
+def _explained_gap(
+    regression: Regression, terms: list[str], sds: FloatArray, block: FloatArray, residual: FloatArray
+) -> FloatArray:
+    """Log ratio of the variance that the slopes explain under each candidate to the one that R² asks for."""
+    slopes = np.array([regression.estimates[term].value for term in terms]) * sds
+    explained = (np.einsum("kij,i->kj", block, slopes) ** 2).sum(axis=1)
+    r2 = min(max(regression.r2.value, 0.005), 0.995)
+    return np.asarray(np.log(explained) - np.log(residual**2 * r2 / (1 - r2)))
+
+
+_OTHERS = ("target", "baseline", "stretch")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is known of the authorities, in place of what would be drawn.
+
+    Parameters
+    ----------
+    authority : tuple of str
+    kind : array of shape (n,)
+        Index of each authority's type.
+    controls : mapping of str to array of shape (n,)
+        Known controls by term, on the scale of the regressions.
+    """
+
+    authority: tuple[str, ...]
+    kind: IntArray
+    controls: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictors:
+    """What was drawn.
+
+    Parameters
+    ----------
+    latent : dict of str to array of shape (n,)
+        Standard normal variables behind each control, ``baseline``, ``stretch`` and ``target`` (the reasons for a
+        target that have nothing to do with the controls).
+    scaled : dict of str to array of shape (n,)
+        Controls and type dummies on the scale of the regressions.
+    residual : dict of int to float
+        Residual s.d. that goes with the correlations, by model; empty where the printed errors were not used.
+    """
+
+    latent: dict[str, FloatArray]
+    scaled: dict[str, FloatArray]
+    residual: dict[int, float]
+
+
+def draw_predictors(
+    rng: np.random.Generator,
+    publication: Publication,
+    columns: tuple[Column, ...],
+    given: Given,
+    *,
+    concentration: float,
+    weigh: bool,
+) -> Predictors:
+    """Draw correlations, then variables that have them exactly, and bring these to their printed form."""
+    kind, n = given.kind, len(given.kind)
+    place = {name: i for i, name in enumerate(publication.types)}
+    known = {t: (kind == place[t]).astype(float) for t in publication.contrasts} | dict(given.controls)
+    terms = [*known, *(term for term in publication.controls if term not in known)]
+    shown = np.column_stack([standard(x) for x in known.values()])
+    correlations = draw_correlations(
+        rng,
+        publication,
+        terms,
+        np.array([_sd(publication, columns, known, term) for term in terms]),
+        fixed=shown.T @ shown / n,
+        size=len(terms) + len(_OTHERS),
+        concentration=concentration,
+        weigh=weigh,
+    )
+    basis = _whitened(rng, shown, correlations.factor)
+    latent = dict(zip([*terms, *_OTHERS], (basis @ correlations.factor.T).T, strict=True))
+    latent["target"] = basis[:, len(terms)]
+    scaled = dict(known)
+    for term in terms[len(known) :]:
+        if term in publication.binary:
+            scaled[term] = top(latent[term], int(rng.choice(possible_counts(publication.binary[term]))))
+        else:
+            scaled[term] = _bent(columns, term, latent[term])
+    return Predictors(latent, scaled, correlations.residual)
+
+
+def standard(x: FloatArray) -> FloatArray:
+    """Mean 0 and variance 1."""
+    return np.asarray((x - x.mean()) / x.std())
+
+
+def top(x: FloatArray, count: int) -> FloatArray:
+    """1 for the largest of x, else 0.
+
+    Examples
+    --------
+    >>> top(np.array([3.0, 1, 2]), 2)
+    array([1., 0., 1.])
+    """
+    ones = np.zeros(len(x))
+    ones[np.argsort(-x)[:count]] = 1.0
+    return ones
+
+
+def _sd(
+    publication: Publication, columns: tuple[Column, ...], known: Mapping[str, FloatArray], term: str
+) -> float:
+    """Standard deviation on the scale of the regressions."""
+    if term in known:
+        return float(known[term].std(ddof=1))
+    if term in publication.binary:
+        return publication.binary[term].sd.value
+    return next(column.sd for column in columns if column.name == term)
+
+
+def _whitened(rng: np.random.Generator, shown: FloatArray, factor: FloatArray) -> FloatArray:
+    """Orthogonal variables that the factor turns into the correlated ones, those that are known included."""
+    n, k = shown.shape
+    basis = np.linalg.solve(factor[:k, :k], shown.T).T
+    q, r = np.linalg.qr(np.column_stack([np.ones(n), basis, rng.normal(size=(n, len(factor) - k))]))
+    fresh = (q * np.sign(np.diag(r)))[:, k + 1 :] * np.sqrt(n)
+    return np.column_stack([basis, fresh])
+
+
+def _bent(columns: tuple[Column, ...], term: str, latent: FloatArray) -> FloatArray:
+    column = next(column for column in columns if column.name == term)
+    position = column.location + column.spread * latent
+    return np.asarray(column.low + (column.high - column.low) * logistic(position))

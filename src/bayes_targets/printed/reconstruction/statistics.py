@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..numbers import Printed
-from .arrays import FloatArray
-from .publication import Described, Publication
+from .publication import Described, FloatArray, Publication
 from .world import World, bend_slope, design
 
 
@@ -45,20 +44,7 @@ class Goals:
 
 
 def make_goals(publication: Publication, names: list[str], tolerance: float) -> Goals:
-    """List the statistics in the order in which `evaluate` computes them.
-
-    Parameters
-    ----------
-    publication : Publication
-    names : list of str
-        The world's columns.
-    tolerance : float
-        Relative departure allowed to standard errors and F beyond their rounding.
-
-    Returns
-    -------
-    Goals
-    """
+    """List the statistics in the order in which `evaluate` computes them."""
     entries: list[tuple[str, str, int | None, str, Printed | None, float]] = []
     for name in names:
         described = _described(publication, name)
@@ -102,17 +88,7 @@ def _box(kind: str, printed: Printed | None, tolerance: float) -> tuple[float, f
 
 
 def evaluate(world: World, publication: Publication) -> FloatArray:
-    """All statistics of a data set, in the order of `make_goals`.
-
-    Parameters
-    ----------
-    world : World
-    publication : Publication
-
-    Returns
-    -------
-    array of shape (statistics,)
-    """
+    """All statistics of a data set, in the order of `make_goals`."""
     parts = [_moments(world)[0]]
     change = world.observed_change
     for regression in publication.regressions:
@@ -122,14 +98,7 @@ def evaluate(world: World, publication: Publication) -> FloatArray:
 
 
 def jacobian(world: World, publication: Publication) -> tuple[FloatArray, FloatArray]:
-    """All statistics, and their derivatives by every value.
-
-    Returns
-    -------
-    values : array of shape (statistics,)
-    derivatives : array of shape (statistics, n, columns)
-        By the values on the scale of the regressions, baseline and outcome included.
-    """
+    """All statistics, and their derivatives by every value."""
     values, slopes = _moments(world)
     parts, blocks = [values], [slopes]
     change, n, k = world.observed_change, len(world.kind), len(world.columns)
@@ -167,16 +136,6 @@ def _moments(world: World) -> tuple[FloatArray, FloatArray]:
 
 def ols_statistics(matrix: FloatArray, change: FloatArray) -> FloatArray:
     """Slopes, HC1 standard errors, R² and the robust F of all slopes but the first column's.
-
-    Parameters
-    ----------
-    matrix : array of shape (n, p)
-        The first column is the constant.
-    change : array of shape (n,)
-
-    Returns
-    -------
-    array of shape (2 p + 2,)
 
     Notes
     -----
@@ -222,12 +181,6 @@ def ols_derivatives(
     matrix: FloatArray, change: FloatArray, chosen: np.ndarray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """`ols_statistics` with derivatives by the outcome and by the chosen columns of the matrix.
-
-    Returns
-    -------
-    values : array of shape (2 p + 2,)
-    by_change : array of shape (2 p + 2, n)
-    by_matrix : array of shape (2 p + 2, n, chosen)
 
     Notes
     -----
