@@ -3,9 +3,7 @@
 Transformed statistics are near normal around a mean that the closed form of `expected_statistics` nearly gives; a
 quadratic function of the parameters corrects it, and the residuals' variances and dependence are fitted too (Wood
 2010, Nature 466; Price et al. 2018, JCGS 27). Simulations are made in two rounds: over a box around the printed numbers,
-and then where the posterior of the first round is.
-
-Engines of the anchoring model: particles, and the same likelihood as a PyMC graph; prior draws and replications.
+and then where the posterior of the first round is. Particles and the PyMC graph read the same likelihood.
 """
 
 from __future__ import annotations

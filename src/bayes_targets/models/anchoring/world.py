@@ -1,6 +1,6 @@
 """Authorities whose targets may look at a later score than the baseline, and the statistics a paper would print of them.
 
-What the printed statistics come near to in large samples: closed form, up to what dividing by the score adds.
+In large samples these come near to a closed form, up to what dividing by the score adds.
 """
 
 from __future__ import annotations
