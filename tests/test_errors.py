@@ -1,6 +1,12 @@
 """The words of errors."""
 
-from bayes_targets.errors import cell_message, did_you_mean
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import bayes_targets as bt
+from bayes_targets.errors import cell_message, did_you_mean, require_count, require_number
 
 
 def test_a_message_names_place_value_and_expectation():
@@ -15,3 +21,34 @@ def test_what_is_not_known_is_left_out():
 def test_the_nearest_name_is_suggested_or_all_are_told():
     assert did_you_mean("adit", ["audit", "claims"]) == "did you mean 'audit'?"
     assert did_you_mean("x", ["audit", "claims"]) == "known: 'audit', 'claims'"
+
+
+@pytest.mark.parametrize(
+    "value", [3, 3.0, np.int64(3), np.int8(3), np.uint16(3), np.float32(3), np.float64(3), Fraction(3)]
+)
+def test_numbers_of_every_kind_are_numbers(value):
+    found = require_number("df", value, above=2)
+    assert (found, type(found)) == (3.0, float)
+    assert bt.Normal(value, value) == bt.Normal(3, 3)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, np.True_, "3", None, 3 + 0j, float("nan"), np.float32("inf"), 10**400, [3], np.array([3.0])],
+)
+def test_nothing_else_is_a_number(value):
+    with pytest.raises(bt.DataError, match=r"df is .*, expected a number above 2"):
+        require_number("df", value, above=2)
+    with pytest.raises(bt.DataError):
+        bt.Normal(value, 1)
+
+
+@pytest.mark.parametrize("value", [7, np.int64(7), np.uint8(7)])
+def test_whole_numbers_of_every_width_count(value):
+    assert (require_count("n", value), type(require_count("n", value))) == (7, int)
+
+
+@pytest.mark.parametrize("value", [True, 7.0, np.float64(7), "7", None, 0, -1])
+def test_nothing_else_counts(value):
+    with pytest.raises(bt.DataError, match=r"n is .*, expected a whole number of 1 or more"):
+        require_count("n", value)

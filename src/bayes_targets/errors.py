@@ -1,7 +1,9 @@
-"""The two errors that a user of the library is meant to see, both with a message to act on."""
+"""The two errors that a user of the library is meant to see, and the checks of single values that raise them."""
 
 from __future__ import annotations
 
+import math
+import numbers
 from pathlib import Path
 
 
@@ -88,3 +90,82 @@ def did_you_mean(name: str, known: list[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return "known: " + ", ".join(repr(k) for k in known)
+
+
+def require_number(
+    name: str, value: object, *, above: float = -math.inf, below: float = math.inf, expected: str = ""
+) -> float:
+    """A finite number strictly between two bounds, as a float; NumPy's integers and floats of any width are numbers.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, for the message.
+    value : object
+        Anything; a truth value is no number.
+    above, below : float
+        Bounds, both excluded.
+    expected : str
+        What was expected, in words; default: a number within the bounds.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError
+        If the value is not such a number.
+
+    Examples
+    --------
+    >>> require_number("se", 0.659, above=0)
+    0.659
+    """
+    found = math.nan
+    if not isinstance(value, bool) and isinstance(value, numbers.Real):
+        try:
+            found = float(value)
+        except OverflowError:
+            found = math.inf
+    if math.isfinite(found) and above < found < below:
+        return found
+    if not expected:
+        expected = {
+            (False, False): "a finite number",
+            (True, False): f"a number above {above:g}",
+            (False, True): f"a number below {below:g}",
+            (True, True): f"a number between {above:g} and {below:g}",
+        }[math.isfinite(above), math.isfinite(below)]
+    raise DataError(f"{name} is {value!r}, expected {expected}")
+
+
+def require_count(name: str, value: object, least: int = 1) -> int:
+    """A whole number of at least `least`, as an int; NumPy's integers of any width are whole numbers.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, for the message.
+    value : object
+        Anything; a truth value is no number, and 2.0 is no whole number.
+    least : int
+        Smallest number allowed.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    DataError
+        If the value is not such a number.
+
+    Examples
+    --------
+    >>> require_count("draws", 1000)
+    1000
+    """
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
+        return int(value)
+    raise DataError(f"{name} is {value!r}, expected a whole number of {least} or more")

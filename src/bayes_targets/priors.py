@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import DataError
+from .errors import require_number
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
@@ -26,11 +26,11 @@ class Prior:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise DataError(f"{type(self).__name__}: {field.name} is {value!r}, expected a finite number")
-            if field.name != "mu" and value <= 0:
-                raise DataError(f"{type(self).__name__}: {field.name} is {value!r}, expected more than 0")
+            name = f"{type(self).__name__}: {field.name}"
+            value = require_number(name, getattr(self, field.name))
+            if field.name != "mu":
+                require_number(name, value, above=0.0, expected="more than 0")
+            object.__setattr__(self, field.name, value)
 
     def __str__(self) -> str:
         numbers = ", ".join(f"{getattr(self, field.name):g}" for field in fields(self))

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_count
 from ..model import Model, NotExactError, data_hash, describe_priors
 
 ENGINES = ("auto", "exact", "smc", "nuts")
@@ -207,14 +207,13 @@ def _require_settings(model: Model, engine: str, seed: int | None) -> None:
         raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
     if engine not in ENGINES:
         raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
+    if seed is not None:
+        require_count("seed", seed, 0)
 
 
 def _require_counts(**counts: int) -> None:
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise DataError(f"{name} is {value!r}, expected a whole number of 1 or more")
+        require_count(name, value)
 
 
 def _draw_exact(
