@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,11 @@ from ..comparison.claims import probability_text
 HEADINGS = {
     "term": "Term",
     "model": "Model",
-    "ols_estimate": "Published estimate",
+    "ols_estimate": "OLS estimate",
+    "published_estimate": "Published estimate",
+    "published_se": "s.e.",
+    "published_low": "Low",
+    "published_high": "High",
     "ols_se": "s.e.",
     "ols_low": "Low",
     "ols_high": "High",
@@ -103,13 +107,15 @@ def number(value: object) -> str:
     return str(value)
 
 
-def table_cells(frame: pd.DataFrame) -> dict[str, Any]:
+def table_cells(frame: pd.DataFrame, headings: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The texts of a table, its index first where that has a name; columns that hold nothing are left out.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Any table.
+    headings : mapping of str to str, optional
+        Headings of columns, instead of those in `HEADINGS`.
 
     Returns
     -------
@@ -133,7 +139,8 @@ def table_cells(frame: pd.DataFrame) -> dict[str, Any]:
         [form(value) for form, value in zip(formats, row, strict=True)]
         for row in shown.itertuples(index=False, name=None)
     ]
-    return {"headings": [HEADINGS.get(c, c) for c in columns], "numeric": numeric, "rows": rows}
+    known = HEADINGS | dict(headings or {})
+    return {"headings": [known.get(c, c) for c in columns], "numeric": numeric, "rows": rows}
 
 
 def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:

@@ -19,6 +19,7 @@ from .svg import inline_svg
 
 # The sections of an analysis' page: id, title. A part of a section has an id too, which the last table links to.
 _SECTIONS = {
+    "read": "What was read",
     "claims": "Claims",
     "figures": "Figures",
     "tables": "Tables",
@@ -85,6 +86,7 @@ def analysis_page(
     predictive = predictive_checks(result.posteriors)
     moves = _moves(result)
     parts: dict[str, Any] = {
+        "read": result.notes,
         "claims": [] if ledger is None else [_claim(row) for row in ledger.to_dict("records")],
         "figures": _pictures(result, figures, "results"),
         "tables": _tables(result, "results"),
@@ -107,6 +109,7 @@ def analysis_page(
         cards=cards,
         methods=result.methods,
         limits=result.limits,
+        notes=result.notes,
         claims=parts["claims"],
         pictures=parts["figures"],
         tables=parts["tables"],
@@ -172,7 +175,7 @@ def table_file(name: str, table: Table) -> bytes:
     -------
     bytes
     """
-    cells = table_cells(table.frame if table.shown is None else table.shown)
+    cells = table_cells(table.frame if table.shown is None else table.shown, table.headings)
     return latex_table(table.caption, cells["headings"], cells["numeric"], cells["rows"], name)
 
 
@@ -194,7 +197,7 @@ def _tables(result: Result, section: str) -> list[dict[str, Any]]:
         {
             "name": name,
             "caption": table.caption,
-            **table_cells(table.frame if table.shown is None else table.shown),
+            **table_cells(table.frame if table.shown is None else table.shown, table.headings),
         }
         for name, table in result.tables.items()
         if table.section == section

@@ -52,12 +52,15 @@ class Table:
         What the page shows instead, where the full table is too long to read.
     section : {"results", "sensitivity"}
         Where on the page it stands.
+    headings : mapping of str to str
+        Headings of columns on the page, where those of `report.cells.HEADINGS` would not be true.
     """
 
     frame: pd.DataFrame
     caption: str
     shown: pd.DataFrame | None = None
     section: str = "results"
+    headings: Mapping[str, str] = field(default_factory=dict)
 
     def to_csv(self) -> bytes:
         """The full table as a CSV file, with its index where that has a name."""
@@ -90,6 +93,10 @@ class Result:
         How the model is built, a paragraph each.
     headlines : tuple of Headline
         What the first page of a run shows before anything else; of the analysis ``claims`` alone.
+    notes : tuple of str
+        What was recognised, assumed or left out in reading the input, a sentence each; all of it stands on the page.
+    title, question : str
+        What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
     """
 
     answer: str
@@ -99,6 +106,9 @@ class Result:
     limits: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     headlines: tuple[Headline, ...] = ()
+    notes: tuple[str, ...] = ()
+    title: str = ""
+    question: str = ""
 
 
 def read_table(file: Path, record: Mapping[str, Any]) -> Table:

@@ -101,7 +101,7 @@ def conduct(
     conclusions = [
         f"{entry.title}: NOT REPORTED. {desk.failures[entry.name]}"
         if entry.name in desk.failures
-        else f"{entry.title}: {desk.results[entry.name].answer}"
+        else f"{desk.summaries[entry.name]['title']}: {desk.results[entry.name].answer}"
         for entry in entries
     ]
     failed = list(desk.failures)

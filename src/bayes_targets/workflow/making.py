@@ -116,8 +116,8 @@ def _summary(
 ) -> dict[str, Any]:
     return {
         "name": entry.name,
-        "title": entry.title,
-        "question": entry.question,
+        "title": result.title or entry.title,
+        "question": result.question or entry.question,
         "asked_as": shlex.quote(entry.name if entry.path.parent == analyses_folder() else str(entry.path)),
         "answer": result.answer,
         "passed": passed,
@@ -130,6 +130,7 @@ def _summary(
         "needed": run.needed,
         "limits": list(result.limits),
         "methods": list(result.methods),
+        "notes": list(result.notes),
         "tables": {name: table.as_record() for name, table in result.tables.items()},
         "headlines": [asdict(headline) for headline in result.headlines],
     }
