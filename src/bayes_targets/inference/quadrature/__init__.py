@@ -9,3 +9,5 @@ from .grid import Draws as Draws
 from .grid import Grid as Grid
 from .grid import integrate as integrate
 from .grid import solve as solve
+from .stratified import stratified_normal as stratified_normal
+from .stratified import stratified_uniform as stratified_uniform
