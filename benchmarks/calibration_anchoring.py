@@ -31,7 +31,7 @@ SCENARIOS = {
         "causal_slope": 0.0,
         "ambition_mean": 3.6,
         "ambition_sd": 2.6,
-        "score_2008": 75.2,
+        "score_after": 75.2,
         "carry_over": 0.84,
         "drift_sd": 2.2,
     },

@@ -27,7 +27,7 @@ AFTER_THE_FACT = {
     "causal_slope": 0.0,
     "ambition_mean": 3.6,
     "ambition_sd": 2.6,
-    "score_2008": 75.2,
+    "score_after": 75.2,
     "carry_over": 0.84,
     "drift_sd": 2.2,
 }
@@ -112,7 +112,7 @@ def test_the_summary_is_what_the_paper_prints(summary):
     assert (design.n_authorities, design.n_targets, design.n_missing, design.n_controls) == (150, 86, 19, 11)
     assert len(design.used) == 131 and design.survey_se == pytest.approx(1.53, abs=0.001)
     assert summary.loc[
-        ["mean_2006", "max_2008", "sd_stretch", "r2_with", "r2_without"], "value"
+        ["mean_before", "max_after", "sd_stretch", "r2_with", "r2_without"], "value"
     ].tolist() == [
         77.32,
         87.60,
@@ -252,9 +252,9 @@ def test_survey_error_alone_cannot_give_the_effect_of_having_a_target(posterior)
     ("change", "message"),
     [
         ({"r2_with": 1.2}, "between 0 and 1"),
-        ({"sd_2006": 0.0}, "above 0"),
+        ({"sd_before": 0.0}, "above 0"),
         ({"min_stretch": 2.0}, "below the mean"),
-        ({"mean_2008": np.nan}, "between 0 and 100"),
+        ({"mean_after": np.nan}, "between 0 and 100"),
     ],
 )
 def test_a_statistic_that_cannot_be_is_refused(summary, change, message):

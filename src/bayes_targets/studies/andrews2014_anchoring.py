@@ -78,7 +78,7 @@ def anchoring_summary(study: Study) -> pd.DataFrame:
     ([0.651, 0.09, -14.34], 19)
     """
     table = study.tables["descriptives"].set_index("variable").to_dict("index")
-    rows = {"2006": "Cohesion 2006", "2008": "Cohesion 2008", "stretch": "LAA (target stretch)"}
+    rows = {"before": "Cohesion 2006", "after": "Cohesion 2008", "stretch": "LAA (target stretch)"}
     values = {
         f"{what}_{of}": float(table[row][what])
         for of, row in rows.items()
@@ -194,9 +194,9 @@ UNITS = {
     "error_seen": "share of the survey error",
     "ambition_mean": "points above the score looked at",
     "ambition_sd": "points",
-    "score_2006": "% of respondents",
-    "spread_2006": "points",
-    "score_2008": "% of respondents, without targets",
+    "score_before": "% of respondents",
+    "spread_before": "points",
+    "score_after": "% of respondents, without targets",
     "carry_over": "log of the share not agreeing, on that of 2006",
     "drift_sd": "points",
     "control_sd": "points",

@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 LABELS = {
     **{
         f"{what}_{of}": f"{name}, {words}"
-        for of, name in (("2006", "cohesion 2006"), ("2008", "cohesion 2008"), ("stretch", "stretch"))
+        for of, name in (("before", "score before"), ("after", "score after"), ("stretch", "stretch"))
         for what, words in (("mean", "mean"), ("sd", "s.d."), ("min", "smallest"), ("max", "largest"))
     },
     "slope": "slope of stretch",
@@ -44,7 +44,7 @@ def slope_by_weight(
     posterior : xarray.DataTree
         Of `anchoring_model`.
     weights : sequence of float, optional
-        From 0 (set from 2006) to 1 (set from 2008); by default 0, 0.05, ..., 1.
+        From 0 (set from the score before) to 1 (from the score after); by default 0, 0.05, ..., 1.
     error_seen : float, optional
         What share of the survey error target setters had before them: 0 if they knew true levels, 1 if they took the
         survey's figures. By default as uncertain as in the posterior.
@@ -125,7 +125,7 @@ def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> 
 
 
 def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.DataFrame:
-    """The slope of stretch that survey noise alone gives: targets set from 2006, and without any effect.
+    """The slope of stretch that survey noise alone gives: targets set from the score before, and without any effect.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
     Returns
     -------
     pandas.DataFrame
-        Index ``set_from``: "the true level" (stretch then contains the error of the 2006 score, as the change does) and
+        Index ``set_from``: "the true level" (stretch then contains the error of the score before, as the change does) and
         "the survey's figure" (it does not); ``mean``, ``low``, ``high`` and ``share_of_printed``, mean over the printed slope.
     """
     design, printed = _known(posterior)
     rows = parameters_of(posterior["posterior"].to_dataset())
-    share, unit = (design.n_targets - design.n_missing) / len(design.used), printed["mean_2006"] / 100
+    share, unit = (design.n_targets - design.n_missing) / len(design.used), printed["mean_before"] / 100
     asked = unit * printed["mean_stretch"] / share
     gap = (unit * printed["sd_stretch"]) ** 2 / share - (1 - share) * asked**2
     found = {}
@@ -186,23 +186,23 @@ def gap_for_regression_to_mean(
     draws = posterior["posterior"].to_dataset()
     p = {name: draws[name].to_numpy().ravel() for name in PARAMETERS}
     noise, normal = design.survey_se**2, NormalDist()
-    log_variance = np.log1p((p["spread_2006"] / (100 - p["score_2006"])) ** 2)
-    common = (100 - p["score_2006"]) * (100 - p["score_2008"]) * np.expm1(p["carry_over"] * log_variance)
-    total = p["spread_2006"] ** 2 + noise
+    log_variance = np.log1p((p["spread_before"] / (100 - p["score_before"])) ** 2)
+    common = (100 - p["score_before"]) * (100 - p["score_after"]) * np.expm1(p["carry_over"] * log_variance)
+    total = p["spread_before"] ** 2 + noise
     share = design.n_targets / design.n_authorities
-    largest = printed["sd_2006"] * normal.pdf(normal.inv_cdf(share)) / (share * (1 - share))
+    largest = printed["sd_before"] * normal.pdf(normal.inv_cdf(share)) / (share * (1 - share))
     effects = np.random.default_rng(seed).normal(effect, se, len(total))
     causes = {
-        "survey error alone": np.ones_like(total) * noise / printed["sd_2006"] ** 2,
-        "survey error and drift to the middle": p["score_2008"] / p["score_2006"] - common / total,
+        "survey error alone": np.ones_like(total) * noise / printed["sd_before"] ** 2,
+        "survey error and drift to the middle": p["score_after"] / p["score_before"] - common / total,
     }
     found = {}
     for cause, lost in causes.items():
-        reversion = 100 * lost / p["score_2006"]
+        reversion = 100 * lost / p["score_before"]
         low, high = np.quantile(effects / reversion, [(1 - prob) / 2, (1 + prob) / 2])
         gap = effect / np.median(reversion)
         row = {"reversion": np.median(reversion), "gap": gap, "gap_low": low, "gap_high": high}
-        found[cause] = row | {"gap_in_sd": gap / printed["sd_2006"], "share_of_largest": gap / largest}
+        found[cause] = row | {"gap_in_sd": gap / printed["sd_before"], "share_of_largest": gap / largest}
     table = pd.DataFrame.from_dict(found, orient="index").rename_axis("cause")
     table.attrs = {"interval": "eti", "prob": prob, "largest_gap": largest}
     return table

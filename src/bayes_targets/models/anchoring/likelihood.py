@@ -136,7 +136,7 @@ def transform(printed: Mapping[str, npt.ArrayLike]) -> FloatArray:
     """
     s = {name: np.asarray(printed[name], dtype=float) for name in STATISTICS}
     found = {name: s[name] for name in STATISTICS}
-    for of in ("2006", "2008", "stretch"):
+    for of in ("before", "after", "stretch"):
         mean, sd = s[f"mean_{of}"], s[f"sd_{of}"]
         found[f"sd_{of}"] = np.log(sd)
         found[f"min_{of}"], found[f"max_{of}"] = (
@@ -213,7 +213,7 @@ def _linked(link: FloatArray, z: FloatArray, residual: FloatArray) -> FloatArray
     return np.asarray(expected)
 
 
-_BELOW_100 = ("score_2006", "score_2008")
+_BELOW_100 = ("score_before", "score_after")
 _FEWEST = 1000
 _MOST_AT_ONCE = 2000
 

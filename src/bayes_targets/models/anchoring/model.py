@@ -31,7 +31,7 @@ from .world import PARAMETERS, STATISTICS, Design
 FloatArray = npt.NDArray[np.float64]
 
 _UNIT = ("anchor_weight", "error_seen")
-_POSITIVE = ("ambition_sd", "spread_2006", "drift_sd", "control_sd")
+_POSITIVE = ("ambition_sd", "spread_before", "drift_sd", "control_sd")
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,28 @@ class AnchoringPriors:
     Attributes
     ----------
     anchor_weight : Prior
-        Weight of the later score in what targets were set from: 0 the score of 2006, 1 that of 2008.
+        Weight of the later score in what targets were set from: 0 the score before, 1 the score after.
         ``Beta(1, 1)``: no preference. The answer is best read for each weight (`slope_by_weight`), where this
         prior plays no part.
     causal_slope : Prior
-        Points by which the true score of 2008 rises for each point that the target lies above the true score of
-        2006; 1 means that all that is asked for is delivered. ``Normal(0, 1)``, as in `CohesionPriors`.
+        Points by which the true later score rises for each point that the target lies above the true score
+        before; 1 means that all that is asked for is delivered. ``Normal(0, 1)``, as in `CohesionPriors`.
     error_seen : Prior
         Share of the survey error that was in the scores that targets were set from: 0 where partnerships knew
         their true level, 1 where they took the survey's figures. ``Beta(1, 1)``.
     ambition_mean, ambition_sd : Prior
         Mean and standard deviation between areas of target less the score it was set from. ``Normal(2, 3)`` and
         ``HalfNormal(5)``.
-    score_2006, spread_2006 : Prior
-        Mean and standard deviation between areas of the true score in 2006. ``Normal(75, 10)`` below 100, and
+    score_before, spread_before : Prior
+        Mean and standard deviation between areas of the true score before. ``Normal(75, 10)`` below 100, and
         ``HalfNormal(10)``; the printed ones say far more.
-    score_2008 : Prior
-        Mean score in 2008 that areas were heading to without their targets. ``Normal(75, 10)`` below 100.
+    score_after : Prior
+        Mean later score that areas were heading to without their targets. ``Normal(75, 10)`` below 100.
     carry_over : Prior
-        Slope of the logarithm of the share that does not agree in 2008 on that in 2006: below 1, high and low
+        Slope of the logarithm of the share that does not agree after on that before: below 1, high and low
         scores drift to the middle. ``Normal(1, 0.25)``.
     drift_sd : Prior
-        Standard deviation of true change that the score of 2006 does not foretell. ``HalfNormal(4)``.
+        Standard deviation of true change that the score before does not foretell. ``HalfNormal(4)``.
     control_sd : Prior
         Standard deviation of what the controls add to the change. ``HalfNormal(2)``.
     """
@@ -72,9 +72,9 @@ class AnchoringPriors:
     error_seen: Prior = Beta(1.0, 1.0)
     ambition_mean: Prior = Normal(2.0, 3.0)
     ambition_sd: Prior = HalfNormal(5.0)
-    score_2006: Prior = Normal(75.0, 10.0)
-    spread_2006: Prior = HalfNormal(10.0)
-    score_2008: Prior = Normal(75.0, 10.0)
+    score_before: Prior = Normal(75.0, 10.0)
+    spread_before: Prior = HalfNormal(10.0)
+    score_after: Prior = Normal(75.0, 10.0)
     carry_over: Prior = Normal(1.0, 0.25)
     drift_sd: Prior = HalfNormal(4.0)
     control_sd: Prior = HalfNormal(2.0)
@@ -86,16 +86,16 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     In percentage points, for area i with true score :math:`X`, survey error :math:`e_t \sim N(0, \mathrm{se})` and
     measured score :math:`Y_t = X_t + e_t`:
 
-    .. math:: T_i = (1 - w)(X_{06} + k e_{06}) + w (H_{08} + k e_{08}) + a_i, \quad a_i \sim N(d, s^2), \qquad
-              X_{08} = H_{08} + b\,(T_i - X_{06})
+    .. math:: T_i = (1 - w)(X_{0} + k e_{0}) + w (H_{1} + k e_{1}) + a_i, \quad a_i \sim N(d, s^2), \qquad
+              X_{1} = H_{1} + b\,(T_i - X_{0})
 
     with anchor weight w, share k of the survey error in what target setters saw, ambition a, and causal slope b.
-    :math:`H_{08}` is where the area would have been in 2008 without its target: targets look at that, not at what they
-    cause themselves, so that there is no circle at w > 0. Areas without a target have :math:`X_{08} = H_{08}`. Stretch
-    is :math:`100 (T - Y_{06}) / Y_{06}` (0 without a target), change :math:`100 (Y_{08} - Y_{06}) / Y_{06}`: both
-    contain the same :math:`e_{06}`. The share that does not agree, 100 less the score, is lognormal in 2006, and
+    :math:`H_{1}` is where the area would have been later without its target: targets look at that, not at what they
+    cause themselves, so that there is no circle at w > 0. Areas without a target have :math:`X_{1} = H_{1}`. Stretch
+    is :math:`100 (T - Y_{0}) / Y_{0}` (0 without a target), change :math:`100 (Y_{1} - Y_{0}) / Y_{0}`: both
+    contain the same :math:`e_{0}`. The share that does not agree, 100 less the score, is lognormal before, and
 
-    .. math:: \log (100 - H_{08}) = \mathrm{const} + c\, \log (100 - X_{06}) + \text{drift}
+    .. math:: \log (100 - H_{1}) = \mathrm{const} + c\, \log (100 - X_{0}) + \text{drift}
 
     to which the controls add an effect that has nothing to do with targets. Who has a target, and whose target is
     unknown, has nothing to do with scores either.
@@ -107,8 +107,8 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     Parameters
     ----------
     summary : pandas.DataFrame
-        Index ``statistic``: mean, sd, min and max of ``2006``, ``2008`` (scores, %) and ``stretch`` (% of the 2006
-        score) as ``mean_2006`` and so on; ``slope`` and robust ``slope_se`` of stretch, ``r2_with`` it and ``r2_without``
+        Index ``statistic``: mean, sd, min and max of ``before``, ``after`` (scores, %) and ``stretch`` (% of the first
+        score) as ``mean_before`` and so on; ``slope`` and robust ``slope_se`` of stretch, ``r2_with`` it and ``r2_without``
         it. Column ``value``. ``attrs["design"]``: a `Design`. From `anchoring_summary` or `simulate_anchoring`.
     priors : AnchoringPriors, optional
         In percentage points.
@@ -117,7 +117,7 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     -------
     Model
         Posterior variables ``anchor_weight``, ``causal_slope``, ``error_seen``, ``ambition_mean``, ``ambition_sd``,
-        ``score_2006``, ``spread_2006``, ``score_2008``, ``carry_over``, ``drift_sd``, ``control_sd``; replicated data
+        ``score_before``, ``spread_before``, ``score_after``, ``carry_over``, ``drift_sd``, ``control_sd``; replicated data
         ``printed (statistic)``.
 
     Raises
@@ -178,21 +178,24 @@ def _learnt(printed: tuple[float, ...], design: Design, priors: AnchoringPriors)
 def _box(printed: dict[str, float], design: Design) -> tuple[FloatArray, FloatArray]:
     """Where the first simulations are made: wide around the moments that the printed numbers give."""
     share = (design.n_targets - design.n_missing) / len(design.used)
-    unit = printed["mean_2006"] / 100
+    unit = printed["mean_before"] / 100
     asked = unit * printed["mean_stretch"] / share
     square = (printed["sd_stretch"] ** 2 + printed["mean_stretch"] ** 2) * unit**2 / share
     asked_sd = np.sqrt(max(square - asked**2, 0.1 * square))
-    moved = printed["mean_2006"] - printed["mean_2008"]
-    sd, sd_2008 = printed["sd_2006"], printed["sd_2008"]
+    moved = printed["mean_before"] - printed["mean_after"]
+    sd, sd_after = printed["sd_before"], printed["sd_after"]
     ranges = {
         "anchor_weight": (0.0, 1.0),
         "causal_slope": (printed["slope"] - 1.5, printed["slope"] + 0.9),
         "error_seen": (0.0, 1.0),
         "ambition_mean": (asked + min(0.0, moved) - asked_sd, asked + max(0.0, moved) + asked_sd),
         "ambition_sd": (0.1 * asked_sd, 1.6 * asked_sd),
-        "score_2006": (printed["mean_2006"] - 0.45 * sd, min(printed["mean_2006"] + 0.45 * sd, 99.0)),
-        "spread_2006": (0.65 * sd, 1.35 * sd),
-        "score_2008": (printed["mean_2008"] - 0.6 * sd_2008, min(printed["mean_2008"] + 0.6 * sd_2008, 99.0)),
+        "score_before": (printed["mean_before"] - 0.45 * sd, min(printed["mean_before"] + 0.45 * sd, 99.0)),
+        "spread_before": (0.65 * sd, 1.35 * sd),
+        "score_after": (
+            printed["mean_after"] - 0.6 * sd_after,
+            min(printed["mean_after"] + 0.6 * sd_after, 99.0),
+        ),
         "carry_over": (0.4, 1.2),
         "drift_sd": (0.01 * sd, 0.65 * sd),
         "control_sd": (0.0, 0.3 * sd),
@@ -221,7 +224,7 @@ def _checked(summary: pd.DataFrame) -> tuple[Design, FloatArray]:
             expected, fits = "a finite number above 0", fits and value > 0
         elif name.startswith("r2_"):
             expected, fits = "a number between 0 and 1", 0 < value < 1
-        elif name.startswith(("mean_2", "min_2", "max_2")):
+        elif of in ("before", "after") and name.startswith(("mean_", "min_", "max_")):
             expected, fits = "a score between 0 and 100", 0 < value < 100
         if fits and name.startswith("min_"):
             expected, fits = (

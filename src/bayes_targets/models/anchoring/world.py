@@ -24,15 +24,15 @@ PARAMETERS = (
     "error_seen",
     "ambition_mean",
     "ambition_sd",
-    "score_2006",
-    "spread_2006",
-    "score_2008",
+    "score_before",
+    "spread_before",
+    "score_after",
     "carry_over",
     "drift_sd",
     "control_sd",
 )
 STATISTICS = (
-    *(f"{what}_{of}" for of in ("2006", "2008", "stretch") for what in ("mean", "sd", "min", "max")),
+    *(f"{what}_{of}" for of in ("before", "after", "stretch") for what in ("mean", "sd", "min", "max")),
     "slope",
     "slope_se",
     "r2_with",
@@ -45,9 +45,9 @@ _DEFAULTS = {
     "error_seen": 1.0,
     "ambition_mean": 1.3,
     "ambition_sd": 4.1,
-    "score_2006": 77.3,
-    "spread_2006": 6.8,
-    "score_2008": 74.6,
+    "score_before": 77.3,
+    "spread_before": 6.8,
+    "score_after": 74.6,
     "carry_over": 0.8,
     "drift_sd": 1.6,
     "control_sd": 0.7,
@@ -113,23 +113,23 @@ def simulate_areas(
     p = {name: np.asarray(parameters[name], dtype=float).reshape(-1, 1) for name in PARAMETERS}
     size, n = len(p["anchor_weight"]), design.n_authorities
     z = rng.standard_normal((5, size, n))
-    log_mean, log_sd, log_mean_2008, log_drift = log_scale(p, np)
-    log_2006 = log_sd * z[0]
-    before = 100 - np.exp(log_mean + log_2006)
-    # Where the area would have been in 2008 without its target.
-    heading = 100 - np.exp(log_mean_2008 + p["carry_over"] * log_2006 + log_drift * z[1])
+    log_mean, log_sd, log_mean_after, log_drift = log_scale(p, np)
+    log_before = log_sd * z[0]
+    before = 100 - np.exp(log_mean + log_before)
+    # Where the area would have been later without its target.
+    heading = 100 - np.exp(log_mean_after + p["carry_over"] * log_before + log_drift * z[1])
     heading += p["control_sd"] * controls_of(design)[2]
-    error_2006, error_2008 = design.survey_se * z[2], design.survey_se * z[3]
+    error_before, error_after = design.survey_se * z[2], design.survey_se * z[3]
     w, seen = p["anchor_weight"], p["error_seen"]
-    looked_at = (1 - w) * (before + seen * error_2006) + w * (heading + seen * error_2008)
+    looked_at = (1 - w) * (before + seen * error_before) + w * (heading + seen * error_after)
     target = looked_at + p["ambition_mean"] + p["ambition_sd"] * z[4]
     after = heading + np.where(design.has_target, p["causal_slope"] * (target - before), 0.0)
-    score_2006, score_2008 = before + error_2006, after + error_2008
+    score_before, score_after = before + error_before, after + error_after
     return {
-        "score_2006": score_2006,
-        "score_2008": score_2008,
-        "stretch": np.where(design.has_target, 100 * (target - score_2006) / score_2006, 0.0),
-        "change": 100 * (score_2008 - score_2006) / score_2006,
+        "score_before": score_before,
+        "score_after": score_after,
+        "stretch": np.where(design.has_target, 100 * (target - score_before) / score_before, 0.0),
+        "change": 100 * (score_after - score_before) / score_before,
     }
 
 
@@ -144,7 +144,11 @@ def print_statistics(areas: Mapping[str, FloatArray], design: Design) -> dict[st
     used = design.used
     stretch, change = areas["stretch"][:, used], areas["change"][:, used]
     found = {}
-    for of, values in (("2006", areas["score_2006"]), ("2008", areas["score_2008"]), ("stretch", stretch)):
+    for of, values in (
+        ("before", areas["score_before"]),
+        ("after", areas["score_after"]),
+        ("stretch", stretch),
+    ):
         found[f"mean_{of}"], found[f"sd_{of}"] = values.mean(axis=1), values.std(axis=1, ddof=1)
         found[f"min_{of}"], found[f"max_{of}"] = values.min(axis=1), values.max(axis=1)
     x, y = _residuals(stretch, basis_used), _residuals(change, basis_used)
@@ -218,17 +222,17 @@ def simulate_anchoring(
 def log_scale(
     p: Mapping[str, FloatArray], math: object
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Log mean and s.d. of the share that does not agree in 2006, log mean in 2008 and s.d. of the drift.
+    """Log mean and s.d. of the share that does not agree before, log mean after and s.d. of the drift.
 
     That share is lognormal, which keeps scores below 100 and gives them the long lower tail that is printed.
     `math` holds ``log`` and ``sqrt``: NumPy, or PyTensor's for the same formula in a graph.
     """
     log, sqrt = math.log, math.sqrt  # type: ignore[attr-defined]
-    variance = log(1 + (p["spread_2006"] / (100 - p["score_2006"])) ** 2)
-    drift = log(1 + (p["drift_sd"] / (100 - p["score_2008"])) ** 2)
-    log_mean = log(100 - p["score_2006"]) - variance / 2
-    log_mean_2008 = log(100 - p["score_2008"]) - (p["carry_over"] ** 2 * variance + drift) / 2
-    return log_mean, sqrt(variance), log_mean_2008, sqrt(drift)
+    variance = log(1 + (p["spread_before"] / (100 - p["score_before"])) ** 2)
+    drift = log(1 + (p["drift_sd"] / (100 - p["score_after"])) ** 2)
+    log_mean = log(100 - p["score_before"]) - variance / 2
+    log_mean_after = log(100 - p["score_after"]) - (p["carry_over"] ** 2 * variance + drift) / 2
+    return log_mean, sqrt(variance), log_mean_after, sqrt(drift)
 
 
 @cache
@@ -263,11 +267,11 @@ def expected_statistics(p: Mapping[str, Any], design: Design, math: Any) -> dict
     w, b, seen = p["anchor_weight"], p["causal_slope"], p["error_seen"]
     noise, ambition, control = design.survey_se**2, p["ambition_sd"] ** 2, p["control_sd"] ** 2
     _, log_sd, _, log_drift = log_scale(p, math)
-    low, low_2008 = 100 - p["score_2006"], 100 - p["score_2008"]
+    low, low_after = 100 - p["score_before"], 100 - p["score_after"]
     log_variance = log_sd**2
-    heading = low_2008**2 * (math.exp(p["carry_over"] ** 2 * log_variance + log_drift**2) - 1)
-    common = low * low_2008 * (math.exp(p["carry_over"] * log_variance) - 1)
-    moved = p["spread_2006"] ** 2 + heading - 2 * common
+    heading = low_after**2 * (math.exp(p["carry_over"] ** 2 * log_variance + log_drift**2) - 1)
+    common = low * low_after * (math.exp(p["carry_over"] * log_variance) - 1)
+    moved = p["spread_before"] ** 2 + heading - 2 * common
 
     # How much of each survey's error is in target less score, and in the change.
     in_gap, in_change = (1 - (1 - w) * seen, w * seen), (1 - b * seen * (1 - w), 1 + b * seen * w)
@@ -275,7 +279,7 @@ def expected_statistics(p: Mapping[str, Any], design: Design, math: Any) -> dict
     change = (1 + b * w) ** 2 * moved + b**2 * ambition + noise * (in_change[0] ** 2 + in_change[1] ** 2)
     both = w * (1 + b * w) * moved + b * ambition
     both = both + noise * (in_gap[0] * in_change[0] + in_gap[1] * in_change[1])
-    asked = w * (p["score_2008"] - p["score_2006"]) + p["ambition_mean"]
+    asked = w * (p["score_after"] - p["score_before"]) + p["ambition_mean"]
 
     share = (design.n_targets - design.n_missing) / len(design.used)
     between = share * (1 - share) * asked**2
@@ -295,15 +299,15 @@ def expected_statistics(p: Mapping[str, Any], design: Design, math: Any) -> dict
     overall = design.n_targets / design.n_authorities
     demand = w**2 * (moved + control) + ambition + noise * seen**2 * ((1 - w) ** 2 + w**2)
     extra = b**2 * demand + 2 * b * w * (heading + control - common + noise * seen)
-    spread_2008 = heading + control + noise + overall * extra + overall * (1 - overall) * (b * asked) ** 2
+    spread_after = heading + control + noise + overall * extra + overall * (1 - overall) * (b * asked) ** 2
     n, k = len(design.used), design.n_controls
     free = {"with": (n - k - 2) / (n - 1), "without": 1 - k / (design.n_authorities - 1)}
-    unit = 100 / p["score_2006"]
+    unit = 100 / p["score_before"]
     return {
-        "mean_2006": p["score_2006"],
-        "sd_2006": 0.5 * math.log(p["spread_2006"] ** 2 + noise),
-        "mean_2008": p["score_2008"] + overall * b * asked,
-        "sd_2008": 0.5 * math.log(spread_2008),
+        "mean_before": p["score_before"],
+        "sd_before": 0.5 * math.log(p["spread_before"] ** 2 + noise),
+        "mean_after": p["score_after"] + overall * b * asked,
+        "sd_after": 0.5 * math.log(spread_after),
         "mean_stretch": unit * share * asked,
         "sd_stretch": 0.5 * math.log(spread + share * control * w**2) + math.log(unit),
         "slope": slope,

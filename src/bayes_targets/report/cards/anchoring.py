@@ -17,11 +17,11 @@ _MEANINGS = {
     "error_seen": ("k", "share of the survey error that target setters saw", "share, 0 to 1"),
     "ambition_mean": ("d", "mean of target less the score it was set from", _POINTS),
     "ambition_sd": ("s", "s.d. of that between areas", _POINTS),
-    "score_2006": ("m_{06}", "mean true score in 2006", _POINTS),
-    "spread_2006": ("v", "s.d. of the true score between areas in 2006", _POINTS),
-    "score_2008": ("m_{08}", "mean score in 2008 without targets", _POINTS),
-    "carry_over": ("c", "how far the score of 2006 carries over to 2008", "slope of log shares"),
-    "drift_sd": ("u", "s.d. of true change that 2006 does not foretell", _POINTS),
+    "score_before": ("m_{0}", "mean true score before", _POINTS),
+    "spread_before": ("v", "s.d. of the true score between areas before", _POINTS),
+    "score_after": ("m_{1}", "mean later score without targets", _POINTS),
+    "carry_over": ("c", "how far the score before carries over to the score after", "slope of log shares"),
+    "drift_sd": ("u", "s.d. of true change that the score before does not foretell", _POINTS),
     "control_sd": ("g", "s.d. of what the controls add to the change", _POINTS),
 }
 
@@ -45,12 +45,12 @@ def anchoring_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
     return ModelCard(
         "Targets set with a look at a later score",
         (
-            "T_i = ( 1 − w ) ( X_{06} + k e_{06} ) + w ( H_{08} + k e_{08} ) + a_i",
+            "T_i = ( 1 − w ) ( X_{0} + k e_{0} ) + w ( H_{1} + k e_{1} ) + a_i",
             "a_i ~ Normal ( d , s )",
-            "X_{08} = H_{08} + b ( T_i − X_{06} )",
+            "X_{1} = H_{1} + b ( T_i − X_{0} )",
             "Y_t = X_t + e_t",
         ),
-        "T is the target of an area, X its true score, H its score in 2008 had it had no target, e the error of a survey and Y the score "
+        "T is the target of an area, X its true score, H its later score had it had no target, e the error of a survey and Y the score "
         "that was measured. Stretch and change are made from T and Y. No area is known: the data are the printed statistics S of all "
         "areas, whose distribution is learnt from simulated studies (a synthetic likelihood).",
         tuple(PriorNote(*_MEANINGS[name], prior) for name, prior in priors.items()),
