@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 import bayes_targets as bt
-from bayes_targets.models.success.refits import Refits, compile_refits, sample_refit
+from bayes_targets.models.success.loo import Refits, compile_refits, sample_refit
 from bayes_targets.studies import odpm2005
 
 PROBS = (0.5, 0.9)

@@ -6,8 +6,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.model import NotExactError
-from bayes_targets.models.success.multinomial_exact import pareto_k, solve_multinomial
-from bayes_targets.models.success.pair import Pair
+from bayes_targets.models.success.multinomial_exact import Pair, pareto_k, solve_multinomial
 
 COUNTS = pd.DataFrame(
     {

@@ -177,8 +177,7 @@ def ordinal_grid(rows):
 
 
 def test_ordinal_posterior_and_left_out_areas_agree_with_numerical_integration():
-    from bayes_targets.models.success.loo import leave_one_area_out, log_evidence
-    from bayes_targets.models.success.refits import compile_refits
+    from bayes_targets.models.success.loo import compile_refits, leave_one_area_out, log_evidence
 
     rows = [[3, 1, 0], [2, 5, 4], [1, 0, 0], [8, 3, 1]]
     grid = ordinal_grid(rows)
@@ -451,7 +450,7 @@ def test_covariates_need_pooling_and_variation():
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_simulated_truth_is_covered(outcome, lpsa):
     """Truth drawn from the priors, areas of the printed sizes: intervals cover as often as they say."""
-    from bayes_targets.models.success.refits import compile_refits, sample_refit
+    from bayes_targets.models.success.loo import compile_refits, sample_refit
 
     model = success_model(lpsa, outcome=outcome)
     refits = compile_refits(model, draws=300, tune=400)

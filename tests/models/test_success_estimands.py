@@ -11,24 +11,26 @@ import bayes_targets as bt
 from bayes_targets.comparison.proportional_odds import fit_proportional_odds
 from bayes_targets.comparison.proportions import area_shares, fisher_tests, raw_shares
 from bayes_targets.inference.engines import CompiledNuts
-from bayes_targets.models.success.checks import check_fit, predictive_counts
 from bayes_targets.models.success.estimands import (
     area_contrasts,
+    check_fit,
     collapse_statuses,
     contrast_table,
+    predictive_counts,
     share_spread,
     status_share,
     summarise_draws,
 )
 from bayes_targets.models.success.loo import (
+    Refits,
     compare_models,
     leave_one_area_out,
     log_evidence,
+    refit,
     stacking_weights,
 )
 from bayes_targets.models.success.margins import cell_share, composition_bound, group_shares, margins_model
 from bayes_targets.models.success.model import success_model
-from bayes_targets.models.success.refits import Refits, refit
 from bayes_targets.readers.counts import read_counts
 from bayes_targets.studies import odpm2005
 

@@ -45,7 +45,7 @@ def plot_status_bars(
     Parameters
     ----------
     table : pandas.DataFrame
-        From :func:`bayes_targets.models.success.checks.predictive_counts`: index ``area`` and ``status`` (best
+        From :func:`bayes_targets.models.success.estimands.predictive_counts`: index ``area`` and ``status`` (best
         first); columns ``observed, mean, low, high`` (numbers of targets); attrs ``interval`` and ``prob``.
     title : str
         What is shown.

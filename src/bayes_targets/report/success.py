@@ -12,9 +12,10 @@ from ..comparison.claims import probability_text
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import area_shares, chi_square, raw_shares
-from ..models.success.checks import check_fit, predictive_counts
 from ..models.success.estimands import (
+    check_fit,
     collapse_statuses,
+    predictive_counts,
     rank_probabilities,
     share_spread,
     status_share,

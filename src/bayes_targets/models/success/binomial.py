@@ -123,21 +123,7 @@ def hyperparameters(draws: xr.Dataset) -> dict[str, FloatArray]:
 
 
 def new_area_log_share(hyper: Mapping[str, FloatArray], shifted: Any, nodes: FloatArray) -> FloatArray:
-    """Log shares of success and failure in an area without data.
-
-    Parameters
-    ----------
-    hyper : mapping of str to array
-        From `hyperparameters`, S draws.
-    shifted : array of shape (S,) or 0
-        What the area's covariates add.
-    nodes : array of shape (M, 1) or (S, M, 1)
-        Area effects in units of `tau`.
-
-    Returns
-    -------
-    array of shape (S, M, 2)
-    """
+    """Log shares of success and failure in an area without data."""
     centre = (hyper["mu"] + shifted)[:, None, None]
     spread = hyper["tau"][:, None, None] * nodes if "tau" in hyper else 0.0 * nodes
     return np.asarray(sequential_log_share(centre + spread))

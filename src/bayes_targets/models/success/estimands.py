@@ -1,16 +1,18 @@
-"""Questions about success: shares, shrinkage, ranks, contrasts, a new area. Draws in, labelled answers out."""
+"""Questions about success: shares, ranks, contrasts, a new area, and posterior predictive checks of the fit."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean
-from .parts import stacked
+from .parts import FloatArray, stacked
 
 
 def status_share(
@@ -20,30 +22,7 @@ def status_share(
     variable: str = "share",
     group: str = "posterior",
 ) -> xr.DataArray:
-    """Draws of the share of some statuses together, whatever the model.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model`.
-    success : sequence of str
-        The statuses; of a binomial posterior only those that it was fitted for.
-    variable : {"share", "overall_share", "new_area_share"}
-        Share by area, of all targets together, or of an area without data (the last is in group
-        ``"posterior_predictive"``).
-    group : str
-        Group of the tree.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw`` and, for ``"share"``, ``area``.
-
-    Raises
-    ------
-    DataError
-        If the posterior does not hold the variable or the statuses.
-    """
+    """Draws of the share of some statuses together, whatever the model."""
     chosen = [success] if isinstance(success, str) else list(success)
     group = "posterior_predictive" if variable == "new_area_share" else group
     held = posterior[group].to_dataset()
@@ -67,19 +46,6 @@ def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> x
 
     What takes a binomial posterior (`compare`, `judge_claims`, figures) then takes an ordinal or a multinomial
     one.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model` with any outcome.
-    success : sequence of str
-        The statuses that count as success.
-
-    Returns
-    -------
-    xarray.DataTree
-        Group ``posterior`` with ``share (area)`` and ``overall_share``; ``posterior_predictive`` with
-        ``new_area_share`` where there is one; ``sample_stats``; attrs as before.
     """
     chosen = [success] if isinstance(success, str) else list(success)
     overall = status_share(posterior, chosen, variable="overall_share")
@@ -97,20 +63,7 @@ def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> x
 
 
 def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
-    """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own.
-
-    Parameters
-    ----------
-    draws : xarray.DataArray
-        Dims ``chain``, ``draw`` and at most one more.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a label (or one row); columns ``mean, sd, median, low, high``; attrs ``interval``, ``prob``.
-    """
+    """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own."""
     own = [dim for dim in draws.dims if dim not in ("chain", "draw")]
     values = stacked(draws)
     values = values[:, None] if not own else values
@@ -159,16 +112,6 @@ def share_spread(share: xr.DataArray) -> xr.DataArray:
     """Gap between the highest and the lowest share of any area, in each draw.
 
     Of prior draws it is what the priors say about the spread of success; of posterior draws, what is left of it.
-
-    Parameters
-    ----------
-    share : xarray.DataArray
-        Prior or posterior draws with dims ``chain``, ``draw`` and ``area``, e.g. from `status_share`.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain`` and ``draw``, between 0 and 1.
     """
     return (share.max("area") - share.min("area")).rename("share_spread")
 
@@ -176,29 +119,7 @@ def share_spread(share: xr.DataArray) -> xr.DataArray:
 def area_contrasts(
     posterior: xr.DataTree, pairs: Mapping[str, tuple[str, str]], *, success: Sequence[str] | str
 ) -> xr.DataTree:
-    """Difference in share and odds ratio between areas, as a posterior of its own.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model`, e.g. on the table by kind of target.
-    pairs : mapping of str to tuple of str
-        Name of each contrast and its two areas: the first against the second, e.g. ``{"local against
-        national": ("Local targets", "National targets")}``.
-    success : sequence of str
-        The statuses that count as success.
-
-    Returns
-    -------
-    xarray.DataTree
-        Group ``posterior`` with ``difference``, ``log_odds_ratio`` and ``odds_ratio``, dim ``contrast``; attrs
-        as before, ``terms`` naming ``log_odds_ratio``, so that `compare` sets it beside `fisher_tests`.
-
-    Raises
-    ------
-    DataError
-        If an area or status is not there.
-    """
+    """Difference in share and odds ratio between areas, as a posterior of its own."""
     share = status_share(posterior, success)
     known = [str(area) for area in share["area"].to_numpy()]
     for area in (area for pair in pairs.values() for area in pair):
@@ -218,22 +139,7 @@ def area_contrasts(
 
 
 def contrast_table(contrasts: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
-    """Summarise `area_contrasts`.
-
-    Parameters
-    ----------
-    contrasts : xarray.DataTree
-        From `area_contrasts`.
-    prob : float
-        Probability of the equal-tailed intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``contrast`` and ``quantity`` (``difference`` in share, ``odds_ratio``); columns ``mean, sd, median,
-        low, high`` and ``prob_positive``, the probability of a difference above 0, which is that of an odds
-        ratio above 1.
-    """
+    """Summarise `area_contrasts`."""
     draws = contrasts["posterior"].to_dataset()
     parts = {name: summarise_draws(draws[name], prob) for name in ("difference", "odds_ratio")}
     table = pd.concat(parts, names=["quantity"]).swaplevel().sort_index(sort_remaining=False)
@@ -249,3 +155,68 @@ def _log_odds(share: xr.DataArray) -> xr.DataArray:
     inside = share.clip(smallest, 1.0 - smallest)
     odds: xr.DataArray = inside / (1.0 - inside)
     return odds.copy(data=np.log(odds.to_numpy()))
+
+
+def predictive_counts(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
+    """Counts of each status in each area beside what the model would have them be."""
+    observed, replicated, _ = _counts(posterior)
+    tails = ((1 - prob) / 2, (1 + prob) / 2)
+    low, high = np.quantile(replicated, tails, axis=0, method="inverted_cdf")
+    labels = posterior["observed_data"]["count"]
+    columns = {
+        "observed": observed,
+        "mean": replicated.mean(axis=0),
+        "low": low,
+        "high": high,
+        "p_value": (replicated > observed).mean(axis=0) + 0.5 * (replicated == observed).mean(axis=0),
+    }
+    index = pd.MultiIndex.from_product(
+        [labels["area"].to_numpy(), labels["status"].to_numpy()], names=["area", "status"]
+    )
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
+    table.attrs = {"interval": "eti", "prob": prob}
+    return table
+
+
+def check_fit(posterior: xr.DataTree) -> pd.DataFrame:
+    """Posterior predictive checks of the model as a whole and of proportional odds."""
+    observed, replicated, share = _counts(posterior)
+    if observed.shape[1] < 3:
+        raise DataError("check_fit: found two statuses, expected three or more")
+    own, new = _pearson(observed, share), _pearson(replicated, share)
+    spread, spread_new = _cut_spread(observed[None]), _cut_spread(replicated)
+    rows = {
+        "fit": (own.mean(), new.mean(), (new >= own).mean()),
+        "cut distances": (spread[0], spread_new.mean(), (spread_new >= spread).mean()),
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["observed", "replicated", "p_value"])
+    return table.rename_axis("check")
+
+
+def _counts(posterior: xr.DataTree) -> tuple[NDArray[Any], NDArray[Any], FloatArray]:
+    """Observed counts (area, status), replicated ones and shares with a leading dim of draws."""
+    if "count" not in posterior["observed_data"]:
+        raise DataError("the posterior holds no counts by status, expected an ordinal or multinomial one")
+    dims = ("area", "status")
+    observed = posterior["observed_data"].to_dataset()["count"].transpose(*dims).to_numpy()
+    predictive, drawn = (posterior[name].to_dataset() for name in ("posterior_predictive", "posterior"))
+    replicated = stacked(predictive["count"].transpose(..., *dims))
+    return observed, replicated, stacked(drawn["share"].transpose(..., *dims))
+
+
+def _pearson(count: NDArray[Any], share: FloatArray) -> FloatArray:
+    expected = count.sum(axis=-1, keepdims=True) * share
+    # A share that rounds to zero expects nothing and, where nothing is seen, adds nothing.
+    safe = np.where(expected > 0, expected, 1.0)
+    return np.asarray(np.where(expected > 0, (count - expected) ** 2 / safe, 0.0).sum(axis=(-2, -1)))
+
+
+def _cut_spread(count: NDArray[Any]) -> FloatArray:
+    """Weighted variance over areas of the distances between cumulative log-odds, for (sample, area, status)."""
+    better = np.cumsum(count, axis=-1)[..., :-1]
+    targets = count.sum(axis=-1)
+    log_odds = np.log(better + 0.5) - np.log(targets[..., None] - better + 0.5)
+    distance = np.diff(log_odds, axis=-1)
+    weight = (targets / targets.sum(axis=-1, keepdims=True))[..., None]
+    centre = (weight * distance).sum(axis=-2, keepdims=True)
+    return np.asarray((weight * (distance - centre) ** 2).sum(axis=(-2, -1)))

@@ -15,8 +15,7 @@ from ...inference.quadrature import Areas, Axis, Grid, integrate, solve
 from ...model import Model, NotExactError
 from ...priors import Normal
 from .ordinal import cut_labels
-from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors
-from .statuses import with_shares
+from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors, with_shares
 
 FloatArray = NDArray[np.float64]
 _MOST_AXES = 3
@@ -34,25 +33,6 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
               \partial s_k / \partial g_k = 1 / (1 - e^{-g_k})
 
     with everything better held fixed. The data tell gaps apart from mu, as they do not tell splits.
-
-    Parameters
-    ----------
-    model : Model
-        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    xarray.Dataset, xarray.Dataset
-        The variables of the posterior, dim ``sample``; statistics of `solve`.
-
-    Raises
-    ------
-    NotExactError
-        If areas share more than three parameters, or a prior is not one that the quadrature can take.
     """
     axes, areas, log_density = _shared(model)
     draws = solve(log_density, axes, size, rng)
@@ -61,25 +41,7 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
 
 
 def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
-    """Log marginal likelihood of the counts of some areas, by quadrature alone: no draws, no Monte Carlo error.
-
-    Parameters
-    ----------
-    model : Model
-        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
-    kept : array of bool of shape (area,), optional
-        Areas whose counts are taken; default: all.
-
-    Returns
-    -------
-    float
-        Up to a constant where a prior is improper.
-
-    Raises
-    ------
-    NotExactError
-        As in `solve_success`, or if the grid does not hold the mass or does not resolve it.
-    """
+    """Log marginal likelihood of the counts of some areas, by quadrature alone: no draws, no Monte Carlo error."""
     axes, _, log_density = _shared(model, kept)
     return _evidence(integrate(log_density, axes))
 
@@ -89,20 +51,6 @@ def left_out_densities(model: Model) -> FloatArray:
 
     The density without an area is that with it, divided by what the area has at each node. Where the grid of all areas does
     not hold its mass, it gets a grid of its own.
-
-    Parameters
-    ----------
-    model : Model
-        From `success_model` with ``outcome="binomial"`` or ``"ordinal"``.
-
-    Returns
-    -------
-    array of shape (area,)
-
-    Raises
-    ------
-    NotExactError
-        As in `success_evidence`.
     """
     axes, areas, log_density = _shared(model)
     whole, count = integrate(log_density, axes), status_counts(model)

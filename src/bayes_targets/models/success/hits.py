@@ -178,21 +178,7 @@ def eventual_hits(
 
 
 def summarise_hits(hits: xr.Dataset, prob: float = 0.95) -> pd.DataFrame:
-    """Summarise `eventual_hits`.
-
-    Parameters
-    ----------
-    hits : xarray.Dataset
-        From `eventual_hits`.
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows ``total_hits``, ``hit_share``, ``payable_share``; columns ``mean, sd, median, low, high``; attrs
-        ``interval``, ``prob``, ``origin``.
-    """
+    """Summarise `eventual_hits`."""
     names = ("total_hits", "hit_share", "payable_share")
     tails = ((1 - prob) / 2, 0.5, (1 + prob) / 2)
     rows = {}
@@ -216,25 +202,6 @@ def optimism_transition(
     none for the early one, the late group ends as the early one is now. More years extrapolate. Targets keep
     their order: the fewest change colour that bring one distribution to the other, and the first to fall are
     taken to be as good as any of their colour. Where a draw has the early group ahead, colours brighten.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model` (ordinal) on counts by finish year.
-    early, late : str
-        The two groups, a year apart.
-    years : mapping of str to float
-        Years of optimism that each group has still to lose, e.g. ``{"2005 finish": 0, "2006 finish": 1}``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain, draw, area, status, new_status``; rows add up to 1.
-
-    Raises
-    ------
-    DataError
-        If a group is not in the posterior or has no years.
     """
     share = posterior["posterior"].to_dataset()["share"].transpose("chain", "draw", "area", "status")
     areas = [str(area) for area in share["area"].to_numpy()]

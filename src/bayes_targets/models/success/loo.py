@@ -1,24 +1,89 @@
-"""Which success model predicts an unseen area best: exact leave-one-area-out, evidence, weights."""
+"""Which success model predicts an unseen area best: exact leave-one-area-out, evidence, weights.
+
+Refits are compiled once, counts swapped, every fit behind the gate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError
+from ...errors import DataError, DiagnosticsError
 from ...inference.convergence import ess_bulk
+from ...inference.diagnostics import diagnose, require
+from ...inference.engines import CompiledNuts, compile_nuts, sample_nuts
 from ...model import Model, NotExactError
 from . import binomial as success_binomial
 from . import multinomial as success_multinomial
 from . import ordinal as success_ordinal
 from .exact import left_out_densities, success_evidence
 from .multinomial_exact import leave_areas_out
-from .parts import FloatArray, multinomial_log_density, shift, stacked
-from .refits import Refits, compile_refits, refit
+from .parts import FloatArray, multinomial_log_density, shift, stacked, swapped_data
+
+# Refits see few areas, so their posteriors have long necks; such small graphs afford small steps.
+_TARGET_ACCEPT = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Refits:
+    """A success model whose graph is compiled, ready for other counts in the same areas and statuses.
+
+    Attributes
+    ----------
+    compiled : CompiledNuts
+        The model, from `success_model`, with its compiled graph; its own counts play no part in a refit.
+    draws, tune, chains : int
+        As in `fit`.
+    """
+
+    compiled: CompiledNuts
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+
+    @property
+    def model(self) -> Model:
+        """The model that was compiled."""
+        return self.compiled.model
+
+
+def compile_refits(model: Model, *, draws: int = 1000, tune: int = 1000, chains: int = 4) -> Refits:
+    """Compile a success model once."""
+    return Refits(compile_nuts(model), draws, tune, chains)
+
+
+def refit(refits: Refits, data: xr.Dataset, *, seed: int, what: str = "refit") -> xr.Dataset:
+    """Posterior draws under other counts, let through only by the gate."""
+    tree = sample_refit(refits, data, seed=seed)
+    try:
+        require(diagnose(tree))
+    except DiagnosticsError as error:
+        raise DiagnosticsError(f"{what}: {error}") from None
+    return tree["posterior"].to_dataset()
+
+
+def sample_refit(refits: Refits, data: xr.Dataset, *, seed: int) -> xr.DataTree:
+    """Posterior draws and sampler statistics under other counts, not yet checked; see `refit`."""
+    model = refits.model
+    for dim in ("area", "status"):
+        if dim in model.data.dims and not np.array_equal(model.data[dim], data[dim]):
+            raise DataError(f"refit: the dim {dim!r} is not that of the compiled model")
+    posterior, stats = sample_nuts(
+        refits.compiled,
+        data=swapped_data(data),
+        draws=refits.draws,
+        tune=refits.tune,
+        chains=refits.chains,
+        seed=seed,
+        target_accept=_TARGET_ACCEPT,
+    )
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+
 
 _FORMS: dict[str, ModuleType] = {
     "binomial": success_binomial,
@@ -45,31 +110,6 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     both by quadrature, or by importance sampling (multinomial, partial pooling). For `Refits` the inner integral is a rule
     of equally spaced points (it converges faster than any power of their distance) and the outer one goes over the draws
     of NUTS.
-
-    Parameters
-    ----------
-    fits : Model or Refits
-        A model from `success_model` (multinomial: of three statuses), or any of them from `compile_refits`; with partial
-        or complete pooling.
-    engine : {"auto", "exact"}
-        What to do with a `Model` that has no exact posterior: refit it by NUTS, or raise.
-    seed : int
-        Of the importance sample; each area's refit gets a seed of its own from this one. Quadrature needs none.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``area``; columns ``elpd`` (log density, natural logarithm) and ``mcse`` (its Monte Carlo standard
-        error, 0 by quadrature).
-
-    Raises
-    ------
-    DataError
-        If areas are not pooled, so that a new one could be anything.
-    DiagnosticsError
-        If a refit failed a check; the message names the area.
-    NotExactError
-        If a `Model` is given that has no exact posterior, and `engine` is ``"exact"``.
 
     Examples
     --------
@@ -116,27 +156,6 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
 
     The rows add up to the log evidence, from which Bayes factors follow. It depends on the priors, also on
     those that the posterior hardly feels.
-
-    Parameters
-    ----------
-    fits : Model or Refits
-        As in `leave_one_area_out`; with proper priors.
-    seed : int
-        Each refit gets a seed of its own from this one; quadrature needs none.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``area``, in the order of the table; columns ``log_density`` and ``mcse`` (0 by quadrature).
-
-    Raises
-    ------
-    DataError
-        If areas are not pooled or a prior is improper.
-    DiagnosticsError
-        If a refit failed a check.
-    NotExactError
-        If a `Model` is given that has no exact posterior.
     """
     model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)
@@ -166,30 +185,6 @@ def compare_models(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Models beside one another by what they predict of areas that they have not seen.
-
-    Parameters
-    ----------
-    left_out : mapping of str to DataFrame
-        From `leave_one_area_out`, by model, over the same areas and the same counts.
-    evidence : mapping of str to DataFrame, optional
-        From `log_evidence`.
-    seed : int
-        Of the Bayesian bootstrap over areas.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a model, best first: ``elpd`` (sum over areas) and its Monte Carlo error ``mcse``; ``difference``
-        from the best and the standard error ``difference_se`` of that sum over areas; ``stacking``, the weights
-        of the mixture of models that predicts left-out areas best; ``pseudo_bma``, the pseudo-BMA+ weights (Yao
-        et al. 2018), the mean over a Bayesian bootstrap of areas of weights proportional to ``exp(elpd)``; with
-        `evidence` also ``log_evidence``, ``evidence_mcse`` and ``probability``, the posterior probability of
-        the model if just these were possible and equally probable before.
-
-    Raises
-    ------
-    DataError
-        If the models were not compared on the same areas.
 
     Examples
     --------
@@ -265,21 +260,7 @@ def _require_exact(model: Model) -> None:
 
 
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:
-    """Log density of one area's counts in each draw of what areas share, its own effects integrated out.
-
-    Parameters
-    ----------
-    model : Model
-        From `success_model`, with pooling.
-    draws : xarray.Dataset
-        Posterior or prior draws, dims ``chain`` and ``draw``.
-    place : int
-        Number of the area in the table, from 0.
-
-    Returns
-    -------
-    array of shape (S,)
-    """
+    """Log density of one area's counts in each draw of what areas share, its own effects integrated out."""
     form = _FORMS[model.options["outcome"]]
     hyper: dict[str, FloatArray] = form.hyperparameters(draws)
     own = shift(model, draws)

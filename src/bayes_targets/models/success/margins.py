@@ -1,4 +1,7 @@
-"""One set of targets of which only margins are printed: by area, by kind, by finish year."""
+"""One set of targets of which only margins are printed: by area, by kind, by finish year.
+
+Its exact posterior is that of the ordinal model of the areas, and a binomial for each group's part of a status.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,45 @@ import numpy as np
 import xarray as xr
 
 from ...errors import DataError, did_you_mean
+from ...inference.quadrature.independent_parts import together
 from ...model import Model
 from ...priors import HalfNormal, Normal, Prior
+from .binomial import binomial_model
 from .estimands import status_share
-from .margins_exact import solve_margins
+from .exact import solve_success
 from .ordinal import ordinal_model
 from .parts import FloatArray, expit
+
+
+@dataclass(frozen=True)
+class _MemberPrior:
+    """The one prior of a binomial model without pooling: log-odds of each share."""
+
+    share: Prior
+
+
+def solve_margins(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    """Independent draws from the posterior, with the engine's statistics.
+
+    Given the status totals, what the tables of attributes say has no parameter in common with what the areas say.
+    """
+    own = model.data.drop_dims("attribute")
+    areas = ordinal_model(own, pooling=model.options["pooling"], priors=model.priors)
+    draws, stats = solve_success(areas, size, rng)
+    members = model.data["members"].stack(area=("attribute", "status"))
+    others = (model.data["status_targets"] - model.data["members"]).stack(area=("attribute", "status"))
+    count = np.column_stack([members.to_numpy(), others.to_numpy()])
+    table = xr.Dataset(
+        {"count": (("area", "status"), count)},
+        coords={"area": [" ".join(label) for label in members["area"].to_numpy()], "status": ["in", "out"]},
+    )
+    parts = binomial_model(table, success=("in",), pooling="none", priors=_MemberPrior(model.priors.member))
+    member, member_stats = solve_success(parts, size, rng)
+    shape = (size, model.data.sizes["attribute"], model.data.sizes["status"])
+    draws = draws.assign(
+        member=(("sample", "attribute", "status"), member["share"].to_numpy().reshape(shape))
+    ).assign_coords(attribute=model.data["attribute"].to_numpy(), status=model.data["status"].to_numpy())
+    return draws[list(model.variables)], together([stats, member_stats])
 
 
 @dataclass(frozen=True)
@@ -185,17 +221,6 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
     """Shares of the statuses in the groups of each attribute, as a posterior that the estimands take.
 
     By Bayes' rule from the overall shares of the statuses and the share of each group among them.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `margins_model`.
-
-    Returns
-    -------
-    xarray.DataTree
-        Group ``posterior`` with ``share (area, status)``, whose areas are the groups of all attributes, and
-        ``overall_share (status)``; attrs as before.
     """
     draws = posterior["posterior"].to_dataset()
     constant = posterior["constant_data"].to_dataset()
@@ -214,25 +239,7 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
 
 
 def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArray:
-    """Shares of the statuses by area among the targets of certain groups, if these are independent given status.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `margins_model`.
-    groups : mapping of str to str
-        A group of each attribute of interest, e.g. ``{"kind": "Local targets"}``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain, draw, area, status``. The margins do not test the independence that it rests on.
-
-    Raises
-    ------
-    DataError
-        If there is no such attribute or group.
-    """
+    """Shares of the statuses by area among the targets of certain groups, if these are independent given status."""
     draws = posterior["posterior"].to_dataset()
     constant = posterior["constant_data"].to_dataset()
     known = [str(name) for name in draws["attribute"].to_numpy()]
@@ -257,27 +264,6 @@ def composition_bound(
 
     The group is given the targets of the areas with the highest shares, the rest the others; within an area
     both succeed equally often. A difference that is not larger than this bound may be one of areas.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `margins_model` or `success_model`.
-    counts : xarray.Dataset
-        Counts by area, for the number of targets in each.
-    size : int
-        Number of targets in the group, e.g. 44 local ones.
-    success : sequence of str
-        The statuses that count as success.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain`` and ``draw``; a difference in share.
-
-    Raises
-    ------
-    DataError
-        If the group is not smaller than all targets together.
     """
     targets = counts["count"].sum("status")
     total = int(targets.sum())

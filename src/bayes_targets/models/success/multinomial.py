@@ -14,11 +14,15 @@ from .parts import (
     can_draw_prior,
     graph_coords,
     graph_effects,
+    labelled_by_draw,
+    observe_statuses,
     prior_effects,
+    replicated,
     sequential_log_share,
     stacked,
+    status_log_likelihood,
+    with_shares,
 )
-from .statuses import labelled_by_draw, observe_statuses, replicated, status_log_likelihood, with_shares
 
 OWN = {"partial": ("mu", "tau"), "complete": ("mu",), "none": ()}
 
@@ -171,21 +175,7 @@ def hyperparameters(draws: xr.Dataset) -> dict[str, FloatArray]:
 
 
 def new_area_log_share(hyper: Mapping[str, FloatArray], shifted: Any, nodes: FloatArray) -> FloatArray:
-    """Log shares of the statuses in an area without data.
-
-    Parameters
-    ----------
-    hyper : mapping of str to array
-        From `hyperparameters`, S draws.
-    shifted : array of shape (S, C) or 0
-        What the area's covariates add to each contrast.
-    nodes : array of shape (M, C) or (S, M, C)
-        Independent standard normal effects.
-
-    Returns
-    -------
-    array of shape (S, M, K)
-    """
+    """Log shares of the statuses in an area without data."""
     centre = (hyper["mu"] + shifted)[:, None, :]
     if "root" not in hyper:
         return np.asarray(sequential_log_share(centre + 0.0 * nodes))

@@ -16,11 +16,15 @@ from .parts import (
     cutpoints,
     graph_coords,
     graph_effects,
+    labelled_by_draw,
+    observe_statuses,
     ordinal_log_share,
     prior_effects,
+    replicated,
     stacked,
+    status_log_likelihood,
+    with_shares,
 )
-from .statuses import labelled_by_draw, observe_statuses, replicated, status_log_likelihood, with_shares
 
 OWN = {"partial": ("mu", "tau", "area_effect"), "complete": ("mu",), "none": ("area_effect",)}
 
@@ -129,21 +133,7 @@ def hyperparameters(draws: xr.Dataset) -> dict[str, FloatArray]:
 
 
 def new_area_log_share(hyper: Mapping[str, FloatArray], shifted: Any, nodes: FloatArray) -> FloatArray:
-    """Log shares of the statuses in an area without data.
-
-    Parameters
-    ----------
-    hyper : mapping of str to array
-        From `hyperparameters`, S draws.
-    shifted : array of shape (S,) or 0
-        What the area's covariates add.
-    nodes : array of shape (M, 1) or (S, M, 1)
-        Area effects in units of `tau`.
-
-    Returns
-    -------
-    array of shape (S, M, K)
-    """
+    """Log shares of the statuses in an area without data."""
     draws = len(hyper["cut"])
     spread = hyper["tau"][:, None] * nodes[..., 0] if "tau" in hyper else 0.0 * nodes[..., 0]
     effect = np.zeros((draws, 1)) + np.reshape(shifted, (-1, 1)) + spread

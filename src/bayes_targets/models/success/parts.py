@@ -3,14 +3,14 @@ r"""What the success models share: from log-odds to shares, covariates, and the 
 Statuses are ordered best first throughout. Their shares in a typical area are described by *splits*: the first
 is the log-odds that a target has the best status, the next the log-odds of the second status among the
 targets that have not the best, and so on. Any shares have splits and any splits give shares, so that a prior on
-splits is a prior on shares, in whatever way the areas then differ.
+splits is a prior on shares, however the areas then differ.
 
 Functions with a last argument `m` serve both engines: NumPy (with any leading dims for draws) and PyTensor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,6 @@ def ordinal_log_share(effect: Any, cut: Any, m: Any = np) -> Any:
 
     A share between two cutpoints is a product, :math:`\sigma(\theta - c_k)\, \sigma(c_{k-1} - \theta)\, (1 -
     e^{c_k - c_{k-1}})`, which keeps its digits where the difference would lose them.
-
-    Parameters
-    ----------
-    effect : array of shape (..., area)
-        Larger is better.
-    cut : array of shape (..., K - 1)
-        Best first, so falling.
-
-    Returns
-    -------
-    array of shape (..., area, K)
     """
     last = cut.shape[-1] if m is np else cut.type.shape[-1]
     parts = []
@@ -126,13 +115,7 @@ def multinomial_log_density(count: Any, log_share: FloatArray) -> FloatArray:
 
 
 def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
-    """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable.
-
-    Raises
-    ------
-    DataError
-        If a covariate is not there or does not vary.
-    """
+    """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable."""
     table = table.copy(deep=True)
     known = [str(name) for name in table["covariate"].to_numpy()] if "predictor" in table else []
     chosen = known if covariates is None else list(covariates)
@@ -219,3 +202,47 @@ def swapped_data(data: xr.Dataset) -> dict[str, NDArray[np.int64]]:
 def stacked(variable: xr.DataArray) -> FloatArray:
     """Draws as one leading dim, the others in order."""
     return np.asarray(variable.stack(sample=("chain", "draw")).transpose("sample", ...).to_numpy())
+
+
+def observe_statuses(model: Model, share: Any) -> None:
+    """Add shares (area, status), their average over all targets and the observed counts to a graph."""
+    import pymc as pm
+
+    held = swapped_data(model.data)
+    targets = pm.Data("targets_data", held["targets_data"], dims="area")
+    count = pm.Data("count_data", held["count_data"], dims=("area", "status"))
+    share = pm.Deterministic("share", share, dims=("area", "status"))
+    pm.Deterministic("overall_share", (share * targets[:, None]).sum(axis=0) / targets.sum(), dims="status")
+    pm.Multinomial("count", n=targets, p=share, observed=count, dims=("area", "status"))
+
+
+def with_shares(model: Model, draws: xr.Dataset, share: FloatArray, coords: Mapping[str, Any]) -> xr.Dataset:
+    """Add shares (sample, area, status) and their average over all targets to prior draws, labelled."""
+    targets = model.data["targets"].to_numpy()
+    overall = np.einsum("sak,a->sk", share, targets / targets.sum())
+    found = draws.assign(
+        share=(("sample", "area", "status"), share), overall_share=(("sample", "status"), overall)
+    )
+    return found.assign_coords({dim: labels for dim, labels in coords.items() if dim in found.dims})
+
+
+def status_log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
+    """Log probability of each area's counts given its shares, multinomial coefficient included."""
+    share = draws["share"].transpose("chain", "draw", "area", "status")
+    with np.errstate(divide="ignore"):
+        value = multinomial_log_density(model.data["count"].to_numpy(), np.log(share.to_numpy()))
+    return xr.Dataset({"count": share.isel(status=0, drop=True).copy(data=value)})
+
+
+def replicated(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+    """Counts (area, status) drawn again from the shares of each draw."""
+    share = draws["share"].transpose("chain", "draw", "area", "status")
+    probabilities = np.clip(share.to_numpy(), 0.0, 1.0)
+    probabilities = probabilities / probabilities.sum(axis=-1, keepdims=True)
+    return share.copy(data=rng.multinomial(model.data["targets"].to_numpy(), probabilities))
+
+
+def labelled_by_draw(values: FloatArray, draws: xr.Dataset, model: Model) -> xr.DataArray:
+    """Values (sample, status) as an array with dims chain, draw and status."""
+    template = draws["overall_share"].transpose("chain", "draw", "status")
+    return template.copy(data=values.reshape(template.shape)).assign_coords(status=model.data["status"])

@@ -73,20 +73,6 @@ class ShareMixture:
 def share_mixture(box: tuple[Fraction, Fraction], bases: range, prior: Beta) -> ShareMixture | None:
     """Posterior of a share of which a rounding interval and a range of bases are known.
 
-    Parameters
-    ----------
-    box : tuple of Fraction
-        Lowest and highest percentage that prints as told; both ends count.
-    bases : range
-        Bases that could be, each equally probable before the share is seen.
-    prior : Beta
-        Of the share.
-
-    Returns
-    -------
-    ShareMixture or None
-        None where no numerator of any base gives the share.
-
     Examples
     --------
     >>> known = share_mixture((Fraction(50), Fraction(50)), range(4, 5), Beta(1, 1))
