@@ -21,8 +21,8 @@ class NotExactError(DataError):
 class Model:
     """A model, data and priors included, that an engine can turn into a posterior.
 
-    A description holds no draws and no state: building it twice gives two independent models. The
-    functions are plain functions of the description, so that the equation stands in one file.
+    A description holds no draws and no state: building it twice gives two independent models. Its functions are plain
+    functions of the description. (`pymc.Model` is another thing: `to_pymc` makes one.)
 
     Parameters
     ----------
@@ -55,6 +55,18 @@ class Model:
     particles : callable, optional
         ``particles(model, size, rng)`` gives draws of one population of sequential Monte Carlo (as ``exact`` does) and
         its statistics, ``exponent`` and ``acceptance`` among them; None where that engine has nothing to offer.
+    conflict : callable, optional
+        ``conflict(model)`` gives, by the label of each term, the distance of its estimate from the mean of its prior over
+        the root of their summed variances; terms without a proper prior are left out. `fit` keeps it as JSON in
+        ``attrs["prior_conflict"]``, and `diagnose` makes a note of it.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt, pandas as pd
+    >>> table = pd.DataFrame({"term": ["target"], "estimate": [0.952], "se": [0.659]})
+    >>> model = bt.published_model(table, priors=bt.PublishedPriors(effect=bt.Normal(0, 5)))
+    >>> model.name, model.variables, model.data["estimate"].dims
+    ('published', ('effect', 'standardised'), ('term',))
     """
 
     name: str
@@ -70,6 +82,7 @@ class Model:
     predict: Callable[[Model, xr.Dataset, np.random.Generator], xr.Dataset]
     exact: Callable[[Model, int, np.random.Generator], tuple[xr.Dataset, xr.Dataset]] | None = None
     particles: Callable[[Model, int, np.random.Generator], tuple[xr.Dataset, xr.Dataset]] | None = None
+    conflict: Callable[[Model], Mapping[str, float]] | None = None
 
     def to_pymc(self) -> Any:
         """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend.

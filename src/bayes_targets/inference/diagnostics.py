@@ -1,23 +1,30 @@
 """The gate: what must hold of a posterior before anything of it is reported. It fails closed.
 
-A quantity that is missing or not a number counts as failed, never as passed.
+Every property is a number with the exact range in which it is admissible. Whatever lies outside fails, and so does whatever
+cannot be computed, because a comparison with NaN is false.
 """
 
 from __future__ import annotations
 
+import json
+import math
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from ..errors import DiagnosticsError
+from ..errors import DataError, DiagnosticsError
 from .convergence import mixing
+
+FloatArray = NDArray[np.float64]
 
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400
 ESS_PER_CHAIN_LIMIT = 100
 BFMI_LIMIT = 0.3
 CHAINS_LIMIT = 4
-_NEEDED_STATS = ("diverging", "energy")
 # The exact engine's own: quadrature, rejection sampling, and draws that must be independent.
 EDGE_MASS_LIMIT = 1e-6
 REFINEMENT_LIMIT = 0.1
@@ -28,12 +35,53 @@ MOVES_LIMIT = 0.1
 LIKELIHOOD_BIAS_LIMIT = 0.25
 LIKELIHOOD_SPREAD_LIMIT = 0.25
 PREDICTIVE_LIMIT = 0.002
-_NEEDED_SMC_STATS = ("exponent", "acceptance", "likelihood_bias", "likelihood_spread")
-_NEEDED_EXACT_STATS = ("log_evidence", "acceptance", "grid_size", "edge_mass", "refinement_change")
+# Of any engine: draws that repeat another draw, and chains that go the same way.
+REPEATED_LIMIT = 0.1
+CHAIN_CORRELATION_LIMIT = 0.6
+# A note, not a gate.
+CONFLICT_LIMIT = 3.0
+
+
+class Limit(NamedTuple):
+    """The range in which a property is admissible, both ends included, and what a reader is told of it."""
+
+    low: float
+    high: float
+    text: str
+
+
+def _at_most(limit: float) -> Limit:
+    """What cannot be negative, such as a share, a distance or a number of faults."""
+    return Limit(0.0, limit, f"at most {limit:g}")
+
+
+def _at_least(limit: float, most: float = np.finfo(float).max) -> Limit:
+    return Limit(limit, most, f"at least {limit:g}")
+
+
+_FINITE = Limit(-np.finfo(float).max, np.finfo(float).max, "finite")
+# Statistics that each engine must give, one number each: what a reader is told of them, and their range.
+_EXACT = {
+    "log_evidence": ("log evidence", _FINITE),
+    "grid_size": ("nodes of the grid", _at_least(1, 1e9)),
+    "edge_mass": ("mass at the edge of the grid", _at_most(EDGE_MASS_LIMIT)),
+    "refinement_change": ("change on refinement, in Monte Carlo s.e.", _at_most(REFINEMENT_LIMIT)),
+    "acceptance": ("acceptance", _at_least(ACCEPTANCE_LIMIT, 1.0)),
+}
+# The same for each population of particles.
+_SMC = {
+    "exponent": ("exponent reached, smallest over the chains", Limit(1.0, 1.0, "at least 1")),
+    "acceptance": ("moves accepted, smallest over the chains", _at_least(MOVES_LIMIT, 1.0)),
+    "likelihood_bias": ("bias of the learnt likelihood, in s.d.", _at_most(LIKELIHOOD_BIAS_LIMIT)),
+    "likelihood_spread": ("error of the learnt likelihood's s.d.", _at_most(LIKELIHOOD_SPREAD_LIMIT)),
+}
+_NUTS = ("diverging", "energy")
 
 
 def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
-    """Check a posterior, quantity by quantity.
+    """Check a posterior, property by property.
+
+    ArviZ has a function of this name that reports problems and lets everything pass; this one is for `require`.
 
     Parameters
     ----------
@@ -43,53 +91,83 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``quantity`` (text), ``value`` (float), ``limit`` (text) and ``passed`` (bool), a row a
-        check: groups and statistics that must be there; number of chains; draws that are not finite;
-        constant chains; divergences; E-BFMI (smallest over the chains); and for each variable the largest
-        rank-normalised split R-hat and the smallest bulk and tail effective sample size (Vehtari et al.
-        2021). A value that cannot be computed is NaN and does not pass.
+        One row per check. Columns ``quantity`` (text), ``value`` (float), ``limit`` (text), ``passed`` (bool) and ``kind``:
+        ``"gate"`` for what `require` insists on, ``"note"`` for what a reader must be told. A value that cannot be computed
+        is NaN and does not pass.
 
-        A posterior whose attrs say ``engine = "exact"`` has no chains to mix. In place of divergences, E-BFMI, R-hat and
-        effective sample size stand: a log evidence that is finite; mass at the edge of the grid (at most 1e-6); change
-        on refinement of the grid (at most 0.1 Monte Carlo standard errors); acceptance of the rejection sampler (at
-        least 0.2); number of draws; and their dependence, the largest sign correlation of successive draws or
-        deviation of a chain from the common median over all variables (at most 6 standard errors).
+        For every engine: groups, dims and statistics that must be there, in the shape of the draws; draws that are real
+        numbers, and finite; at least four chains; no constant chain; no more than a tenth of the draws equal to another
+        draw, and no correlation between chains beyond 0.6, as copies of a chain would have.
 
-        With ``engine = "smc"`` chains are independent populations. In place of divergences and E-BFMI stand: the exponent
-        that every population reached (1: the posterior itself); acceptance of the last moves (at least 0.1);
-        standardised errors of the learnt likelihood over new simulations from the posterior, whose mean is at most 0.25
-        from 0 and whose standard deviation at most 0.25 from 1; and the smallest posterior predictive p-value of what
-        was observed (two-sided, at least 0.002).
+        *NUTS*: no divergences; E-BFMI of at least 0.3 in every chain; for each variable the largest rank-normalised split
+        R-hat (at most 1.01) and the smallest bulk and tail effective sample size (at least 400, and 100 per chain).
+
+        *Exact* (``attrs["engine"]``): a finite log evidence; mass at the edge of the grid (at most 1e-6); change on
+        refinement of the grid (at most 0.1 Monte Carlo standard errors); acceptance (at least 0.2); number of draws; and
+        their dependence, the largest sign correlation of successive draws or deviation of a chain from the common median
+        over all variables (at most 6 standard errors).
+
+        *SMC*: the exponent that every population reached (1: the posterior itself); acceptance of the last moves (at least
+        0.1); standardised errors of the learnt likelihood over new simulations from the posterior, whose mean is at most
+        0.25 from 0 and whose standard deviation at most 0.25 from 1; the smallest two-sided posterior predictive p-value
+        of what was observed (at least 0.002); R-hat and effective sample sizes.
+
+        The note: whether prior and data are in conflict, the largest distance of an estimate from its prior mean over the
+        root of their summed variances (at most 3), where the model can tell.
+
+    Raises
+    ------
+    DataError
+        If `posterior` is not a DataTree.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), "Rank-normalization, folding, and localization", Bayesian Analysis
+    16. Betancourt (2016), "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo", arXiv:1604.00695.
+    Box (1980), "Sampling and Bayes' inference in scientific modelling and robustness", JRSS A 143 (prior and data).
+
+    Examples
+    --------
+    >>> import bayes_targets as bt
+    >>> table = pd.DataFrame({"term": ["target"], "estimate": [0.952], "se": [0.659]})
+    >>> posterior = bt.fit(bt.published_model(table, priors=bt.PublishedPriors(effect=bt.Normal(0, 5))), seed=1)
+    >>> checks = bt.diagnose(posterior)
+    >>> checks["kind"].unique().tolist(), bool(checks["passed"].all()), bt.require(checks)
+    (['gate'], True, None)
     """
+    if not isinstance(posterior, xr.DataTree):
+        raise DataError(
+            f"posterior: found {type(posterior).__name__}, expected the DataTree that fit returns"
+        )
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
-        return _table([_row("posterior group missing", 1.0, "at most 0", passed=False)])
+        return _table([_row("posterior group missing", 1.0, _at_most(0))])
     draws = posterior["posterior"].to_dataset()
     stats = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
     if not {"chain", "draw"} <= set(draws.sizes):
-        return _table([_row("dims chain and draw missing", 1.0, "at most 0", passed=False)])
-    if posterior.attrs.get("engine") == "exact":
-        own = [*_presence_rows(stats, _NEEDED_EXACT_STATS), *_exact_rows(stats, draws)]
-        return _table([*own, *_draw_rows(draws)])
-    if posterior.attrs.get("engine") == "smc":
-        own = [*_presence_rows(stats, _NEEDED_SMC_STATS), *_smc_rows(stats), *_predictive_rows(posterior)]
-        return _table([*own, *_draw_rows(draws), *_mixing_rows(draws)])
-    return _table(
-        [
-            *_presence_rows(stats, _NEEDED_STATS),
-            *_draw_rows(draws),
-            *_sampler_rows(stats),
-            *_mixing_rows(draws),
-        ]
-    )
+        return _table([_row("dims chain and draw missing", 1.0, _at_most(0))])
+    engine = posterior.attrs.get("engine")
+    with np.errstate(all="ignore"):
+        values, rows = _draws(draws)
+        shape = (draws.sizes["chain"], draws.sizes["draw"])
+        if engine == "exact":
+            rows = [*exact_rows(stats), *rows, *_independence_rows(values, shape)]
+        elif engine == "smc":
+            rows = [*_smc_rows(stats, shape[0]), *_predictive_rows(posterior), *rows]
+            rows += _mixing_rows(values, shape)
+        else:
+            rows = [*_presence_rows(stats, _NUTS), *rows, *_nuts_rows(stats, shape)]
+            rows += _mixing_rows(values, shape)
+        rows.append(_row("statistics of another shape than the draws", _misshapen(stats, draws), _at_most(0)))
+    return _table([*rows, *_notes(posterior)])
 
 
 def require(checks: pd.DataFrame) -> None:
-    """Let a posterior through only if every check of it passed.
+    """Let a posterior through only if every gate of it passed.
 
     Parameters
     ----------
     checks : pandas.DataFrame
-        From `diagnose`.
+        From `diagnose`. Rows whose ``kind`` is ``"note"`` do not count; any other row does.
 
     Raises
     ------
@@ -105,124 +183,188 @@ def require(checks: pd.DataFrame) -> None:
         ...
     bayes_targets.errors.DiagnosticsError: the posterior is not reported: divergences is 3 (at most 0)
     """
+    needed = {"quantity", "value", "limit", "passed"}
+    if not isinstance(checks, pd.DataFrame) or not needed <= set(checks.columns):
+        missing = needed - set(checks.columns) if isinstance(checks, pd.DataFrame) else set()
+        found = f"a table without {', '.join(sorted(missing))}" if missing else type(checks).__name__
+        raise DiagnosticsError(
+            f"the posterior is not reported: found {found}, expected the checks of diagnose"
+        )
+    checks = gates(checks)
     if checks.empty:
         raise DiagnosticsError("the posterior is not reported: no check was made of it")
     failed = checks[~checks["passed"].map(lambda passed: bool(passed is True or passed is np.True_))]
     if failed.empty:
         return
-    reasons = [f"{row.quantity} is {row.value:.4g} ({row.limit})" for row in failed.itertuples()]
+    rows = failed[["quantity", "value", "limit"]].itertuples(index=False, name=None)
+    reasons = [f"{quantity} is {_shown(value)} ({limit})" for quantity, value, limit in rows]
     shown = "; ".join(reasons[:6]) + (f"; and {len(reasons) - 6} more" if len(reasons) > 6 else "")
     raise DiagnosticsError(f"the posterior is not reported: {shown}")
 
 
+def gates(checks: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `diagnose` that decide; without a column ``kind``, all of them."""
+    return checks[checks["kind"].ne("note")] if "kind" in checks.columns else checks
+
+
+def exact_rows(stats: xr.Dataset) -> list[dict[str, object]]:
+    """Checks of the statistics of `solve`, which `diagnose` makes of an exact posterior.
+
+    Parameters
+    ----------
+    stats : xarray.Dataset
+        One number each: ``log_evidence``, ``grid_size``, ``edge_mass``, ``refinement_change``, ``acceptance``.
+
+    Returns
+    -------
+    list of dict
+        Rows of the table of `diagnose`.
+    """
+    rows = _presence_rows(stats, tuple(_EXACT))
+    for name, (quantity, limit) in _EXACT.items():
+        found = _real(stats.get(name))
+        rows.append(
+            _row(quantity, found.item() if found is not None and found.size == 1 else math.nan, limit)
+        )
+    return rows
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else repr(value)
+
+
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["quantity", "value", "limit", "passed"])
+    return pd.DataFrame(rows, columns=["quantity", "value", "limit", "passed", "kind"])
 
 
-def _row(quantity: str, value: float, limit: str, *, passed: bool) -> dict[str, object]:
-    return {"quantity": quantity, "value": float(value), "limit": limit, "passed": bool(passed)}
-
-
-def _at_most(quantity: str, value: float, limit: float) -> dict[str, object]:
+def _row(quantity: str, value: float, limit: Limit, kind: str = "gate") -> dict[str, object]:
     # A comparison with NaN is false: what cannot be computed does not pass.
-    return _row(quantity, value, f"at most {limit:g}", passed=bool(value <= limit))
+    passed = bool(limit.low <= value <= limit.high)
+    return {"quantity": quantity, "value": float(value), "limit": limit.text, "passed": passed, "kind": kind}
 
 
-def _at_least(quantity: str, value: float, limit: float) -> dict[str, object]:
-    return _row(quantity, value, f"at least {limit:g}", passed=bool(value >= limit))
+def _real(variable: Any) -> FloatArray | None:
+    """The values as floats where they are integers or floats; None for anything else."""
+    values = None if variable is None else np.asarray(variable)
+    return None if values is None or values.dtype.kind not in "iuf" else values.astype(float)
 
 
 def _presence_rows(stats: xr.Dataset, needed: tuple[str, ...]) -> list[dict[str, object]]:
     missing = [name for name in needed if name not in stats]
     label = "sample statistics missing" + (f" ({', '.join(missing)})" if missing else "")
-    return [_at_most(label, len(missing), 0)]
+    return [_row(label, len(missing), _at_most(0))]
 
 
-def _draw_rows(draws: xr.Dataset) -> list[dict[str, object]]:
-    not_finite = 0
-    constant = 0
-    for variable in draws.data_vars.values():
-        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
-        finite = np.isfinite(values)
+def _misshapen(stats: xr.Dataset, draws: xr.Dataset) -> int:
+    """Number of statistics whose chains or draws are not those of the draws."""
+
+    def differs(dim: str) -> bool:
+        if stats.sizes.get(dim, draws.sizes[dim]) != draws.sizes[dim]:
+            return True
+        labelled = dim in stats.coords and dim in draws.coords
+        return labelled and not np.array_equal(stats[dim].to_numpy(), draws[dim].to_numpy())
+
+    wrong = {dim for dim in ("chain", "draw") if differs(dim)}
+    return sum(bool(wrong & set(variable.dims)) for variable in stats.data_vars.values())
+
+
+def _draws(draws: xr.Dataset) -> tuple[dict[str, FloatArray], list[dict[str, object]]]:
+    """Each variable as numbers of shape (chain, draw, element), and the checks that hold of them under any engine."""
+    values: dict[str, FloatArray] = {}
+    shapeless = unreal = not_finite = constant = 0
+    repeated = correlation = 0.0
+    for name, variable in draws.data_vars.items():
+        if not {"chain", "draw"} <= set(variable.dims):
+            shapeless += 1
+            continue
+        found = _real(variable.transpose("chain", "draw", ...))
+        if found is None:
+            unreal += 1
+            continue
+        chains, size = found.shape[:2]
+        own = found.reshape(chains, size, math.prod(found.shape[2:]))
+        if not own.size:
+            shapeless += 1
+            continue
+        values[str(name)] = own
+        finite = np.isfinite(own)
         not_finite += int((~finite).sum())
         # A chain that never moves, in any element; NaN chains are counted above.
-        spread = np.ptp(np.where(finite, values, 0.0), axis=1)
-        constant += int((spread == 0).sum())
-    return [
-        _at_least("chains", draws.sizes["chain"], CHAINS_LIMIT),
-        _at_most("draws not finite", not_finite, 0),
-        _at_most("constant chains", constant, 0),
+        constant += int((np.ptp(np.where(finite, own, 0.0), axis=1) == 0).sum())
+        # max of NumPy keeps NaN.
+        repeated = float(np.max([repeated, _repeated(own)]))
+        correlation = float(np.max([correlation, _chain_correlation(own)]))
+    if not values:
+        repeated = correlation = math.nan
+    return values, [
+        _row("variables without chains, draws or elements", shapeless, _at_most(0)),
+        _row("variables that are not real numbers", unreal, _at_most(0)),
+        _row("chains", draws.sizes["chain"], _at_least(CHAINS_LIMIT)),
+        _row("draws not finite", not_finite, _at_most(0)),
+        _row("constant chains", constant, _at_most(0)),
+        _row("draws that repeat another one, largest share", repeated, _at_most(REPEATED_LIMIT)),
+        _row("correlation between chains, largest", correlation, _at_most(CHAIN_CORRELATION_LIMIT)),
     ]
 
 
-def _sampler_rows(stats: xr.Dataset) -> list[dict[str, object]]:
-    divergences = float(stats["diverging"].sum()) if "diverging" in stats else np.nan
-    bfmi = _smallest_bfmi(stats["energy"]) if "energy" in stats else np.nan
+def _repeated(values: FloatArray) -> float:
+    """Largest share, over elements, of draws that have the value of another draw; 0 and 1 may be a share's ends."""
+    flat = np.sort(values.reshape(-1, values.shape[2]), axis=0)
+    again = (flat[1:] == flat[:-1]) & (flat[1:] != 0.0) & (flat[1:] != 1.0)
+    return float(again.sum(axis=0).max() / len(flat)) if len(flat) else math.nan
+
+
+def _chain_correlation(values: FloatArray) -> float:
+    """Largest correlation, over elements, between two chains, draw by draw; chains that are constant have none."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    unit = np.where(spread > 0, centred / spread, 0.0)
+    between = np.einsum("ise,jse->ije", unit, unit, optimize=True)
+    off = between[np.triu_indices(len(values), 1)]
+    return float(off.max(initial=0.0)) if np.isfinite(off).all() else math.nan
+
+
+def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[dict[str, object]]:
+    divergences = bfmi = math.nan
+    if "diverging" in stats and set(stats["diverging"].dims) == {"chain", "draw"}:
+        flags = stats["diverging"].to_numpy()
+        # Whatever is not a plain no counts as a divergence: NaN, negative, text.
+        plain = flags.dtype.kind in "biuf"
+        divergences = float(np.count_nonzero(flags != 0) if plain else flags.size) if flags.size else math.nan
+        divergences = divergences if flags.size == math.prod(shape) else math.nan
+    if "energy" in stats and set(stats["energy"].dims) == {"chain", "draw"}:
+        energy = _real(stats["energy"].transpose("chain", "draw"))
+        bfmi = math.nan if energy is None else _smallest_bfmi(energy)
     return [
-        _at_most("divergences", divergences, 0),
-        _at_least("E-BFMI, smallest over the chains", bfmi, BFMI_LIMIT),
+        _row("divergences", divergences, _at_most(0)),
+        # The mean square of successive differences is at most four times the variance.
+        _row("E-BFMI, smallest over the chains", bfmi, _at_least(BFMI_LIMIT, 4.1)),
     ]
 
 
-def _exact_rows(stats: xr.Dataset, draws: xr.Dataset) -> list[dict[str, object]]:
-    found = {
-        name: float(stats[name]) if name in stats and stats[name].size == 1 else np.nan
-        for name in _NEEDED_EXACT_STATS
-    }
-    finite = bool(np.isfinite(found["log_evidence"]))
-    size = draws.sizes["chain"] * draws.sizes["draw"]
+def _smallest_bfmi(energy: FloatArray) -> float:
+    if energy.shape[0] == 0 or energy.shape[1] < 2 or not np.isfinite(energy).all():
+        return math.nan
+    variance = energy.var(axis=1, ddof=1)
+    if (variance == 0).any():
+        return math.nan
+    return float((np.mean(np.diff(energy, axis=1) ** 2, axis=1) / variance).min())
+
+
+def _independence_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[dict[str, object]]:
     return [
-        _row("log evidence", found["log_evidence"], "finite", passed=finite),
-        _at_least("nodes of the grid", found["grid_size"], 1),
-        _at_most("mass at the edge of the grid", found["edge_mass"], EDGE_MASS_LIMIT),
-        _at_most("change on refinement, in Monte Carlo s.e.", found["refinement_change"], REFINEMENT_LIMIT),
-        _at_least("acceptance", found["acceptance"], ACCEPTANCE_LIMIT),
-        _at_least("draws", size, max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])),
-        _at_most("dependence between draws, in s.e.", _largest_dependence(draws), DEPENDENCE_LIMIT),
+        _row("draws", math.prod(shape), _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))),
+        _row("dependence between draws, in s.e.", _largest_dependence(values), _at_most(DEPENDENCE_LIMIT)),
     ]
 
 
-def _smc_rows(stats: xr.Dataset) -> list[dict[str, object]]:
-    # max and min of NumPy keep NaN.
-    found = {
-        name: stats[name].to_numpy().astype(float)
-        if name in stats and stats[name].size
-        else np.array([np.nan])
-        for name in _NEEDED_SMC_STATS
-    }
-    return [
-        _at_least("exponent reached, smallest over the chains", found["exponent"].min(), 1),
-        _at_least("moves accepted, smallest over the chains", found["acceptance"].min(), MOVES_LIMIT),
-        _at_most(
-            "bias of the learnt likelihood, in s.d.", found["likelihood_bias"].max(), LIKELIHOOD_BIAS_LIMIT
-        ),
-        _at_most(
-            "error of the learnt likelihood's s.d.", found["likelihood_spread"].max(), LIKELIHOOD_SPREAD_LIMIT
-        ),
-    ]
-
-
-def _predictive_rows(posterior: xr.DataTree) -> list[dict[str, object]]:
-    """How far what was observed lies in the tails of what the posterior predicts."""
-    smallest = np.nan
-    if {"observed_data", "posterior_predictive"} <= set(posterior.children):
-        observed, replicated = posterior["observed_data"], posterior["posterior_predictive"]
-        p_values = []
-        for name in map(str, observed.data_vars):
-            below = (replicated[name] <= observed[name]).mean(("chain", "draw")).to_numpy()
-            p_values.append(
-                np.min(2 * np.minimum(below, 1 - below)) if np.isfinite(observed[name]).all() else np.nan
-            )
-        smallest = float(np.min(p_values)) if p_values else np.nan
-    return [_at_least("predictive p-value, smallest over what was observed", smallest, PREDICTIVE_LIMIT)]
-
-
-def _largest_dependence(draws: xr.Dataset) -> float:
+def _largest_dependence(values: dict[str, FloatArray]) -> float:
     """How far signs around the median are from those of independent draws, over all variables."""
-    largest = 0.0 if draws.sizes["draw"] >= 4 else np.nan
-    for variable in draws.data_vars.values():
-        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
-        signs = np.where(values > np.median(values, axis=(0, 1)), 1.0, -1.0)
+    largest = 0.0 if values else math.nan
+    for own in values.values():
+        if own.shape[1] < 4:
+            return math.nan
+        signs = np.where(own > np.median(own, axis=(0, 1)), 1.0, -1.0)
         pairs = signs[:, 1:] * signs[:, :-1]
         successive = pairs.mean(axis=(0, 1)) * np.sqrt(pairs.shape[0] * pairs.shape[1])
         chain = signs.mean(axis=1) * np.sqrt(signs.shape[1])
@@ -231,28 +373,72 @@ def _largest_dependence(draws: xr.Dataset) -> float:
     return largest
 
 
-def _smallest_bfmi(energy: xr.DataArray) -> float:
-    values = energy.transpose("chain", "draw").to_numpy().astype(float)
-    if values.shape[1] < 2 or not np.isfinite(values).all():
-        return np.nan
-    variance = values.var(axis=1, ddof=1)
-    if (variance == 0).any():
-        return np.nan
-    return float((np.mean(np.diff(values, axis=1) ** 2, axis=1) / variance).min())
-
-
-def _mixing_rows(draws: xr.Dataset) -> list[dict[str, object]]:
-    ess_limit = max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * draws.sizes["chain"])
-    rows = []
-    for name, variable in draws.data_vars.items():
-        values = variable.transpose("chain", "draw", ...).to_numpy().astype(float)
-        elements = np.moveaxis(values.reshape(*values.shape[:2], -1), 2, 0)
-        found = np.array([mixing(element) for element in elements])
-        # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
-        worst = found[:, 0].max(), *found[:, 1:].min(axis=0)
-        if len(values) < 2:
-            worst = (np.nan,) * 3
-        rows.append(_at_most(f"R-hat of {name}", worst[0], R_HAT_LIMIT))
-        rows.append(_at_least(f"bulk ESS of {name}", worst[1], ess_limit))
-        rows.append(_at_least(f"tail ESS of {name}", worst[2], ess_limit))
+def _smc_rows(stats: xr.Dataset, chains: int) -> list[dict[str, object]]:
+    rows = _presence_rows(stats, tuple(_SMC))
+    for name, (quantity, limit) in _SMC.items():
+        found = _real(stats.get(name))
+        value = math.nan
+        if found is not None and stats[name].dims == ("chain",) and found.size == chains and chains:
+            # The worst of the chains: one outside the range, else the one nearest its end; min and max keep NaN.
+            worst = found.min() if limit.low > 0 else found.max()
+            outside = found[~((found >= limit.low) & (found <= limit.high))]
+            value = float(outside[0]) if outside.size else float(worst)
+        rows.append(_row(quantity, value, limit))
     return rows
+
+
+def _predictive_rows(posterior: xr.DataTree) -> list[dict[str, object]]:
+    """How far what was observed lies in the tails of what the posterior predicts."""
+    p_values: list[float] = []
+    if {"observed_data", "posterior_predictive"} <= set(posterior.children):
+        observed, replicated = (
+            posterior[group].to_dataset() for group in ("observed_data", "posterior_predictive")
+        )
+        for name in map(str, observed.data_vars):
+            p_values.append(_p_value(observed[name], replicated[name]) if name in replicated else math.nan)
+    smallest = float(np.min(p_values)) if p_values else math.nan
+    quantity = "predictive p-value, smallest over what was observed"
+    return [_row(quantity, smallest, _at_least(PREDICTIVE_LIMIT, 1.0))]
+
+
+def _p_value(observed: xr.DataArray, replicated: xr.DataArray) -> float:
+    dims = ("chain", "draw", *observed.dims)
+    if set(replicated.dims) != set(dims) or any(
+        replicated.sizes[d] != observed.sizes[d] for d in observed.dims
+    ):
+        return math.nan
+    seen, again = _real(observed), _real(replicated.transpose(*dims))
+    if seen is None or again is None or not seen.size or not again.size or not np.isfinite(seen).all():
+        return math.nan
+    if not np.isfinite(again).all():
+        return math.nan
+    below = (again <= seen).mean(axis=(0, 1))
+    return float(np.min(2 * np.minimum(below, 1 - below)))
+
+
+def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[dict[str, object]]:
+    at_least = _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))
+    rows = []
+    for name, own in values.items():
+        found = np.array([mixing(element) for element in np.moveaxis(own, 2, 0)])
+        # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
+        worst = (found[:, 0].max(), *found[:, 1:].min(axis=0)) if shape[0] > 1 else (math.nan,) * 3
+        rows.append(_row(f"R-hat of {name}", worst[0], _at_most(R_HAT_LIMIT)))
+        rows.append(_row(f"bulk ESS of {name}", worst[1], at_least))
+        rows.append(_row(f"tail ESS of {name}", worst[2], at_least))
+    return rows
+
+
+def _notes(posterior: xr.DataTree) -> list[dict[str, object]]:
+    """Whether prior and data are in conflict, where the model told of it at the fit."""
+    told = posterior.attrs.get("prior_conflict")
+    if not told:
+        return []
+    try:
+        distances = [abs(float(value)) for value in json.loads(told).values()]
+    except (TypeError, ValueError, AttributeError):
+        distances = [math.nan]
+    if not distances:
+        return []
+    quantity = "prior and data in conflict, largest distance in s.d."
+    return [_row(quantity, float(np.max(distances)), _at_most(CONFLICT_LIMIT), "note")]

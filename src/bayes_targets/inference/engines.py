@@ -161,7 +161,8 @@ def _draw(
 
 def _described(model: Model) -> dict[str, str]:
     """What a posterior's attrs tell of its model, and of the versions behind it."""
-    return {
+    conflict = {} if model.conflict is None else dict(model.conflict(model))
+    return ({"prior_conflict": json.dumps(conflict)} if conflict else {}) | {
         "origin": model.data.attrs.get("origin", "observed"),
         "options": json.dumps(dict(model.options)),
         "priors": json.dumps(describe_priors(model.priors)),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..inference.diagnostics import gates
 from . import guidelines
 from .cells import number, probability_cell, table_cells
 from .latex import latex_table
@@ -235,6 +236,7 @@ def _guidelines(
 
 
 def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
+    checks = gates(checks)
     passed = checks["passed"].astype(bool)
     worst = "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any())
     return {

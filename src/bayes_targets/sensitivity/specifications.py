@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError, did_you_mean
-from ..inference.diagnostics import ACCEPTANCE_LIMIT, EDGE_MASS_LIMIT, REFINEMENT_LIMIT, diagnose
+from ..inference.diagnostics import diagnose, exact_rows, gates
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
 from ..model import Model, NotExactError
@@ -363,7 +363,7 @@ def _reweighted(
 def _nuts(model: Model, prob: float, seed: int) -> dict[str, Any]:
     posterior = fit(model, engine="nuts", seed=seed, progress=False)
     effect = posterior["posterior"]["effect"].to_numpy().ravel()
-    passed = bool(diagnose(posterior)["passed"].all())
+    passed = bool(gates(diagnose(posterior))["passed"].all())
     return _row(effect, np.full(effect.size, 1.0 / effect.size), prob, "nuts", np.nan, passed=passed)
 
 
@@ -389,9 +389,4 @@ def _row(
 
 def _sound(stats: xr.Dataset) -> bool:
     """The checks of an exact posterior that `diagnose` makes of its statistics."""
-    return bool(
-        np.isfinite(float(stats["log_evidence"]))
-        and float(stats["edge_mass"]) <= EDGE_MASS_LIMIT
-        and float(stats["refinement_change"]) <= REFINEMENT_LIMIT
-        and float(stats["acceptance"]) >= ACCEPTANCE_LIMIT
-    )
+    return all(bool(row["passed"]) for row in exact_rows(stats))
