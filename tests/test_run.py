@@ -122,14 +122,17 @@ def test_help_tells_options_and_exit_statuses(capsys):
         "--quiet",
     ):
         assert option in words
-    assert "0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 130 interrupted" in words
+    assert "0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 3 a fault of the program" in words
 
 
-def test_the_list_has_a_line_an_analysis(capsys):
+def test_the_list_has_a_line_an_analysis_and_those_for_own_data_apart(capsys):
     assert main(["--list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [entry.name for entry in list_analyses()]
-    assert all(entry.title in line for entry, line in zip(list_analyses(), lines, strict=True))
+    text = capsys.readouterr().out
+    shipped, _, own = text.partition("Your own data")
+    for part, expected in ((shipped, False), (own, True)):
+        listed = [line.split()[0] for line in part.splitlines() if line.startswith("  ")]
+        assert listed == [entry.name for entry in list_analyses() if entry.own is expected]
+    assert all(len(line) <= 79 for line in text.splitlines())
 
 
 # Bad usage
@@ -149,7 +152,27 @@ def test_the_list_has_a_line_an_analysis(capsys):
         (["--chains", "-1"], "--chains: found '-1'"),
         (["--chains"], "--chains: expected one argument"),
         (["--engine", "stan"], "--engine: invalid choice: 'stan'"),
-        (["--drws", "5"], "unrecognized arguments: --drws"),
+        (["--drws", "5"], "unrecognized arguments: --drws: did you mean --draws?"),
+        (["list"], "no analysis is named 'list': did you mean --list?"),
+        (["--out", ""], "--out: found an empty name, expected a folder"),
+        (["--data", ""], "--data: found an empty name, expected a file"),
+        (["--data", "mine.csv"], "--data: name the analysis that the file is for: "),
+        (["audit", "--data", "mine.csv"], "--data: the analysis 'audit' takes no file; those that do: "),
+        (["audit", "--focus", "a"], "--focus says what a file holds, expected --data FILE with it"),
+        (
+            ["lpsa_policy_areas", "--data", "mine.csv", "--focus", "a"],
+            "--focus: 'lpsa_policy_areas' does not take it; those that do: table",
+        ),
+        (["lpsa_policy_areas", "--data", "mine.csv", "--columns", "a"], "found 'a', expected OLD=NEW"),
+        (["lpsa_policy_areas", "--data", "none.csv"], "--data none.csv: cannot be read"),
+        (["lpsa_policy_areas", "--data", "/dev/zero"], "--data /dev/zero: is no regular file"),
+        (["--smallest", "nan"], "--smallest: found 'nan', expected a number above 0"),
+        (["--stars", "*"], "--stars: found '*', expected a star and its level"),
+        (["--selection", "three:.05"], "--selection: found 'three:.05', expected one:P,..."),
+        (["--prior", "mu=Gamma(1)"], "--prior: mu: found 'Gamma(1)', expected a number or one of Beta, "),
+        (["--prior", "mu=Normal(0, -1)"], "--prior: mu: found 'Normal(0, -1)': Normal: sigma is -1"),
+        (["--prior", "mu=exit()"], "--prior: mu: found 'exit()', expected a number or one of"),
+        (["--template", "tabel"], "no template is named 'tabel': did you mean 'table'?"),
         (["--dra", "5"], "unrecognized arguments: --dra"),
         (["--workers", "0"], "--workers: found '0', expected a whole number from 1 to 1000"),
         (["--workers", "2", "--scheduler", "tcp://a:1"], "--scheduler: not allowed with argument --workers"),

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
+import re
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
+import textwrap
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .errors import DataError
-from .workflow.catalogue import find_analysis, list_analyses
+from .workflow import command_line
+from .workflow.catalogue import list_analyses
 
 if TYPE_CHECKING:  # heavy, and --help and --list do without
     from .workflow.ahead import Ahead
     from .workflow.analysis import Outcome
 
-DONE, GATE_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, GATE_FAILED, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+# A conclusion on the terminal has about this many characters: whole sentences, the first always.
+_SHORT = 300
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _INTERRUPTED = "interrupted; what was finished before is kept"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise DataError(f"{message} (see --help)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 all done and every gate passed; 1 a gate failed; 2 bad input or usage; 130 interrupted.
+        Exit status: 0 all done and every gate passed; 1 a gate failed; 2 bad input or usage; 3 a fault of the program;
+        130 interrupted.
     """
     own = arguments is None
     try:
@@ -55,7 +59,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _end(_INTERRUPTED, INTERRUPTED)
     except OSError as error:
-        return _end(f"{error.filename or 'a file'}: {error.strerror or error}", BAD_INPUT)
+        if error.filename is not None:
+            return _end(f"{error.filename}: {error.strerror or error}", BAD_INPUT)
+        return _end_of_fault(error)
+    except Exception as error:
+        return _end_of_fault(error)
+
+
+def _end_of_fault(error: Exception) -> int:
+    """Say in one line that the program is at fault, and where its traceback is."""
+    if sys.flags.dev_mode:
+        sys.excepthook(type(error), error, error.__traceback__)
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    try:
+        handle, place = tempfile.mkstemp(prefix="bayes_targets-traceback-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        place = "nowhere, as no file can be written; python -X dev shows it"
+    return _end(f"a fault of the program: {words} (traceback: {place})", FAULT)
 
 
 def _end(message: str, status: int) -> int:
@@ -107,7 +129,6 @@ def _provide_cache(out: Path) -> None:
     """
     import atexit
     import logging
-    import tempfile
 
     from .workflow import run_folder
 
@@ -125,121 +146,96 @@ def _provide_cache(out: Path) -> None:
     atexit.register(run_folder.tidy, out)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m bayes_targets.run",
-        description="Re-analyse two published evaluations of government targets, the Bayesian way.",
-        epilog="Exit status: 0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 130 interrupted. "
-        "An error is one line; python -X dev shows its traceback too.",
-        allow_abbrev=False,
-        add_help=False,
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="analyses to run (default: all; see --list), or scripts"
-    )
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="results folder")
-    parser.add_argument(
-        "--seed", type=_whole(0, 2**32 - 1), default=2014, metavar="N", help="seed of every fit (2014)"
-    )
-    parser.add_argument(
-        "--draws", type=_whole(1, 1_000_000), default=1000, metavar="N", help="draws a chain (1000)"
-    )
-    parser.add_argument(
-        "--tune", type=_whole(1, 1_000_000), default=1000, metavar="N", help="warm-up draws a chain (1000)"
-    )
-    parser.add_argument(
-        "--chains", type=_whole(1, 1000), default=4, metavar="N", help="chains (4; fewer fail the gate)"
-    )
-    parser.add_argument(
-        "--engine", choices=("auto", "exact", "nuts"), default="auto", help="how posteriors are computed"
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="FILE", help="your own CSV or Parquet, for analyses that take one"
-    )
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        type=_pair,
-        metavar="OLD=NEW",
-        help="columns of FILE by other names, e.g. cohesion_2006=baseline",
-    )
-    parser.add_argument(
-        "--controls", nargs="+", default=[], metavar="NAME", help="columns of FILE that are controls"
-    )
-    parallel = parser.add_mutually_exclusive_group()
-    parallel.add_argument(
-        "--workers",
-        type=_whole(1, 1000),
-        metavar="N",
-        help="local processes for many fits, and one analysis at a time (default: two at a time)",
-    )
-    parallel.add_argument(
-        "--scheduler", metavar="ADDRESS", help="Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786"
-    )
-    parser.add_argument("--resume", action="store_true", help="keep analyses whose inputs have not changed")
-    parser.add_argument("--list", action="store_true", help="list the analyses, a line each, and stop")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("-h", "--help", action="store_true", help="show this help and stop")
-    return parser
-
-
-def _pair(text: str) -> tuple[str, str]:
-    theirs, sign, ours = text.partition("=")
-    if not sign or not theirs or not ours:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected OLD=NEW")
-    return theirs, ours
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        # The length is looked at first: Python refuses to read numbers of thousands of digits.
-        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from {least} to {most}")
-
-    return whole_number
-
-
 def _run(arguments: list[str], *, own_process: bool) -> int:
     started = time.monotonic()
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.help:
-        _print(parser.format_help().rstrip(), sys.stdout)
-        return DONE
-    if options.list:
-        entries = list_analyses()
-        width = max((len(entry.name) for entry in entries), default=0)
-        _print("\n".join(f"{entry.name:<{width}}  {entry.title}" for entry in entries), sys.stdout)
-        return DONE
-    names = list(dict.fromkeys(options.names)) or [entry.name for entry in list_analyses()]
-    if options.data is None and (options.columns or options.controls):
-        raise DataError("--columns and --controls say what a file holds, expected --data FILE with them")
-    if options.data is not None and not options.names:
-        takers = ", ".join(entry.name for entry in list_analyses() if entry.data)
-        raise DataError(f"--data: name the analysis that the file is for: {takers}")
-    for name in names:
-        find_analysis(name)  # a misspelt name is told before the slow imports, not after
+    request = command_line.parse(arguments)
+    options = request.options
+    if not request.entries:
+        return _answer(options)
     if own_process:
         _leave_on_interrupt(options.out)
         _provide_cache(options.out)
 
-    # A meter may stand on a terminal's line.
+    # A meter may be on a terminal's line.
     clear = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
 
     def say(line: str) -> None:
         if not options.quiet:
             _print(f"{clear}{time.monotonic() - started:6.1f} s  {line}", sys.stderr)
 
+    for old, new in _renamed(request):
+        say(f"note: {old} --data is now the analysis {new!r}; the old name still works")
     say("loading the libraries")
+    names = [entry.name if entry.shipped else str(entry.path) for entry in request.entries]
     with _second_process(names, options) if own_process else nullcontext() as ahead:
-        outcome = _conduct(names, arguments, options, say, ahead)
+        outcome = _conduct(names, arguments, request, say, ahead)
     if outcome.failed:
         _end(f"{', '.join(outcome.failed)}: not reported, a diagnostics gate failed", GATE_FAILED)
     if not options.quiet:
-        _print("\n".join(["", *outcome.conclusions, "", f"Page: {outcome.page}"]), sys.stdout)
+        _print("\n".join(["", *map(_wrapped, outcome.conclusions), "", f"Page: {outcome.page}"]), sys.stdout)
     return outcome.status
+
+
+def _answer(options: argparse.Namespace) -> int:
+    """Answer what needs no analysis."""
+    if options.help:
+        text = command_line.help_text(_width())
+    elif options.version:
+        from importlib.metadata import version
+
+        text = f"bayes_targets {version('bayes-targets')} (Python {platform.python_version()})"
+    elif options.list:
+        text = command_line.listing()
+    else:
+        return _write_template(options.template)
+    _print(text, sys.stdout)
+    return DONE
+
+
+def _write_template(words: list[str]) -> int:
+    from .readers.templates import template
+
+    if len(words) > 2:
+        raise DataError(f"--template: found {len(words)} words, expected an analysis and at most one file")
+    text = template(words[0])
+    if len(words) == 1:
+        _print(text.rstrip("\n"), sys.stdout)
+        return DONE
+    try:
+        with Path(words[1]).open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        raise DataError(f"--template {words[1]}: is there already, expected a new file") from None
+    return DONE
+
+
+def _renamed(request: command_line.Request) -> list[tuple[str, str]]:
+    """Analyses that once were the ones for a user's file, each with the one that now is."""
+    if request.options.data is None:
+        return []
+    now = {entry.data: entry.name for entry in list_analyses() if entry.own}
+    return [
+        (each.name, now[each.data])
+        for each in request.entries
+        if each.shipped and not each.own and each.data in now
+    ]
+
+
+def _width() -> int:
+    """Width of the terminal, or that of a page where there is none."""
+    return max(shutil.get_terminal_size().columns - 1, 40)
+
+
+def _wrapped(conclusion: str) -> str:
+    """A conclusion, short, and on a terminal no wider than it."""
+    sentences = _SENTENCE_END.split(conclusion)
+    short = sentences[0]
+    for sentence in sentences[1:]:
+        if len(short) + len(sentence) > _SHORT:
+            break
+        short = f"{short} {sentence}"
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return textwrap.fill(short, _width(), break_long_words=False) if terminal else short
 
 
 def _second_process(
@@ -268,12 +264,13 @@ def _cores() -> int:
 def _conduct(
     names: Sequence[str],
     arguments: Sequence[str],
-    options: argparse.Namespace,
+    request: command_line.Request,
     say: Callable[[str], None],
     ahead: Ahead | None,
 ) -> Outcome:
     from .workflow.analysis import Settings, conduct
 
+    options = request.options
     settings = Settings(
         out=options.out,
         seed=options.seed,
@@ -283,8 +280,9 @@ def _conduct(
         engine=options.engine,
         resume=options.resume,
         data=options.data,
-        columns=tuple(options.columns),
-        controls=tuple(options.controls),
+        reading=request.reading,
+        modelling=request.modelling,
+        word=options.word,
         workers=options.workers or 1,
         scheduler=options.scheduler,
         progress=not options.quiet,

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError, DiagnosticsError
+from ..files import read_file
 from ..inference.engines import versions
 from ..inference.ensemble import require_scheduler
 from ..provenance import REPRODUCIBILITY, git_commit
@@ -22,7 +23,7 @@ from ..report.result import Result, read_table
 from . import run_folder
 from .ahead import Ahead, in_order
 from .catalogue import Entry, find_analysis
-from .making import Made, json_bytes, key_of, make, note_need, open_run, user_content
+from .making import Made, json_bytes, key_of, make, note_need, open_run
 from .settings import Run as Run
 from .settings import Settings as Settings
 from .settings import seed_for as seed_for
@@ -83,8 +84,8 @@ def conduct(
         If an input cannot be used or a result cannot be written. Analyses that were finished before stay.
     """
     entries = [find_analysis(name) for name in names]
-    if settings.data is not None:
-        user_content(settings.data)
+    if settings.data is not None and not settings.data.is_dir():
+        read_file(settings.data, what="--data ")
         for entry in entries:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
@@ -98,12 +99,7 @@ def conduct(
         with suppress(DiagnosticsError):  # kept in desk.failures; the next may well pass
             desk.finish(entry)
     desk.write_manifest(ended=True)
-    conclusions = [
-        f"{entry.title}: NOT REPORTED. {desk.failures[entry.name]}"
-        if entry.name in desk.failures
-        else f"{desk.summaries[entry.name]['title']}: {desk.results[entry.name].answer}"
-        for entry in entries
-    ]
+    conclusions = [desk.conclusion(entry) for entry in entries]
     failed = list(desk.failures)
     return Outcome(1 if failed else 0, conclusions, failed, settings.out / run_folder.PAGE)
 
@@ -195,6 +191,14 @@ class _Desk:
             raise DiagnosticsError(made.failure)
         return made.result
 
+    def conclusion(self, entry: Entry) -> str:
+        """What an analysis concluded, or why it is not reported, after its title."""
+        summary = self.summaries.get(entry.name, {})
+        title = str(summary.get("title", entry.title))
+        colon = "" if title.endswith("?") else ":"
+        failure = self.failures.get(entry.name)
+        return f"{title}{colon} {self.results[entry.name].answer if failure is None else f'NOT REPORTED. {failure}'}"
+
     def is_stale(self, entry: Entry) -> bool:
         """Whether a look at an analysis' summary is enough to see that it has to be made."""
         summary = run_folder.read_summary(self.settings.out / entry.name) if self.settings.resume else None
@@ -235,6 +239,7 @@ class _Desk:
             "platform": platform.platform(),
             "git_commit": self.git_commit,
             "inputs": {file: h for s in self.summaries.values() for file, h in sorted(s["inputs"].items())},
+            "notes": {name: s["notes"] for name, s in self.summaries.items() if s["notes"]},
             "seconds": {name: summary["seconds"] for name, summary in self.summaries.items()},
             "status": 1 if self.failures else 0 if ended else None,
             "reproducibility": REPRODUCIBILITY,

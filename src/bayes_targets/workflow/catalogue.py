@@ -22,6 +22,23 @@ _ORDER = (
     "sensitivity",
     "claims",
 )
+# What a user's file may be, as an analysis' constant ``DATA`` says, and the options that its reader takes, by the names of the
+# reader's keywords. The analysis of the same name is there for such files alone; others have data of their own besides.
+_TABLE = frozenset({"columns", "separator", "decimal", "encoding", "missing", "sheet", "header"})
+_QUESTION = frozenset({"better", "smallest", "hoped", "unit", "ratio", "level"})
+READER_OPTIONS = {
+    "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "df", "model", "brackets", "stars", "tails"},
+    "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation", "continuity"},
+    "authorities": _TABLE | {"words", "controls", "change", "period", "before", "after"},
+    "counts": _TABLE | {"words", "controls", "statuses"},
+}
+# Options for the model of such a file.
+MODEL_OPTIONS = {
+    "table": frozenset[str](),
+    "pool": frozenset({"pooling", "selection", "priors"}),
+    "authorities": frozenset[str](),
+    "counts": frozenset[str](),
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +54,8 @@ class Entry:
     path : Path
         The script.
     data : str
-        What a user may hand it with ``--data``, as the script's constant ``DATA`` says: ``"authorities"``,
-        ``"counts"``, or nothing.
+        What a user may hand it with ``--data``, as the script's constant ``DATA`` says: a key of `READER_OPTIONS`, or
+        nothing.
     needs : tuple of str or None
         The analyses that it asks for, where the script names each in the call ``run.need("NAME")``; None where it
         asks for others.
@@ -50,6 +67,16 @@ class Entry:
     path: Path
     data: str = ""
     needs: tuple[str, ...] | None = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether it is there for users' own files only."""
+        return bool(self.data) and self.data == self.name
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is one of the project's own, and no script of a user's."""
+        return self.path.parent == analyses_folder()
 
 
 def analyses_folder() -> Path:
@@ -140,7 +167,10 @@ def read_entry(path: Path) -> Entry:
         )
     title, _, rest = docstring.partition("\n")
     question = " ".join(rest.split())
-    return Entry(path.stem, title.strip().rstrip("."), question, path, _data_constant(script), _needs(script))
+    data = _data_constant(script)
+    if data and data not in READER_OPTIONS:
+        raise DataError(f"{path}: DATA is {data!r}, expected one of {', '.join(READER_OPTIONS)}")
+    return Entry(path.stem, title.strip().rstrip("."), question, path, data, _needs(script))
 
 
 def _data_constant(script: ast.Module) -> str:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..comparison.claims import judge_claims
 from ..errors import DataError, DiagnosticsError
+from ..files import read_file, shown
 from ..inference.engines import versions
 from ..inference.ensemble.jobs import one_thread
 from ..provenance import package_digest, sha256
@@ -68,8 +68,8 @@ def open_run(
     """
     run = Run(settings, entry.name, need, say)
     run.inputs[f"{entry.name}.py"] = sha256(entry.path.read_bytes())
-    if settings.data is not None:
-        run.inputs[str(settings.data)] = sha256(user_content(settings.data))
+    if settings.data is not None and not settings.data.is_dir():  # a data package has its own hashes
+        run.inputs[shown(settings.data)] = sha256(read_file(settings.data, what="--data "))
     return run
 
 
@@ -102,6 +102,7 @@ def make(entry: Entry, run: Run) -> Made:
             result = Result(answer=failure)
         if not isinstance(result, Result):
             raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
+        result = replace(result, notes=tuple(dict.fromkeys([*run.notes, *result.notes])))
         seconds = time.perf_counter() - started - run.seconds_elsewhere
         run.say(f"{entry.name}: writing the page")
         summary = _summary(entry, run, result, key=key, seconds=seconds, passed=failure is None)
@@ -128,9 +129,9 @@ def _summary(
         "studies": list(run.studies),
         "inputs": dict(sorted(run.inputs.items())),
         "needed": run.needed,
+        "notes": list(result.notes),
         "limits": list(result.limits),
         "methods": list(result.methods),
-        "notes": list(result.notes),
         "tables": {name: table.as_record() for name, table in result.tables.items()},
         "headlines": [asdict(headline) for headline in result.headlines],
     }
@@ -183,14 +184,6 @@ def note_need(run: Run, name: str, summary: dict[str, Any]) -> None:
     run.needed[name] = {
         file: digest for file, digest in summary["files"].items() if not file.endswith(".html")
     }
-
-
-def user_content(file: Path) -> bytes:
-    """Content of the user's own file, or a `DataError` that tells why it cannot be read."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(f"--data {file}: cannot be read ({error.strerror})") from None
 
 
 def key_of(settings: Settings) -> str:

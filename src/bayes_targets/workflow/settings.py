@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError, DiagnosticsError
+from ..evaluation import Evaluation
+from ..files import shown
 from ..inference.diagnostics import diagnose, require
 from ..inference.engines import fit
 from ..inference.ensemble import Ensemble, Function, run_ensemble
@@ -22,6 +25,12 @@ from ..readers.counts import read_counts
 from ..readers.descriptor import FILE_NAME
 from ..readers.package import Study, data_folder, load_study, study_names
 from ..report.result import Result
+from .catalogue import READER_OPTIONS
+from .command_line import flag, option_words
+
+# What a user may say over the words of a data package: the question, not how a table is read.
+_PACKAGE = "bayes_targets"
+_ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,14 @@ class Settings:
     resume : bool
         Keep finished analyses whose inputs have not changed.
     data : Path or None
-        The user's own file, for analyses that take one.
-    columns : tuple of (str, str)
-        Their name and our name of columns of that file.
-    controls : tuple of str
-        Columns of that file that are controls.
+        The user's own file or data package, for analyses that take one.
+    reading : mapping of str to object
+        Options for reading that file, by keyword of its reader; only those that were given.
+    modelling : mapping of str to object
+        Options for its model: ``pooling``, ``selection`` (text, such as ``"one:0.025"``), ``priors`` (by parameter); only
+        those that were given.
+    word : bool
+        Write each page as a Word document too.
     workers : int
         Local processes for what can be shared out; results do not depend on them.
     scheduler : str or None
@@ -60,29 +72,43 @@ class Settings:
     engine: str = "auto"
     resume: bool = False
     data: Path | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-    controls: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    modelling: Mapping[str, Any] = field(default_factory=dict)
+    word: bool = False
     workers: int = 1
     scheduler: str | None = None
     progress: bool = False
 
     def as_record(self) -> dict[str, Any]:
-        """The settings that shape results, for the manifest."""
-        names = ("seed", "draws", "tune", "chains", "engine")
-        own = {"data": str(self.data), "columns": dict(self.columns), "controls": list(self.controls)}
-        return {name: getattr(self, name) for name in names} | (own if self.data is not None else {})
+        """The settings that shape results, for the manifest: plain values only."""
+        record = {name: getattr(self, name) for name in ("seed", "draws", "tune", "chains", "engine")}
+        if self.data is not None:
+            record |= {
+                "data": shown(self.data),
+                "reading": _plain(self.reading),
+                "modelling": _plain(self.modelling),
+            }
+        return record | ({"word": True} if self.word else {})
 
     def as_options(self) -> list[str]:
         """The command-line options that ask for the same."""
         record = self.as_record()
-        columns = [f"{theirs}={ours}" for theirs, ours in record.pop("columns", {}).items()]
-        controls = record.pop("controls", [])
-        options = [word for name, value in record.items() for word in (f"--{name}", str(value))]
-        return [
-            *options,
-            *(["--columns", *columns] * bool(columns)),
-            *(["--controls", *controls] * bool(controls)),
-        ]
+        own = {**record.pop("reading", {}), **record.pop("modelling", {})}
+        words = [word for name, value in (record | own).items() for word in option_words(name, value)]
+        return [word for word in words if word != "True"]
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON has them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): plain(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        return value if value is None or isinstance(value, str | bool | int | float) else str(value)
+
+    return {name: plain(value) for name, value in sorted(options.items())}
 
 
 @dataclass(eq=False)
@@ -105,6 +131,8 @@ class Run:
         Studies loaded so far, as they were asked for.
     inputs : dict of str to str
         SHA-256 of every file read so far, by file.
+    notes : list of str
+        What the readers of the user's own file recognised or assumed, a sentence each.
     needed : dict of str to dict
         SHA-256 of every file, pages aside, of the analyses asked for so far, as they were asked for.
     seconds_elsewhere : float
@@ -118,6 +146,7 @@ class Run:
     checks: dict[str, pd.DataFrame] = field(default_factory=dict)
     studies: dict[str, Study] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     needed: dict[str, dict[str, str]] = field(default_factory=dict)
     seconds_elsewhere: float = 0.0
 
@@ -133,8 +162,59 @@ class Run:
         self.studies[str(name)] = study
         return study
 
+    def evaluations(self) -> dict[str, Evaluation]:
+        """The user's own printed table, from ``--data``, one evaluation for each model; see `read_estimates`.
+
+        Returns
+        -------
+        dict of str to Evaluation
+            By heading of the model; of a data package, by name of the evaluation.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        data, options = self._data(), self._options("table")
+        if data.is_dir():
+            study = self.study(data)
+            changed = {name: options.pop(name) for name in _ASKED if name in options}
+            if options:
+                raise DataError(
+                    f"{flag(next(iter(options)))}: a data package says itself how its tables are read"
+                )
+            described: dict[str, Evaluation] = getattr(study, "evaluations", {})
+            found = {name: replace(each, **changed) for name, each in described.items()}
+            if not found:
+                raise DataError(f"--data {shown(data)}: the data package describes no evaluations")
+        else:
+            read = import_module(_PACKAGE).read_estimates(data, **options)
+            found = read if isinstance(read, dict) else {read.heading or data.stem: read}
+        for evaluation in found.values():
+            self._note(evaluation.notes)
+        return found
+
+    def several(self) -> Evaluation:
+        """The user's own several evaluations, from ``--data``; see `read_evaluations`.
+
+        Returns
+        -------
+        Evaluation
+            Its estimates by study.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or for whatever is wrong in it.
+        """
+        evaluation: Evaluation = import_module(_PACKAGE).read_evaluations(
+            self._data(), **self._options("pool")
+        )
+        self._note(evaluation.notes)
+        return evaluation
+
     def authorities(self) -> xr.Dataset:
-        """The user's own authorities, from the file that ``--data`` names; see `read_authorities`.
+        """The user's own authorities, from ``--data``; see `read_authorities`.
 
         Returns
         -------
@@ -145,13 +225,12 @@ class Run:
         DataError
             If there is no such file, or for whatever is wrong in it.
         """
-        if self.settings.data is None:
-            raise DataError(f"{self.name}: no data, expected --data FILE")
-        columns, controls = dict(self.settings.columns), list(self.settings.controls)
-        return read_authorities(self.settings.data, columns=columns or None, controls=controls or None)
+        authorities = read_authorities(self._data(), **self._options("authorities"))
+        self._note(authorities.attrs.get("notes", ()))
+        return authorities
 
     def counts(self) -> xr.Dataset:
-        """The user's own counts by area and status, from the file that ``--data`` names; see `read_counts`.
+        """The user's own counts by area and status, from ``--data``; see `read_counts`.
 
         Columns may be renamed to ``area``, ``status``, ``count`` and ``total``; controls are covariates of the areas.
 
@@ -164,10 +243,26 @@ class Run:
         DataError
             If there is no such file, or for whatever is wrong in it.
         """
+        options = self._options("counts")
+        covariates = options.pop("controls", ())
+        counts = read_counts(self._data(), covariates=covariates, **options)
+        self._note(counts.attrs.get("notes", ()))
+        return counts
+
+    def _data(self) -> Path:
         if self.settings.data is None:
             raise DataError(f"{self.name}: no data, expected --data FILE")
-        columns, covariates = dict(self.settings.columns), self.settings.controls
-        return read_counts(self.settings.data, columns=columns, covariates=covariates)
+        return self.settings.data
+
+    def _options(self, kind: str) -> dict[str, Any]:
+        """The options that were given and that the reader of this kind of file takes."""
+        return {n: v for n, v in self.settings.reading.items() if n in READER_OPTIONS[kind]}
+
+    def _note(self, notes: str | Iterable[str]) -> None:
+        for note in [notes] if isinstance(notes, str) else notes:
+            if note not in self.notes:
+                self.notes.append(note)
+                self.say(f"{self.name}: note: {note}")
 
     def fit(self, name: str, model: Model) -> xr.DataTree:
         """The posterior of `model` with the run's settings, let through only by the gate.

@@ -1,0 +1,159 @@
+"""Files read and written: a file is read whole and only if it is one; a file or folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import DataError
+
+# Names that only this module gives: what is being written, and what is being replaced.
+PARTIAL = ".bayes_targets-partial-"
+REPLACED = ".bayes_targets-replaced-"
+
+
+def shown(path: str | Path) -> str:
+    """A path as text that can be printed and encoded, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def read_file(path: str | Path, *, what: str = "") -> bytes:
+    """The content of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A regular file. Devices and pipes are refused, as they may have no end.
+    what : str
+        What the message begins with, such as ``"--data "``.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    name = f"{what}{shown(path)}"
+    if "\0" in name:
+        raise DataError(f"{name!r}: cannot be read (no name of a file)")
+    try:
+        # Not blocking: to open a pipe that nobody writes to would take for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise DataError(f"{name}: is no regular file (a device, a pipe or a folder), expected a file")
+            return file.read()
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
+
+
+def write_file(place: Path, content: bytes) -> Path:
+    """Write one file whole or not at all.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Where; its folder is there. What lies there is replaced.
+    content : bytes
+        What it holds; on the disk before it takes its place.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; what was there before is then still there.
+    """
+    partial = place.with_name(f"{PARTIAL}{os.getpid()}-{place.name}")
+    try:
+        with _cannot_be_written(place):
+            _write_through(partial, content)
+            partial.replace(place)
+            _flush_folder(place.parent)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return place
+
+
+def write_folder(place: Path, files: Mapping[str, bytes]) -> Path:
+    """Write a folder beside its place, then rename it there, replacing what is there.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Where; the folder around it is there.
+    files : mapping of str to bytes
+        File name to content; on the disk before the folder takes its place.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; what was there before is then still there.
+    """
+    partial, replaced = place.with_name(PARTIAL + place.name), place.with_name(REPLACED + place.name)
+    try:
+        with _cannot_be_written(place):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            for file, content in files.items():
+                _write_through(partial / file, content)
+            _flush_folder(partial)
+            if os.path.lexists(place):
+                place.rename(replaced)
+            partial.rename(place)
+            _flush_folder(place.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        put_back(place)
+    return place
+
+
+def put_back(place: Path) -> None:
+    """Put back what `write_folder` moved out of a place, if its successor never came; else remove it."""
+    replaced = place.with_name(REPLACED + place.name)
+    if not os.path.lexists(replaced):
+        return
+    if os.path.lexists(place):
+        shutil.rmtree(replaced, ignore_errors=True)
+    else:
+        with suppress(OSError):  # the next run tries again
+            replaced.rename(place)
+
+
+def _write_through(file: Path, content: bytes) -> None:
+    with file.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _cannot_be_written(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{shown(place)}: cannot be written ({error.strerror or error})") from None

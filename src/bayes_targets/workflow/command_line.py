@@ -1,0 +1,504 @@
+"""The options of the command line: what each means, which analyses take it, and how a mistake is answered."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import math
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import DataError
+from .catalogue import MODEL_OPTIONS, READER_OPTIONS, Entry, find_analysis, list_analyses
+
+# A line of --list has at most this many characters.
+LIST_WIDTH = 79
+_EXAMPLES = """\
+examples:
+  python -m bayes_targets.run
+      the shipped studies, written to the folder results
+  python -m bayes_targets.run table --data table.csv --focus Reform \\
+      --better lower --smallest 0.01
+      what one printed table of yours supports
+  python -m bayes_targets.run pool --data trials.csv --better lower
+      several evaluations pooled
+"""
+_END = (
+    "Exit status: 0 all done; 1 a diagnostics gate failed; 2 bad input or usage; 3 a fault of the program (one line, "
+    "which says where the traceback is); 130 interrupted. An error is one line; python -X dev shows its traceback too. "
+    "Documentation: docs/start.md and docs/reference.md of the project."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes
+    ----------
+    entries : tuple of Entry
+        The analyses to run, in order.
+    options : argparse.Namespace
+        General options, such as ``out`` and ``seed``.
+    reading, modelling : dict
+        Options for reading the user's own file and for its model, by keyword; only those that were given.
+    """
+
+    entries: tuple[Entry, ...]
+    options: argparse.Namespace
+    reading: dict[str, Any] = field(default_factory=dict)
+    modelling: dict[str, Any] = field(default_factory=dict)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, with the nearest option where one is misspelt."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DataError(f"{' '.join(message.split())} (see --help)")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        options, left = self.parse_known_args(args, namespace)
+        if left:
+            wrong = next((word for word in left if word.startswith("-")), left[0]).partition("=")[0]
+            known = [option for option in self._option_string_actions if option.startswith("--")]
+            near = difflib.get_close_matches(wrong, known, n=1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(left)}{hint}")
+        return options
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Read and check the command line; no heavy library is loaded.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The words after the command.
+
+    Returns
+    -------
+    Request
+        Without entries where only words are asked for: ``--help``, ``--list``, ``--version``, ``--template``.
+
+    Raises
+    ------
+    DataError
+        For whatever cannot be meant, in one line.
+    """
+    if any("\0" in word for word in arguments):
+        raise DataError("the command line holds a NUL character, expected text")
+    options = parser().parse_args(list(arguments))
+    if options.help or options.list or options.version or options.template:
+        return Request((), options)
+    entries = tuple(_entries(options))
+    reading = {name: getattr(options, name) for name in _all(READER_OPTIONS)}
+    modelling = {name: getattr(options, name) for name in _all(MODEL_OPTIONS)}
+    reading, modelling = (
+        {name: value for name, value in each.items() if value is not None} for each in (reading, modelling)
+    )
+    if len(reading.get("focus", ())) == 1:
+        reading["focus"] = reading["focus"][0]
+    _check_data(entries, options, [*reading, *(name for name in modelling if name not in reading)])
+    return Request(entries, options, reading, modelling)
+
+
+def _all(takes: dict[str, frozenset[str]]) -> list[str]:
+    return sorted(frozenset[str]().union(*takes.values()))
+
+
+def _entries(options: argparse.Namespace) -> Iterable[Entry]:
+    names = list(dict.fromkeys(options.names))
+    if not names:
+        if options.data is not None:
+            raise DataError(f"--data: name the analysis that the file is for: {_takers()}")
+        return [entry for entry in list_analyses() if not entry.own]
+    for name in names:
+        if name in ("list", "help", "version", "template"):
+            raise DataError(f"no analysis is named {name!r}: did you mean --{name}?")
+    return [find_analysis(name) for name in names]
+
+
+def _takers() -> str:
+    known = list_analyses()
+    return ", ".join(entry.name for entry in known if entry.own) or ", ".join(e.name for e in known if e.data)
+
+
+def _check_data(entries: Sequence[Entry], options: argparse.Namespace, given: Sequence[str]) -> None:
+    """Refuse a file for an analysis that takes none, and options that it does not take."""
+    if options.data is None:
+        if given:
+            raise DataError(f"{flag(given[0])} says what a file holds, expected --data FILE with it")
+        for entry in entries:
+            if entry.own:
+                raise DataError(f"{entry.name}: no data, expected --data FILE")
+        return
+    for entry in entries:
+        if not entry.data:
+            raise DataError(f"--data: the analysis {entry.name!r} takes no file; those that do: {_takers()}")
+    for name in given:
+        kinds = [kind for kind in READER_OPTIONS if name in READER_OPTIONS[kind] | MODEL_OPTIONS[kind]]
+        if not any(entry.data in kinds for entry in entries):
+            named = ", ".join(repr(entry.name) for entry in entries)
+            raise DataError(f"{flag(name)}: {named} does not take it; those that do: {', '.join(kinds)}")
+
+
+def flag(name: str) -> str:
+    """The option that gives a keyword."""
+    return "--prior" if name == "priors" else f"--{name}"
+
+
+def option_words(name: str, value: Any) -> list[str]:
+    """The words of the command line that give a keyword a value.
+
+    Examples
+    --------
+    >>> option_words("columns", {"a": "b"}), option_words("n", 4)
+    (['--columns', 'a=b'], ['--n', '4'])
+    """
+    if isinstance(value, dict):
+        sign = ":" if name == "stars" else "="
+        return [flag(name), *(f"{key}{sign}{part}" for key, part in value.items())]
+    if isinstance(value, list | tuple):
+        return [flag(name), *map(str, value)]
+    return [flag(name), str(value)]
+
+
+def listing() -> str:
+    """The analyses, one line each: those of the shipped studies, then those for the user's own data."""
+    known = list_analyses()
+    width = max((len(entry.name) for entry in known), default=0)
+    parts = {
+        "Shipped studies (no file needed; without a name all of them are run):": [
+            entry for entry in known if not entry.own
+        ],
+        "Your own data (--data FILE; --template NAME writes an empty file to fill in):": [
+            entry for entry in known if entry.own
+        ],
+    }
+    lines = []
+    for heading, entries in parts.items():
+        if entries:
+            lines += ["", heading, *(f"  {entry.name:<{width}}  {entry.title}" for entry in entries)]
+    return "\n".join(
+        line if len(line) <= LIST_WIDTH else f"{line[: LIST_WIDTH - 1].rstrip()}…" for line in lines[1:]
+    )
+
+
+def help_text(width: int) -> str:
+    """The help, wrapped at a width."""
+    shown = parser(width).format_help().rstrip()
+    return f"{shown}\n\n{_EXAMPLES}\n{textwrap.fill(_END, width)}"
+
+
+def parser(width: int = 79) -> argparse.ArgumentParser:
+    """The parser of the command line."""
+
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.HelpFormatter(prog, max_help_position=26, width=width)
+
+    made = _Parser(
+        prog="python -m bayes_targets.run",
+        usage="python -m bayes_targets.run [NAME ...] [options]",
+        description="Bayesian re-analysis of evaluations: the two shipped studies, or a table of yours.",
+        allow_abbrev=False,
+        add_help=False,
+        formatter_class=formatter,
+    )
+    made.add_argument(
+        "names", nargs="*", metavar="NAME", help="analyses to run, or scripts (default: all shipped studies)"
+    )
+    _add_general(made.add_argument_group("general"))
+    _add_data(made.add_argument_group("your own data"))
+    _add_questions(made.add_argument_group("table, pool: what is asked"))
+    _add_pool(made.add_argument_group("pool"))
+    _add_units(made.add_argument_group("authorities, counts"))
+    return made
+
+
+def _add_general(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--out", type=_folder, default=Path("results"), metavar="DIR", help="results folder (results)")
+    add("--seed", type=_whole(0, 2**32 - 1), default=2014, metavar="N", help="seed of every fit (2014)")
+    add("--draws", type=_whole(1, 1_000_000), default=1000, metavar="N", help="draws a chain (1000)")
+    add("--tune", type=_whole(1, 1_000_000), default=1000, metavar="N", help="warm-up draws a chain (1000)")
+    add("--chains", type=_whole(1, 1000), default=4, metavar="N", help="chains (4; fewer fail the gate)")
+    add(
+        "--engine",
+        choices=("auto", "exact", "nuts"),
+        default="auto",
+        help="how posteriors are computed (auto)",
+    )
+    add("--resume", action="store_true", help="keep analyses whose inputs have not changed")
+    add("--word", action="store_true", help="write report.docx too (needs the extra bayes_targets[word])")
+    parallel = group.add_mutually_exclusive_group()
+    parallel.add_argument(
+        "--workers", type=_whole(1, 1000), metavar="N", help="local processes (default: the cores there are)"
+    )
+    parallel.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786"
+    )
+    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--list", action="store_true", help="list the analyses, one line each, and stop")
+    add("--version", action="store_true", help="show the version and stop")
+    add("-h", "--help", action="store_true", help="show this help and stop")
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--data",
+        type=_path,
+        metavar="FILE",
+        help="your file (CSV, Excel, Parquet), or a data package's folder",
+    )
+    add(
+        "--template",
+        nargs="+",
+        metavar="NAME",
+        help="print an empty, commented CSV for that analysis and stop; with a second word, write it to that new file",
+    )
+    add("--columns", **_pairs("OLD=NEW"), help="columns of FILE under our names; the last = divides")
+    add(
+        "--words",
+        **_pairs("WORD=YOURS", last=False),
+        help='your own words, e.g. unit=school outcome="pass rate"',
+    )
+    add("--separator", metavar="TEXT", help="what divides cells (found from the file)")
+    add("--decimal", choices=(".", ","), help="decimal mark (found from the file)")
+    add("--encoding", metavar="NAME", help="encoding of the text (found from the file)")
+    add("--missing", **_words("TEXT"), help="cells that mean missing, besides the known ones")
+    add("--sheet", metavar="NAME", help="sheet of an Excel file (the only one)")
+    add("--header", type=_whole(1, 1000), metavar="N", help="row of the headings, counted from 1")
+
+
+def _add_questions(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--focus", **_words("TERM"), help="term or terms in question")
+    add("--better", choices=("higher", "lower"), help="direction of the outcome that is favourable")
+    add("--smallest", type=_number(0, math.inf), metavar="X", help="smallest effect worth having")
+    add(
+        "--hoped", type=_number(), metavar="X", help="effect that was hoped for; sets the scale of the priors"
+    )
+    add("--unit", metavar="TEXT", help="unit of the outcome")
+    add(
+        "--ratio",
+        metavar="KIND",
+        help='estimates are ratios: "odds ratio", "risk ratio", "hazard ratio" or "rate ratio"',
+    )
+    add("--level", type=_number(0, 1), metavar="P", help="level of the printed intervals (0.95)")
+    add("--n", type=_whole(1, 10**12), metavar="N", help="observations")
+    add("--clusters", type=_whole(2, 10**12), metavar="N", help="clusters of observations")
+    add("--df", type=_number(0, math.inf), metavar="X", help="degrees of freedom of the standard errors")
+    add("--model", metavar="HEADING", help="model of the table to read, where it has several")
+    add("--brackets", choices=("se", "t", "p"), help="what stands in brackets")
+    add(
+        "--stars", action=_Stars, nargs="+", metavar="STAR:P", help='levels of the stars, e.g. "*:.05 **:.01"'
+    )
+    add("--tails", type=int, choices=(1, 2), help="tails of the printed tests (2)")
+
+
+def _add_pool(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--moderators", **_words("COLUMN"), help="columns that describe the evaluations")
+    add("--group", metavar="COLUMN", help="column of groups of estimates, such as the study")
+    add("--correlation", type=_number(-1, 1), metavar="R", help="correlation of estimates within a group")
+    add(
+        "--continuity",
+        type=_number(0, math.inf),
+        metavar="X",
+        help="added to all cells of trials with a zero (0.5)",
+    )
+    add("--pooling", choices=("partial", "none", "complete"), help="how estimates are pooled (partial)")
+    add("--selection", type=_selection, metavar="KIND", help="one:.025, two:.05,.10, pet, peese or none")
+    add(
+        "--prior",
+        dest="priors",
+        action=_Priors,
+        nargs="+",
+        metavar="NAME=PRIOR",
+        help='e.g. mu="Normal(0, 1)"',
+    )
+
+
+def _add_units(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--controls", **_words("COLUMN"), help="columns to control for")
+    add("--change", choices=("points", "percent"), help="change of the score in points, or in per cent of it")
+    add("--period", metavar="COLUMN", help="column of periods, where each unit has a row a period")
+    add("--before", metavar="VALUE", help="period before")
+    add("--after", metavar="VALUE", help="period after")
+    add("--statuses", **_words("STATUS"), help="statuses of the counts, from best to worst")
+
+
+def _words(metavar: str) -> dict[str, Any]:
+    return {"nargs": "+", "action": "extend", "metavar": metavar}
+
+
+def _pairs(metavar: str, *, last: bool = True) -> dict[str, Any]:
+    return {"nargs": "+", "action": _Pairs, "metavar": metavar, "const": last}
+
+
+class _Pairs(argparse.Action):
+    """Collect OLD=NEW words in a dict; `const` says whether the last ``=`` divides, or the first."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        found = dict(getattr(namespace, self.dest) or {})
+        for word in values:
+            theirs, sign, ours = word.rpartition("=") if self.const else word.partition("=")
+            if not sign or not theirs or not ours:
+                raise argparse.ArgumentError(self, f"found {word!r}, expected {self.metavar}")
+            if found.get(theirs, ours) != ours:
+                raise argparse.ArgumentError(self, f"found {theirs!r} twice, expected one name for it")
+            found[theirs] = ours
+        setattr(namespace, self.dest, found)
+
+
+class _Stars(argparse.Action):
+    """Collect the levels of stars in a dict."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        found = dict(getattr(namespace, self.dest) or {})
+        for word in " ".join(values).split():
+            star, sign, level = word.rpartition(":")
+            value = _as_number(level)
+            if not sign or not star or value is None or not 0 < value < 1:
+                raise argparse.ArgumentError(
+                    self, f"found {word!r}, expected a star and its level, such as *:.05"
+                )
+            found[star] = value
+        setattr(namespace, self.dest, found)
+
+
+class _Priors(argparse.Action):
+    """Collect priors in a dict."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        found = dict(getattr(namespace, self.dest) or {})
+        for word in values:
+            name, sign, text = word.partition("=")
+            if not sign or not name.isidentifier():
+                raise argparse.ArgumentError(self, f"found {word!r}, expected NAME=PRIOR")
+            try:
+                found[name] = read_prior(text)
+            except DataError as error:
+                raise argparse.ArgumentError(self, f"{name}: {error}") from None
+        setattr(namespace, self.dest, found)
+
+
+def read_prior(text: str) -> Any:
+    """A prior from the words that print it, or the number of a point; nothing in it is run.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"Normal(0, 0.05)"``, ``"HalfNormal(sigma=0.01)"`` or ``"0"``.
+
+    Returns
+    -------
+    Prior or float
+
+    Raises
+    ------
+    DataError
+        If it is neither.
+
+    Examples
+    --------
+    >>> read_prior("Normal(0, 0.05)"), read_prior("0")
+    (Normal(mu=0, sigma=0.05), 0.0)
+    """
+    from .. import priors  # heavy, and only for who gives one
+
+    point = _as_number(text)
+    if point is not None:
+        return point
+    known = {
+        name: kind
+        for name, kind in vars(priors).items()
+        if isinstance(kind, type) and issubclass(kind, priors.Prior) and kind is not priors.Prior
+    }
+    expected = f"expected a number or one of {', '.join(sorted(known))} with numbers, such as Normal(0, 1)"
+    if len(text) > 200:
+        raise DataError(f"found {len(text)} characters, {expected}")
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise ValueError
+        numbers = [_literal(part) for part in call.args]
+        named = {str(part.arg): _literal(part.value) for part in call.keywords}
+        prior = known[call.func.id](*numbers, **named)
+    except DataError as error:
+        raise DataError(f"found {text!r}: {error}") from None
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
+        raise DataError(f"found {text!r}, {expected}") from None
+    return prior
+
+
+def _literal(node: ast.expr) -> float:
+    value = ast.literal_eval(node)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    return value
+
+
+def _selection(text: str) -> str:
+    kind, sign, steps = text.strip().lower().partition(":")
+    cuts = [_as_number(part) for part in steps.split(",")]
+    if kind in ("none", "pet", "peese") and not sign:
+        return kind
+    if kind in ("one", "two") and all(cut is not None and 0 < cut < 1 for cut in cuts):
+        return f"{kind}:{','.join(f'{cut:g}' for cut in cuts)}"
+    raise argparse.ArgumentTypeError(
+        f"found {text!r}, expected one:P,... or two:P,... with P between 0 and 1, pet, peese or none"
+    )
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("found an empty name, expected a folder")
+    return Path(text)
+
+
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("found an empty name, expected a file")
+    return Path(text)
+
+
+def _as_number(text: str) -> float | None:
+    """The number that a text is, None where it is none; infinite and missing ones are none."""
+    # The form is looked at first: Python reads more than people write, and refuses thousands of digits.
+    if not re.fullmatch(r"\s*[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?\s*", text, re.ASCII):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
+    if low == -math.inf:
+        words = "a number"
+    else:
+        words = f"a number above {low:g}" if high == math.inf else f"a number between {low:g} and {high:g}"
+
+    def number(text: str) -> float:
+        value = _as_number(text)
+        if value is None or not low < value < high:
+            raise argparse.ArgumentTypeError(f"found {text!r}, expected {words}")
+        return value
+
+    return number
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        # The length is looked at first: Python refuses to read numbers of thousands of digits.
+        if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from {least} to {most}")
+
+    return whole_number
