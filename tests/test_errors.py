@@ -34,7 +34,18 @@ def test_numbers_of_every_kind_are_numbers(value):
 
 @pytest.mark.parametrize(
     "value",
-    [True, np.True_, "3", None, 3 + 0j, float("nan"), np.float32("inf"), 10**400, [3], np.array([3.0])],
+    [
+        True,
+        np.True_,
+        "3",
+        None,
+        3 + 0j,
+        float("nan"),
+        np.float32("inf"),
+        10**400,
+        [3],
+        np.array([3.0]),
+    ],
 )
 def test_nothing_else_is_a_number(value):
     with pytest.raises(bt.DataError, match=r"df is .*, expected a number above 2"):
@@ -52,3 +63,8 @@ def test_whole_numbers_of_every_width_count(value):
 def test_nothing_else_counts(value):
     with pytest.raises(bt.DataError, match=r"n is .*, expected a whole number of 1 or more"):
         require_count("n", value)
+
+
+def test_a_number_too_long_to_be_written_is_told_all_the_same():
+    with pytest.raises(bt.DataError, match="df is a value of type int, expected a finite number"):
+        require_number("df", 10**5000)

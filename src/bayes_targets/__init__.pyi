@@ -72,10 +72,13 @@ from .readers.counts import read_counts as read_counts
 from .readers.counts import with_covariate as with_covariate
 from .readers.package import Study as Study
 from .readers.package import load_study as load_study
+from .sensitivity import approximate_risk_ratio as approximate_risk_ratio
 from .sensitivity import bayes_factor as bayes_factor
+from .sensitivity import confounder_bounds as confounder_bounds
 from .sensitivity import design_analysis as design_analysis
 from .sensitivity import e_value as e_value
 from .sensitivity import multiverse as multiverse
+from .sensitivity import needed_authorities as needed_authorities
 from .sensitivity import prior_curve as prior_curve
 from .sensitivity import prior_sensitivity as prior_sensitivity
 from .sensitivity import retrodesign as retrodesign

@@ -92,6 +92,30 @@ def did_you_mean(name: str, known: list[str]) -> str:
     return "known: " + ", ".join(repr(k) for k in known)
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: of a length that can be read.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shown(2.5), len(shown("x" * 1000))
+    ('2.5', 80)
+    """
+    try:
+        text = repr(value)
+    except Exception:  # a whole number of thousands of digits, or an object that cannot be written
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def require_number(
     name: str, value: object, *, above: float = -math.inf, below: float = math.inf, expected: str = ""
 ) -> float:
@@ -137,7 +161,7 @@ def require_number(
             (False, True): f"a number below {below:g}",
             (True, True): f"a number between {above:g} and {below:g}",
         }[math.isfinite(above), math.isfinite(below)]
-    raise DataError(f"{name} is {value!r}, expected {expected}")
+    raise DataError(f"{name} is {shown(value)}, expected {expected}")
 
 
 def require_count(name: str, value: object, least: int = 1) -> int:
@@ -168,4 +192,4 @@ def require_count(name: str, value: object, least: int = 1) -> int:
     """
     if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
         return int(value)
-    raise DataError(f"{name} is {value!r}, expected a whole number of {least} or more")
+    raise DataError(f"{name} is {shown(value)}, expected a whole number of {least} or more")

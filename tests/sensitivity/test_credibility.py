@@ -180,3 +180,65 @@ def test_a_difference_of_no_spread_is_a_ratio_of_one():
 def test_input_that_cannot_be_is_told(call, message):
     with pytest.raises(bt.DataError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("estimate", "se", "df"), [(3.6, 1.4, 5), (-20.0, 1.0, 2), (1.0, 0.9, 3)])
+@pytest.mark.parametrize("tails", [1, 2])
+def test_few_degrees_of_freedom_are_student_s_t_exactly(estimate, se, df, tails):
+    """The limits leave the posterior on the verge, by brute force over a t likelihood."""
+    found = bt.reverse_bayes(estimate, se, df=df, tails=tails)
+    effect = np.linspace(-500 * se, 500 * se, 400_001)
+    likelihood = stats.t.pdf((estimate - effect) / se, df)
+    right_side = np.sign(effect) == np.sign(estimate)
+    assert found.p == pytest.approx(tails * stats.t.sf(abs(estimate / se), df))
+    if found.convincing:
+        mean, sd = 0.0, found.sceptical_sd
+    else:
+        mean, sd = found.advocacy_limit / 2, abs(found.advocacy_limit) / 2 / stats.norm.isf(0.05 / tails)
+    mass = likelihood * stats.norm.pdf(effect, mean, sd)
+    assert mass[right_side].sum() / mass.sum() == pytest.approx(1 - 0.05 / tails, abs=2e-4)
+    own = likelihood * stats.norm.pdf(effect, 0, 2.0)
+    marginal = (own if tails == 2 else 2 * own * right_side).sum() * (effect[1] - effect[0])
+    odds = bt.bayes_factor(estimate, se, 2.0, df=df, tails=tails)
+    assert odds == pytest.approx(stats.t.pdf(estimate / se, df) / se / marginal * se, rel=3e-3)
+
+
+def test_intrinsic_credibility_with_a_t_is_conflict_with_the_prior_made_from_the_estimate():
+    found = bt.reverse_bayes(3.6, 1.4, df=5)
+    level = found.p_intrinsic
+    sceptic = bt.reverse_bayes(3.6, 1.4, df=5, prob=1 - level).sceptical_sd
+    rng = np.random.default_rng(1)
+    predicted = 1.4 * rng.standard_t(5, 1_000_000) + sceptic * rng.standard_normal(1_000_000)
+    assert (np.abs(predicted) > 3.6).mean() == pytest.approx(level, abs=3e-3)
+
+
+def test_many_degrees_of_freedom_are_the_normal():
+    near, normal = bt.reverse_bayes(0.651, 0.09, df=2e5), bt.reverse_bayes(0.651, 0.09)
+    assert near.sceptical_limit == pytest.approx(normal.sceptical_limit, rel=1e-3)
+    assert near.bf_normal == pytest.approx(normal.bf_normal, rel=1e-2)
+    assert str(bt.reverse_bayes(0.651, 0.09, df=math.inf)) == str(normal)
+
+
+def test_an_overwhelming_estimate_has_its_limits():
+    found = bt.reverse_bayes(40, 1, tails=1)
+    assert found.fail_safe_n == pytest.approx((40 / 1.6448536) ** 2 - 1)
+    assert found.bf_normal == 0.0 and found.bf_normal_sd == pytest.approx(40, rel=1e-3)
+
+
+def test_a_bayes_factor_asks_how_large_effects_are():
+    with pytest.raises(bt.DataError, match="prior_sd is not given, expected one of prior_sd"):
+        bt.bayes_factor(0.952, 0.659)
+    assert bt.bayes_factor(0.952, 0.659, hoped=1.0) == bt.bayes_factor(0.952, 0.659, 5.0)
+    assert bt.bayes_factor(0.952, 0.659, n=4) == bt.bayes_factor(0.952, 0.659, 2 * 0.659)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64, int])
+def test_numbers_of_any_kind_are_numbers(kind):
+    two, nine, df = kind(2), kind(9), kind(137)
+    assert str(bt.reverse_bayes(nine, two, df=df)) == str(bt.reverse_bayes(9.0, 2.0, df=137.0))
+    assert bt.robustness_value(two, df) == bt.robustness_value(2.0, 137.0)
+    assert bt.e_value(nine, two, kind(12)) == bt.e_value(9.0, 2.0, 12.0)
+    assert bt.bayes_factor(two, nine, two) == bt.bayes_factor(2.0, 9.0, 2.0)
+    assert bt.prior_curve(two, nine, sds=np.array([two])).equals(bt.prior_curve(2.0, 9.0, sds=[2.0]))
+    bound = {"benchmark_outcome": 0.2, "times": two}
+    assert bt.confounder_bounds(two, nine, df, **bound) == bt.confounder_bounds(2, 9, 137, **bound)

@@ -48,6 +48,25 @@ def test_a_student_t_prior_agrees_with_quadrature(mu, scale):
     assert found.log_evidence == pytest.approx(np.log(total), abs=1e-3)
 
 
+def test_a_student_t_prior_has_its_tails_far_from_its_middle():
+    """Estimate 12, s.e. 2, hoped-for 1: by quadrature 10.38 (5.93 to 14.61); Gaussian tails would give 6.78."""
+    grid = grid_of_estimate(12.0, 2.0, prior_families(1.0, neutral_sd=5.0))
+    row = grid.set_index(["attitude", "family"]).loc[("sceptical", "student_t")]
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((10.38, 5.93, 14.61), abs=0.01)
+    far = normal_posterior(1e5, 1.0, as_mixture(bt.StudentT(3, 0, 1)))
+    assert far.mean() == pytest.approx(1e5, rel=1e-4)
+    assert far.log_evidence == pytest.approx(stats.t.logpdf(1e5, 3), abs=1e-3)
+
+
+@pytest.mark.parametrize(("estimate", "df"), [(1.4, 3), (-8.0, 1.5), (2.5, 40)])
+def test_a_t_likelihood_agrees_with_quadrature(estimate, df):
+    found = normal_posterior(estimate, 0.7, as_mixture(bt.Normal(0.5, 2.0)), df=df)
+    effect = np.linspace(-40, 40, 400_001)
+    mass = stats.t.pdf((estimate - effect) / 0.7, df) / 0.7 * stats.norm.pdf(effect, 0.5, 2.0)
+    assert found.prob_above(0) == pytest.approx(mass[effect > 0].sum() / mass.sum(), abs=1e-4)
+    assert found.log_evidence == pytest.approx(np.log(mass.sum() * 2e-4), abs=1e-4)
+
+
 def test_a_spike_has_the_probability_that_the_bayes_factor_gives():
     found = normal_posterior(Y, SE, as_mixture(bt.Normal(0, 2.0), prob_zero=0.3))
     odds = bt.bayes_factor(Y, SE, 2.0) * 0.3 / 0.7
@@ -167,6 +186,41 @@ def test_every_proper_prior_has_its_log_density(authorities):
     own = bt.fit(alone, draws=200, seed=1)
     expected = bt.Normal(0, 5).logpdf(own["posterior"]["intercept"].to_numpy()).sum(-1)
     assert np.allclose(log_prior(alone, own)["intercept"], expected)
+
+
+def pooled_terms(**more):
+    table = pd.DataFrame({"term": ["x", "y", "z"], "estimate": [2.0, 1.0, 0.4], "se": [0.5, 0.6, 0.4]})
+    return bt.published_model(table, pooling="partial", **more)
+
+
+def test_a_pooled_term_keeps_its_pooling_under_every_prior():
+    """The grid varies the prior of the mean; neutral is the model's own prior, so that row is the posterior itself."""
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 5.0), tau=bt.HalfNormal(1.0))
+    model = pooled_terms(priors=priors)
+    found = bt.prior_sensitivity(model, hoped=1.0, term="x")
+    grid = found.grid.set_index(["attitude", "family"])
+    posterior = bt.fit(model, draws=4000, seed=1)["posterior"]["effect"].sel(term="x")
+    assert grid.loc[("neutral", "normal"), "mean"] == pytest.approx(float(posterior.mean()), abs=0.03)
+    assert grid.loc[("sceptical", "normal"), "mean"] < grid.loc[("neutral", "normal"), "mean"] < 1.85
+    assert found.curve is None
+
+
+def test_a_posterior_of_another_table_is_refused():
+    model, other = one_term(), pooled_terms()
+    moved = bt.published_model(pd.DataFrame({"term": ["x"], "estimate": [9.0], "se": [SE]}))
+    with pytest.raises(bt.DataError, match="of other data or other priors"):
+        bt.prior_sensitivity(model, bt.fit(moved, draws=100, seed=1), hoped=1.0)
+    with pytest.raises(bt.DataError, match="of other data or other priors"):
+        scale_powers(one_term(effect=bt.Normal(0, 1)), bt.fit(model, draws=100, seed=1))
+    with pytest.raises(bt.DataError, match="of other data or other priors"):
+        scale_powers(model, bt.fit(other, draws=100, seed=1))
+
+
+def test_a_flat_prior_has_no_power_to_scale():
+    model = one_term(effect=bt.Flat())
+    found = bt.prior_sensitivity(model, bt.fit(model, seed=1), hoped=1.0)
+    assert found.power_scaling.loc["x", "prior"] == 0.0
+    assert found.power_scaling.loc["x", "reading"] == "informed by the data"
 
 
 def test_the_three_answers_come_together():

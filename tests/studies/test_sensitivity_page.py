@@ -109,7 +109,7 @@ def test_the_sceptic_is_marked_where_the_curve_crosses():
 
 
 def test_the_design_draws_a_line_an_effect():
-    table = bt.design_analysis([0.5, 1.0], [50, 100, 200])
+    table = bt.design_analysis([0.5, 1.0], [50, 100, 200], sigma=4.0)
     left, right = bt.plot_design(table, mark=150).axes
     assert left.lines[1].get_ydata().tolist() == table.query("effect == 1")["convincing"].tolist()
     assert right.lines[0].get_ydata().tolist() == table.query("effect == 0.5")["type_m"].tolist()
@@ -127,7 +127,7 @@ def test_the_design_draws_a_line_an_effect():
         (lambda: bt.plot_prior_curve(pd.DataFrame({"prior_sd": [1.0]})), "expected rows with columns"),
         (lambda: bt.plot_prior_curve(bt.prior_curve(1.0, 1.0), prob=0.3), "prob is 0.3"),
         (lambda: bt.plot_design(pd.DataFrame({"effect": [1.0]})), "column 'n_authorities' is missing"),
-        (lambda: bt.plot_design(bt.design_analysis([1.0, 2, 3, 4, 5], [50])), "found 5 effects"),
+        (lambda: bt.plot_design(bt.design_analysis([1.0, 2, 3, 4, 5], [50], sigma=4.0)), "found 5 effects"),
     ],
 )
 def test_a_figure_that_cannot_be_drawn_is_told(call, message):

@@ -1,25 +1,25 @@
 """What would change an answer: sceptics, confounders, priors, specifications, and the size of a new evaluation.
 
-A question a file: `credibility` (whom does a printed effect convince?), `confounding` (how strong must an omitted cause
-be?), `prior_grid` and `power_scaling` (do the priors matter?), `specifications` (do the choices matter?), `design` (how
-many authorities would a new evaluation need?).
+One question per file: `credibility` (whom does a printed effect convince, and how strong must an omitted cause be?),
+`prior_grid` and `power_scaling` (do the priors matter?), `specifications` (do the choices matter?), `design` (how many
+authorities would a new evaluation need?).
 """
 
-from .confounding import approximate_risk_ratio as approximate_risk_ratio
-from .confounding import confounder_bounds as confounder_bounds
-from .confounding import e_value as e_value
-from .confounding import robustness_value as robustness_value
+from .credibility import approximate_risk_ratio as approximate_risk_ratio
 from .credibility import bayes_factor as bayes_factor
+from .credibility import confounder_bounds as confounder_bounds
+from .credibility import e_value as e_value
 from .credibility import reverse_bayes as reverse_bayes
+from .credibility import robustness_value as robustness_value
 from .design import design_analysis as design_analysis
 from .design import needed_authorities as needed_authorities
 from .design import retrodesign as retrodesign
-from .mixtures import Mixture as Mixture
-from .mixtures import as_mixture as as_mixture
-from .mixtures import normal_posterior as normal_posterior
 from .power_scaling import PriorSensitivity as PriorSensitivity
 from .power_scaling import prior_sensitivity as prior_sensitivity
 from .power_scaling import scale_powers as scale_powers
+from .prior_grid import Mixture as Mixture
+from .prior_grid import as_mixture as as_mixture
+from .prior_grid import normal_posterior as normal_posterior
 from .prior_grid import prior_curve as prior_curve
 from .prior_grid import prior_families as prior_families
 from .specifications import CHOICES as CHOICES

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, require_count, require_number
 from ..inference.ensemble import run_ensemble
 from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import CohesionPriors, cohesion_model
 from ..models.cohesion.simulate import simulate_authorities
 from ..priors import Flat, Normal
-from .inputs import require_count, require_number
+from .inputs import require_df, require_estimate, require_list
 
 COLUMNS = ("effect", "n_authorities", "convincing", "contrary", "width", "type_s", "type_m")
 SIMULATED = ("simulated_convincing", "simulated_width", "simulated_type_m", "mc_error")
@@ -43,7 +43,7 @@ class Retrodesign:
     type_m: float
 
 
-def retrodesign(effect: float, se: float, *, prob: float = 0.95) -> Retrodesign:
+def retrodesign(effect: float, se: float, *, prob: float = 0.95, df: float | None = None) -> Retrodesign:
     """Power, sign error and exaggeration of an estimate with a known standard error.
 
     Parameters
@@ -53,7 +53,9 @@ def retrodesign(effect: float, se: float, *, prob: float = 0.95) -> Retrodesign:
     se : float
         Standard error of the design.
     prob : float
-        Probability of the central interval that must exclude 0.
+        Probability of the central interval that must exclude 0 (two-sided).
+    df : float, optional
+        Degrees of freedom of the standard error, more than 1: the estimate is then Student's t around the effect.
 
     Returns
     -------
@@ -64,10 +66,10 @@ def retrodesign(effect: float, se: float, *, prob: float = 0.95) -> Retrodesign:
     DataError
         If a number is not finite, or the effect is 0.
 
-    Notes
-    -----
-    Gelman & Carlin (2014), Beyond power calculations, *Perspectives on Psychological Science* 9, 641-651. The
-    exaggeration is in closed form: moments of a normal cut off between -z and z.
+    References
+    ----------
+    Gelman & Carlin (2014), Beyond power calculations, *Perspectives on Psychological Science* 9, 641-651. They simulate the
+    exaggeration; here it is in closed form, the mean of a normal or a t that is cut off between -z and z.
 
     Examples
     --------
@@ -79,26 +81,37 @@ def retrodesign(effect: float, se: float, *, prob: float = 0.95) -> Retrodesign:
     """
     from scipy import stats
 
-    effect, se = require_number("effect", effect), require_number("se", se, above=0.0)
+    effect, se = require_estimate(effect, se, name="effect")
     if effect == 0:
         raise DataError("effect is 0, expected the size of a true effect: of no effect every sign is wrong")
-    z = float(stats.norm.isf((1 - require_number("prob", prob, above=0.0, below=1.0)) / 2))
+    df = require_df(df)
+    if df is not None and df <= 1:
+        raise DataError(f"df is {df:g}, expected more than 1: with fewer the exaggeration is infinite")
+    reference = stats.norm if df is None else stats.t(df)
+    z = float(reference.isf((1 - require_number("prob", prob, above=0.0, below=1.0)) / 2))
     size = abs(effect) / se
-    right, wrong = float(stats.norm.cdf(size - z)), float(stats.norm.cdf(-size - z))
+    right, wrong = float(reference.cdf(size - z)), float(reference.cdf(-size - z))
     power = right + wrong
-    moment = size * (right - wrong) + float(stats.norm.pdf(z - size) + stats.norm.pdf(z + size))
+
+    def mean_beyond(edge: float) -> float:
+        """Integral of x times its density, from an edge on."""
+        factor = 1.0 if df is None else (df + edge**2) / (df - 1)
+        return factor * float(reference.pdf(edge))
+
+    moment = size * (right - wrong) + mean_beyond(z - size) + mean_beyond(z + size)
     return Retrodesign(power, wrong / power, moment / (size * power))
 
 
 def design_analysis(
     effects: float | Sequence[float],
-    n_authorities: Sequence[int] = (75, 150, 300, 600, 1200),
+    n_authorities: int | Sequence[int] = (75, 150, 300, 600, 1200),
     *,
+    sigma: float | None = None,
+    share_with_target: float = 0.5,
     n_types: int = 4,
-    sigma: float = 4.0,
-    tau: float = 1.0,
-    share_with_target: float = 86 / 150,
-    prior_sd: float | None = 5.0,
+    tau: float | None = None,
+    prior_sd: float | None = None,
+    hoped: float | None = None,
     prob: float = 0.95,
     simulations: int = 0,
     seed: int = 0,
@@ -110,28 +123,29 @@ def design_analysis(
     An evaluation compares authorities that have a target with others of their type. With n authorities, a share p with a
     target and noise :math:`\sigma` the slope's standard error is about :math:`s = \sigma / \sqrt{n p (1 - p)}` (times
     :math:`\sqrt{n / (n - J - 1)}` for the J types), and with the prior :math:`N(0, \tau_0)` the posterior is convincing,
-    P(effect > 0) > prob, where the estimate exceeds :math:`z s / \sqrt{w}`, :math:`w = \tau_0^2 / (\tau_0^2 + s^2)`. From
-    the normal distribution of the estimate everything follows in closed form; `simulations` checks it with whole data sets
-    and the exact posterior of the hierarchical model.
+    P(effect > 0) > prob, where the estimate exceeds :math:`z s / \sqrt{w}`, :math:`w = \tau_0^2 / (\tau_0^2 + s^2)`. This is
+    a one-sided criterion. From the normal distribution of the estimate everything follows in closed form; `simulations`
+    checks it with whole data sets and the exact posterior of the hierarchical model.
 
     Parameters
     ----------
     effects : float or sequence of float
-        True effects to consider, percentage points of change, above 0.
-    n_authorities : sequence of int
+        True effects to consider, above 0, in the unit of the outcome.
+    n_authorities : int or sequence of int
         Numbers of authorities to consider.
+    sigma : float
+        Standard deviation of the outcome between authorities that are alike, in the same unit. It has no default: a printed
+        standard error s of a yes-or-no predictor implies :math:`s \sqrt{n p (1 - p)}`.
+    share_with_target : float
+        Share of authorities with a target.
     n_types : int
         Number of authority types, of equal size as far as possible (the simulations only take it in whole).
-    sigma : float
-        Standard deviation of the change between authorities that are alike, percentage points. 4 is about what the
-        printed standard error of the target's slope in Andrews, Downe & Guarneros-Meza (2014), Table 2, implies
-        (:math:`.659 \sqrt{150 \cdot .57 \cdot .43} = 4.0`).
-    tau : float
-        Standard deviation between types, percentage points (for the simulations).
-    share_with_target : float
-        Share of authorities with a target; 86 of 150 in that study.
-    prior_sd : float or None
-        Standard deviation of the prior of the effect; None for a flat prior.
+    tau : float, optional
+        Standard deviation between types (for the simulations); by default a quarter of `sigma`.
+    prior_sd : float, optional
+        Standard deviation of the prior of the effect; without it, or `hoped`, the prior is flat.
+    hoped : float, optional
+        The effect that is hoped for: the prior's standard deviation is five times that.
     prob : float
         Posterior probability that counts as convincing; also of the equal-tailed interval.
     simulations : int
@@ -146,7 +160,7 @@ def design_analysis(
     Returns
     -------
     pandas.DataFrame
-        A row a pair of ``effect`` and ``n_authorities``: ``convincing`` (chance of P(effect > 0) > prob), ``contrary``
+        One row per pair of ``effect`` and ``n_authorities``: ``convincing`` (chance of P(effect > 0) > prob), ``contrary``
         (chance of P(effect < 0) > prob), ``width`` (expected width of the posterior interval), ``type_s`` (share of
         contrary answers among those that convince of either sign), ``type_m`` (expected posterior mean over the true effect,
         among convincing ones). With simulations also ``simulated_convincing``, ``simulated_width``,
@@ -159,44 +173,36 @@ def design_analysis(
 
     Examples
     --------
-    >>> design_analysis([1.0, 2.0], [150, 600]).round(2)
+    As large as the noise in Andrews, Downe & Guarneros-Meza (2014), who printed a standard error of .659 with 86 of 150
+    authorities that had a target:
+
+    >>> design_analysis([1.0, 2.0], [150, 600], sigma=4.0, share_with_target=86 / 150, prior_sd=5.0).round(2)
        effect  n_authorities  convincing  contrary  width  type_s  type_m
     0     1.0            150        0.43       0.0   2.61     0.0    1.58
     1     1.0            600        0.91       0.0   1.30     0.0    1.05
     2     2.0            150        0.91       0.0   2.61     0.0    1.04
     3     2.0            600        1.00       0.0   1.30     0.0    1.00
     """
-    truths = [effects] if isinstance(effects, int | float) else list(effects)
-    for truth in truths:
-        require_number("effect", truth, above=0.0)
-    setting = _Setting(
-        n_types=require_count("n_types", n_types),
-        sigma=require_number("sigma", sigma, above=0.0),
-        tau=require_number("tau", tau, above=0.0),
-        share=require_number("share_with_target", share_with_target, above=0.0, below=1.0),
-        prior_sd=None if prior_sd is None else require_number("prior_sd", prior_sd, above=0.0),
-        prob=require_number("prob", prob, above=0.5, below=1.0),
-    )
-    for n in n_authorities:
-        require_count("n_authorities", n, 2 * n_types + 2)
+    truths = [require_number("effect", truth, above=0.0) for truth in require_list("effects", effects)]
+    setting = _setting(sigma, share_with_target, n_types, tau, prior_sd, hoped, prob)
+    least = 2 * setting.n_types + 2
+    numbers = [require_count("n_authorities", n, least) for n in require_list("n_authorities", n_authorities)]
     require_count("simulations", simulations, 0)
-    pairs = list(itertools.product(truths, n_authorities))
-    rows = [_closed_form(float(truth), int(n), setting) for truth, n in pairs]
+    pairs = list(itertools.product(truths, numbers))
+    rows = [_closed_form(truth, n, setting) for truth, n in pairs]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if simulations:
         tasks = {
-            f"{truth} / {n} / {i}": (float(truth), int(n), setting)
-            for truth, n in pairs
-            for i in range(simulations)
+            f"{truth} / {n} / {i}": (truth, n, setting) for truth, n in pairs for i in range(simulations)
         }
         done = run_ensemble(simulate_design, tasks, seed=seed, workers=workers, progress=progress)
         if done.failures:
             raise DataError(f"design_analysis: {next(iter(done.failures.values()))}")
         found = list(done.results.values())
         blocks = [found[i : i + simulations] for i in range(0, len(found), simulations)]
-        more = [_summary(block, float(truth)) for block, (truth, _) in zip(blocks, pairs, strict=True)]
+        more = [_summary(block, truth) for block, (truth, _) in zip(blocks, pairs, strict=True)]
         table = table.join(pd.DataFrame(more, columns=list(SIMULATED)))
-    table.attrs = {"prob": prob, "interval": "eti", "sigma": sigma, "simulations": simulations}
+    table.attrs = {"prob": prob, "interval": "eti", "sigma": setting.sigma, "simulations": simulations}
     return table
 
 
@@ -204,10 +210,11 @@ def needed_authorities(
     effect: float,
     *,
     chance: float = 0.8,
-    sigma: float = 4.0,
+    sigma: float | None = None,
+    share_with_target: float = 0.5,
     n_types: int = 4,
-    share_with_target: float = 86 / 150,
-    prior_sd: float | None = 5.0,
+    prior_sd: float | None = None,
+    hoped: float | None = None,
     prob: float = 0.95,
 ) -> int:
     """The smallest number of authorities that gives a convincing answer with a stated chance.
@@ -217,8 +224,8 @@ def needed_authorities(
     effect : float
         The true effect, above 0.
     chance : float
-        Wanted probability of a convincing posterior.
-    sigma, n_types, share_with_target, prior_sd, prob
+        Wanted probability of a convincing posterior, P(effect > 0) > prob (one-sided).
+    sigma, share_with_target, n_types, prior_sd, hoped, prob
         As in `design_analysis`, whose closed form is used.
 
     Returns
@@ -232,13 +239,14 @@ def needed_authorities(
 
     Examples
     --------
-    >>> needed_authorities(1.0), needed_authorities(2.0)
+    >>> noise = {"sigma": 4.0, "share_with_target": 86 / 150, "prior_sd": 5.0}
+    >>> needed_authorities(1.0, **noise), needed_authorities(2.0, **noise)
     (412, 108)
     """
     effect = require_number("effect", effect, above=0.0)
     chance = require_number("chance", chance, above=0.0, below=1.0)
-    setting = _Setting(n_types, sigma, 1.0, share_with_target, prior_sd, prob)
-    low, high = 2 * n_types + 1, _MOST_AUTHORITIES
+    setting = _setting(sigma, share_with_target, n_types, None, prior_sd, hoped, prob)
+    low, high = 2 * setting.n_types + 1, _MOST_AUTHORITIES
     if _closed_form(effect, high, setting)[2] < chance:
         raise DataError(
             f"effect is {effect:g}: {high:,} authorities are not enough, expected a larger effect"
@@ -259,19 +267,63 @@ class _Setting:
     prob: float
 
 
+def _setting(
+    sigma: object,
+    share: object,
+    n_types: object,
+    tau: object,
+    prior_sd: object,
+    hoped: object,
+    prob: object,
+) -> _Setting:
+    """The checked setting of a design; what no default can know is asked for."""
+    if sigma is None:
+        raise DataError(
+            "sigma is not given, expected the standard deviation of the outcome between authorities that are alike, in the "
+            "unit of the effects (a printed standard error s of a yes-or-no predictor implies s * sqrt(n * p * (1 - p)))"
+        )
+    if prior_sd is not None and hoped is not None:
+        raise DataError("prior_sd and hoped are both given, expected one of them")
+    noise = require_number("sigma", sigma, above=0.0)
+    width = None
+    if prior_sd is not None:
+        width = require_number("prior_sd", prior_sd, above=0.0)
+    elif hoped is not None:
+        width = 5 * require_number("hoped", hoped, above=0.0)
+    return _Setting(
+        n_types=require_count("n_types", n_types),
+        sigma=noise,
+        tau=noise / 4 if tau is None else require_number("tau", tau, above=0.0),
+        share=require_number("share_with_target", share, above=0.0, below=1.0),
+        prior_sd=width,
+        prob=require_number("prob", prob, above=0.5, below=1.0),
+    )
+
+
 def _closed_form(effect: float, n: int, setting: _Setting) -> tuple[float, ...]:
-    from scipy import stats
+    from scipy import special
 
     se = setting.sigma / math.sqrt(n * setting.share * (1 - setting.share))
     se *= math.sqrt(n / (n - setting.n_types - 1))
-    weight = 1.0 if setting.prior_sd is None else setting.prior_sd**2 / (setting.prior_sd**2 + se**2)
-    z = float(stats.norm.ppf(setting.prob))
+    # the weight of the data, written so that neither a narrow nor a wide prior overflows
+    weight = 1.0 if setting.prior_sd is None else 1 / (1 + (se / setting.prior_sd) ** 2)
+    z = float(special.ndtri(setting.prob))
     edge, size = z / math.sqrt(weight), effect / se
-    right, wrong = float(stats.norm.sf(edge - size)), float(stats.norm.cdf(-edge - size))
-    # Mean of a normal above the edge, shrunk by the prior.
-    exaggeration = weight * (size + float(stats.norm.pdf(edge - size)) / right) / size
-    reach = 2 * float(stats.norm.isf((1 - setting.prob) / 2))
-    return effect, n, right, wrong, reach * se * math.sqrt(weight), wrong / (right + wrong), exaggeration
+    log_right, log_wrong = (float(special.log_ndtr(x)) for x in (size - edge, -size - edge))
+    # Mean of a normal above the edge, shrunk by the prior; the ratio of density to tail in logs, for tails of nothing.
+    log_density = -0.5 * (edge - size) ** 2 - 0.5 * math.log(2 * math.pi)
+    exaggeration = weight * (size + math.exp(log_density - log_right)) / size
+    reach = 2 * float(special.ndtri((1 + setting.prob) / 2))
+    type_s = float(special.expit(log_wrong - log_right))
+    return (
+        effect,
+        n,
+        math.exp(log_right),
+        math.exp(log_wrong),
+        reach * se * math.sqrt(weight),
+        type_s,
+        exaggeration,
+    )
 
 
 def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSequence) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError
-from ..model import Model
-from .inputs import require_number
-from .prior_grid import grid_of, prior_curve, term_of
+from ..errors import DataError, require_number
+from ..model import Model, data_hash, describe_priors
+from .prior_grid import df_of, grid_of, prior_curve, term_row
 
 SENSITIVE = 0.05
 
@@ -29,7 +29,8 @@ class PriorSensitivity:
     grid : pandas.DataFrame
         The effect under nine priors, see `grid_of_estimate`.
     curve : pandas.DataFrame or None
-        Probability of a positive effect against the prior's s.d., see `prior_curve`; for published effects only.
+        Probability of a positive effect against the prior's s.d., see `prior_curve`; for published effects
+        that are not pooled.
     """
 
     power_scaling: pd.DataFrame | None
@@ -84,7 +85,12 @@ def prior_sensitivity(
     (0.25, 121)
     """
     grid = grid_of(model, hoped=hoped, term=term, prob=prob, seed=seed)
-    curve = prior_curve(*term_of(model, term)) if model.name == "published" else None
+    curve = None
+    if model.name == "published":
+        row = term_row(model, term)
+        if not row["pooled"]:
+            scaled_estimate, scaled_se = (float(row[name] * row["scale"]) for name in ("estimate", "se"))
+            curve = prior_curve(scaled_estimate, scaled_se, df=df_of(row))
     scaled = None if posterior is None else scale_powers(model, posterior)
     return PriorSensitivity(scaled, grid, curve)
 
@@ -135,7 +141,10 @@ def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SEN
 
     names = [str(name) for name in priors.data_vars]
     columns = {f"prior: {name}": sensitivity("prior", [name]) for name in names}
-    columns |= {"prior": sensitivity("prior"), "likelihood": sensitivity("likelihood")}
+    columns["prior"] = (
+        sensitivity("prior") if names else np.zeros(terms.sizes["term"])
+    )  # flat: nothing to scale
+    columns["likelihood"] = sensitivity("likelihood")
     table = pd.DataFrame(columns, index=pd.Index(terms["term"].to_numpy().astype(str), name="term"))
     table["reading"] = [
         _reading(prior, data, threshold)
@@ -206,6 +215,12 @@ def _terms(model: Model, posterior: xr.DataTree) -> xr.Dataset:
     if posterior.attrs.get("model") != model.name or "log_likelihood" not in posterior.children:
         raise DataError(
             f"posterior is of a {posterior.attrs.get('model')!r} model, expected what fit gives for the {model.name!r} model"
+        )
+    if posterior.attrs.get("data_hash") != data_hash(model.data) or posterior.attrs.get(
+        "priors"
+    ) != json.dumps(describe_priors(model.priors)):
+        raise DataError(
+            "posterior is of other data or other priors than the model, expected what fit gives for it"
         )
     terms = posterior["posterior"].to_dataset()[model.terms[0]]
     return terms.rename("terms").to_dataset()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_count, require_number
 from ..inference.diagnostics import diagnose, exact_rows, gates
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
@@ -20,7 +20,6 @@ from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import cohesion_model
 from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
 from ..priors import Flat, Normal, Prior
-from .inputs import require_count, require_number
 
 ESS_LIMIT = 100
 CHOICES: Mapping[str, tuple[str, ...]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -31,6 +32,8 @@ _MODELS = {"target": 2, "stretch": 3}
 _TERMS = {"target": paper.ON, "stretch": paper.STRETCH}
 _DESIGN_EFFECTS = (0.5, 1.0, 2.0)
 _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
+# Noise between alike authorities that the printed standard error implies: .659 * sqrt(150 * .57 * .43) = 4.0.
+_DESIGN: Mapping[str, Any] = {"sigma": 4.0, "share_with_target": 86 / 150, "prior_sd": 5.0}
 METHODS = (
     "Sceptic: a normal prior around no effect, and the narrowest one that still lets the effect convince (posterior probability of "
     "its sign above 95%). The fail-safe number counts evaluations of the same precision that found exactly nothing and weigh as much "
@@ -137,8 +140,8 @@ def sensitivity_result(
     table = robustness_table(study, universes, sd_change=sd_change, tipping=tipping)
     numbers = table.attrs["numbers"]
     target, stretch = numbers["target"], numbers["stretch"]
-    design = design_analysis(list(_DESIGN_EFFECTS), _DESIGN_NUMBERS)
-    needed = needed_authorities(1.0)
+    design = design_analysis(_DESIGN_EFFECTS, _DESIGN_NUMBERS, **_DESIGN)
+    needed = needed_authorities(1.0, **_DESIGN)
     grid = pd.concat({NAMES[e]: _grid(study, e) for e in universes}, names=["effect"]).reset_index("effect")
     influence = pd.concat(
         {NAMES[e]: u.influence for e, u in universes.items()}, names=["effect"]
