@@ -1,257 +1,535 @@
-"""From cells of text to typed columns: every cell that breaks its column's type or limits is told."""
+"""One cell: the number or the label in it, the marks of missing values, and one list of all that is wrong."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import DataError, cell_message
 
-_LISTED = 10
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_PRINTED = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_MISSING = (
+    "|na|n/a|n.a.|nan|nat|<na>|none|null|nil|-|--|\u2013|\u2014|\u2212|.|..|...|\u2026|:|[c]|[x]|[z]|[w]|[low]|[n]|"
+    "supp|suppressed|#n/a|missing|unknown|not available|not applicable|no data"
+)
+MISSING = frozenset(_MISSING.split("|"))
+"""Texts that mean a missing value, in any capitals."""
+
+_LISTED = 20
+_MINUS = re.compile("^[\u2212\u2010-\u2013\ufe63\uff0d](?=[\\s£$€¥]*[\\d.,])")
+_SPACES = "\u00a0\u2009\u202f\u2007\u2002\u2003"
+# A mark behind a number: significance, or a footnote such as [p] for provisional.
+_MARKS = r"(?P<stars>(?:\s*(?:\*+|\++|[\u2020\u2021\u00a7#^]+|\[[a-z]{1,2}\]))*)"
+_BODY = {
+    ".": r"(?:\d{1,3}(?:(?P<group>[, '\u2019])\d{3})(?:(?P=group)\d{3})*(?:\.\d*)?|\d+\.?\d*|\.\d+)",
+    ",": r"(?:\d{1,3}(?:(?P<group>[. '\u2019])\d{3})(?:(?P=group)\d{3})*(?:,\d*)?|\d+,?\d*|,\d+)",
+}
+_CURRENCY = r"(?:[£$€¥]\s?)?"
+_NUMBERS = {
+    sign: re.compile(
+        rf"(?P<open>[(\[])?\s*(?P<bound><=|>=|[<>\u2264\u2265])?\s*(?:(?P<sign>[+-])\s?)?{_CURRENCY}(?P<late>[+-])?"
+        rf"(?P<body>{body}(?P<exponent>[eE][+-]?\d{{1,4}})?)\s?(?P<percent>%)?(?:\s?[£€])?"
+        rf"{_MARKS}\s*(?P<close>[)\]])?{_MARKS.replace('stars', 'more')}",
+        re.ASCII,
+    )
+    for sign, body in _BODY.items()
+}
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+_EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+_POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)?\.\d+|\d{1,3}(?:,\d{3}){2,}", re.ASCII)
+_COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+|\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
+_BARE = re.compile(r"^[^\d.,]*|[^\d.,]*$")
 
 
-class ColumnRules(Protocol):
-    """What must be known of a column: a Table Schema field, see `bayes_targets.readers.descriptor.Field`."""
+@dataclass(frozen=True)
+class Number:
+    """A number as it stands in a cell.
 
-    @property
-    def name(self) -> str:
-        """Header of the column."""
-
-    @property
-    def type(self) -> str:
-        """``string``, ``number``, ``integer`` or ``boolean``."""
-
-    @property
-    def printed(self) -> bool:
-        """Whether the text of the numbers is kept."""
-
-    @property
-    def required(self) -> bool:
-        """Whether no cell may be empty."""
-
-    @property
-    def constraints(self) -> Mapping[str, Any]:
-        """``unique``, ``minimum``, ``maximum``, ``enum``, ``pattern``."""
-
-    @property
-    def true_values(self) -> tuple[str, ...]:
-        """Texts that mean true."""
-
-    @property
-    def false_values(self) -> tuple[str, ...]:
-        """Texts that mean false."""
-
-
-class _Violation(NamedTuple):
-    row: int
-    column: str
-    value: str
-    expected: str
-
-
-def typed_frame(
-    rows: Sequence[Sequence[str]], rules: Sequence[ColumnRules], key: Sequence[str], label: str
-) -> pd.DataFrame:
-    """Turn rows of text into a frame with types, or raise one error that tells every cell that is wrong.
-
-    Parameters
+    Attributes
     ----------
-    rows : sequence of sequence of str
-        Rows of data, each with one cell a column; an empty cell is a missing value.
-    rules : sequence of ColumnRules
-        The columns in order.
-    key : sequence of str
-        Columns that are required and together differ in every row; may be empty.
-    label : str
-        What messages call the table.
+    value : float
+        The number; 62 for ``"62%"``, 0.12 for ``"(0.12)"``, 0.001 for ``"<.001"``.
+    half_width : float
+        Half a unit of the last printed place: every true value in ``value ± half_width`` prints as `text`.
+    text : str
+        The cell as it stands, without outer spaces.
+    stars : str
+        Marks behind the number, such as ``"**"`` or ``"+"``.
+    bracketed : str
+        ``"("`` or ``"["`` where the number stands in brackets, else empty.
+    bound : str
+        ``"<"``, ``">"``, ``"<="`` or ``">="`` where only a bound is printed, else empty.
+    percent : bool
+        Whether a per cent sign is printed.
+    """
 
-    Returns
-    -------
-    DataFrame
-        Texts as str (missing: ``""``), numbers as float64 (missing: NaN), whole numbers as int64 and truth
-        values as bool where the column is required, else Int64 and boolean. After each column ``x`` that is
-        kept as printed stands ``x_printed`` with its text.
+    value: float
+    half_width: float
+    text: str
+    stars: str = ""
+    bracketed: str = ""
+    bound: str = ""
+    percent: bool = False
 
-    Raises
-    ------
-    DataError
-        If a cell breaks the type or a limit of its column, or a key stands twice. The message has a line for
-        each of the first ten cells; rows count from 1.
+    @property
+    def low(self) -> float:
+        """Lower end of the rounding interval."""
+        return self.value - self.half_width
+
+    @property
+    def high(self) -> float:
+        """Upper end of the rounding interval."""
+        return self.value + self.half_width
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the number is printed: no bracket and no bound."""
+        return not (self.bracketed or self.bound)
+
+
+def tidy(text: str) -> str:
+    """Unify spaces and the forms of letters (NFC), and strip outer spaces."""
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def cell_text(cell: object) -> str:
+    """A cell as text: an empty one is ``""``, a whole float has no ``.0``, a date is ISO.
 
     Examples
     --------
-    >>> from bayes_targets.readers.descriptor import Field
-    >>> se = Field("se", "number", "", True, {"minimum": 0}, (), ())
-    >>> typed_frame([[".659"]], [se], [], "ols.csv")
-          se se_printed
-    0  0.659       .659
-    >>> typed_frame([[".659"], ["-.090"]], [se], [], "ols.csv")
-    Traceback (most recent call last):
-    bayes_targets.errors.DataError: ols.csv, row 2, column 'se': found '-.090', expected at least 0
+    >>> [cell_text(cell) for cell in (None, 3.0, 0.25, " a ", True)]
+    ['', '3', '0.25', 'a', 'True']
     """
-    cells = {rule.name: [row[place] for row in rows] for place, rule in enumerate(rules)}
-    violations: list[_Violation] = []
-    columns: dict[str, pd.Series[Any]] = {}
-    for rule in rules:
-        required = rule.required or rule.name in key
-        values, wrong = _parse_column(rule, required, cells[rule.name])
-        violations += wrong
-        columns[rule.name] = _series(rule.type, required and not wrong, values)
-        if rule.printed:
-            columns[f"{rule.name}_printed"] = pd.Series(cells[rule.name], dtype="str")
-    frame = pd.DataFrame(columns)
-    violations += _broken_limits(frame[list(cells)], rules, key, cells)
-    violations += _repeated_keys(frame, key, cells)
-    if violations:
-        order = list(cells)
-        violations.sort(key=lambda v: (v.row, order.index(v.column)))
-        raise DataError(_message(violations, label))
-    return frame
+    if isinstance(cell, str):
+        return cell.strip()
+    if _is_empty(cell):
+        return ""
+    if isinstance(cell, float | np.floating):
+        return shortest(float(cell))
+    if isinstance(cell, pd.Timestamp) and cell == cell.normalize():
+        return cell.date().isoformat()
+    return str(cell)
 
 
-def _message(violations: Sequence[_Violation], label: str) -> str:
-    lines = [
-        cell_message(file=label, row=v.row, column=v.column, value=v.value, expected=v.expected)
-        for v in violations[:_LISTED]
-    ]
-    more = len(violations) - _LISTED
-    return "\n".join([*lines, f"{label}: and {more} more"] if more > 0 else lines)
+def is_missing(cell: object, marks: frozenset[str] = frozenset({""})) -> bool:
+    """Whether a cell holds no value: it is empty, or one of `marks`, which are in lower case.
+
+    Examples
+    --------
+    >>> [is_missing(cell) for cell in (None, float("nan"), " ", "NA", 0)]
+    [True, True, True, False, False]
+    >>> [is_missing(cell, MISSING) for cell in ("NA", "[c]", "..", "0")]
+    [True, True, True, False]
+    """
+    if isinstance(cell, str):
+        return not cell.strip() or cell.strip().casefold() in marks
+    return _is_empty(cell)
 
 
-def _parse_column(
-    rule: ColumnRules, required: bool, texts: list[str]
-) -> tuple[list[object], list[_Violation]]:
-    """Values of a column (None where the cell is empty or wrong), and the cells that are wrong."""
-    parse = _PARSERS[rule.type]
-    values: list[object] = []
-    wrong = []
-    for row, text in enumerate(texts, start=1):
-        value, expected = None, ""
-        if text == "":
-            expected = "a value (the column is required)" if required else ""
-        else:
-            value, expected = parse(text, rule)
-        if expected:
-            wrong.append(_Violation(row, rule.name, text, expected))
-        values.append(value)
-    return values, wrong
+def _is_empty(cell: object) -> bool:
+    if cell is None or cell is pd.NA or cell is pd.NaT:
+        return True
+    if isinstance(cell, float | np.floating):
+        return math.isnan(cell)
+    return isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell))
 
 
-def _parse_string(text: str, _: ColumnRules) -> tuple[object, str]:
-    return text, "" if text == text.strip() else "a text without spaces at its ends"
+def missing_marks(more: Iterable[object] = ()) -> frozenset[str]:
+    """The known marks of a missing value, and more of the user's own."""
+    if isinstance(more, str | bytes) or not isinstance(more, Iterable):
+        raise DataError(f"missing: found {more!r}, expected a list of marks such as ['x', '-99']")
+    return MISSING | {cell_text(mark).casefold() for mark in more}
 
 
-def _parse_number(text: str, rule: ColumnRules) -> tuple[object, str]:
-    pattern, words = (
-        (_PRINTED, "a plain decimal number such as -.25 or 3.10")
-        if rule.printed
-        else (_NUMBER, "a number such as -.25, 3.10 or 1e-3")
+def read_number(cell: object, decimal: str = ".") -> Number | None:
+    """Read the number in a cell, or return None where there is none.
+
+    Parameters
+    ----------
+    cell : object
+        Text, or a number of Python or NumPy.
+    decimal : {".", ","}, default "."
+        Decimal sign of texts; the other one separates thousands, as do spaces and apostrophes.
+
+    Returns
+    -------
+    Number or None
+        Infinite numbers too; the caller refuses them.
+
+    Examples
+    --------
+    >>> read_number("−.0314**")
+    Number(value=-0.0314, half_width=5e-05, text='−.0314**', stars='**', bracketed='', bound='', percent=False)
+    >>> [read_number(cell).value for cell in ("62%", "1,234", "£1 234", "(0.12)", "<.001", 7, "1e3")]
+    [62.0, 1234.0, 1234.0, 0.12, 0.001, 7.0, 1000.0]
+    >>> read_number("1.234,5", decimal=",").value, read_number("Leeds"), read_number("1,23")
+    (1234.5, None, None)
+    """
+    if isinstance(cell, str):
+        return _printed_number(cell.strip(), decimal)
+    if isinstance(cell, Real | Decimal | np.bool_ | np.number) and not isinstance(cell, np.complexfloating):
+        try:
+            value = float(cell)
+        except OverflowError:
+            value = -math.inf if str(cell).startswith("-") else math.inf
+        except ValueError:
+            return None
+        if math.isnan(value):
+            return None
+        return Number(value, _half_unit(shortest(value)), cell_text(cell))
+    return None
+
+
+def _printed_number(text: str, decimal: str) -> Number | None:
+    if len(text) > 100:
+        return None
+    bare = text
+    for space in _SPACES:
+        bare = bare.replace(space, " ")
+    opening = bare[:1] if bare[:1] in ("(", "[") else ""
+    bare = opening + _MINUS.sub("-", bare[len(opening) :].lstrip())
+    found = _NUMBERS[decimal].fullmatch(bare)
+    if found is None:
+        if _INFINITE.fullmatch(bare):
+            return Number(float(bare), 0.0, text)
+        return None
+    part = found.groupdict()
+    opened, closed = part["open"] or "", part["close"] or ""
+    if opened + closed not in ("", "()", "[]") or (part["sign"] and part["late"]):
+        return None
+    body = part["body"].replace(part["group"] or " ", "").replace(decimal, ".")
+    sign = part["sign"] or part["late"] or ""
+    stars = "".join((part["stars"] + part["more"]).split())
+    bound = (part["bound"] or "").replace("\u2264", "<=").replace("\u2265", ">=")
+    return Number(
+        float(sign + body), _half_unit(body), text, stars, opened, bound, part["percent"] is not None
     )
-    if not pattern.fullmatch(text):
-        return None, words
-    value = float(text)
-    return (value, "") if math.isfinite(value) else (None, "a number of ordinary size")
 
 
-def _parse_integer(text: str, _: ColumnRules) -> tuple[object, str]:
-    # Nineteen digits and more may not fit 64 bits.
-    if not _INTEGER.fullmatch(text) or len(text) > 18:
-        return None, "a whole number"
-    return int(text), ""
+def _half_unit(digits: str) -> float:
+    """Half a unit of the last place of a plain number."""
+    body, _, exponent = digits.lower().partition("e")
+    decimals = len(body.partition(".")[2])
+    if not body.strip("+-").replace(".", "").isdigit():
+        return 0.0
+    return 0.5 * 10.0 ** min(int(exponent or 0) - decimals, 300)
 
 
-def _parse_boolean(text: str, rule: ColumnRules) -> tuple[object, str]:
-    if text in rule.true_values:
-        return True, ""
-    if text in rule.false_values:
-        return False, ""
-    return None, "one of " + ", ".join(repr(word) for word in (*rule.true_values, *rule.false_values))
+def shortest(number: float) -> str:
+    """Write a number in the fewest decimals that give it back, without a trailing .0."""
+    return repr(float(number)).removesuffix(".0")
 
 
-_PARSERS: dict[str, Callable[[str, ColumnRules], tuple[object, str]]] = {
-    "string": _parse_string,
-    "number": _parse_number,
-    "integer": _parse_integer,
-    "boolean": _parse_boolean,
-}
+def decimal_of(text: str) -> str:
+    """Decimal sign that the number in a text must have: ``"."``, ``","``, ``"either"`` or ``""`` (nothing to see).
+
+    Examples
+    --------
+    >>> [decimal_of(text) for text in ("64.6", "£64,65", "1.234", "1,234.5", "0,123", "12", "Leeds")]
+    ['.', ',', 'either', '.', ',', '', '']
+    """
+    if "." not in text and "," not in text:
+        return ""
+    bare = _BARE.sub("", text.strip())
+    if _EITHER.fullmatch(bare):
+        return "either"
+    if _POINT.fullmatch(bare):
+        return "."
+    return "," if _COMMA.fullmatch(bare) else ""
 
 
-def _series(kind: str, complete: bool, values: list[object]) -> pd.Series[Any]:
-    if kind == "string":
-        return pd.Series(["" if value is None else value for value in values], dtype="str")
-    if kind == "number":
-        return pd.Series([np.nan if value is None else value for value in values], dtype="float64")
-    if kind == "integer":
-        return pd.Series(values, dtype="int64" if complete else "Int64")
-    return pd.Series(values, dtype="bool" if complete else "boolean")
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Numbers of one column.
+
+    Attributes
+    ----------
+    values : array of float, of shape (n,)
+        NaN where a cell is missing or wrong.
+    missing, percent : array of bool, of shape (n,)
+        Which cells are marked as missing, and which have a per cent sign.
+    """
+
+    values: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+    percent: NDArray[np.bool_]
 
 
-def _broken_limits(
-    frame: pd.DataFrame, rules: Sequence[ColumnRules], key: Sequence[str], cells: Mapping[str, list[str]]
-) -> list[_Violation]:
-    """Cells outside their column's limits, and values of a unique column that an earlier row has."""
-    import pandera.pandas as pa
+@dataclass(eq=False)
+class Problems:
+    """All that is wrong with a table, grouped by column and kind.
 
-    columns = {
-        rule.name: pa.Column(
-            checks=_checks(rule.constraints),
-            nullable=True,
-            unique=bool(rule.constraints.get("unique", False)) or list(key) == [rule.name],
-            report_duplicates="exclude_first",
+    Parameters
+    ----------
+    label : str
+        The table; it opens every message.
+    """
+
+    label: str
+    _groups: dict[tuple[str, str], tuple[int, list[tuple[Any, object, str]]]] = field(default_factory=dict)
+
+    def cell(
+        self, row: object, column: str, value: object, expected: str, kind: str = "other values"
+    ) -> None:
+        """Note one wrong cell; `kind` says in a word or two what the cells of its group hold."""
+        _, cells = self._groups.setdefault((column, kind), (len(self._groups), []))
+        cells.append((row, value, expected))
+
+    def say(self, sentence: str, column: str = "") -> None:
+        """Note a problem in words, which name the table themselves; once each."""
+        self._groups.setdefault((column, f"\0{sentence}"), (len(self._groups), []))
+
+    def concerns(self, column: str) -> bool:
+        """Whether anything is wrong with a column."""
+        return any(known == column for known, _ in self._groups)
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def sentences(self) -> list[str]:
+        """One message for each column and kind."""
+        told = []
+        for (column, kind), (_, cells) in self._groups.items():
+            if kind.startswith("\0"):
+                told.append(kind[1:])
+                continue
+            row, value, expected = cells[0]
+            if len(cells) == 1:
+                told.append(
+                    cell_message(file=self.label, row=row, column=column, value=value, expected=expected)
+                )
+                continue
+            told.append(
+                f"{self.label}, column {column!r}: holds {kind} in {len(cells):,} rows, "
+                f"first row {row}: {str(value)!r}; expected {expected}"
+            )
+        return told
+
+    def check(self) -> None:
+        """Raise one `DataError` with every message (the first 20), or do nothing where there is none."""
+        told = self.sentences()
+        if not told:
+            return
+        if len(told) == 1:
+            raise DataError(told[0])
+        lines = [f"- {sentence}" for sentence in told[:_LISTED]]
+        if len(told) > _LISTED:
+            lines.append(f"and {len(told) - _LISTED} more")
+        raise DataError(f"{self.label}: {len(told)} problems\n" + "\n".join(lines))
+
+
+def read_numbers(
+    cells: pd.Series[Any],
+    name: str,
+    problems: Problems,
+    *,
+    decimal: str | None = ".",
+    marks: frozenset[str] = MISSING,
+) -> Column:
+    """Read one column as finite numbers, and note every cell that is none.
+
+    Parameters
+    ----------
+    cells : Series
+        Cells of any kind; its index holds the rows as people count them.
+    name : str
+        The column's name in messages.
+    problems : Problems
+        Where wrong cells are noted.
+    decimal : {".", ","} or None
+        None where the table leaves it open: cells that can be read in two ways are then problems.
+    marks : frozenset of str
+        Texts that mean a missing value.
+
+    Examples
+    --------
+    >>> problems = Problems("m.csv")
+    >>> read_numbers(pd.Series(["75.2", "x", "-"], index=[1, 2, 3]), "outcome", problems).values
+    array([75.2,  nan,  nan])
+    >>> problems.sentences()
+    ["m.csv, row 2, column 'outcome': found 'x', expected a number"]
+    """
+    n = len(cells)
+    values = np.full(n, np.nan)
+    missing, percent = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    left = np.arange(n)
+    if cells.dtype != object and cells.dtype.kind in "iufb":
+        values = cells.to_numpy(dtype=float).copy()
+        left = np.flatnonzero(~np.isfinite(values))
+    elif decimal != ",":
+        # Most cells are plain numbers, and pandas reads those fast; it takes no other notation for one.
+        texts = np.fromiter((isinstance(cell, str) for cell in cells), dtype=bool, count=n)
+        quick = pd.to_numeric(cells.where(texts), errors="coerce").to_numpy(dtype=float)
+        taken = texts & np.isfinite(quick)
+        if decimal is None:
+            taken &= ~np.fromiter(
+                (isinstance(cell, str) and "." in cell for cell in cells), dtype=bool, count=n
+            )
+        values[taken] = quick[taken]
+        left = np.flatnonzero(~taken)
+    known: dict[object, Number | None] = {}
+    rows, objects = cells.index, cells.to_numpy(dtype=object)
+    for i in left.tolist():
+        cell = objects[i]
+        if is_missing(cell, marks):
+            missing[i] = True
+            continue
+        if decimal is None and isinstance(cell, str) and decimal_of(cell) == "either":
+            expected = "one reading; it can be a thousand or a thousandth: give decimal='.' or decimal=','"
+            problems.cell(rows[i], name, cell, expected, "numbers that can be read in two ways")
+            continue
+        if isinstance(cell, str):
+            if cell not in known:
+                known[cell] = read_number(cell, decimal or ".")
+            number = known[cell]
+        else:
+            number = read_number(cell)
+        if number is None or not number.plain:
+            kind = "text" if number is None else "numbers in brackets or bounds"
+            problems.cell(rows[i], name, cell, "a number", kind)
+        elif not math.isfinite(number.value):
+            problems.cell(rows[i], name, cell, "a finite number", "infinite numbers")
+        else:
+            values[i], percent[i] = number.value, number.percent
+    return Column(values, missing, percent)
+
+
+def smallest_half_width(cells: pd.Series[Any], decimal: str | None = ".") -> float:
+    """Rounding half-width of the most finely printed number of a column.
+
+    Examples
+    --------
+    >>> smallest_half_width(pd.Series(["75", "75.2"])), smallest_half_width(pd.Series([0.25, 1.5]))
+    (0.05, 0.005)
+    """
+    numbers = (read_number(cell, decimal or ".") for cell in cells)
+    return min((n.half_width for n in numbers if n is not None and n.half_width > 0), default=0.5)
+
+
+def settle_decimal(
+    cells: pd.DataFrame, used: Sequence[str], given: str | None, problems: Problems
+) -> str | None:
+    """Find the decimal sign of a table's texts: the one given, else the only one that its numbers allow.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        All cells of the table.
+    used : sequence of str
+        Columns of numbers that are asked for; they decide, and where they leave it open the other columns do.
+    given : {".", ","} or None
+        What the user said.
+    problems : Problems
+        Gets a message where columns in use contradict one another.
+
+    Returns
+    -------
+    str or None
+        None where both readings are possible.
+    """
+    if given is not None:
+        return given
+    seen: dict[str, tuple[str, str]] = {}
+    for name in used:
+        _look(cells[name], name, seen)
+    if "." in seen and "," in seen:
+        point, comma = seen["."], seen[","]
+        problems.say(
+            f"{problems.label}: found {point[1]!r} in column {point[0]!r} and {comma[1]!r} in column {comma[0]!r}, "
+            "expected one decimal sign; give decimal='.' or decimal=','"
         )
-        for rule in rules
-    }
-    # An empty cell is a missing value, which no limit concerns.
-    present = frame.mask(pd.DataFrame(cells) == "")
-    try:
-        pa.DataFrameSchema(columns).validate(present, lazy=True)
-    except pa.errors.SchemaErrors as errors:
-        return [
-            _Violation(int(case.index) + 1, case.column, text, _expected(case.check))
-            for case in errors.failure_cases.itertuples(index=False)
-            if (text := cells[case.column][int(case.index)])
-        ]
-    return []
+        return "."
+    if not seen:
+        for name in cells.columns:
+            if name not in used:
+                _look(cells[name], name, seen)
+    if len(seen) == 1:
+        return next(iter(seen))
+    return None
 
 
-def _expected(check: str) -> str:
-    return "a value that no earlier row has" if check == "field_uniqueness" else check
+def _look(cells: pd.Series[Any] | pd.DataFrame, name: str, seen: dict[str, tuple[str, str]]) -> None:
+    """Note the first cell of a column that proves a decimal sign."""
+    if isinstance(cells, pd.DataFrame) or cells.dtype != object:
+        return
+    texts = [cell for cell in cells if isinstance(cell, str) and len(cell) < 40]
+    for cell in (cell for cell in texts if "," in cell):
+        found = decimal_of(cell)
+        if found in (".", ","):
+            seen.setdefault(found, (name, cell.strip()))
+            if found == ",":
+                break
+    if "." not in seen:
+        for cell in (cell for cell in texts if "." in cell):
+            found = decimal_of(cell)
+            if found in (".", ","):
+                seen.setdefault(found, (name, cell.strip()))
+                if found == ".":
+                    break
+    # Whole numbers under 1,000 beside "1,234" leave one reading only: the comma separates thousands.
+    grouped = [cell for cell in texts if decimal_of(cell) == "either" and "," in cell]
+    if grouped and not seen:
+        whole = [float(cell) for cell in texts if cell.strip().isdecimal()]
+        if whole and max(whole) < 1000:
+            seen["."] = (name, grouped[0].strip())
 
 
-def _checks(limits: Mapping[str, Any]) -> list[Any]:
-    """Make a check of each limit, with the words that the message will use."""
-    import pandera.pandas as pa
-
-    checks = []
-    if "minimum" in limits:
-        checks.append(pa.Check.ge(limits["minimum"], error=f"at least {limits['minimum']}"))
-    if "maximum" in limits:
-        checks.append(pa.Check.le(limits["maximum"], error=f"at most {limits['maximum']}"))
-    if "enum" in limits:
-        words = ", ".join(repr(value) for value in limits["enum"])
-        checks.append(pa.Check.isin(limits["enum"], error=f"one of {words}"))
-    if "pattern" in limits:
-        pattern = limits["pattern"]
-        checks.append(pa.Check.str_matches(rf"^(?:{pattern})\Z", error=f"a text of the form {pattern}"))
-    return checks
+def read_label(cell: object) -> str | None:
+    """The name in a cell, None where it holds no name: a code such as 12 is a name; a fraction, a date or a list is not."""
+    if isinstance(cell, str):
+        named = not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in tidy(cell))
+        return (tidy(cell) or None) if named else None
+    if isinstance(cell, int | np.integer) and not isinstance(cell, bool):
+        return str(int(cell)) if abs(int(cell)) < 10**18 else None
+    return None
 
 
-def _repeated_keys(
-    frame: pd.DataFrame, key: Sequence[str], cells: Mapping[str, list[str]]
-) -> list[_Violation]:
-    """Rows whose key of several columns stands already in an earlier row."""
-    if len(key) < 2:
-        return []
-    words = f"{', '.join(key)} together to differ from every earlier row"
-    again = np.flatnonzero(frame.duplicated(list(key)))
-    return [
-        _Violation(i + 1, key[0], ", ".join(cells[name][i] for name in key), words) for i in map(int, again)
-    ]
+def read_labels(
+    cells: pd.Series[Any], name: str, problems: Problems, *, marks: frozenset[str] = frozenset({""})
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Read one column as names.
+
+    Returns
+    -------
+    labels : list of str
+        Spaces unified; ``""`` where a cell is missing or wrong.
+    missing : array of bool
+
+    Examples
+    --------
+    >>> problems = Problems("m.csv")
+    >>> read_labels(pd.Series(["Leeds ", 7, 1.5], index=[1, 2, 3]), "area", problems)[0]
+    ['Leeds', '7', '']
+    >>> problems.sentences()
+    ["m.csv, row 3, column 'area': found '1.5', expected a name"]
+    """
+    labels: list[str] = []
+    missing = np.zeros(len(cells), dtype=bool)
+    known: dict[str, str] = {}
+    for i, (row, cell) in enumerate(zip(cells.index, cells, strict=True)):
+        if isinstance(cell, str) and cell in known:
+            labels.append(known[cell])
+            continue
+        if is_missing(cell, marks):
+            missing[i] = True
+            labels.append("")
+            continue
+        label = read_label(cell)
+        if label is None:
+            found = cell if not isinstance(cell, str) else ascii(cell)
+            problems.cell(row, name, found, "a name", "no name")
+        elif isinstance(cell, str):
+            known[cell] = label
+        labels.append(label or "")
+    return labels, missing

@@ -16,8 +16,8 @@ from types import MappingProxyType
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from .cells import typed_frame
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
+from .schema import typed_frame
 from .table import CsvText, read_csv_text
 
 CLAIM_COLUMNS = (

@@ -1,24 +1,782 @@
-"""A CSV file of a data package as text: strict about bytes, header and row lengths, silent about meaning."""
+"""The one reader of tables: text, Excel, Parquet, Feather or a frame becomes cells under a header, none of them interpreted."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
 import hashlib
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import re
+import stat
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from ..errors import DataError, cell_message
+import numpy as np
+import pandas as pd
 
+from ..errors import DataError, cell_message, did_you_mean
+from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
+
+_LARGEST = 2**31
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TEXT = (".csv", ".tsv", ".tab", ".txt")
+_SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_KINDS = ".csv, .tsv, .txt (each also .gz), .xlsx, .xls, .ods, .parquet or .feather"
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
+_COMMENT = re.compile(r"#(?:\s*(?P<key>[A-Za-z][\w .-]{0,40}?)\s*:\s*(?P<value>.*)|\s.*|)", re.DOTALL)
+_NOTE = re.compile(
+    r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
+    r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|signif|[+*\u2020]+ ?p ?[<=]|"
+    r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
+    re.IGNORECASE,
+)
+_UNITS = re.compile(
+    r"\(?(%|per ?cent|percentage|£|£m|£000s?|n|no\.?|number|count|rate|pp|points|ratio|mean|s\.?d\.?)\)?",
+    re.I,
+)
+_YEAR = re.compile(r"(19|20)\d\d([/-]\d{2,4})?")
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """A table as it was found, with no cell interpreted.
+
+    Attributes
+    ----------
+    cells : pandas.DataFrame
+        Dtype object. Columns bear the header's names, spaces unified; a column without a name is ``""``. The index counts
+        rows as people do: 1 is the first row below the header, blank rows included. Cells of a text file are text; those
+        of Excel, Parquet, Feather and of a frame are what they were. `cell_text` makes text of any of them.
+    label : str
+        The file's name, or what the caller called the frame; it opens every message.
+    sha256 : str
+        Digest of the file's bytes; of a frame, the digest of its CSV text.
+    header : dict of str to str
+        Lines ``# key: value`` above the table; keys in lower case.
+    notes : tuple of str
+        What was recognised or left out in reading, a sentence each.
+    footnotes : tuple of str
+        Title lines above and footnotes below the table.
+    decimal : str or None
+        The decimal sign that was given; `cells.settle_decimal` finds it where none was.
+    missing : frozenset of str
+        Marks of a missing value: the known ones, and those that were given.
+    """
+
+    cells: pd.DataFrame
+    label: str
+    sha256: str
+    header: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    footnotes: tuple[str, ...] = ()
+    decimal: str | None = None
+    missing: frozenset[str] = frozenset({""})
+
+
+def read_table(
+    source: str | Path | pd.DataFrame,
+    *,
+    name: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: int | Sequence[int] | None = None,
+    sheet: str | int | None = None,
+    missing: Iterable[object] = (),
+) -> RawTable:
+    """Read a table without interpreting its cells.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        A text file (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``), a workbook (``.xlsx``, ``.xls``, ``.ods``), a
+        ``.parquet`` or ``.feather`` file, or a frame. A named index of a frame is read as columns.
+    name : str, optional
+        What to call the table in messages; the file's name, or ``"frame"``, by default.
+    separator : str, optional
+        What separates the cells of a text file; recognised where it is not given.
+    decimal : {".", ","}, optional
+        Decimal sign of texts; kept in the result for whoever reads numbers.
+    encoding : str, optional
+        Encoding of a text file; by default UTF-8, UTF-16 or Windows-1252, as the bytes allow.
+    header : int or sequence of int, optional
+        Row of the file (1 is its first) in which the names of the columns are, or several rows; recognised where it is
+        not given.
+    sheet : str or int, optional
+        Sheet of a workbook by name, or by position from 1; needed where several hold cells.
+    missing : iterable of str
+        Marks of a missing value beside the known ones.
+
+    Returns
+    -------
+    RawTable
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it cannot be read as a table; the message says what to give.
+
+    Examples
+    --------
+    >>> read_table(pd.DataFrame({"authority": ["A", "B"]})).cells
+      authority
+    1         A
+    2         B
+    """
+    marks = missing_marks(missing)
+    if decimal not in (None, ".", ","):
+        raise DataError(f"decimal: found {decimal!r}, expected '.' or ','")
+    rows = _header_rows(header)
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source, name or "frame", decimal, marks)
+    path, label = _path(source, name)
+    kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
+    kind = kinds[-1] if kinds else ""
+    if kind == ".gz":
+        kind = kinds[0] if len(kinds) == 2 else ""
+    if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
+        raise DataError(f"{_printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
+    content = read_bytes(path, label)
+    digest = hashlib.sha256(content).hexdigest()
+    if kinds[-1] == ".gz":
+        content = _unpacked(content, label)
+    if kind in (".parquet", ".pq", ".feather", ".arrow"):
+        return _from_frame(_read_columns(content, label, kind), label, decimal, marks, digest)
+    notes: list[str] = []
+    records: list[list[Any]]
+    if kind in _SHEETS:
+        comments, records = _sheet_comments(_read_sheet(content, label, sheet, notes))
+    else:
+        if sheet is not None:
+            raise DataError(
+                f"{label}: found sheet={sheet!r}, expected a sheet only with an Excel or ODS file"
+            )
+        text = _decode(content, label, encoding, notes)
+        if "\n" not in text:
+            text = text.replace("\r", "\n")
+        comments, skipped, text = _comments(text)
+        told = re.match(r'"?sep=([,;|\t])"?\r?\n', text)
+        if told:
+            text, separator, skipped = text[told.end() :], separator or told[1], skipped + 1
+        records = [[] for _ in range(skipped)]
+        records += _split(text, label, _separator(text, label, separator, kind, notes))
+    cells, footnotes = _under_header(records, rows, label, notes)
+    return RawTable(cells, label, digest, comments, tuple(notes), tuple(footnotes), decimal, marks)
+
+
+def _header_rows(header: object) -> list[int] | None:
+    if header is None:
+        return None
+    rows = [header] if isinstance(header, int | np.integer) and not isinstance(header, bool) else header
+    if not isinstance(rows, list | tuple) or not rows:
+        raise DataError(f"header: found {header!r}, expected the number of a row, 1 for the first")
+    for row in rows:
+        if isinstance(row, bool) or not isinstance(row, int | np.integer) or row < 1:
+            raise DataError(f"header: found {row!r}, expected the number of a row, 1 for the first")
+    if [int(row) for row in rows] != list(range(int(rows[0]), int(rows[0]) + len(rows))):
+        raise DataError(f"header: found {header!r}, expected rows that follow one another")
+    return [int(row) for row in rows]
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _path(source: object, name: str | None) -> tuple[Path, str]:
+    if not isinstance(source, str | os.PathLike):
+        raise DataError(
+            f"found {type(source).__name__}, expected the path of a table ({_KINDS}) or a DataFrame"
+        )
+    try:
+        path = Path(source)
+    except TypeError:
+        raise DataError(f"found a path of bytes, expected the path of a table ({_KINDS})") from None
+    return path, name or _printable(path.name)
+
+
+def read_bytes(path: Path, label: str) -> bytes:
+    """The content of an ordinary file; anything else (a folder, a pipe, a device) is a `DataError`, never a wait."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise DataError(f"{_printable(str(path))}: Is a directory; expected a file")
+        if not stat.S_ISREG(mode):
+            raise DataError(f"{_printable(str(path))}: found a pipe or a device, expected an ordinary file")
+        if path.stat().st_size > _LARGEST:
+            raise DataError(f"{label}: found more than {_LARGEST >> 30} GiB, expected a smaller file")
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{_printable(str(path))}: {reason}; expected a file that can be read") from error
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{str(path)!r}: {error}; expected the path of a file") from error
+
+
+def _unpacked(content: bytes, label: str) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            unpacked = packed.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{label}: not a gzip file that can be read ({error})") from error
+    if len(unpacked) > _LARGEST:
+        raise DataError(f"{label}: unpacks to more than {_LARGEST >> 30} GiB, expected a smaller file")
+    return unpacked
+
+
+# --- frames, Parquet, Feather
+
+
+def _from_frame(
+    frame: pd.DataFrame, label: str, decimal: str | None, marks: frozenset[str], digest: str | None = None
+) -> RawTable:
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(f"{label}: found column names of several levels, expected one name a column")
+    cells = frame.copy()
+    for i, level in reversed(list(enumerate(frame.index.names))):
+        if level is not None and level not in frame.columns:
+            cells.insert(0, level, frame.index.get_level_values(i), allow_duplicates=True)
+    odd = [repr(column) for column in cells.columns if not isinstance(column, str)]
+    if odd:
+        raise DataError(f"{label}: found column names {', '.join(odd)}, expected text")
+    cells.columns = pd.Index([_name(column, label) for column in cells.columns], dtype=object)
+    _check_names(list(cells.columns), label)
+    if cells.empty:
+        raise DataError(f"{label}: found no rows, expected one row per unit")
+    cells.index = pd.RangeIndex(1, len(cells) + 1)
+    if digest is None:
+        digest = hashlib.sha256(cells.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
+    for i, dtype in enumerate(cells.dtypes):
+        # Strings and categories become plain objects, so that a cell is a cell wherever it came from.
+        if not (isinstance(dtype, np.dtype) and dtype.kind in "iufb"):
+            cells.isetitem(i, cells.iloc[:, i].to_numpy(dtype=object))
+    return RawTable(cells, label, digest, decimal=decimal, missing=marks)
+
+
+def _read_columns(content: bytes, label: str, kind: str) -> pd.DataFrame:
+    name = "Parquet" if kind in (".parquet", ".pq") else "Feather"
+    try:
+        if name == "Parquet":
+            return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+        return pd.read_feather(io.BytesIO(content))
+    except ImportError as error:
+        raise DataError(
+            f"{label}: reading {name} needs the package pyarrow; install it, or save the table as CSV"
+        ) from error
+    except Exception as error:  # what a damaged file makes the package raise has no common class
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{label}: not a {name} file that can be read ({_printable(first)})") from error
+
+
+def _name(found: object, label: str) -> str:
+    """A column's name, spaces unified."""
+    name = tidy(cell_text(found))
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise DataError(f"{label}, header: found {name!a}, expected a name that can be printed")
+    return name
+
+
+def _check_names(names: Sequence[str], label: str) -> None:
+    """Refuse duplicates; nameless columns cannot be asked for, so they may repeat."""
+    problems = Problems(label)
+    for name, times in Counter(name for name in names if name).items():
+        if times > 1:
+            problems.say(f"{label}, header: found {name!r} {times} times, expected each column name once")
+    problems.check()
+
+
+# --- workbooks
+
+
+def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list[str]) -> list[list[Any]]:
+    """All cells of one sheet; whole numbers lose the .0 that Excel gives them."""
+    import python_calamine
+
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(content))
+        names = [str(name) for name in book.sheet_names]
+        hidden = {
+            meta.name
+            for meta in book.sheets_metadata
+            if meta.visible != python_calamine.SheetVisibleEnum.Visible
+        }
+        chosen = _chosen_sheet(names, sheet, label)
+        if chosen is None:
+            shown = [name for name in names if name not in hidden] or names
+            filled = {name: rows for name in shown if (rows := _sheet_rows(book, name))}
+            if len(filled) > 1:
+                listed = ", ".join(repr(name) for name in filled)
+                raise DataError(
+                    f"{label}: found the sheets {listed}, expected to be told which one: give sheet={next(iter(filled))!r} "
+                    f"(--sheet {next(iter(filled))!r}) or another"
+                )
+            chosen, rows = next(iter(filled.items()), (names[0] if names else "", []))
+            if len(names) > 1 and filled:
+                notes.append(f"The sheet {chosen!r} was read, the only visible one with cells.")
+            return rows
+        return _sheet_rows(book, chosen)
+    except DataError:
+        raise
+    except BaseException as error:  # calamine panics on some damaged files, outside of Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{label}: not a workbook that can be read ({_printable(first)})") from None
+
+
+def _chosen_sheet(names: Sequence[str], sheet: str | int | None, label: str) -> str | None:
+    if sheet is None:
+        return None
+    if isinstance(sheet, bool) or not isinstance(sheet, str | int | np.integer):
+        raise DataError(f"sheet: found {sheet!r}, expected the name of a sheet or its position from 1")
+    if str(sheet) in names:
+        return str(sheet)
+    if str(sheet).isdecimal() and 1 <= int(sheet) <= len(names):
+        return names[int(sheet) - 1]
+    raise DataError(f"{label}: no sheet {str(sheet)!r}; {did_you_mean(str(sheet), list(names))}")
+
+
+def _sheet_rows(book: Any, name: str) -> list[list[Any]]:
+    found = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    rows = [[_sheet_cell(cell) for cell in row] for row in found]
+    while rows and all(_blank(cell) for cell in rows[-1]):
+        rows.pop()
+    width = max((_filled(row) for row in rows), default=0)
+    return [row[:width] for row in rows]
+
+
+def _sheet_cell(cell: Any) -> Any:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    return cell
+
+
+def _sheet_comments(records: list[list[Any]]) -> tuple[dict[str, str], list[list[Any]]]:
+    """Take lines `# key: value` at the top of a sheet off; the rows keep their places."""
+    comments: dict[str, str] = {}
+    kept = list(records)
+    for i, row in enumerate(records):
+        if all(_blank(cell) for cell in row):
+            continue
+        found = _COMMENT.fullmatch(str(row[0]).strip()) if row[0] is not None else None
+        if found is None or any(not _blank(cell) for cell in row[1:]):
+            break
+        if found["key"]:
+            comments[found["key"].strip().lower()] = found["value"].strip()
+        kept[i] = []
+    return comments, kept
+
+
+# --- text
+
+
+def _decode(content: bytes, label: str, encoding: str | None, notes: list[str]) -> str:
+    """Text of a file: as told, else by its byte order mark, else UTF-8, else UTF-16, else Windows-1252."""
+    if encoding is not None:
+        text = _decode_as(content, label, encoding)
+    elif content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        text = _decode_as(content, label, "utf-32")
+    elif content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = _decode_as(content, label, "utf-16")
+        notes.append("The file was read as UTF-16.")
+    elif b"\0" in content and (wide := _wide(content)):
+        text = _decode_as(content, label, wide)
+        notes.append("The file was read as UTF-16.")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            text = _guessed(content, label, error, notes)
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{label}, line {line}: found a NUL byte, expected a text file")
+    return text
+
+
+def _decode_as(content: bytes, label: str, encoding: object) -> str:
+    try:
+        if not isinstance(encoding, str) or not getattr(codecs.lookup(encoding), "_is_text_encoding", True):
+            raise LookupError
+        return content.decode(encoding)
+    except (LookupError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            line = content.count(b"\n", 0, error.start) + 1
+            raise DataError(
+                f"{label}, line {line}: found byte 0x{content[error.start]:02x}, which is not {encoding}"
+            ) from None
+        raise DataError(
+            f"encoding: found {encoding!r}, expected one such as 'utf-8', 'windows-1252' or 'utf-16'"
+        ) from None
+    except Exception as error:  # a codec that is no encoding of bytes
+        raise DataError(f"{label}: cannot be read as {encoding} ({_printable(str(error))})") from None
+
+
+def _wide(content: bytes) -> str | None:
+    """UTF-16 without a byte order mark: every second byte of Western text is 0."""
+    sample = content[: 2000 - 2000 % 2]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    if len(content) % 2 or not half:
+        return None
+    if odd > 0.6 * half and even < 0.1 * half:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.6 * half and odd < 0.1 * half else None
+
+
+def _guessed(content: bytes, label: str, error: UnicodeDecodeError, notes: list[str]) -> str:
+    """Windows-1252, where its letters are those of Western names; else the user must say."""
+    line = content.count(b"\n", 0, error.start) + 1
+    try:
+        text = content.decode("windows-1252")
+    except UnicodeDecodeError:
+        text = ""
+    foreign = [letter for letter in text if letter > "\x7f"]
+    # Central European letters and runs of accents mean that the bytes are of another encoding.
+    if not text or re.search(
+        "[\u0160\u0161\u017d\u017e\u0192\u02c6\u0178\u2030]|[\u00c0-\u00ff]{3}|[\x01-\x08\x0e-\x1f]", text
+    ):
+        raise DataError(
+            f"{label}, line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8, and the file can be of "
+            "several encodings; give encoding='windows-1252' (--encoding windows-1252), 'mac-roman', 'latin-2' or another, "
+            "or save the file as CSV UTF-8"
+        ) from None
+    word = next(word for word in re.split(r"[\s,;\t|]+", text) if any(letter in word for letter in foreign))
+    notes.append(f"The file is not UTF-8 and was read as Windows-1252 (first: {word!r}).")
+    return text
+
+
+def _comments(text: str) -> tuple[dict[str, str], int, str]:
+    """Lines `# key: value` at the top, how many lines they are, and the text below."""
+    comments: dict[str, str] = {}
+    skipped = 0
+    while text:
+        line, _, rest = text.partition("\n")
+        bare = line.strip().strip(",;\t").strip()
+        if bare.startswith('"#'):
+            bare = bare.strip('"').replace('""', '"')
+        found = _COMMENT.fullmatch(bare) if bare.startswith("#") else None
+        if found is None and bare:
+            break
+        if found is not None and found["key"]:
+            comments[found["key"].strip().lower()] = found["value"].strip()
+        text, skipped = rest, skipped + 1
+    return comments, skipped, text
+
+
+def _separator(text: str, label: str, given: str | None, kind: str, notes: list[str]) -> str:
+    """What separates cells: as told, else what makes the rows of the table equally long from the earliest row on."""
+    if given is not None:
+        named = _NAMED.get(given, given) if isinstance(given, str) else ""
+        if len(named) != 1 or named in '"\r\n\0' or not named.isascii():
+            raise DataError(f"separator: found {given!r}, expected one character such as ',', ';' or 'tab'")
+        return named
+    sample = text[:65536]
+    lines = sample.splitlines()
+    if len(text) > len(sample):
+        lines = lines[:-1]
+    candidates: dict[str, tuple[int, int]] = {}
+    for mark in _SEPARATORS:
+        if mark not in sample:
+            continue
+        widths = _widths(lines, mark)
+        usual = Counter(width for width in widths if width > 1).most_common(1)
+        if usual and usual[0][1] >= max(1, 0.6 * sum(width > 0 for width in widths)):
+            candidates[mark] = (widths.index(usual[0][0]), usual[0][1])
+    if not candidates:
+        return "\t" if kind in (".tsv", ".tab") else ","
+    first = min(start for start, _ in candidates.values())
+    earliest = {mark: rows for mark, (start, rows) in candidates.items() if start == first}
+    most = max(earliest.values())
+    best = [mark for mark, rows in earliest.items() if rows == most]
+    if len(best) > 1:
+        words = " or ".join(_SEPARATORS[mark] for mark in best)
+        raise DataError(
+            f"{label}: cells can be separated by {words}; give separator={best[0]!r} (--separator {best[0]!r}) or another"
+        )
+    expected = "\t" if kind in (".tsv", ".tab") else ","
+    if best[0] != expected:
+        notes.append(f"Cells were taken to be separated by {_SEPARATORS[best[0]]}.")
+    return best[0]
+
+
+def _widths(lines: Sequence[str], mark: str) -> list[int]:
+    try:
+        return [
+            len(cells) if any(cell.strip() for cell in cells) else 0
+            for cells in csv.reader(lines, delimiter=mark)
+        ]
+    except csv.Error:
+        return []
+
+
+def _split(text: str, label: str, separator: str) -> list[list[Any]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        return [[_unguarded(cell) for cell in row] if "'" in "".join(row) else row for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"{label}, line {reader.line_num}: {error}; expected cells separated by {_SEPARATORS.get(separator, repr(separator))}"
+        ) from error
+
+
+def _unguarded(cell: str) -> str:
+    """Take off the mark that our own files put before a label which a spreadsheet would take for a formula."""
+    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@" else cell
+
+
+# --- the table among the rows
+
+
+def _blank(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _filled(row: Sequence[object]) -> int:
+    """Number of cells up to the last one that is not blank."""
+    return max((i + 1 for i, cell in enumerate(row) if not _blank(cell)), default=0)
+
+
+def _full(row: Sequence[object]) -> int:
+    return sum(not _blank(cell) for cell in row)
+
+
+def _is_text(cell: object) -> bool:
+    if _blank(cell) or not isinstance(cell, str):
+        return False
+    return read_number(cell) is None and read_number(cell, ",") is None
+
+
+def _under_header(
+    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Find the header, and the rows that belong to the table below it."""
+    filled = [(i, row) for i, row in enumerate(records) if _full(row)]
+    if not filled:
+        raise DataError(f"{label}: found an empty file, expected a header and one row per unit")
+    footnotes: list[str] = []
+    places = _find_header(filled, given, records, label)
+    titles = [row for i, row in filled if i < places[0]]
+    footnotes += [_joined(row) for row in titles]
+    if titles and given is None:
+        notes.append(
+            f"{_number(len(titles), 'line')} above the table {'was' if len(titles) == 1 else 'were'} taken for a title: "
+            f"{_quoted(_joined(titles[0]))}."
+        )
+    body = [(i - places[-1], row) for i, row in filled if i > places[-1]]
+    head = [records[i] for i in places]
+    names = _names(head, label)
+    if titles or len(head) > 1:
+        rows = _number_list([i + 1 for i in places])
+        notes.append(
+            f"The names of the columns were read from row{'s' if len(head) > 1 else ''} {rows} of the file."
+        )
+    _check_names(names, label)
+    body, below = _without_footnotes(body, len(names))
+    footnotes += below
+    if below:
+        notes.append(
+            f"{_number(len(below), 'line')} below the table {'was' if len(below) == 1 else 'were'} taken for footnotes: "
+            f"{_quoted(below[0])}."
+        )
+    again = [
+        row
+        for _, row in body
+        if len(head) == 1 and [cell_text(c) for c in row] == [cell_text(c) for c in head[0]]
+    ]
+    if again:
+        body = [(i, row) for i, row in body if row not in again]
+        notes.append(
+            f"{_number(len(again), 'row')} that only repeated the header {'was' if len(again) == 1 else 'were'} left out."
+        )
+    if not body:
+        raise DataError(f"{label}: found a header and no rows, expected one row per unit")
+    blank = body[-1][0] - body[0][0] + 1 - len(body) - len(again)
+    if blank > 0:
+        notes.append(
+            f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
+        )
+    _check_widths(body, len(names), label)
+    width = len(names)
+    frame = pd.DataFrame(
+        [row[:width] + [""] * (width - len(row)) for _, row in body],
+        columns=pd.Index(names, dtype=object),
+        index=pd.Index([i for i, _ in body]),
+        dtype=object,
+    )
+    return frame, footnotes
+
+
+def _find_header(
+    filled: list[tuple[int, list[Any]]], given: list[int] | None, records: list[list[Any]], label: str
+) -> list[int]:
+    """Places of the header's rows among the records."""
+    if given is not None:
+        if given[-1] > len(records) or not _full(records[given[0] - 1]):
+            raise DataError(
+                f"{label}: row {given[0]} is blank or beyond the end, expected the names of the columns"
+            )
+        return [row - 1 for row in given]
+    sample = filled[:200]
+    counts = sorted(_full(row) for _, row in sample if _full(row) > 1)
+    usual = counts[len(counts) // 2] if counts else 1
+    needed = max(min(2, usual), (usual + 1) // 2)
+    place = next((k for k, (_, row) in enumerate(sample) if _full(row) >= needed), 0)
+    if _full(sample[place][1]) < usual:
+        # A title with a comma in it may look like names; a whole row of names soon after it is the header.
+        for k in range(place + 1, min(place + 6, len(sample) - 1)):
+            names = [cell_text(cell) for cell in sample[k][1] if not _blank(cell)]
+            if (
+                len(names) >= usual
+                and len(set(names)) == len(names)
+                and all(map(_is_text, names))
+                and _numbers_below(sample, k)
+            ):
+                place = k
+                break
+    first, row = sample[place]
+    if not any(_is_text(cell) for cell in row) and any(
+        not _blank(cell) and not _YEAR.fullmatch(cell_text(cell)) for cell in row
+    ):
+        raise DataError(
+            f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
+            "give header=N (--header N), the row that holds them"
+        )
+    if place + 2 < len(sample) and _second_header(
+        row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]
+    ):
+        return [first, sample[place + 1][0]]
+    return [first]
+
+
+def _numbers_below(sample: list[tuple[int, list[Any]]], place: int) -> bool:
+    return any(not _blank(cell) and not _is_text(cell) for cell in sample[place + 1][1])
+
+
+def _second_header(
+    head: list[Any], following: tuple[int, list[Any]], first: int, body: list[list[Any]]
+) -> bool:
+    """Whether the row below the header belongs to it: it fills its gaps, or names units above columns of numbers."""
+    place, second = following
+    if place != first + 1:
+        return False
+    width = max(_filled(head), _filled(second))
+    cell = [[row[j] if j < len(row) else None for row in body] for j in range(width)]
+    upper = [head[j] if j < len(head) else None for j in range(width)]
+    lower = [second[j] if j < len(second) else None for j in range(width)]
+    present = [sum(not _blank(c) for c in column) for column in cell]
+    used = [n >= 0.5 * len(body) for n in present]
+    names = [cell_text(c) for c in upper if not _blank(c)]
+    gaps = [j for j in range(width) if used[j] and (_blank(upper[j]) or names.count(cell_text(upper[j])) > 1)]
+    numeric = [
+        used[j]
+        and sum(_is_text(c) for c in cell[j] if not is_missing(c, missing_marks())) <= 0.1 * present[j]
+        for j in range(width)
+    ]
+    # A row of data has a name in the first column of texts; a second header leaves it empty.
+    labels = [j for j in range(width) if used[j] and not numeric[j]]
+    bare = bool(labels) and any(_blank(lower[j]) for j in labels)
+    if (
+        gaps
+        and all(not _blank(lower[j]) for j in gaps)
+        and (bare or all(_is_text(lower[j]) for j in gaps if numeric[j]))
+    ):
+        return bare or any(numeric[j] for j in gaps)
+    over = [j for j in range(width) if numeric[j] and not _blank(lower[j])]
+    if not over or not all(isinstance(lower[j], str) for j in over):
+        return False
+    units = all(_UNITS.fullmatch(str(lower[j]).strip()) for j in over)
+    words = all(_is_text(lower[j]) or _YEAR.fullmatch(str(lower[j]).strip()) for j in over)
+    return units or (bare and words and any(_is_text(lower[j]) for j in over))
+
+
+def _names(head: list[list[Any]], label: str) -> list[str]:
+    width = max(_filled(row) for row in head)
+    rows = [[_name(row[j], label) if j < len(row) else "" for j in range(width)] for row in head]
+    if len(rows) == 1:
+        return rows[0]
+    for above, below in pairwise(rows):
+        # A merged cell names the columns to its right as well, as far as the row below has names there.
+        for j in range(1, width):
+            if not above[j] and below[j]:
+                above[j] = above[j - 1]
+    return [" ".join(dict.fromkeys(row[j] for row in rows if row[j])) for j in range(width)]
+
+
+def _without_footnotes(
+    body: list[tuple[int, list[Any]]], width: int
+) -> tuple[list[tuple[int, list[Any]]], list[str]]:
+    """Take lines of prose off the end of a table: after a blank row, or long, or beginning as a note does."""
+    start = len(body)
+    while start > 0:
+        i, row = body[start - 1]
+        text = next((str(cell).strip() for cell in row if not _blank(cell)), "")
+        noted = bool(_NOTE.match(text)) or len(text) > 60
+        few = _full(row) == 1 or (_full(row) < width and (noted or _full(row) < (width + 1) // 2))
+        if not (width > 1 and few and all(_is_text(cell) for cell in row if not _blank(cell))):
+            break
+        after_gap = start > 1 and body[start - 2][0] < i - 1
+        after_gap |= any(body[k][0] - body[k - 1][0] > 1 for k in range(start, len(body)))
+        if not (noted or after_gap or _leads_to_gap(body, start)):
+            break
+        start -= 1
+    return body[:start], [_joined(row) for _, row in body[start:]]
+
+
+def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
+    """Whether the lines just above, all of them single texts, begin below a blank row."""
+    for k in range(start - 1, 0, -1):
+        if _full(body[k][1]) != 1:
+            return False
+        if body[k][0] - body[k - 1][0] > 1:
+            return True
+    return False
+
+
+def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str) -> None:
+    problems = Problems(label)
+    for i, row in body:
+        if len(row) < width or any(not _blank(cell) for cell in row[width:]):
+            found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
+            problems.say(cell_message(file=label, row=i, value=found, expected=expected))
+    problems.check()
+
+
+def _joined(row: Sequence[object]) -> str:
+    return tidy(", ".join(cell_text(cell) for cell in row if not _blank(cell)))
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _number_list(numbers: Sequence[int]) -> str:
+    *rest, last = [str(number) for number in numbers]
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+# --- the sealed CSV files of data packages
 
 
 @dataclass(frozen=True)
 class CsvText:
-    """What stands in a file, every cell as text.
+    """What stands in a file of a data package, every cell as text.
 
-    Parameters
+    Attributes
     ----------
     rows : list of list of str
         Rows of data, the header not among them; all of the same length.
@@ -64,8 +822,8 @@ def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
     ...     read_csv_text(file, "areas.csv", ["area", "green"]).rows
     [['Transport', '3']]
     """
-    content = _read_bytes(file, label)
-    rows = _split(_decode(content, label), label)
+    content = _package_bytes(file, label)
+    rows = _rows_and_lines(_plain_text(content, label), label)
     _check_header(rows[0][1], columns, label)
     for number, (line, cells) in enumerate(rows[1:], start=1):
         if len(cells) != len(columns):
@@ -76,16 +834,18 @@ def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
     return CsvText([cells for _, cells in rows[1:]], hashlib.sha256(content).hexdigest(), len(content))
 
 
-def _read_bytes(file: Path, label: str) -> bytes:
+def _package_bytes(file: Path, label: str) -> bytes:
     try:
+        if file.exists() and not file.is_file():
+            raise DataError(f"{label}: the file cannot be read (found a folder, a pipe or a device)")
         return file.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{label}: no such file; expected it in {str(file.parent)!r}") from None
+        raise DataError(f"{label}: no such file; expected it in {_printable(str(file.parent))!r}") from None
     except OSError as error:
         raise DataError(f"{label}: the file cannot be read ({error.strerror or error})") from error
 
 
-def _decode(content: bytes, label: str) -> str:
+def _plain_text(content: bytes, label: str) -> str:
     if content.startswith(_BYTE_ORDER_MARK):
         raise DataError(f"{label}: starts with a byte-order mark, expected plain UTF-8 (save it without BOM)")
     try:
@@ -105,7 +865,7 @@ def _decode(content: bytes, label: str) -> str:
     return text
 
 
-def _split(text: str, label: str) -> list[tuple[int, list[str]]]:
+def _rows_and_lines(text: str, label: str) -> list[tuple[int, list[str]]]:
     """Cells of each row, with the line of the file on which the row ends."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
