@@ -10,6 +10,7 @@ from .comparison.proportions import fisher_tests as fisher_tests
 from .comparison.proportions import raw_shares as raw_shares
 from .errors import DataError as DataError
 from .errors import DiagnosticsError as DiagnosticsError
+from .evaluation import Evaluation as Evaluation
 from .inference.diagnostics import diagnose as diagnose
 from .inference.diagnostics import require as require
 from .inference.engines import fit as fit
@@ -70,6 +71,7 @@ from .readers.authorities import read_authorities as read_authorities
 from .readers.count_margins import nearest_tables as nearest_tables
 from .readers.counts import read_counts as read_counts
 from .readers.counts import with_covariate as with_covariate
+from .readers.estimates import read_estimates as read_estimates
 from .readers.package import Study as Study
 from .readers.package import load_study as load_study
 from .sensitivity import approximate_risk_ratio as approximate_risk_ratio

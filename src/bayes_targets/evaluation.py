@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from .errors import DataError
+from .errors import DataError, did_you_mean
 
 BETTER = ("higher", "lower")
 RATIOS = ("odds ratio", "risk ratio", "hazard ratio", "rate ratio")
@@ -34,7 +40,8 @@ class Evaluation:
     smallest : float or None
         Smallest effect worth having, more than 0, in `unit`; for a ratio the ratio itself (0.95, or 1.05).
     hoped : float or None
-        Effect that was hoped for, on the table's own scale; it sets the scale of default priors.
+        Effect that was hoped for, on the scale of `estimates` (a logarithm where `ratio` is given: the reader takes the ratio
+        itself); it sets the scale of default priors.
     ratio : str or None
         One of `RATIOS`; estimates are then logs.
     n, clusters : int or None
@@ -43,6 +50,10 @@ class Evaluation:
         Degrees of freedom of the standard errors, where they are given as such.
     level : float
         Level of the printed intervals.
+    stars : mapping of str to float
+        Level of each star, such as ``{"*": 0.05}``; empty where levels are not known.
+    tails : {1, 2}
+        Tails of printed p-values and stars.
     covariance : pandas.DataFrame or None
         Covariance of the estimates, where it is known; labelled as `estimates` on both sides.
     reference : tuple of str
@@ -55,6 +66,9 @@ class Evaluation:
         Heading of the printed model.
     moderators : tuple of str
         Columns of `estimates` that describe the studies.
+    reading : mapping of str to str
+        Options with which the print was read and that it does not show by itself, such as ``logs`` (where logarithms are
+        printed) or ``effect`` (what was computed from counts by arm); `to_csv` writes them.
     notes : tuple of str
         What was recognised, derived or assumed in reading, a sentence each; all of it stands on the page.
     """
@@ -71,19 +85,55 @@ class Evaluation:
     clusters: int | None = None
     df: float | None = None
     level: float = 0.95
+    stars: Mapping[str, float] = field(default_factory=dict)
+    tails: int = 2
     covariance: pd.DataFrame | None = None
     reference: tuple[str, ...] = ()
     assignment: str | None = None
     source: str = "estimates"
     heading: str | None = None
     moderators: tuple[str, ...] = ()
+    reading: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.better is not None and self.better not in BETTER:
-            raise DataError(f"better is {self.better!r}, expected 'higher' or 'lower'")
-        if self.ratio is not None and self.ratio not in RATIOS:
-            raise DataError(f"ratio is {self.ratio!r}, expected one of {', '.join(map(repr, RATIOS))}")
+        if not isinstance(self.estimates, pd.DataFrame) or not isinstance(self.printed, pd.DataFrame):
+            raise DataError(
+                "an Evaluation needs the frames `estimates` and `printed` (bt.read_estimates makes them)"
+            )
+        for name, value in {
+            "better": _one_of("better", self.better, BETTER),
+            "ratio": _one_of("ratio", self.ratio, RATIOS),
+            "smallest": _number("smallest", self.smallest, above=0.0),
+            "hoped": _number("hoped", self.hoped),
+            "n": _count("n", self.n),
+            "clusters": _count("clusters", self.clusters),
+            "df": _number("df", self.df, above=0.0),
+            "level": _number("level", self.level, above=0.0, below=1.0),
+            "focus": self._checked_focus(),
+        }.items():
+            object.__setattr__(self, name, value)
+        if self.tails not in (1, 2):
+            raise DataError(f"tails is {self.tails!r}, expected 1 or 2")
+        if self.hoped == 0:
+            raise DataError("hoped is 0, expected the effect that was hoped for")
+        if self.ratio is not None and self.smallest == 1:
+            raise DataError(
+                f"smallest is 1, which is no effect, expected an {self.ratio} such as 0.95 or 1.05"
+            )
+
+    def _checked_focus(self) -> str | tuple[str, ...] | None:
+        if self.focus is None or isinstance(self.focus, str):
+            terms: tuple[str, ...] = () if self.focus is None else (self.focus,)
+        else:
+            terms = tuple(self.focus)
+        labels = [str(label) for label in self.estimates.index]
+        for term in terms:
+            if term not in labels:
+                raise DataError(
+                    f"{self.source}: focus is {term!r}, which is no term of the table; {did_you_mean(str(term), labels)}"
+                )
+        return terms[0] if len(terms) == 1 else terms or None
 
     @property
     def focal_terms(self) -> tuple[str, ...]:
@@ -91,3 +141,142 @@ class Evaluation:
         if self.focus is None:
             return ()
         return (self.focus,) if isinstance(self.focus, str) else self.focus
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Terms that are constants by their name, such as ``(Intercept)`` or ``_cons``."""
+        return tuple(str(term) for term in self.estimates.index if is_constant(str(term)))
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.estimates)} {'studies' if self.estimates.index.name == 'study' else 'terms'}"
+        said = {
+            "focus": ", ".join(self.focal_terms) or None,
+            "better": self.better,
+            "smallest": self.smallest,
+            "unit": self.unit,
+            "ratio": self.ratio,
+        }
+        words = [f"{name} {value}" for name, value in said.items() if value is not None]
+        heading = f", {self.heading}" if self.heading else ""
+        notes = f"{len(self.notes)} note{'' if len(self.notes) == 1 else 's'}"
+        return f"<Evaluation {self.source}{heading}: {'; '.join([rows, *words, notes])}>"
+
+    def to_csv(self, path: str | Path | None = None) -> str | None:
+        """Write the table as printed, with header lines from which `read_estimates` makes the same evaluation again.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write; without it the text is returned.
+
+        Returns
+        -------
+        str or None
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import bayes_targets as bt
+        >>> frame = pd.DataFrame({"term": ["Target"], "estimate": ["1.04"], "se": [".92"]})
+        >>> print(bt.read_estimates(frame, focus="Target", better="lower").to_csv())
+        # focus: Target
+        # better: lower
+        # level: 0.95
+        # source: a DataFrame
+        # note: Degrees of freedom are not known: the normal distribution is used.
+        term,estimate,se
+        Target,1.04,.92
+        <BLANKLINE>
+        """
+        text = "".join(f"# {key}: {value}\n" for key, value in self._header_lines()) + self._rows_as_printed()
+        if path is None:
+            return text
+        try:
+            Path(path).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+        return None
+
+    def _header_lines(self) -> list[tuple[str, str]]:
+        lines = [("focus", term) for term in self.focal_terms]
+        for name in ("better", "unit", "smallest", "hoped", "ratio", "n", "clusters", "df", "level"):
+            value = getattr(self, name)
+            if name == "hoped" and value is not None and self.ratio is not None:
+                value = math.exp(value)
+            if value is not None:
+                lines.append((name, f"{value!r}" if isinstance(value, float) else str(value)))
+        if self.stars:
+            lines.append(("stars", " ".join(f"{star}:{level!r}" for star, level in self.stars.items())))
+        if self.tails != 2:
+            lines.append(("tails", str(self.tails)))
+        lines += [
+            (name, value) for name in ("assignment", "source", "heading") if (value := getattr(self, name))
+        ]
+        lines += [("moderators", name) for name in self.moderators]
+        lines += list(self.reading.items())
+        if self.covariance is not None:
+            lines.append(("covariance", json.dumps(self.covariance.to_numpy(float).tolist())))
+        return [
+            (key, " ".join(str(value).split()))
+            for key, value in lines + [("note", note) for note in self.notes]
+        ]
+
+    def _rows_as_printed(self) -> str:
+        beside = [c for c in self.estimates.columns if c not in (*_DERIVED, *self.printed.columns)]
+        frame = pd.concat([self.printed, self.estimates[beside]], axis=1)
+        references = pd.DataFrame(
+            {"estimate": "Ref"}, index=pd.Index(self.reference, name=frame.index.name, dtype="str")
+        )
+        if self.reference:
+            frame = pd.concat([frame, references])
+        return str(frame.to_csv(index_label=str(self.estimates.index.name or "term"), lineterminator="\n"))
+
+
+_DERIVED = ("estimate", "se", "se_low", "se_high", "se_from", "df")
+_CONSTANTS = {"constant", "intercept", "cons", "const", "_cons"}
+
+
+def is_constant(term: str) -> bool:
+    """Whether a term is a constant by its name.
+
+    Examples
+    --------
+    >>> [is_constant(term) for term in ("(Intercept)", "_cons", "Constant", "Target")]
+    [True, True, True, False]
+    """
+    return term.strip().strip("()[]").lower() in _CONSTANTS
+
+
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in known:
+        raise DataError(f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}")
+    return value
+
+
+def _number(name: str, value: Any, above: float = -math.inf, below: float = math.inf) -> float | None:
+    """A finite number as a float, whichever numeric type it has."""
+    if value is None:
+        return None
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not (math.isfinite(number) and above < number < below):
+        limits = (
+            ""
+            if math.isinf(above)
+            else f" above {above:g}" + ("" if math.isinf(below) else f" and below {below:g}")
+        )
+        raise DataError(f"{name} is {value!r}, expected a number{limits}")
+    return number
+
+
+def _count(name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 2:
+        raise DataError(f"{name} is {value!r}, expected a whole number of at least 2")
+    return int(value)

@@ -1,0 +1,482 @@
+"""A printed table of estimates, in whatever form it is printed, becomes an `Evaluation`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+from ..evaluation import RATIOS, Evaluation, is_constant
+from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
+from .results import is_result, read_result
+from .rows import ReadRows, Terms, read_rows
+
+_RATIO_WORDS = {
+    "or": "odds ratio",
+    "rr": "risk ratio",
+    "hr": "hazard ratio",
+    "irr": "rate ratio",
+    "relative risk": "risk ratio",
+}
+_BRACKETS = {"se": "se", "s.e.": "se", "t": "t", "z": "t", "p": "p"}
+_LOGS = ("none", "se", "both")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user says of a table, by argument or in its header lines; None where nothing was said."""
+
+    focus: tuple[str, ...] | None = None
+    better: str | None = None
+    smallest: float | None = None
+    hoped: float | None = None
+    unit: str | None = None
+    n: int | None = None
+    clusters: int | None = None
+    df: float | None = None
+    ratio: str | None = None
+    model: str | None = None
+    level: float | None = None
+    brackets: str | None = None
+    stars: Mapping[str, float] | None = None
+    tails: int | None = None
+    logs: str | None = None
+    effect: str | None = None
+    continuity: float | None = None
+    assignment: str | None = None
+    source: str | None = None
+    heading: str | None = None
+    moderators: tuple[str, ...] | None = None
+    group: str | None = None
+    correlation: float | None = None
+    covariance: Any = None
+    exact: str | None = None
+    note: tuple[str, ...] | None = None
+
+
+def read_estimates(
+    source: Any,
+    *,
+    focus: str | Sequence[str] | None = None,
+    better: str | None = None,
+    smallest: float | None = None,
+    hoped: float | None = None,
+    unit: str | None = None,
+    n: int | None = None,
+    clusters: int | None = None,
+    df: float | None = None,
+    ratio: str | None = None,
+    model: str | None = None,
+    level: float | None = None,
+    brackets: str | None = None,
+    stars: str | Mapping[str, float] | None = None,
+    tails: int | None = None,
+    logs: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | int | None = None,
+    decimal: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    assignment: str | None = None,
+) -> Evaluation | dict[str, Evaluation]:
+    r"""Read a printed table of estimates, from a file, a frame, copied text or a fitted model.
+
+    Parameters
+    ----------
+    source : str, Path, DataFrame or fitted model
+        A CSV, TSV, text, Markdown, Excel or Parquet file; a DataFrame; text as copied from a page (more than one line); or an
+        object with ``params``, ``bse`` and ``cov_params()`` or with ``tidy()``, whose covariance is kept.
+    focus : str or sequence of str, optional
+        The term or terms in question. With several models each goes to the models that hold it.
+    better : {"higher", "lower"}, optional
+        Which direction of the outcome is favourable.
+    smallest, hoped : float, optional
+        Smallest effect worth having, and the effect that was hoped for, in `unit`; for ratios the ratio itself.
+    unit : str, optional
+        Unit of the outcome, in words.
+    n, clusters : int, optional
+        Observations, and clusters of them: degrees of freedom are clusters less one, else n less terms and constant.
+    df : float, optional
+        Degrees of freedom of the standard errors, where they are known as such.
+    ratio : {"odds ratio", "risk ratio", "hazard ratio", "rate ratio", "none"}, optional
+        What the estimates are, where they are ratios; estimates are then logarithms. "none" says that numbers which look like
+        ratios are none.
+    model : str, optional
+        Heading of the one printed model to read.
+    level : float, optional
+        Level of printed intervals; by default that of their heading, else 0.95.
+    brackets : {"se", "t", "p"}, optional
+        What single numbers in brackets are, where neither a heading nor a note in the file says so.
+    stars : str or mapping, optional
+        Levels of stars, ``"*:.05 **:.01"`` or ``{"*": 0.05, "**": 0.01}``.
+    tails : {1, 2}, optional
+        Tails of printed p-values and stars, 2 by default.
+    logs : {"none", "se", "both"}, optional
+        For ratios: printed with their own standard errors ("none"), with those of their logarithms ("se"), or as logarithms
+        with theirs ("both"). By default read from the table, asked about where it does not tell.
+    columns : mapping of str to str, optional
+        Heading to canonical name: ``term``, ``estimate``, ``se``, ``variance``, ``t``, ``p``, ``low``, ``high``, ``star``,
+        ``model``, ``df``, ``scale``, ``group``, or the names of counts and means by arm.
+    sheet : str or int, optional
+        Sheet of an Excel file.
+    decimal, separator, encoding : str, optional
+        Of a text file, where they cannot be told from it.
+    assignment : str, optional
+        How units came to be treated, such as "lot" or "difference in differences".
+
+    Returns
+    -------
+    Evaluation or dict of str to Evaluation
+        One evaluation, or one for each model by its heading.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or a number in it could mean two things; the message says which option decides.
+
+    Notes
+    -----
+    Header lines in the file, such as ``# focus: Target``, say the same as the options, which win. A printed standard error is
+    used as it is; else the one is computed (from variance, interval, t or p) that rounding leaves the least open. The column
+    ``se_from`` says which, and ``notes`` says what was recognised, derived or assumed.
+
+    Examples
+    --------
+    >>> evaluation = read_estimates("term,estimate,t\nContractibility,.049,(2.287)\n", n=244, better="higher")
+    >>> evaluation.estimates.loc["Contractibility", ["estimate", "se", "se_low", "se_high", "df"]].astype(float).round(4).tolist()
+    [0.049, 0.0214, 0.0212, 0.0216, 242.0]
+    """
+    given = Options(
+        focus=_focus(focus),
+        better=better,
+        smallest=_real("smallest", smallest),
+        hoped=_real("hoped", hoped),
+        unit=_text("unit", unit),
+        n=n,
+        clusters=clusters,
+        df=_real("df", df),
+        ratio=_ratio(ratio),
+        model=None if model is None else str(model),
+        level=_real("level", level),
+        brackets=_choice("brackets", brackets, _BRACKETS),
+        stars=_stars(stars),
+        tails=tails,
+        logs=_choice("logs", logs, _LOGS),
+        assignment=_text("assignment", assignment),
+    )
+    if is_result(source):
+        return _of_result(source, given)
+    page = sheet_of(source, sheet=sheet, decimal=decimal, separator=separator, encoding=encoding)
+    asked = merge(given, options_in(page.comments, page.label))
+    renamed = _renamed(columns)
+    models = read_models(page, renamed, asked.brackets, asked.level)
+    return _evaluations(models, asked, page)
+
+
+# ---- options and header lines -----------------------------------------------------------------------------
+
+_KEY = re.compile(r"([a-z]+)\s*:\s*(.+)", re.IGNORECASE)
+
+
+def options_in(comments: Sequence[str], label: str) -> Options:
+    """What the header lines of a file say, such as ``focus: Target``."""
+    found: dict[str, Any] = {}
+    known = {field.name for field in fields(Options)}
+    for line in comments:
+        match = _KEY.fullmatch(line.strip())
+        if match is None or match[1].lower() not in known:
+            continue
+        key, text = match[1].lower(), match[2].strip()
+        value = _READERS.get(key, lambda _, words: words)(key, text)
+        if key in ("focus", "moderators", "note"):
+            found[key] = (*found.get(key, ()), text)
+        elif found.get(key, value) != value:
+            raise DataError(
+                f"{label}: header lines say {key} twice ({found[key]!r} and {value!r}), expected it once"
+            )
+        else:
+            found[key] = value
+    return Options(**found)
+
+
+def merge(given: Options, said: Options) -> Options:
+    """Options, where nothing is given the header lines."""
+    return Options(
+        **{
+            f.name: getattr(said, f.name) if getattr(given, f.name) is None else getattr(given, f.name)
+            for f in fields(Options)
+        }
+    )
+
+
+def _focus(focus: object) -> tuple[str, ...] | None:
+    if focus is None:
+        return None
+    terms = (focus,) if isinstance(focus, str) or not isinstance(focus, Iterable) else tuple(focus)
+    return tuple(str(term) for term in terms) or None
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"{name} is {value!r}, expected words")
+    return value or None
+
+
+def _real(name: str, value: object) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(
+                value.replace("\u2212", "-").replace("%", "e-2")
+                if value.endswith("%")
+                else value.replace("\u2212", "-")
+            )
+        except ValueError:
+            raise DataError(f"{name} is {value!r}, expected a number") from None
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
+        raise DataError(f"{name} is {value!r}, expected a number")
+    return float(value)
+
+
+def _whole(name: str, value: object) -> int | None:
+    number = _real(name, value)
+    if number is not None and number != int(number):
+        raise DataError(f"{name} is {value!r}, expected a whole number")
+    return None if number is None else int(number)
+
+
+def _choice(name: str, value: object, known: Iterable[str]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or value.lower() not in known:
+        raise DataError(f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}")
+    return value.lower()
+
+
+def _ratio(value: object) -> str | None:
+    if isinstance(value, str):
+        value = _RATIO_WORDS.get(value.lower(), value.lower())
+    return _choice("ratio", value, (*RATIOS, "none"))
+
+
+def _stars(value: object) -> Mapping[str, float] | None:
+    """Levels by star, from a mapping or from words such as ``*:.05 **:.01``."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        pairs = [part.rpartition(":")[::2] for part in value.replace(",", " ").split()]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        pairs = []
+    levels: dict[str, float] = {}
+    for star, text in pairs:
+        level = _real(f"the level of {star!r} in stars", text) if star else None
+        if level is None or not 0 < level < 0.5:
+            raise DataError(f"stars is {value!r}, expected levels between 0 and .5, such as '*:.05 **:.01'")
+        levels[str(star)] = level
+    if not levels or len(set(levels.values())) < len(levels):
+        raise DataError(
+            f"stars is {value!r}, expected a level of its own for each symbol, such as '*:.05 **:.01'"
+        )
+    return dict(sorted(levels.items(), key=lambda item: -item[1]))
+
+
+def _covariance(name: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise DataError(
+            f"{name} is {value[:40]!r}, expected rows of numbers such as [[1, 0], [0, 1]]"
+        ) from None
+
+
+_READERS: Mapping[str, Any] = (
+    dict.fromkeys(("smallest", "hoped", "df", "level", "correlation", "continuity"), _real)
+    | dict.fromkeys(("n", "clusters", "tails"), _whole)
+    | {
+        "ratio": lambda _, value: _ratio(value),
+        "stars": lambda _, value: _stars(value),
+        "brackets": lambda name, value: _choice(name, value, _BRACKETS),
+        "logs": lambda name, value: _choice(name, value, _LOGS),
+        "covariance": _covariance,
+    }
+)
+
+
+def _renamed(columns: object) -> dict[str, str]:
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise DataError(
+            f"columns is {columns!r}, expected headings and their meanings such as {{'coef': 'estimate'}}"
+        )
+    return {str(old): str(new) for old, new in columns.items()}
+
+
+# ---- evaluations ------------------------------------------------------------------------------------------
+
+
+def _evaluations(
+    models: Sequence[PrintedTable], asked: Options, page: Sheet
+) -> Evaluation | dict[str, Evaluation]:
+    """One evaluation, or one for each model; the focus goes to the models that hold it."""
+    if asked.model is not None:
+        headings = [str(model.heading) for model in models]
+        if asked.model not in headings:
+            raise DataError(f"{page.label}: no model {asked.model!r}; {did_you_mean(asked.model, headings)}")
+        models = [model for model in models if str(model.heading) == asked.model]
+    made = [_evaluation(model, asked, page) for model in models]
+    labels = [str(label) for evaluation in made for label in evaluation.estimates.index]
+    for term in asked.focus or ():
+        if term not in labels:
+            raise DataError(
+                f"{page.label}: focus is {term!r}, which is no term of the table; {did_you_mean(term, labels)}"
+            )
+    return made[0] if len(made) == 1 else {str(evaluation.heading): evaluation for evaluation in made}
+
+
+def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation]:
+    """The evaluation of a fitted model, whose numbers are not rounded."""
+    fitted = read_result(source)
+    page = replace(sheet_of(fitted.frame), label=type(source).__name__, exact=True)
+    has_df = given.df is not None or given.clusters is not None
+    said = Options(
+        n=fitted.n,
+        df=None if has_df else fitted.df if fitted.df is not None else None,
+        covariance=fitted.covariance,
+        logs="both" if given.ratio not in (None, "none") else None,
+        exact="yes",
+        note=fitted.notes,
+    )
+    asked = merge(given, said)
+    return _evaluations(read_models(page, {}, None, None), asked, page)
+
+
+def _evaluation(model: PrintedTable, asked: Options, page: Sheet) -> Evaluation:
+    ratio = None if asked.ratio == "none" else asked.ratio
+    n, clusters = asked.n or model.n, asked.clusters or model.clusters
+    level = asked.level or model.level or 0.95
+    stars = asked.stars if asked.stars is not None else stars_in(page.comments)
+    df, df_note = _degrees_of_freedom(model, asked, n, clusters)
+    known = Terms(
+        ratio=ratio,
+        logs=asked.logs or model.logs or ("none" if asked.ratio == "none" else None),
+        level=level,
+        stars=stars,
+        tails=asked.tails or 2,
+        df=math.inf if df is None else df,
+        exact=page.exact or asked.exact == "yes",
+        needs_ratio=model.needs_ratio,
+    )
+    read = read_rows(model.rows, known, page.label)
+    notes = [
+        *(asked.note or ()),
+        *model.notes,
+        *read.notes,
+        *([df_note] if df_note else []),
+        *_other_notes(model, asked, read, level, stars),
+    ]
+    reading = {key: value for key, value in (("logs", asked.logs), ("exact", asked.exact)) if value}
+    if asked.ratio == "none":
+        reading["ratio"] = "none"
+    return Evaluation(
+        estimates=read.estimates,
+        printed=read.printed,
+        focus=tuple(term for term in asked.focus or () if term in read.estimates.index) or None,
+        better=asked.better,
+        unit=asked.unit,
+        smallest=asked.smallest,
+        hoped=_hoped(asked.hoped, ratio),
+        ratio=ratio,
+        n=n,
+        clusters=clusters,
+        df=asked.df,
+        level=level,
+        stars=stars,
+        tails=asked.tails or 2,
+        covariance=_labelled(asked.covariance, read.estimates.index, page.label),
+        reference=read.reference,
+        assignment=asked.assignment,
+        source=asked.source or page.label,
+        heading=model.heading or asked.heading,
+        reading=reading,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _hoped(hoped: float | None, ratio: str | None) -> float | None:
+    if hoped is None or ratio is None:
+        return hoped
+    if hoped <= 0 or hoped == 1:
+        raise DataError(f"hoped is {hoped:g}, expected an {ratio} above 0 and other than 1")
+    return math.log(hoped)
+
+
+def _labelled(matrix: Any, index: pd.Index[Any], label: str) -> pd.DataFrame | None:
+    """A covariance with the terms on both sides."""
+    if matrix is None or isinstance(matrix, pd.DataFrame):
+        return matrix
+    try:
+        values = np.asarray(matrix, dtype=float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (len(index), len(index)) or not np.isfinite(values).all():
+        raise DataError(
+            f"{label}: covariance is no matrix of {len(index)} by {len(index)} numbers, expected one row and column for each term"
+        )
+    return pd.DataFrame(values, index=index, columns=index)
+
+
+def _degrees_of_freedom(
+    model: PrintedTable, asked: Options, n: int | None, clusters: int | None
+) -> tuple[float | None, str]:
+    """Degrees of freedom as given, else clusters less one, else n less terms and constant; and how that came about."""
+    if asked.df is not None:
+        return asked.df, f"Degrees of freedom are given: {asked.df:g}."
+    if clusters is not None:
+        return clusters - 1.0, f"Degrees of freedom: {clusters - 1}, one less than the {clusters} clusters."
+    if n is None:
+        return None, "Degrees of freedom are not known: the normal distribution is used."
+    terms = [row.term for row in model.rows if row.cells.get("estimate")]
+    slopes = sum(not is_constant(term) for term in terms)
+    df = n - slopes - 1
+    if df < 1:
+        raise DataError(
+            f"n is {n}, but {slopes} terms and a constant are printed; expected more observations than terms"
+        )
+    return (
+        float(df),
+        f"Degrees of freedom: {df}, {n} observations less {slopes} printed terms and a constant (df= says otherwise).",
+    )
+
+
+def _other_notes(
+    model: PrintedTable, asked: Options, read: ReadRows, level: float, stars: Mapping[str, float]
+) -> list[str]:
+    notes = []
+    if read.reference:
+        notes.append(f"Reference categories: {', '.join(read.reference)}.")
+    if "low" in read.printed.columns and asked.level is None and model.level is None:
+        notes.append(f"Intervals are taken as {100 * level:g}% intervals: no heading says otherwise.")
+    if model.beta:
+        notes.append("Slopes are taken as standardised: the heading is beta.")
+    constants = [str(term) for term in read.estimates.index if is_constant(str(term))]
+    if constants:
+        notes.append(f"Taken as the constant: {', '.join(constants)}.")
+    if stars and asked.stars is None:
+        notes.append(
+            "Levels of stars are read from a note: " + ", ".join(f"{s} {x:g}" for s, x in stars.items()) + "."
+        )
+    elif not stars and "star" in read.printed.columns:
+        notes.append("Stars are not checked: their levels are not given.")
+    return notes

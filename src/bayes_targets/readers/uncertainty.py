@@ -1,0 +1,187 @@
+"""Standard errors from whatever a table prints: s.e., variance, t, p, an interval or stars, with what rounding leaves open."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import NamedTuple
+
+from ..errors import DataError
+
+_NUMBER = re.compile(r"([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d{1,3}))?")
+_P_BOUND = re.compile(r"p?\s*([<>]|<=|>=|≤|≥)\s*([0-9.]+)", re.IGNORECASE)
+_NOT_SIGNIFICANT = {"ns", "n.s.", "n.s", "n. s.", "not significant", "not sig."}
+
+
+class Figure(NamedTuple):
+    """A printed number (NaN where only its bounds are printed) and the ends of its rounding interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def log(self) -> Figure:
+        """The logarithm of a positive number; the lower end is minus infinity where it rounds to 0."""
+        return Figure(
+            math.log(self.value), math.log(self.low) if self.low > 0 else -math.inf, math.log(self.high)
+        )
+
+    def meets(self, other: Figure) -> bool:
+        """Whether the two intervals share a value, but for the last binary digit."""
+        slack = 1e-9 * max((abs(x) for x in (*self[1:], *other[1:]) if math.isfinite(x)), default=0.0)
+        return self.low <= other.high + slack and other.low <= self.high + slack
+
+
+class Spread(NamedTuple):
+    """A standard error (NaN where only bounds are known), its bounds over the rounding, and how it came about."""
+
+    se: float
+    low: float
+    high: float
+    origin: str
+
+    @property
+    def width(self) -> float:
+        """Relative width of what rounding leaves open; infinite where there is no number."""
+        return (self.high - self.low) / self.se if self.se > 0 else math.inf
+
+
+def figure(text: str, *, exact: bool = False) -> Figure | None:
+    """Read a plain decimal number with its rounding interval; None where the text is no such number.
+
+    Examples
+    --------
+    >>> figure("-.0004").value, figure("41")[1:], figure("n.a.")
+    (-0.0004, (40.5, 41.5), None)
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    value = float(text)
+    if not math.isfinite(value):
+        return None
+    decimals = len(match[3] or match[4] or "") - int(match[5] or 0)
+    half = 0.0 if exact or not -300 < decimals < 300 else 0.5 * 10.0**-decimals
+    return Figure(value, value - half, value + half)
+
+
+def p_figure(text: str) -> Figure | None:
+    """Read a p-value: a number, ``<.001``, ``.000`` (below half its last place), ``ns`` (above .05).
+
+    Examples
+    --------
+    >>> p_figure("<.001"), p_figure(".000")
+    (Figure(value=nan, low=0.0, high=0.001), Figure(value=nan, low=0.0, high=0.0005))
+    """
+    if text.lower() in _NOT_SIGNIFICANT:
+        return Figure(math.nan, 0.05, 1.0)
+    if bound := _P_BOUND.fullmatch(text):
+        limit = figure(bound[2])
+        if limit is None or not 0 < limit.value < 1:
+            return None
+        below = bound[1] in ("<", "<=", "≤")
+        return Figure(math.nan, 0.0, limit.value) if below else Figure(math.nan, limit.value, 1.0)
+    read = figure(re.sub(r"^p\s*=\s*", "", text, flags=re.IGNORECASE))
+    if read is None or not 0 <= read.value <= 1:
+        return None
+    low, high = max(read.low, 0.0), min(read.high, 1.0)
+    return Figure(read.value if read.value > 0 else math.nan, low, high)
+
+
+# ---- quantiles --------------------------------------------------------------------------------------------
+
+
+def critical(p: float, df: float = math.inf, tails: int = 2) -> float:
+    """Size of t that has the p-value `p`.
+
+    Examples
+    --------
+    >>> round(critical(0.05), 3), round(critical(0.05, df=5), 3)
+    (1.96, 2.571)
+    """
+    upper = p / tails
+    if upper <= 0:
+        return math.inf
+    if upper >= 0.5:
+        return 0.0
+    if math.isinf(df):
+        return -NormalDist().inv_cdf(upper)
+    from scipy.special import stdtrit
+
+    return float(-stdtrit(df, upper))
+
+
+def p_value(t: float, df: float = math.inf, tails: int = 2) -> float:
+    """Probability of a t of at least this size where the true effect is 0."""
+    if math.isinf(df):
+        return tails * NormalDist().cdf(-abs(t))
+    from scipy.special import stdtr
+
+    return float(tails * stdtr(df, -abs(t)))
+
+
+# ---- standard errors --------------------------------------------------------------------------------------
+
+
+def from_se(se: Figure) -> Spread:
+    """The printed standard error; one that rounds to 0 is a bound only."""
+    return Spread(se.value if se.value > 0 else math.nan, max(se.low, 0.0), se.high, "printed")
+
+
+def from_variance(variance: Figure) -> Spread:
+    """The root of a printed variance."""
+    roots = (math.sqrt(max(x, 0.0)) for x in variance)
+    value, low, high = roots
+    return Spread(value if value > 0 else math.nan, low, high, "from the variance")
+
+
+def from_t(estimate: Figure, t: Figure, name: str = "t") -> Spread:
+    """Estimate over t, over the rounding of both."""
+    b, size = _size(estimate), _size(t)
+    value = b.value / size.value if b.value > 0 and size.value > 0 else math.nan
+    low = b.low / size.high if size.high > 0 else 0.0
+    high = b.high / size.low if size.low > 0 else math.inf
+    return Spread(value, low, high, f"from the estimate and {name}")
+
+
+def from_p(estimate: Figure, p: Figure, df: float, tails: int, words: str = "p") -> Spread:
+    """Estimate over the t that has this p-value."""
+    t = Figure(
+        critical(p.value, df, tails) if p.value > 0 else math.nan,
+        critical(p.high, df, tails),
+        critical(p.low, df, tails),
+    )
+    spread = from_t(estimate, t)
+    return spread._replace(origin=f"from the estimate and {words}{_df_words(df)}")
+
+
+def from_interval(low: Figure, high: Figure, level: float, df: float) -> Spread:
+    """Width of an interval over twice its quantile."""
+    twice = 2 * critical(1 - level, df)
+    widths = (high.value - low.value, max(high.low - low.high, 0.0), high.high - low.low)
+    value, least, most = (width / twice for width in widths)
+    return Spread(
+        value if value > 0 else math.nan, least, most, f"from the {level:.4g} interval{_df_words(df)}"
+    )
+
+
+def from_stars(estimate: Figure, star: str, levels: Mapping[str, float], df: float, tails: int) -> Spread:
+    """Bounds that a star (or its absence) gives, if the estimate is what it is printed."""
+    if star and star not in levels:
+        known = " ".join(levels)
+        raise DataError(f"star {star!r} has no level, expected one of {known}; give stars=")
+    high = levels[star] if star else 1.0
+    low = max((level for level in levels.values() if level < high), default=0.0)
+    return from_p(estimate, Figure(math.nan, low, high), df, tails, "its stars (bounds)")
+
+
+def _size(x: Figure) -> Figure:
+    """The same without sign."""
+    ends = sorted((abs(x.low), abs(x.high)))
+    return Figure(abs(x.value), 0.0 if x.low <= 0 <= x.high else ends[0], ends[1])
+
+
+def _df_words(df: float) -> str:
+    return " (normal)" if math.isinf(df) else f" (t, {df:g} df)"
