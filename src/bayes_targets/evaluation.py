@@ -263,7 +263,7 @@ def _number(name: str, value: Any, above: float = -math.inf, below: float = math
     """A finite number as a float, whichever numeric type it has."""
     if value is None:
         return None
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
     if not (math.isfinite(number) and above < number < below):
         limits = (
             ""
