@@ -103,7 +103,7 @@ def simulate(model: Model, rng: np.random.Generator) -> tuple[Model, xr.Dataset]
     drawn = model.draw_prior(model, rng, 1)
     truth = drawn.rename(sample="draw").expand_dims("chain").transpose("chain", "draw", ...)
     data = model.data
-    if model.options.get("measurement_error") == "yes":
+    if model.options.get("measurement_error"):
         data = data.assign(baseline=("authority", measured_baseline(model, truth, rng)))
     made = model.predict(replace(model, data=data), truth, rng).isel(chain=0, draw=0, drop=True)
     data = data.assign(

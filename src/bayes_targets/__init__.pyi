@@ -25,8 +25,12 @@ from .models.anchoring.model import anchoring_model as anchoring_model
 from .models.anchoring.world import simulate_anchoring as simulate_anchoring
 from .models.cohesion.checks import check_change_by_type as check_change_by_type
 from .models.cohesion.checks import compare_pooling as compare_pooling
+from .models.cohesion.estimands import pooling_factors as pooling_factors
+from .models.cohesion.estimands import predict_new_authority as predict_new_authority
+from .models.cohesion.estimands import predict_new_type as predict_new_type
 from .models.cohesion.model import CohesionPriors as CohesionPriors
 from .models.cohesion.model import cohesion_model as cohesion_model
+from .models.cohesion.model import scaled_priors as scaled_priors
 from .models.cohesion.refits import refit_exact as refit_exact
 from .models.cohesion.simulate import simulate_authorities as simulate_authorities
 from .models.published.model import PublishedPriors as PublishedPriors

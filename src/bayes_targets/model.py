@@ -32,7 +32,7 @@ class Model:
         What is known and observed; every dim is labelled; ``attrs["origin"]`` says where it comes from.
     priors : dataclass of priors
         One prior a parameter, such as `PublishedPriors`.
-    options : mapping of str to str
+    options : mapping of str to object
         The choices that shaped the model (pooling, outcome), kept for the record.
     terms : tuple of str
         Posterior variables whose labels are the rows of a comparison table.
@@ -72,7 +72,7 @@ class Model:
     name: str
     data: xr.Dataset
     priors: Any
-    options: Mapping[str, str]
+    options: Mapping[str, Any]
     terms: tuple[str, ...]
     observed: tuple[str, ...]
     variables: tuple[str, ...]

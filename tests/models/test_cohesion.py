@@ -169,7 +169,7 @@ def test_options_and_priors_that_cannot_be_are_told(small, options, message):
     [
         (lambda ds: ds.to_dataframe(), {}, "found DataFrame, expected a Dataset"),
         (lambda ds: ds.expand_dims("dataset"), {}, "found an ensemble"),
-        (lambda ds: ds.drop_vars("change"), {}, "no variable 'change'"),
+        (lambda ds: ds.drop_vars(["change", "outcome"]), {}, "no variable 'change'"),
         (lambda ds: ds.drop_vars("stretch"), {"effect": "stretch"}, "no variable 'stretch'"),
         (lambda ds: ds.drop_vars("authority_type"), {}, "no coord 'authority_type'"),
         (
@@ -330,8 +330,12 @@ def log_joint(model, values):
     return total + stats.norm.logpdf(values["effect_by_type"], values["effect"], values["tau_effect"]).sum()
 
 
+@pytest.mark.parametrize("change", ["percent", "points"])
 @pytest.mark.parametrize("noise", ["normal", "student_t"])
-def test_the_density_of_measured_scores_is_the_integral_over_the_true_ones(small, noise):
+def test_the_density_of_measured_scores_is_the_integral_over_the_true_ones(small, noise, change):
+    small = small.assign_attrs(change=change)
+    if change == "points":
+        small = small.assign(change=small["outcome"] - small["baseline"])
     errors = small.assign(outcome_se=small["outcome_se"] * [0.1, 0.3, 1, 1, 2, 1, 1, 1, 1])
     shifted = errors["outcome"].to_numpy().copy()
     shifted[2] += 15
@@ -350,10 +354,11 @@ def test_the_density_of_measured_scores_is_the_integral_over_the_true_ones(small
             b, o, se_b, se_o = (
                 float(row[name]) for name in ("baseline", "outcome", "baseline_se", "outcome_se")
             )
-            growth = 1 + fitted[0, draw, i] / 100
+            growth = 1 + fitted[0, draw, i] / 100 if change == "percent" else 1.0
+            o -= 0.0 if change == "percent" else fitted[0, draw, i]
             # True baselines within 12 standard errors of the measured one, on a fine grid.
             true = np.linspace(b - 12 * se_b, b + 12 * se_b, 801)
-            scale = true * now["sigma"] / 100
+            scale = true * now["sigma"] / 100 if change == "percent" else now["sigma"] + 0 * true
             if noise == "normal":
                 given = stats.norm.pdf(o, true * growth, np.hypot(se_o, scale))
             else:
@@ -711,3 +716,85 @@ def test_a_posterior_beside_ols_in_every_pooling(authorities):
     table = bt.compare(tree_of(complete, classical(complete)), ols.drop(index=contrasts))
     assert list(table.index) == ["target", "deprivation", "density", "constant"]
     assert isinstance(table, pd.DataFrame)
+
+
+def test_default_priors_follow_the_outcomes_own_scale():
+    """A table in pounds: OLS and posterior agree, whatever the unit; priors made for per cent of a score would pull 240 to 20."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "authority": [f"council {i}" for i in range(60)],
+            "authority_type": ["district", "county", "borough"] * 20,
+            "target": rng.permutation([0, 1] * 30),
+        }
+    )
+    frame["change"] = 240 + 60 * frame["target"] + rng.normal(0, 40, 60)
+    found = {}
+    for unit in (1.0, 1000.0):
+        council = bt.read_authorities(frame.assign(change=frame["change"] * unit))
+        model = cohesion_model(council)
+        table = bt.compare(bt.fit(model, engine="exact", draws=1000, seed=1), bt.fit_ols(council))
+        found[unit] = table.loc["target", "mean"] / unit
+        assert table.loc["target", "mean"] == pytest.approx(table.loc["target", "ols_estimate"], rel=0.03)
+    assert found[1.0] == pytest.approx(found[1000.0], rel=1e-3)
+    assert str(cohesion_model(council).priors.mu).startswith(
+        "Normal(2"
+    )  # in thousands of pence: centred on the mean
+
+
+RECYCLING = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files" / "recycling_cross_section.csv"
+
+
+def test_a_cross_section_is_explained_by_types_and_controls_alone():
+    frame = pd.read_csv(RECYCLING).rename(
+        columns={"local_authority": "authority", "collection_type": "authority_type"}
+    )
+    councils = bt.read_authorities(
+        frame.assign(outcome=100 * frame["household_recycle_rate"]), controls=["rurality"]
+    )
+    alone = councils.drop_dims("control")
+    ols = bt.fit_ols(alone, effect=None)
+    assert ols.attrs["reference"] == "Co-Mingled" and ols.attrs["response"] == "outcome"
+    assert ols.loc["Two Stream", ["estimate", "se"]].round(2).tolist() == [-2.33, 4.34]
+    assert ols.loc["Multi-Stream", ["estimate", "se"]].round(2).tolist() == [1.94, 3.81]
+    model = cohesion_model(councils, effect=None)
+    posterior = bt.fit(model, engine="exact", draws=500, seed=1)
+    table = bt.compare(posterior, bt.fit_ols(councils, effect=None))
+    assert list(table.index) == ["Two Stream", "Multi-Stream", "rurality", "constant"]
+    # Pooled towards one another, and on the side of OLS.
+    assert -2.3 < table.loc["Two Stream", "mean"] < 0
+    assert set(posterior["posterior_predictive"].data_vars) == {"outcome"}
+    assert float(r_squared(posterior)["added"].max()) < 1e-9
+    assert bt.predict_new_authority(posterior, seed=1).name == "outcome"
+    for message, call in {
+        "has no target and no stretch": lambda: counterfactual_change(posterior),
+        "expected none: the model has no target": lambda: bt.predict_new_authority(
+            posterior, value=1, seed=1
+        ),
+        "there is no slope": lambda: cohesion_model(councils, effect=None, slopes="by_type"),
+        "no variable 'target'": lambda: cohesion_model(councils),
+    }.items():
+        with pytest.raises(bt.DataError, match=message):
+            call()
+
+
+@pytest.mark.slow
+def test_a_model_without_a_slope_is_sampled_as_it_is_integrated():
+    design = simulate_authorities(TYPES, coefficients={"age": 1.0}, seed=3)
+    model = cohesion_model(design, effect=None)
+    exact, nuts = (
+        bt.fit(model, engine=engine, draws=1000, seed=1, progress=False)["posterior"].to_dataset()
+        for engine in ("exact", "nuts")
+    )
+    for name in ("mu", "sigma", "tau", "coefficient"):
+        assert float(nuts[name].mean()) == pytest.approx(
+            float(exact[name].mean()), abs=0.1 * float(exact[name].std())
+        )
+
+
+def test_replicated_outcomes_are_made_where_a_posterior_is_too_large_to_hold_them():
+    model = cohesion_model(simulate_authorities(TYPES, seed=2))
+    whole, bare = (bt.fit(model, engine="exact", draws=500, seed=1, pointwise=p) for p in (True, False))
+    one, other = (bt.check_change_by_type(tree) for tree in (whole, bare))
+    assert one.index.equals(other.index)
+    assert np.allclose(one["replicated"], other["replicated"], atol=1.0)

@@ -206,8 +206,9 @@ def test_a_cross_section_is_read_with_its_further_outcomes():
     ds = read(frame, further_outcomes=["satisfied"])
     assert set(ds.data_vars) == {"outcome", "satisfied", "controls"}
     assert ds["satisfied"].attrs["units"] == "% of respondents"
-    with pytest.raises(DataError, match="cross-section"):
+    with pytest.raises(DataError, match="no variable 'target'"):
         fit_ols(ds)
+    assert fit_ols(ds, effect=None).attrs["response"] == "outcome"
 
 
 def test_simulated_authorities_come_back_from_a_csv_as_they_went(tmp_path):
@@ -367,12 +368,12 @@ CASES = {
     "control that says the type": (
         {"is_county": [1, 0, 0] * 4},
         {"controls": ["is_county"]},
-        "control is_county: an exact linear combination of type county (and a constant)",
+        "control is_county: an exact linear combination of type unitary authority, type London borough (and a constant)",
     ),
     "target that says the type": (
         {"target": [1, 0, 0] * 4, "stretch": [2.0, 0, 0, 1.0, 0, 0] * 2},
         {},
-        "target: an exact linear combination of type county",
+        "target: an exact linear combination of type unitary authority, type London borough",
     ),
     "unknown type": (
         {"authority_type": {3: "London boro"}},

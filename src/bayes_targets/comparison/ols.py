@@ -1,4 +1,4 @@
-"""Ordinary least squares: fitted to authorities with robust errors, or read from a printed table.
+"""Ordinary least squares: fitted to a table of units with robust errors, or read from a printed table.
 
 The regression is a QR decomposition in NumPy, which the tests hold against statsmodels and published results: importing
 statsmodels takes several times as long as all else that a regression beside an exact posterior needs.
@@ -17,7 +17,7 @@ import xarray as xr
 
 from ..errors import DataError, cell_message, did_you_mean
 from ..inference.distributions import t_quantile, t_upper_tail
-from ..readers.design_matrix import choose_reference, dependent_columns, type_dummies
+from ..readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
 
 Effect = Literal["target", "stretch"]
 CovType = Literal["nonrobust", "HC0", "HC1", "HC2", "HC3"]
@@ -29,78 +29,87 @@ _CONSTANT = "constant"
 def fit_ols(
     authorities: xr.Dataset,
     *,
-    effect: Effect = "target",
+    effect: Effect | None = "target",
     cov_type: CovType = "HC3",
     reference: str | None = None,
     prob: float = 0.95,
     controls: bool = True,
+    response: Literal["change", "outcome"] | None = None,
 ) -> pd.DataFrame:
-    """Regress the change of each authority on its target or stretch, its type and the controls.
+    """Regress the change (or the outcome) of each unit on its target or stretch, its type and the controls.
 
     Parameters
     ----------
     authorities : xarray.Dataset
-        As `read_authorities` gives it: ``change`` and the effect's variable on dim ``authority``, and
+        As `read_authorities` gives it: ``change`` (or ``outcome``) and the effect's variable on dim ``authority``, and
         ``controls`` ``(authority, control)``.
-    effect : {"target", "stretch"}, default "target"
-        The variable whose slope is asked for. Authorities whose stretch is not known are left out.
+    effect : {"target", "stretch"} or None, default "target"
+        The variable whose slope is asked for; None where there is neither, so that types and controls alone explain the
+        outcome. Units whose stretch is not known are left out.
     cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default "HC3"
         Classical or heteroskedasticity-consistent standard errors.
     reference : str, optional
-        The authority type that has no dummy; ``"unitary authority"`` (or ``"unitary"``) by default where
-        there is such a type, else the type with most authorities.
+        The type that has no dummy; by default the one that ``authorities.attrs["reference"]`` names, else the type with
+        most units (the first type where types are all that is compared, as `effect` is None).
     prob : float, default 0.95
         Probability of the confidence interval.
     controls : bool, default True
         Whether the controls are in the regression. The type dummies always are.
+    response : {"change", "outcome"}, optional
+        What is explained; by default the change, where there is one.
 
     Returns
     -------
     DataFrame
         Indexed by ``term`` (the effect, each other type, each control, ``constant``), columns ``estimate``,
-        ``se``, ``t``, ``p_one_tailed``, ``p_two_tailed``, ``ci_low``, ``ci_high``. The effect is in % of the
-        baseline score, for having the target or for each percentage point of stretch. The one-tailed p is
-        that of the tail which the estimate's own sign points to: half of the two-tailed p. The attrs are
-        ``r2``, ``r2_without_effect`` (of the same authorities), ``n``, ``df`` (residual degrees of
+        ``se``, ``t``, ``p_one_tailed``, ``p_two_tailed``, ``ci_low``, ``ci_high``, in units of the outcome for one unit of
+        the term. The one-tailed p is that of the tail which the estimate's own sign points to: half of the two-tailed p.
+        The attrs are ``r2``, ``r2_without_effect`` (of the same units), ``n``, ``df`` (residual degrees of
         freedom, of every t), ``cov_type``, ``reference``, ``prob``, ``sigma`` (residual standard deviation),
-        ``effect``, ``origin`` and ``n_dropped`` (authorities left out for want of a stretch).
+        ``effect``, ``response``, ``origin`` and ``n_dropped`` (units left out for want of a stretch).
 
     Raises
     ------
     DataError
-        If the change or the effect is missing (a cross-section has no change), does not vary, or is fitted
-        exactly; if terms are collinear, or not fewer than authorities; if HC2 or HC3 is asked for and one
-        authority alone decides a term, so that they are not defined.
+        If the outcome or the effect is missing, does not vary, or is fitted
+        exactly; if terms are collinear, or not fewer than units; if HC2 or HC3 is asked for and one
+        unit alone decides a term, so that they are not defined.
 
     Notes
     -----
-    Andrews, Downe & Guarneros-Meza (2014), Table 2, is such a regression, with unitary authorities as the
-    reference and one-tailed tests on robust standard errors. HC1 is ``n / df`` times HC0; HC2 and HC3 divide
-    each squared residual by ``1 - h`` and ``(1 - h)**2``, where h is the leverage (MacKinnon & White, 1985).
-    p values and intervals use Student's t, not the normal.
+    HC1 is ``n / df`` times HC0; HC2 and HC3 divide each squared residual by ``1 - h`` and ``(1 - h)**2``, where h is the
+    leverage. p values and intervals use Student's t, not the normal.
+
+    References
+    ----------
+    MacKinnon, J. G., & White, H. (1985). Some heteroskedasticity-consistent covariance matrix estimators with improved
+    finite sample properties. *Journal of Econometrics*, 29(3), 305-325.
 
     Examples
     --------
     >>> authorities = xr.Dataset(
     ...     {"change": ("authority", [2.0, 0, 3, -1, 4, 1, -2, -4, 0, -3, 1, -1]),
     ...      "target": ("authority", [1.0, 0] * 6)},
-    ...     coords={"authority_type": ("authority", ["county"] * 6 + ["unitary"] * 6)})
+    ...     coords={"authority_type": ("authority", ["county"] * 6 + ["unitary"] * 6)},
+    ...     attrs={"reference": "unitary"})
     >>> table = fit_ols(authorities, cov_type="nonrobust")
     >>> table["estimate"].round(3).to_dict()
     {'target': 2.667, 'county': 3.0, 'constant': -2.833}
     >>> table.attrs["reference"], table.attrs["df"]
     ('unitary', 9)
     """
-    _one_of("effect", effect, ["target", "stretch"])
+    if effect is not None:
+        _one_of("effect", effect, ["target", "stretch"])
     _one_of("cov_type", cov_type, _COV_TYPES)
     _check_prob(prob)
-    _check_dataset(authorities, effect)
+    explained = _check_dataset(authorities, effect, response)
     known = np.isfinite(authorities[effect].to_numpy()) if effect == "stretch" else slice(None)
     rows = authorities.isel(authority=known)
-    chosen = choose_reference([str(kind) for kind in rows["authority_type"].values], reference)
+    labels = [str(kind) for kind in rows["authority_type"].values]
+    chosen = choose_reference(labels, reference or usual_reference(authorities, labels, effect))
     matrix = _design(rows, effect, chosen, controls)
-    change = rows["change"].to_numpy().astype(float)
-    _check_design(matrix, change)
+    change = rows[explained].to_numpy().astype(float)
+    _check_design(matrix, change, explained)
 
     if cov_type in {"HC2", "HC3"}:
         _check_leverage(matrix, rows)
@@ -108,8 +117,9 @@ def fit_ols(
     fit = _least_squares(matrix.to_numpy(), change, cov_type)
     total = float(((change - change.mean()) ** 2).sum())
     if fit.square <= 1e-20 * total:
-        raise DataError("authorities: the terms fit 'change' exactly, expected some residual variation")
-    without = _least_squares(matrix.drop(columns=effect).to_numpy(), change, "nonrobust")
+        raise DataError(f"authorities: the terms fit {explained!r} exactly, expected some residual variation")
+    others = matrix if effect is None else matrix.drop(columns=effect)
+    without = _least_squares(others.to_numpy(), change, "nonrobust")
     df = len(change) - matrix.shape[1]
     table = _t_table(list(matrix.columns), fit.estimate, fit.se, df=df, prob=prob)
     table.attrs = {
@@ -122,6 +132,7 @@ def fit_ols(
         "prob": prob,
         "sigma": math.sqrt(fit.square / df),
         "effect": effect,
+        "response": explained,
         "origin": str(authorities.attrs.get("origin", "observed")),
         "n_dropped": int(authorities.sizes["authority"] - len(change)),
     }
@@ -198,26 +209,31 @@ def _check_prob(prob: float) -> None:
         raise DataError(f"prob: found {prob!r}, expected a probability between 0 and 1")
 
 
-def _check_dataset(authorities: xr.Dataset, effect: str) -> None:
+def _check_dataset(authorities: xr.Dataset, effect: str | None, response: str | None) -> str:
+    """Raise unless outcome and effect are there; return the outcome's name."""
     if "dataset" in authorities.dims:
         raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
-    if "change" not in authorities:
-        raise DataError(
-            "authorities: no variable 'change' (a cross-section?), expected baseline and outcome, or change"
-        )
-    if effect not in authorities:
+    if response is not None:
+        _one_of("response", response, ["change", "outcome"])
+    wanted = [response] if response else ["change", "outcome"]
+    explained = next((name for name in wanted if name in authorities), None)
+    if explained is None:
+        raise DataError(f"authorities: no variable {wanted[0]!r}, expected baseline and outcome, or change")
+    if effect is not None and effect not in authorities:
         found = ", ".join(repr(str(name)) for name in authorities.data_vars)
-        raise DataError(f"authorities: no variable {effect!r}, expected it as the effect; found {found}")
+        raise DataError(
+            f"authorities: no variable {effect!r}, expected it as the effect (None where there is none); found {found}"
+        )
+    return explained
 
 
-def _design(authorities: xr.Dataset, effect: str, reference: str, controls: bool) -> pd.DataFrame:
-    """One row an authority; columns: effect, type dummies, controls, constant."""
+def _design(authorities: xr.Dataset, effect: str | None, reference: str, controls: bool) -> pd.DataFrame:
+    """One row per unit; columns: effect, type dummies, controls, constant."""
     types = [str(kind) for kind in authorities["authority_type"].values]
     order = list(dict.fromkeys([*authorities.attrs.get("types", []), *types]))
-    parts = [
-        pd.DataFrame({effect: authorities[effect].to_numpy().astype(float)}),
-        type_dummies(types, order, reference),
-    ]
+    parts = [type_dummies(types, order, reference)]
+    if effect is not None:
+        parts.insert(0, pd.DataFrame({effect: authorities[effect].to_numpy().astype(float)}))
     if controls and "controls" in authorities:
         block = authorities["controls"].transpose("authority", "control")
         parts.append(pd.DataFrame(block.to_numpy(), columns=[str(name) for name in block["control"].values]))
@@ -229,15 +245,15 @@ def _design(authorities: xr.Dataset, effect: str, reference: str, controls: bool
     return matrix
 
 
-def _check_design(matrix: pd.DataFrame, change: npt.NDArray[np.float64]) -> None:
+def _check_design(matrix: pd.DataFrame, change: npt.NDArray[np.float64], explained: str) -> None:
     n, terms = matrix.shape
     if n <= terms:
         raise DataError(f"authorities: found {n} that can be used, expected more than the {terms} terms")
-    for name, values in (("change", pd.Series(change)), *matrix.items()):
+    for name, values in ((explained, pd.Series(change)), *matrix.items()):
         if not np.isfinite(values).all():
             raise DataError(f"authorities, {name!r}: found a missing or infinite value, expected none")
     if np.all(change == change[0]):
-        raise DataError("authorities, 'change': every value is the same, expected some variation")
+        raise DataError(f"authorities, {explained!r}: every value is the same, expected some variation")
     # The effect comes last, so that it is the one named where it follows from types and controls.
     columns = matrix.drop(columns=_CONSTANT)
     for name, others in dependent_columns(columns[[*columns.columns[1:], columns.columns[0]]]).items():
@@ -248,7 +264,7 @@ def _check_design(matrix: pd.DataFrame, change: npt.NDArray[np.float64]) -> None
 
 
 def _check_leverage(matrix: pd.DataFrame, authorities: xr.Dataset) -> None:
-    """HC2 and HC3 divide by 1 - leverage, which is 0 for an authority that is alone of its type."""
+    """HC2 and HC3 divide by 1 - leverage, which is 0 for a unit that is alone of its type."""
     basis = np.linalg.qr((matrix / matrix.abs().max()).to_numpy())[0]
     leverage = (basis**2).sum(axis=1)
     if leverage.max() < 1 - 1e-10:

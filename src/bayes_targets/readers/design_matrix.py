@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
@@ -24,9 +25,7 @@ def choose_reference(labels: Sequence[str], reference: str | None = None) -> str
     labels : sequence of str
         Type of each authority.
     reference : str, optional
-        A type by name. By default ``"unitary authority"`` (or ``"unitary"``, in any capitals) where there is
-        such a type, as in Andrews, Downe & Guarneros-Meza (2014), Table 2; else the type with most
-        authorities, the first of them among equals.
+        A type by name; by default the type with most authorities, the first of them among equals.
 
     Returns
     -------
@@ -39,8 +38,6 @@ def choose_reference(labels: Sequence[str], reference: str | None = None) -> str
 
     Examples
     --------
-    >>> choose_reference(["county", "county", "Unitary authority"])
-    'Unitary authority'
     >>> choose_reference(["county", "county", "district"])
     'county'
     """
@@ -50,8 +47,16 @@ def choose_reference(labels: Sequence[str], reference: str | None = None) -> str
         if reference not in known:
             raise DataError(f"reference type {reference!r}: no such type; {did_you_mean(reference, known)}")
         return reference
-    unitary = [name for name in known if name.casefold() in {"unitary authority", "unitary"}]
-    return unitary[0] if unitary else max(known, key=counts.__getitem__)
+    return max(known, key=counts.__getitem__)
+
+
+def usual_reference(authorities: xr.Dataset, labels: Sequence[str], effect: str | None) -> str | None:
+    """The reference type of a data set: what its attrs name; the first type where types are all that is compared."""
+    wanted = authorities.attrs.get("reference")
+    if wanted in labels:
+        return str(wanted)
+    order = [str(name) for name in authorities.attrs.get("types", [])] if effect is None else []
+    return next((name for name in [*order, *labels[: effect is None]] if name in labels), None)
 
 
 def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) -> pd.DataFrame:

@@ -1,10 +1,10 @@
-"""Whether the cohesion model fits: replicated changes by type, and pooling choices by leave-one-out."""
+"""Whether `cohesion_model` fits: replicated outcomes by type, and pooling choices by leave-one-out."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,67 +13,114 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .equation import fitted_change, noise
+from .estimands import response_of
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
+# Draws that are replicated where a posterior holds none, and numbers at a time.
+_REPLICATIONS, _AT_ONCE = 200, 4_000_000
 
 
 def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame:
-    """Posterior predictive check: mean, s.d., smallest and largest change of each type, observed and replicated.
+    """Posterior predictive check: mean, s.d., smallest and largest outcome of each type, observed and replicated.
 
     Parameters
     ----------
     posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`, with its ``posterior_predictive`` group.
+        From `fit` of a `cohesion_model`. Where it was too large for a ``posterior_predictive`` group, 200 of its draws are
+        replicated here, some at a time.
     prob : float, default 0.95
         Probability of the equal-tailed interval of the replicated statistic.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``authority_type`` (and a row ``all``) and ``statistic``; columns ``n`` (authorities), ``observed``,
+        Index ``authority_type`` (and a row ``all``) and ``statistic``; columns ``n`` (units), ``observed``,
         ``replicated`` (mean over draws), ``low``, ``high``, and ``p_value``: the probability that a replicated
         statistic is at least the observed one, ties counted half. Near 0 or 1, the model does not give what was
-        seen. A type with one authority has no s.d. and so no row for it.
+        seen. A type with one unit has no s.d. and so no row for it.
 
     Raises
     ------
     DataError
         If `prob` is not a probability, or the posterior is not one of a `cohesion_model`.
+
+    References
+    ----------
+    Gelman, A., Meng, X.-L., & Stern, H. (1996). Posterior predictive assessment of model fitness via realized discrepancies.
+    *Statistica Sinica*, 6(4), 733-760.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.cohesion.model import cohesion_model
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, seed=1)
+    >>> table = check_change_by_type(fit(cohesion_model(schools), engine="exact", draws=500, seed=1))
+    >>> bool(table.loc[("all", "mean"), "p_value"] > 0.1)
+    True
     """
     if not 0 < prob < 1:
         raise DataError(f"prob is {prob!r}, expected a probability between 0 and 1")
-    replicated, observed, kind, types = _replicated(posterior)
+    observed, kind, types = _observed(posterior)
     members = {name: np.flatnonzero(kind == i) for i, name in enumerate(types)}
     members["all"] = np.arange(kind.size)
+    again: dict[tuple[str, str], list[Any]] = {}
+    for replicated in _replicated(posterior):
+        for name, own in members.items():
+            values = replicated[:, own]
+            for statistic in _statistics_of(own.size):
+                again.setdefault((name, statistic), []).append(_compute(statistic, values, axis=1))
     rows = []
-    for name, own in members.items():
-        for statistic, compute in _STATISTICS.items():
-            if statistic == "sd" and own.size < 2:
-                continue
-            more = {"ddof": 1} if statistic == "sd" else {}
-            seen = float(compute(observed[own], **more))
-            again = compute(replicated[:, own], axis=1, **more)
-            low, high = np.quantile(again, [(1 - prob) / 2, (1 + prob) / 2])
-            p_value = float((again > seen).mean() + 0.5 * (again == seen).mean())
-            rows.append((name, statistic, own.size, seen, float(again.mean()), low, high, p_value))
+    for (name, statistic), parts in again.items():
+        own, draws = members[name], np.concatenate(parts)
+        seen = float(_compute(statistic, observed[own], axis=0))
+        low, high = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
+        p_value = float((draws > seen).mean() + 0.5 * (draws == seen).mean())
+        rows.append((name, statistic, own.size, seen, float(draws.mean()), low, high, p_value))
     columns = ["authority_type", "statistic", "n", "observed", "replicated", "low", "high", "p_value"]
     table = pd.DataFrame(rows, columns=columns).set_index(["authority_type", "statistic"])
     table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin", "observed")}
     return table
 
 
-def _replicated(
-    posterior: xr.DataTree,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], list[str]]:
-    if posterior.attrs.get("model") != "cohesion" or "posterior_predictive" not in posterior.children:
-        raise DataError("posterior: expected what fit gives for a cohesion_model, with replicated changes")
-    replicated = posterior["posterior_predictive"]["change"].stack(sample=("chain", "draw"))
-    data = posterior["constant_data"].to_dataset()
+def _statistics_of(size: int) -> list[str]:
+    return [name for name in _STATISTICS if name != "sd" or size > 1]
+
+
+def _compute(statistic: str, values: NDArray[np.float64], axis: int) -> Any:
+    more = {"ddof": 1} if statistic == "sd" else {}
+    return _STATISTICS[statistic](values, axis=axis, **more)
+
+
+def _observed(posterior: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
+    if posterior.attrs.get("model") != "cohesion":
+        raise DataError("posterior: expected what fit gives for a cohesion_model")
+    data, name = posterior["constant_data"].to_dataset(), response_of(posterior)
     # With measurement error the scores are the observed data, and the change between them is kept beside.
-    seen = posterior["observed_data"].to_dataset() if "change" not in data else data
-    types = [str(name) for name in data["authority_type"].to_numpy()]
-    values = replicated.transpose("sample", "authority").to_numpy()
-    return values, seen["change"].to_numpy(), data["type_index"].to_numpy(), types
+    seen = data if name in data else posterior["observed_data"].to_dataset()
+    types = [str(kind) for kind in data["authority_type"].to_numpy()]
+    return seen[name].to_numpy(), data["type_index"].to_numpy(), types
+
+
+def _replicated(posterior: xr.DataTree) -> Iterator[NDArray[np.float64]]:
+    """Replicated outcomes, draws by units, as they stand in the posterior or some draws at a time."""
+    if "posterior_predictive" in posterior.children:
+        whole = posterior["posterior_predictive"][response_of(posterior)].stack(sample=("chain", "draw"))
+        yield whole.transpose("sample", "authority").to_numpy()
+        return
+    options = json.loads(posterior.attrs["options"])
+    if options.get("measurement_error"):
+        raise DataError("posterior: expected replicated changes, the group posterior_predictive")
+    draws, data = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
+    each = max(draws.sizes["draw"] * draws.sizes["chain"] // _REPLICATIONS, 1)
+    draws, rng = draws.isel(draw=slice(None, None, each)), np.random.default_rng(0)
+    step = max(_AT_ONCE // (data.sizes["authority"] * draws.sizes["chain"]), 1)
+    for start in range(0, draws.sizes["draw"], step):
+        some = draws.isel(draw=slice(start, start + step))
+        values = fitted_change(data, some, options["effect"]).to_numpy()
+        values = values + noise(some, rng, data.sizes["authority"])
+        yield values.reshape(-1, data.sizes["authority"])
 
 
 def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
@@ -98,6 +145,24 @@ def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
     ------
     DataError
         If there are fewer than two posteriors, or they are not of the same data and likelihood.
+
+    References
+    ----------
+    Vehtari, A., Gelman, A., & Gabry, J. (2017). Practical Bayesian model evaluation using leave-one-out cross-validation
+    and WAIC. *Statistics and Computing*, 27, 1413-1432.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.cohesion.model import cohesion_model
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, tau=5.0, seed=2)
+    >>> choices = {
+    ...     pooling: fit(cohesion_model(schools, pooling=pooling), engine="exact", draws=500, seed=1)
+    ...     for pooling in ("partial", "complete")
+    ... }
+    >>> compare_pooling(choices).index.tolist()
+    ['partial', 'complete']
     """
     import arviz_stats
 

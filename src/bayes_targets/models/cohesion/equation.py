@@ -1,4 +1,4 @@
-"""The equation of `cohesion_model` in NumPy: expected change, prior draws, likelihood, replication."""
+"""The equation of `cohesion_model` in NumPy: expected outcome, prior draws, likelihood, replication."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset 
         out["intercept"] = np.repeat(out["mu"][:, None], wide[1], axis=1)
     if options["pooling"] == "partial" and draw("tau", priors.tau):
         draw_group("intercept", "mu", "tau")
-    draw("effect", priors.effect)
+    if options["effect"] is not None:
+        draw("effect", priors.effect)
     if options["slopes"] == "by_type" and draw("tau_effect", priors.tau_effect):
         draw_group("effect_by_type", "effect", "tau_effect")
     if "control" in data.dims and draw("coefficient", priors.coefficient, (size, data.sizes["control"])):
@@ -61,7 +62,7 @@ def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset 
     draw("sigma", priors.sigma)
     if options["noise"] == "student_t" and draw("nu", priors.nu_minus_one):
         out["nu"] = out["nu"] + 1.0
-    if options["measurement_error"] == "yes":
+    if options["measurement_error"]:
         for name in ("baseline_mean", "baseline_tau", "baseline_sd"):
             draw(name, getattr(priors, name))
         draw_group("baseline_by_type", "baseline_mean", "baseline_tau")
@@ -74,7 +75,8 @@ def labelled(model: Model, draws: dict[str, FloatArray]) -> xr.Dataset:
     coords = {
         name: model.data[name].to_numpy() for name in ("authority_type", "control") if name in model.data.dims
     }
-    needed = ["effect", "intercept", *(["coefficient"] if "control" in coords else [])]
+    effect = [] if model.options["effect"] is None else ["effect"]
+    needed = [*effect, "intercept", *(["coefficient"] if "control" in coords else [])]
     if all(name in draws for name in needed):
         parameters = np.column_stack([draws[name] for name in needed])
         draws = draws | {"regression": multiply(parameters, matrix.T)}
@@ -87,8 +89,13 @@ def labelled(model: Model, draws: dict[str, FloatArray]) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords)
 
 
-def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str) -> xr.DataArray:
-    """Expected change of each authority in each draw.
+def effect_values(data: xr.Dataset, effect: str | None) -> FloatArray:
+    """Target or stretch of each unit; 0 where the model has no slope."""
+    return np.zeros(data.sizes["authority"]) if effect is None else data[effect].to_numpy()
+
+
+def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str | None) -> xr.DataArray:
+    """Expected outcome of each unit in each draw.
 
     Parameters
     ----------
@@ -97,19 +104,21 @@ def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str) -> xr.DataAr
         ``constant_data`` of the posterior).
     draws : xarray.Dataset
         Posterior or prior draws.
-    effect : {"target", "stretch"}
+    effect : {"target", "stretch"} or None
         Name of the variable that the slope belongs to.
 
     Returns
     -------
     xarray.DataArray
-        Dims ``chain``, ``draw``, ``authority``; percentage points of change.
+        Dims ``chain``, ``draw``, ``authority``; in units of the outcome.
     """
     # Plain arrays: aligning labels takes longer than this much arithmetic. Some draws at a time: they stay in the cache, and
     # are too few for BLAS to share out among threads, on whose number the last digits would depend.
-    kind, x = data["type_index"].to_numpy(), data[effect].to_numpy()
-    slope = slope_of_authorities(data, draws).transpose("chain", "draw", ...).to_numpy()
+    kind, x = data["type_index"].to_numpy(), effect_values(data, effect)
     group = draws["intercept"].transpose("chain", "draw", ...).to_numpy()
+    slope = np.zeros((*group.shape[:2], 1))
+    if effect is not None:
+        slope = slope_of_authorities(data, draws).transpose("chain", "draw", ...).to_numpy()
     own, centred = np.empty((*group.shape[:2], 0)), np.empty((0, kind.size))
     if "controls" in data:
         centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
@@ -135,20 +144,7 @@ def _pieces(size: int, work: int) -> list[slice]:
 
 
 def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
-    """Slope that holds for each authority: that of its type, or the one slope of all.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        With ``type_index``.
-    draws : xarray.Dataset
-        With ``effect`` and, where slopes vary, ``effect_by_type``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw`` and, where slopes vary, ``authority``.
-    """
+    """Slope of each unit, dims chain, draw and, where slopes vary by type, authority."""
     if "effect_by_type" not in draws:
         return draws["effect"]
     kind = data["type_index"].drop_vars("authority", errors="ignore")
@@ -168,47 +164,34 @@ def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``change (chain, draw, authority)``; with measurement error ``scores``: the joint density of an
-        authority's two measured scores, its true scores integrated out, as leave-one-out needs it.
+        The outcome's own name, dims ``chain``, ``draw``, ``authority``; with measurement error ``scores``: the joint
+        density of a unit's two measured scores, its true scores integrated out, as leave-one-out needs it.
     """
-    data = model.data
+    data, response = model.data, str(model.options["response"])
     fitted = fitted_change(data, draws, model.options["effect"])
     nu = draws["nu"] if "nu" in draws else None
-    if model.options["measurement_error"] == "yes":
-        return xr.Dataset({"scores": scores_log_likelihood(data, draws, fitted, nu)})
+    if model.options["measurement_error"]:
+        percent = model.options["change"] == "percent"
+        return xr.Dataset({"scores": scores_log_likelihood(data, draws, fitted, nu, percent=percent)})
     if nu is None:
         sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
-        z = data["change"].to_numpy() - fitted.to_numpy()
+        z = data[response].to_numpy() - fitted.to_numpy()
         z /= sigma
         z *= z
         z += np.log(2 * np.pi * sigma**2)
         z *= -0.5
         value = fitted.copy(data=z)
     else:
-        z = (data["change"] - fitted) / draws["sigma"]
+        z = (data[response] - fitted) / draws["sigma"]
         from scipy import special
 
         constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
         value = constant - np.log(draws["sigma"]) - (nu + 1) / 2 * np.log1p(z**2 / nu)
-    return xr.Dataset({"change": value.transpose("chain", "draw", "authority")})
+    return xr.Dataset({response: value.transpose("chain", "draw", "authority")})
 
 
 def noise(draws: xr.Dataset, rng: np.random.Generator, size: int) -> FloatArray:
-    """Noise of the change for `size` authorities in each draw.
-
-    Parameters
-    ----------
-    draws : xarray.Dataset
-        ``sigma`` and, with Student-t noise, ``nu`` (chain, draw).
-    rng : numpy.random.Generator
-        Source of randomness.
-    size : int
-        Number of authorities.
-
-    Returns
-    -------
-    array of shape (chain, draw, size)
-    """
+    """Noise of `size` units in each draw, of shape (chain, draw, size)."""
     sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]
     shape = (*sigma.shape[:2], size)
     if "nu" not in draws:
@@ -220,7 +203,7 @@ def noise(draws: xr.Dataset, rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Replicated changes; with measurement error, outcomes measured anew for the same measured baselines.
+    """Replicated outcomes of the same units.
 
     Parameters
     ----------
@@ -234,14 +217,14 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
     Returns
     -------
     xarray.Dataset
-        ``change (chain, draw, authority)``, and with measurement error ``outcome``; the change is then the one
-        between the measured scores.
+        The outcome by its name, dims ``chain``, ``draw``, ``authority``; with measurement error also ``outcome``, and the
+        change is then the one between the measured scores.
     """
     data = model.data
     change = fitted_change(data, draws, model.options["effect"])
     change.data += noise(draws, rng, data.sizes["authority"])
-    if model.options["measurement_error"] == "no":
-        return xr.Dataset({"change": change})
+    if not model.options["measurement_error"]:
+        return xr.Dataset({str(model.options["response"]): change})
     by_type = draws["baseline_by_type"].isel(authority_type=data["type_index"].drop_vars("authority"))
     by_type = by_type.drop_vars("authority_type")
     expected, own = true_baseline_given_measured(
@@ -249,10 +232,11 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
     )
     expected, own = (part.transpose("chain", "draw", "authority") for part in (expected, own))
     true = expected + np.sqrt(own) * rng.standard_normal(change.shape)
-    outcome = true * (1 + change / 100) + data["outcome_se"] * xr.DataArray(
-        rng.standard_normal(change.shape), dims=change.dims
-    )
-    again = 100 * (outcome - data["baseline"]) / data["baseline"]
+    error = data["outcome_se"] * xr.DataArray(rng.standard_normal(change.shape), dims=change.dims)
+    percent = model.options["change"] == "percent"
+    outcome = (true * (1 + change / 100) if percent else true + change) + error
+    again = outcome - data["baseline"]
+    again = 100 * again / data["baseline"] if percent else again
     return xr.Dataset({"change": again.transpose(*change.dims), "outcome": outcome.transpose(*change.dims)})
 
 
@@ -276,15 +260,16 @@ def term_matrix(model: Model) -> tuple[list[str], FloatArray]:
     types = [str(name) for name in data["authority_type"].to_numpy()]
     controls = [str(name) for name in data["control"].to_numpy()] if "control" in data.dims else []
     others = [] if options["pooling"] == "complete" else [t for t in types if t != options["reference"]]
-    labels = [options["effect"], *others, *controls, "constant"]
-    matrix = np.zeros((len(labels), 1 + len(types) + len(controls)))
-    reference = 1 + types.index(options["reference"])
-    matrix[0, 0] = 1.0
-    for row, name in enumerate(others, 1):
-        matrix[row, 1 + types.index(name)], matrix[row, reference] = 1.0, -1.0
+    effect = [] if options["effect"] is None else [str(options["effect"])]
+    labels, first = [*effect, *others, *controls, "constant"], len(effect)
+    matrix = np.zeros((len(labels), first + len(types) + len(controls)))
+    reference = first + types.index(options["reference"])
+    matrix[:first, :first] = 1.0
+    for row, name in enumerate(others, first):
+        matrix[row, first + types.index(name)], matrix[row, reference] = 1.0, -1.0
     for j in range(len(controls)):
-        matrix[1 + len(others) + j, 1 + len(types) + j] = 1.0
+        matrix[first + len(others) + j, first + len(types) + j] = 1.0
     matrix[-1, reference] = 1.0
     if controls:
-        matrix[-1, 1 + len(types) :] = -data["control_mean"].to_numpy()
+        matrix[-1, first + len(types) :] = -data["control_mean"].to_numpy()
     return labels, matrix

@@ -1,4 +1,4 @@
-"""What the posterior of `cohesion_model` says: by type, for new types and authorities, explained, counterfactual."""
+"""What the posterior of `cohesion_model` says: by type, for new types and units, explained, counterfactual."""
 
 from __future__ import annotations
 
@@ -11,26 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean
-from .equation import fitted_change, noise, slope_of_authorities
+from .equation import noise
 
 FloatArray = NDArray[np.float64]
 
 
 def effect_by_type(posterior: xr.DataTree) -> xr.DataArray:
-    """Slope of the target or of stretch in each type.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw``, ``authority_type``; percentage points of change for having the target, or for
-        each point of stretch. With a common slope all types have the same.
-    """
-    draws, _, _ = _parts(posterior)
+    """Slope of the target or of stretch in each type, dims chain, draw, authority_type; the same where slopes are common."""
+    draws, _, _ = _parts(posterior, slope=True)
     if "effect_by_type" in draws:
         return draws["effect_by_type"]
     slope = draws["effect"].expand_dims(authority_type=draws["authority_type"].to_numpy(), axis=-1)
@@ -38,7 +26,7 @@ def effect_by_type(posterior: xr.DataTree) -> xr.DataArray:
 
 
 def predict_new_type(posterior: xr.DataTree, *, seed: int) -> xr.Dataset:
-    """Intercept and slope of an authority type that is not in the data.
+    """Intercept and slope of a type that is not in the data.
 
     Parameters
     ----------
@@ -50,13 +38,25 @@ def predict_new_type(posterior: xr.DataTree, *, seed: int) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``intercept`` (change without a target, at the mean of the controls) and ``effect``, dims ``chain``,
-        ``draw``. With complete pooling a new type is like the others; with a common slope it has that slope.
+        ``intercept`` (outcome without a target, at the mean of the controls) and, where the model has a slope,
+        ``effect``; dims ``chain``, ``draw``, in units of the outcome. With complete pooling a new type is like the others;
+        with a common slope it has that slope.
 
     Raises
     ------
     DataError
         Without pooling, since types that stand alone say nothing of another one.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.cohesion.model import cohesion_model
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> schools = simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, seed=1)
+    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> new = predict_new_type(posterior, seed=1)
+    >>> bool(new["intercept"].std() > posterior["posterior"]["mu"].std())
+    True
     """
     draws, _, _ = _parts(posterior)
     if "mu" not in draws:
@@ -64,7 +64,7 @@ def predict_new_type(posterior: xr.DataTree, *, seed: int) -> xr.Dataset:
             "a new type cannot be predicted without pooling, expected pooling partial or complete"
         )
     rng = np.random.default_rng(seed)
-    out = {"intercept": draws["mu"], "effect": draws["effect"]}
+    out = {"intercept": draws["mu"]} | ({"effect": draws["effect"]} if "effect" in draws else {})
     for name, spread in (("intercept", "tau"), ("effect", "tau_effect")):
         if spread in draws:
             out[name] = out[name] + draws[spread] * rng.standard_normal(draws[spread].shape)
@@ -74,19 +74,19 @@ def predict_new_type(posterior: xr.DataTree, *, seed: int) -> xr.Dataset:
 def predict_new_authority(
     posterior: xr.DataTree,
     *,
-    value: float,
+    value: float = 0.0,
     authority_type: str | None = None,
     controls: Mapping[str, float] | None = None,
     seed: int,
 ) -> xr.DataArray:
-    """Change of an authority that is not in the data, its noise included.
+    """Outcome of a unit that is not in the data, its noise included.
 
     Parameters
     ----------
     posterior : xarray.DataTree
         From `fit` of a `cohesion_model`.
-    value : float
-        Its target (0 or 1) or stretch.
+    value : float, default 0
+        Its target (0 or 1) or stretch; 0 where the model has no slope.
     authority_type : str, optional
         Its type; without one it is of a new type.
     controls : mapping of str to float, optional
@@ -97,13 +97,23 @@ def predict_new_authority(
     Returns
     -------
     xarray.DataArray
-        Dims ``chain``, ``draw``; percentage points of change (the true change, where the scores have
-        measurement error).
+        Dims ``chain``, ``draw``, in units of the outcome (the true change, where the scores have measurement error).
 
     Raises
     ------
     DataError
-        If the type or a control is not known, or a value is not finite.
+        If the type or a control is not known, a value is not finite, or a value is given where there is no slope.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.cohesion.model import cohesion_model
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, slope=2.0, seed=1)
+    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> change = predict_new_authority(posterior, value=1, authority_type="rural", seed=1)
+    >>> change.dims, bool(3 < change.std() < 5)
+    (('chain', 'draw'), True)
     """
     draws, data, _ = _parts(posterior)
     given = dict(controls or {})
@@ -115,12 +125,15 @@ def predict_new_authority(
     for name in given:
         if name not in known:
             raise DataError(f"controls: no control {name!r}, {did_you_mean(name, known)}")
+    if "effect" not in draws and value != 0:
+        raise DataError(f"value is {value!r}, expected none: the model has no target and no stretch")
     if authority_type is None:
         own = predict_new_type(posterior, seed=seed)
-        change = own["intercept"] + own["effect"] * value
+        change = own["intercept"] + (own["effect"] * value if "effect" in own else 0.0)
     elif authority_type in types:
-        slope = effect_by_type(posterior).sel(authority_type=authority_type, drop=True)
-        change = draws["intercept"].sel(authority_type=authority_type, drop=True) + slope * value
+        change = draws["intercept"].sel(authority_type=authority_type, drop=True)
+        if "effect" in draws:
+            change = change + effect_by_type(posterior).sel(authority_type=authority_type, drop=True) * value
     else:
         raise DataError(f"authority_type: no type {authority_type!r}, {did_you_mean(authority_type, types)}")
     for name, number in given.items():
@@ -128,49 +141,53 @@ def predict_new_authority(
         change = change + draws["coefficient"].sel(control=name, drop=True) * away
     # A stream of its own, so that the noise does not repeat the draws of the new type.
     rng = np.random.default_rng([seed, 1])
-    return (change.transpose("chain", "draw") + noise(draws, rng, 1)[..., 0]).rename("change")
+    return (change.transpose("chain", "draw") + noise(draws, rng, 1)[..., 0]).rename(response_of(posterior))
 
 
 def counterfactual_change(posterior: xr.DataTree, *, more: float = 1.0) -> xr.Dataset:
-    """Mean change had every authority had the target, or more stretch.
+    """Mean outcome had every unit had the target, or more stretch.
 
     Parameters
     ----------
     posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`.
+        From `fit` of a `cohesion_model` with a slope.
     more : float, default 1
-        Points of stretch that every authority is given on top of its own (stretch models only; a target is
+        Points of stretch that every unit is given on top of its own (stretch models only; a target is
         either there or not).
 
     Returns
     -------
     xarray.Dataset
-        Over the authorities of the data, dims ``chain``, ``draw``: ``expected`` (mean expected change as things
-        were), ``counterfactual`` (had every authority had the target, or `more` stretch), ``difference`` between
-        them, and ``without`` (had none had a target, or any stretch). The authorities' slopes and other terms
-        stay as they are; it is the effect of the target only as far as the regression's slope is.
+        Over the units of the data, dims ``chain``, ``draw``: ``expected`` (mean expected outcome as things
+        were), ``counterfactual`` (had every unit had the target, or `more` stretch), ``difference`` between
+        them, and ``without`` (had none had a target, or any stretch). The slopes and other terms stay as they are; it is the
+        effect of the target only as far as the regression's slope is.
 
     Raises
     ------
     DataError
-        If `more` is not finite.
+        If `more` is not finite, or the model has no slope.
     """
     if not np.isfinite(more):
         raise DataError(f"more is {more!r}, expected a finite number of points of stretch")
-    draws, data, effect = _parts(posterior)
-    x = data[effect]
-    slope = slope_of_authorities(data, draws)
-    expected = fitted_change(data, draws, effect).mean("authority")
-    added = (1.0 - x) if effect == "target" else xr.full_like(x, more)
-    difference = (slope * added).mean("authority")
-    return xr.Dataset(
-        {
-            "expected": expected,
-            "counterfactual": expected + difference,
-            "difference": difference,
-            "without": expected - (slope * x).mean("authority"),
-        }
-    )
+    draws, data, effect = _parts(posterior, slope=True)
+    x, kind, types = data[str(effect)].to_numpy(), data["type_index"].to_numpy(), data.sizes["authority_type"]
+    # Means are linear in the parameters: those of each type are all that is needed, however many the units.
+    share = np.bincount(kind, minlength=types) / kind.size
+    held = np.bincount(kind, x, minlength=types) / kind.size
+    slope = effect_by_type(posterior).transpose("chain", "draw", "authority_type").to_numpy()
+    intercept = draws["intercept"].transpose("chain", "draw", "authority_type").to_numpy()
+    without = intercept @ share
+    added = share - held if effect == "target" else more * share
+    like = draws["sigma"].transpose("chain", "draw")
+    expected, difference = without + slope @ held, slope @ added
+    found = {
+        "expected": expected,
+        "counterfactual": expected + difference,
+        "difference": difference,
+        "without": without,
+    }
+    return xr.Dataset({name: like.copy(data=values) for name, values in found.items()})
 
 
 def pooling_factors(posterior: xr.DataTree) -> pd.DataFrame:
@@ -192,6 +209,21 @@ def pooling_factors(posterior: xr.DataTree) -> pd.DataFrame:
     pandas.DataFrame
         Index ``quantity`` (``intercept``, ``effect``: those that are partially pooled), columns ``pooling_factor`` and
         ``types`` (their number). With one type the factor is not defined (NaN).
+
+    References
+    ----------
+    Gelman, A., & Pardoe, I. (2006). Bayesian measures of explained variance and pooling in multilevel (hierarchical) models.
+    *Technometrics*, 48(2), 241-251.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.cohesion.model import cohesion_model
+    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
+    >>> schools = simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, tau=0.2, seed=1)
+    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> bool(pooling_factors(posterior).loc["intercept", "pooling_factor"] > 0.5)
+    True
     """
     draws, _, _ = _parts(posterior)
     levels = {"intercept": ("intercept", "mu", "tau"), "effect": ("effect_by_type", "effect", "tau_effect")}
@@ -232,20 +264,33 @@ def r_squared(posterior: xr.DataTree) -> xr.Dataset:
         true change. Set against `fit_ols`: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
     """
     draws, data, effect = _parts(posterior)
-    fitted = fitted_change(data, draws, effect).to_numpy()
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
+    dummies = np.eye(types)[kind]
     # With complete pooling types do not differ, so nothing but a constant and the controls is there without x.
     complete = json.loads(posterior.attrs["options"])["pooling"] == "complete"
-    dummies = np.ones((kind.size, 1)) if complete else np.eye(types)[kind]
-    blocks = [dummies]
+    columns, parameters = [dummies], [draws["intercept"]]
+    blocks = [np.ones((kind.size, 1)) if complete else dummies]
     if "controls" in data:
-        standardised = (data["controls"] - data["control_mean"]) / data["control_scale"]
-        blocks.append(standardised.transpose("authority", "control").to_numpy())
-    u, singular, _ = np.linalg.svd(np.column_stack(blocks), full_matrices=False)
-    basis = u[:, singular > 1e-10 * singular.max()]
-    rest = fitted - (fitted @ basis) @ basis.T
-    whole = fitted.var(axis=-1, ddof=1)
-    needs_effect = (rest**2).sum(axis=-1) / (kind.size - 1)
+        centred = (data["controls"] - data["control_mean"]).transpose("authority", "control").to_numpy()
+        columns.append(centred)
+        parameters.append(draws["coefficient"])
+        blocks.append(centred / data["control_scale"].to_numpy())
+    if effect is not None:
+        by_type = "effect_by_type" in draws
+        x = data[effect].to_numpy()[:, None]
+        columns.append(dummies * x if by_type else x)
+        slope = draws["effect_by_type"] if by_type else draws["effect"].expand_dims("one", axis=-1)
+        parameters.append(slope)
+    # Both variances are quadratic in the parameters, so that the units are passed over once and not in each draw.
+    matrix = np.hstack(columns)
+    theta = np.concatenate([part.transpose("chain", "draw", ...).to_numpy() for part in parameters], axis=-1)
+    matrix = matrix - matrix.mean(axis=0)
+    basis, size, _ = np.linalg.svd(np.hstack(blocks), full_matrices=False)
+    basis = basis[:, size > 1e-10 * size.max()]
+    left = matrix - basis @ (basis.T @ matrix)
+    whole, needs_effect = (
+        np.einsum("cdi,cdi->cd", theta @ (part.T @ part), theta) / (kind.size - 1) for part in (matrix, left)
+    )
     residual = draws["sigma"].transpose("chain", "draw").to_numpy() ** 2
     if "nu" in draws:
         nu = draws["nu"].transpose("chain", "draw").to_numpy()
@@ -255,12 +300,19 @@ def r_squared(posterior: xr.DataTree) -> xr.Dataset:
     return xr.Dataset({name: like.copy(data=part / (whole + residual)) for name, part in shares.items()})
 
 
-def _parts(posterior: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset, str]:
-    """Draws, data and the effect's name of a cohesion posterior."""
+def response_of(posterior: xr.DataTree) -> str:
+    """Name of what a posterior explains: ``"change"`` or ``"outcome"``."""
+    return str(json.loads(posterior.attrs["options"]).get("response", "change"))
+
+
+def _parts(posterior: xr.DataTree, *, slope: bool = False) -> tuple[xr.Dataset, xr.Dataset, str | None]:
+    """Draws, data and the effect's name of a posterior of `cohesion_model`."""
     if not isinstance(posterior, xr.DataTree) or posterior.attrs.get("model") != "cohesion":
         found = (
             posterior.attrs.get("model") if isinstance(posterior, xr.DataTree) else type(posterior).__name__
         )
         raise DataError(f"posterior: found {found!r}, expected what fit gives for a cohesion_model")
-    effect = str(json.loads(posterior.attrs["options"])["effect"])
+    effect = json.loads(posterior.attrs["options"])["effect"]
+    if slope and effect is None:
+        raise DataError("posterior: the model has no target and no stretch, expected one with a slope")
     return posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset(), effect

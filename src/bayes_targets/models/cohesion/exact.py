@@ -67,12 +67,12 @@ def draw_hierarchy(
         Parameters by the names of the posterior; the standard deviations' own draws with the statistics.
     """
     priors, options = model.priors, model.options
-    scale = float(model.data["change"].to_numpy().std())
-    x_scale = float(np.sqrt(np.mean(model.data[options["effect"]].to_numpy() ** 2)))
+    scale = float(model.data[options["response"]].to_numpy().std())
     axes = [Axis("sigma", "positive", scale=scale)]
     if options["pooling"] == "partial":
         axes.append(Axis("tau", "spread", scale=scale))
     if options["slopes"] == "by_type":
+        x_scale = float(np.sqrt(np.mean(model.data[options["effect"]].to_numpy() ** 2)))
         axes.append(Axis("tau_effect", "spread", scale=scale / x_scale))
 
     def log_density(nodes: FloatArray) -> FloatArray:
@@ -100,15 +100,16 @@ def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hiera
     Hierarchy
         Coefficients: ``mu`` (pooling none: the intercept of each type), the slope, one for each standardised control.
     """
-    data, priors = model.data, model.priors
+    data, priors, effect = model.data, model.priors, model.options["effect"]
     types = data.sizes["authority_type"]
-    columns = [np.ones(data.sizes["authority"]), data[model.options["effect"]].to_numpy()]
+    columns = [np.ones(data.sizes["authority"]), *([] if effect is None else [data[effect].to_numpy()])]
+    lead = len(columns)
     centre, unit = np.zeros(0), np.zeros(0)
     if "controls" in data:
         columns.append(data["controls"].transpose("authority", "control").to_numpy())
         centre, unit = data["control_mean"].to_numpy(), data["control_scale"].to_numpy()
-    columns.append(data["change"].to_numpy())
-    centre, unit = np.concatenate([[0, 0], centre, [0]]), np.concatenate([[1, 1], unit, [1]])
+    columns.append(data[model.options["response"]].to_numpy())
+    centre, unit = (np.concatenate([np.full(lead, k), of, [k]]) for k, of in ((0.0, centre), (1.0, unit)))
     kind = data["type_index"].to_numpy()
     if weights is None:
         by_type = cross_products(columns, kind, types, centre)
@@ -116,7 +117,7 @@ def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hiera
         block = (np.column_stack(columns) - centre) * np.sqrt(weights)[:, None]
         by_type = cross_products([block], kind, types, np.zeros_like(centre))
     by_type = by_type / (unit[:, None] * unit)
-    own: list[Prior] = [priors.effect] + [priors.coefficient] * (unit.size - 3)
+    own: list[Prior] = [priors.effect] * (lead - 1) + [priors.coefficient] * (unit.size - lead - 1)
     if model.options["pooling"] == "none":
         chosen, coefficients = _intercept_columns(types, by_type.shape[1]), [priors.intercept] * types + own
     else:
@@ -156,7 +157,8 @@ def _parameters(model: Model, beta: FloatArray, deviation: FloatArray) -> dict[s
     """Draws by the names of the posterior, coefficients on the controls' own scale."""
     options, types = model.options, model.data.sizes["authority_type"]
     first = types if options["pooling"] == "none" else 1
-    out = {"effect": beta[:, first]}
+    effect = 0 if options["effect"] is None else 1
+    out = {"effect": beta[:, first]} if effect else {}
     if options["pooling"] == "none":
         out["intercept"] = beta[:, :types]
     else:
@@ -165,7 +167,7 @@ def _parameters(model: Model, beta: FloatArray, deviation: FloatArray) -> dict[s
     if options["slopes"] == "by_type":
         out["effect_by_type"] = beta[:, [first]] + deviation[:, :, -1]
     if "control" in model.data.dims:
-        out["coefficient"] = beta[:, first + 1 :] / model.data["control_scale"].to_numpy()
+        out["coefficient"] = beta[:, first + effect :] / model.data["control_scale"].to_numpy()
     return out
 
 
@@ -174,13 +176,14 @@ def require_gaussian(model: Model) -> None:
     options, priors = model.options, model.priors
     if options["noise"] != "normal":
         raise NotExactError("no exact posterior with Student-t noise; use engine 'nuts'")
-    if options["measurement_error"] == "yes":
+    if options["measurement_error"]:
         raise NotExactError("no exact posterior with measurement error; use engine 'nuts'")
     types, pooling = model.data.sizes["authority_type"], options["pooling"]
-    terms = (1 if pooling == "complete" else types) + (types if options["slopes"] == "by_type" else 1)
+    slopes = 0 if options["effect"] is None else types if options["slopes"] == "by_type" else 1
+    terms = (1 if pooling == "complete" else types) + slopes
     if model.data.sizes["authority"] <= terms + model.data.sizes.get("control", 0):
         raise NotExactError("no exact posterior with no more authorities than terms; use engine 'nuts'")
-    used: dict[str, Any] = {"effect": priors.effect}
+    used: dict[str, Any] = {} if options["effect"] is None else {"effect": priors.effect}
     used["intercept" if options["pooling"] == "none" else "mu"] = (
         priors.intercept if options["pooling"] == "none" else priors.mu
     )

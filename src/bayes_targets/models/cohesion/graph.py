@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...model import Model
 from ...priors import Flat, Normal, Prior, StudentT
-from .equation import term_matrix
+from .equation import effect_values, term_matrix
 from .scores import true_baseline_given_measured
 
 FloatArray = NDArray[np.float64]
@@ -39,8 +39,10 @@ def build(model: Model) -> Any:
         given = {name: pm.Data(name, values, dims=dims) for name, (values, dims) in own.items()}
         effect, slope, intercept = _add_lines(model, given)
         kind = given["type_index"]
-        mean = intercept[kind] + (slope[kind] if slope.ndim else slope) * given["x"]
-        parameters = [effect[None], intercept]
+        mean, parameters = intercept[kind], [intercept]
+        if effect is not None:
+            mean = mean + (slope[kind] if slope.ndim else slope) * given["x"]
+            parameters = [effect[None], intercept]
         if "standardised" in given:
             standard = priors.coefficient.to_pymc("standard_coefficient", dims="control")
             mean = mean + given["standardised"] @ standard
@@ -50,14 +52,14 @@ def build(model: Model) -> Any:
         sigma, nu = priors.sigma.to_pymc("sigma"), None
         if options["noise"] == "student_t":
             nu = pm.Deterministic("nu", 1.0 + priors.nu_minus_one.to_pymc("nu_minus_one"))
-        if options["measurement_error"] == "yes":
+        if options["measurement_error"]:
             _add_scores(model, given, mean, sigma, nu)
-        elif nu is None:
-            pm.Normal("change", mean, sigma, observed=given["measured_change"], dims="authority")
         else:
-            pm.StudentT(
-                "change", nu=nu, mu=mean, sigma=sigma, observed=given["measured_change"], dims="authority"
-            )
+            name, observed = str(options["response"]), given[f"measured_{options['response']}"]
+            if nu is None:
+                pm.Normal(name, mean, sigma, observed=observed, dims="authority")
+            else:
+                pm.StudentT(name, nu=nu, mu=mean, sigma=sigma, observed=observed, dims="authority")
     return graph
 
 
@@ -79,7 +81,9 @@ def _add_lines(model: Model, given: dict[str, Any]) -> tuple[Any, Any, Any]:
     tau: Any = priors.tau.to_pymc("tau") if pooling == "partial" else 0.0
     # How precisely a type tells of the height of its line: once its own intercept is not known, less.
     height: Any = None if precision is None else precision / (1 + tau**2 * precision)
-    if own_slope is None:
+    if model.options["effect"] is None:
+        effect, height_of_mean = None, height
+    elif own_slope is None:
         effect, height_of_mean = priors.effect.to_pymc("effect"), height
     else:
         tau_effect = priors.tau_effect.to_pymc("tau_effect")
@@ -94,7 +98,9 @@ def _add_lines(model: Model, given: dict[str, Any]) -> tuple[Any, Any, Any]:
         ones = np.ones(model.data.sizes["authority_type"])
         intercept = pm.Deterministic("intercept", mu * ones, dims="authority_type")
     else:
-        mu = _add_mean("mu", priors.mu, type_mean - x_mean * effect, height_of_mean)
+        mu = _add_mean(
+            "mu", priors.mu, type_mean - (x_mean * effect if effect is not None else 0.0), height_of_mean
+        )
     slope = effect
     if own_slope is not None:
         told, guess = own_precision, own_slope
@@ -105,7 +111,8 @@ def _add_lines(model: Model, given: dict[str, Any]) -> tuple[Any, Any, Any]:
             guess = guess / (told + 1e-12)
         slope = _add_values("effect_by_type", effect, tau_effect, guess, told)
     if pooling == "partial":
-        intercept = _add_values("intercept", mu, tau, type_mean - x_mean * slope, precision)
+        lifted = x_mean * slope if slope is not None else 0.0
+        intercept = _add_values("intercept", mu, tau, type_mean - lifted, precision)
     return effect, slope, intercept
 
 
@@ -166,8 +173,9 @@ def _add_scores(model: Model, given: dict[str, Any], change: Any, sigma: Any, nu
     z = pm.Normal("true_baseline_z", dims="authority")
     expected, own = true_baseline_given_measured(baseline, by_type, sd, se)
     true = expected + pm.math.sqrt(own) * z
-    measured, error, scale = given["measured_outcome"], given["outcome_se"], true * sigma / 100
-    expected = true * (1 + change / 100)
+    measured, error = given["measured_outcome"], given["outcome_se"]
+    percent = model.options["change"] == "percent"
+    scale, expected = (true * sigma / 100, true * (1 + change / 100)) if percent else (sigma, true + change)
     if nu is None:
         # Noise of the change and sampling error of the outcome add up to one normal.
         error = pm.math.sqrt(error**2 + scale**2)
@@ -199,19 +207,21 @@ def arrays(model: Model) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
         ``term_matrix`` (term, parameter), see `term_matrix`; and what `first_guesses` gives (authority_type).
     """
     data = model.data
-    names = {"type_index": "type_index", "x": model.options["effect"]}
-    if model.options["measurement_error"] == "yes":
+    names = {"type_index": "type_index"}
+    if model.options["effect"] is not None:
+        names["x"] = str(model.options["effect"])
+    if model.options["measurement_error"]:
         names |= {"measured_baseline": "baseline", "measured_outcome": "outcome"}
         names |= {"baseline_se": "baseline_se", "outcome_se": "outcome_se"}
     else:
-        names["measured_change"] = "change"
+        names[f"measured_{model.options['response']}"] = str(model.options["response"])
     given = {ours: (data[theirs].to_numpy(), ("authority",)) for ours, theirs in names.items()}
     out: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = dict(given)
     if "controls" in data:
         standardised = (data["controls"] - data["control_mean"]) / data["control_scale"]
         out["standardised"] = (standardised.to_numpy(), ("authority", "control"))
         out["control_scale"] = (data["control_scale"].to_numpy(), ("control",))
-    for name, values in first_guesses(data, model.options["effect"]).items():
+    for name, values in first_guesses(data, model.options["effect"], str(model.options["response"])).items():
         if name in _needed_guesses(model):
             out[name] = (values, ("authority_type",))
     out["term_matrix"] = (term_matrix(model)[1], ("term", "parameter"))
@@ -224,13 +234,15 @@ def _needed_guesses(model: Model) -> set[str]:
     by_type = model.options["slopes"] == "by_type"
     needed = {"slope_guess", "slope_precision"} if by_type else set()
     if partial or (complete and by_type):
-        needed |= {"type_mean", "type_precision", "x_mean"}
-    if model.options["measurement_error"] == "yes":
+        needed |= {"type_mean", "type_precision"} | (
+            {"x_mean"} if model.options["effect"] is not None else set()
+        )
+    if model.options["measurement_error"]:
         needed |= {"baseline_guess", "baseline_precision"}
     return needed
 
 
-def first_guesses(data: xr.Dataset, effect: str) -> dict[str, FloatArray]:
+def first_guesses(data: xr.Dataset, effect: str | None, response: str = "change") -> dict[str, FloatArray]:
     """What each type's own data say, by least squares with one slope within types for each control.
 
     Only the speed of sampling depends on these, never the posterior (see `_add_lines`).
@@ -239,8 +251,10 @@ def first_guesses(data: xr.Dataset, effect: str) -> dict[str, FloatArray]:
     ----------
     data : xarray.Dataset
         As in ``model.data``.
-    effect : {"target", "stretch"}
+    effect : {"target", "stretch"} or None
         Name of the variable that the slope belongs to.
+    response : str
+        Name of the outcome.
 
     Returns
     -------
@@ -255,7 +269,7 @@ def first_guesses(data: xr.Dataset, effect: str) -> dict[str, FloatArray]:
     def means(values: FloatArray) -> FloatArray:
         return np.asarray(np.bincount(kind, values, minlength=types) / counts)
 
-    x, change = data[effect].to_numpy(), data["change"].to_numpy()
+    x, change = effect_values(data, effect), data[response].to_numpy()
     columns = [x]
     if "controls" in data:
         columns += list(

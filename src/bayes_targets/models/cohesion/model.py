@@ -1,8 +1,14 @@
-"""Change of cohesion of single authorities, partially pooled by authority type, with a target or stretch slope."""
+r"""A change or an outcome of single units, partially pooled by type, with a slope of a target or of its stretch.
+
+.. math:: y_i = a_{t(i)} + b_{t(i)}\, x_i + (X_i - \bar X)\, g + e_i
+
+The package is named after the outcome it was first written for; units may be authorities, schools or hospitals, and the
+outcome anything that is measured in numbers.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +18,7 @@ import xarray as xr
 from ...errors import DataError, did_you_mean
 from ...model import Model
 from ...priors import Exponential, HalfNormal, Normal, Prior
-from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies
+from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
 from .equation import draw_prior, log_likelihood, predict
 from .exact import solve_cohesion
 from .graph import build
@@ -23,6 +29,7 @@ _CHOICES = {
     "slopes": ("common", "by_type"),
     "noise": ("normal", "student_t"),
 }
+CHANGES = ("points", "percent")
 _SCORES = ("baseline", "outcome", "baseline_se", "outcome_se")
 _POSITIVE = ("tau", "tau_effect", "sigma", "nu_minus_one", "baseline_tau", "baseline_sd")
 # A flat prior on these would leave the posterior improper, however many the data.
@@ -31,26 +38,22 @@ _MUST_BE_PROPER = ("tau", "tau_effect", "nu_minus_one", "baseline_mean", "baseli
 
 @dataclass(frozen=True)
 class CohesionPriors:
-    """Priors of `cohesion_model`, in units of the outcome: percentage points of change in the cohesion score.
+    """Priors of `cohesion_model`, in units of the outcome.
 
-    All defaults are weakly informative. What they say together shows in changes simulated from them alone, for
-    150 authorities of four types with eight controls, 57% of them with a target (the design of Andrews, Downe &
-    Guarneros-Meza, 2014): half of the simulated changes lie between -7.7 and 7.7, 95% between -24.5 and 24.5,
-    and 2% outside -30 to 30; a model of stretch says nearly the same. Of a score of 77%, a change of 30% within
-    two years would make 54% or 100%: outside is where no change can be, or all but none. The printed scores
-    moved by -2.8% on average, with a residual standard deviation near 4 (from the standard error of the
-    target's slope): well inside, and far from any edge of the priors.
+    The defaults of this class are for changes of a survey score in per cent of it, and weakly informative there. For 150
+    authorities of four types with eight controls, 57% of them with a target, half of the changes simulated from them alone
+    lie between -7.7 and 7.7, 95% between -24.5 and 24.5, and 2% outside -30 to 30. For outcomes in other units use
+    `scaled_priors`, as `cohesion_model` does for observed data unless it is given priors.
 
     Attributes
     ----------
     mu : Prior
-        Mean over types of the change without a target, at the mean of the controls; with complete pooling the
-        change of every type. ``Normal(0, 5)``: 95% between -10 and 10.
+        Mean over types of the outcome without a target, at the mean of the controls; with complete pooling the
+        outcome of every type.
     tau : Prior
-        Standard deviation of that change between types (partial pooling). ``HalfNormal(2.5)``: median 1.7,
-        95% below 4.9, so that types are nearly alike or differ by several points.
+        Standard deviation of that outcome between types (partial pooling).
     intercept : Prior
-        That change in each type by itself (pooling none).
+        That outcome in each type by itself (pooling none).
     effect : Prior, optional
         Slope: of having a target, ``Normal(0, 5)`` where it is not given; or of a point of stretch,
         ``Normal(0, 1)``, where 1 means that all that is asked for is delivered.
@@ -58,17 +61,16 @@ class CohesionPriors:
         Standard deviation of the slope between types (slopes by type): ``HalfNormal(2.5)`` for a target,
         ``HalfNormal(0.5)`` for a point of stretch, where it is not given.
     coefficient : Prior
-        Effect of one standard deviation of a control. ``Normal(0, 2.5)``.
+        Slope of one standard deviation of a control.
     sigma : Prior
-        Standard deviation of the noise (its scale, with Student-t noise). ``HalfNormal(7.5)``: median 5.1, 95%
-        below 15. With `LogFlat` here, and `Flat` on `intercept` (pooling none), `effect` and `coefficient`,
-        the posterior is the classical one of least squares.
+        Standard deviation of the noise (its scale, with Student-t noise). With `LogFlat` here, and `Flat` on
+        `intercept` (pooling none), `effect` and `coefficient`, the posterior is the classical one of least squares.
     nu_minus_one : Prior
         Degrees of freedom of Student-t noise, less 1. ``Exponential(1 / 29)``: mean of nu 30, from tails like
         a Cauchy distribution's to practically normal ones.
     baseline_mean, baseline_tau, baseline_sd : Prior
-        With measurement error: mean over types of the true baseline score (% of respondents), standard
-        deviation between types, and between authorities of one type (percentage points).
+        With measurement error: mean over types of the true baseline, standard deviation between types, and between
+        units of one type.
     """
 
     mu: Prior = Normal(0.0, 5.0)
@@ -90,58 +92,141 @@ _SLOPE_PRIORS = {
 }
 
 
+def scaled_priors(
+    authorities: xr.Dataset,
+    *,
+    effect: Literal["target", "stretch"] | None = "target",
+    response: str | None = None,
+) -> CohesionPriors:
+    """Priors on the scale of an outcome: so wide that they hardly move what the data say.
+
+    Parameters
+    ----------
+    authorities : xarray.Dataset
+        From `read_authorities`.
+    effect : {"target", "stretch"} or None
+        As in `cohesion_model`.
+    response : {"change", "outcome"}, optional
+        As in `cohesion_model`.
+
+    Returns
+    -------
+    CohesionPriors
+        With s the standard deviation of the outcome over all units, and m its mean, both to two digits: ``mu`` and
+        ``intercept`` Normal(m, 5 s), the slope of a target Normal(0, 5 s), of a point of stretch Normal(0, 5 s / d) with d
+        the standard deviation of the stretch, ``coefficient`` Normal(0, 2.5 s), ``tau`` HalfNormal(s), ``sigma``
+        HalfNormal(2.5 s), ``tau_effect`` a fifth of the slope's own.
+
+    Raises
+    ------
+    DataError
+        If there is no such outcome, or it does not vary.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"authority": list("ABCDEF"), "authority_type": ["east", "west"] * 3,
+    ...                       "change": [120.0, 80, 150, 60, 90, 100], "target": [1, 0, 1, 0, 1, 0]})
+    >>> from bayes_targets.readers.authorities import read_authorities
+    >>> priors = scaled_priors(read_authorities(frame))
+    >>> str(priors.mu), str(priors.effect), str(priors.sigma)
+    ('Normal(100, 160)', 'Normal(0, 160)', 'HalfNormal(79)')
+    """
+    name = _response(authorities, response)
+    y = authorities[name].to_numpy().astype(float)
+    scale, middle = _two_digits(float(np.nanstd(y, ddof=1))), float(np.nanmean(y))
+    if not scale > 0:
+        raise DataError(f"authorities, {name!r}: every value is the same, expected some variation")
+    step = 1.0
+    if effect == "stretch":
+        step = float(np.nanstd(authorities["stretch"].to_numpy().astype(float), ddof=1)) or 1.0
+    slope = _two_digits(5 * scale / step)
+    centre = round(middle, -int(np.floor(np.log10(scale)))) + 0.0
+    wide = _two_digits(5 * scale)
+    more = {}
+    if "baseline" in authorities:
+        b = authorities["baseline"].to_numpy().astype(float)
+        own = _two_digits(float(np.nanstd(b, ddof=1))) or 1.0
+        more = {
+            "baseline_mean": Normal(
+                round(float(np.nanmean(b)), -int(np.floor(np.log10(own)))) + 0.0, _two_digits(5 * own)
+            ),
+            "baseline_tau": HalfNormal(own),
+            "baseline_sd": HalfNormal(_two_digits(2.5 * own)),
+        }
+    return CohesionPriors(
+        mu=Normal(centre, wide),
+        tau=HalfNormal(scale),
+        intercept=Normal(centre, wide),
+        effect=Normal(0.0, slope),
+        tau_effect=HalfNormal(_two_digits(slope / 5)),
+        coefficient=Normal(0.0, _two_digits(2.5 * scale)),
+        sigma=HalfNormal(_two_digits(2.5 * scale)),
+        **more,
+    )
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
 def cohesion_model(
     authorities: xr.Dataset,
     *,
-    effect: Literal["target", "stretch"] = "target",
+    effect: Literal["target", "stretch"] | None = "target",
     pooling: Literal["partial", "complete", "none"] = "partial",
     slopes: Literal["common", "by_type"] = "common",
     noise: Literal["normal", "student_t"] = "normal",
     measurement_error: bool = False,
     priors: CohesionPriors | None = None,
+    response: Literal["change", "outcome"] | None = None,
 ) -> Model:
-    r"""Change of each authority from its type, its target or stretch, and controls.
+    r"""Outcome of each unit from its type, its target or stretch, and controls.
 
-    .. math:: \mathrm{change}_i = a_{t(i)} + b_{t(i)}\, x_i + (X_i - \bar X)\, g + e_i, \qquad
+    .. math:: y_i = a_{t(i)} + b_{t(i)}\, x_i + (X_i - \bar X)\, g + e_i, \qquad
               a_t \sim N(\mu, \tau), \quad b_t \sim N(\mathrm{effect}, \tau_{effect}), \quad e_i \sim N(0, \sigma)
 
     with one slope :math:`b_t = \mathrm{effect}` unless ``slopes="by_type"``, and
-    :math:`e_i \sim t_\nu(0, \sigma)` with ``noise="student_t"``. As x counts from 0 and controls from their mean,
-    :math:`a_t` is the change of an authority of type t without a target (or with no stretch) and average
-    controls. Controls are standardised inside, where their prior is stated; coefficients are reported on the
-    controls' own scale.
+    :math:`e_i \sim t_\nu(0, \sigma)` with ``noise="student_t"``; y is the change from a first to a second score, in points or
+    in per cent of the first, or the outcome itself in a cross-section. As x counts from 0 and controls from their mean,
+    :math:`a_t` is the outcome of a unit of type t without a target (or with no stretch) and with average controls. Controls
+    are standardised inside, where their prior is stated; coefficients are reported on the controls' own scale.
 
     With ``measurement_error=True`` the two scores are survey estimates with known standard errors, and the true
     change follows the regression:
 
     .. math:: b_i \sim N(B_i, \mathrm{se}_{b,i}), \quad o_i \sim N(O_i, \mathrm{se}_{o,i}), \quad
-              O_i = B_i (1 + \mathrm{change}_i / 100), \quad B_i \sim N(m_{t(i)}, s), \quad m_t \sim N(m, \tau_m)
+              O_i = B_i (1 + y_i / 100) \text{ or } B_i + y_i, \quad B_i \sim N(m_{t(i)}, s), \quad m_t \sim N(m, \tau_m)
 
-    A low measured baseline is then partly bad luck, that the next survey does not repeat, so that regression to
-    the mean is modelled and not counted as an effect. This corrects the change for targets that were set from
-    the *measured* baseline, type and controls. It does not correct the stretch itself, which enters as measured
-    (it contains the measured baseline): where targets were set from knowledge of the true score, noise is left
+    where the change is in per cent or in points. A low measured baseline is then partly bad luck, that the next survey does
+    not repeat, so that regression to the mean is modelled and not counted as an effect. This corrects the change for targets
+    that were set from the *measured* baseline, type and controls. It does not correct the stretch itself, which enters as
+    measured (it contains the measured baseline): where targets were set from knowledge of the true score, noise is left
     in x, and the slope is still biased; nor does it know of targets that were set looking at later scores.
 
     Parameters
     ----------
     authorities : xarray.Dataset
-        From `read_authorities`, `reconstruct` or `simulate_authorities`: ``change`` and the effect's variable on
-        dim ``authority``, with coord ``authority_type``; optionally ``controls (authority, control)``; with
-        measurement error also ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se`` (percentage points).
-    effect : {"target", "stretch"}
-        The variable whose slope is asked for. Authorities whose stretch is not known are left out of a stretch
-        model and counted in ``data.attrs["n_dropped"]``.
+        From `read_authorities`, `reconstruct` or `simulate_authorities`: ``change`` (or ``outcome``) and the effect's
+        variable on dim ``authority``, with coord ``authority_type``; optionally ``controls (authority, control)``; with
+        measurement error also ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se``. ``attrs["change"]`` says whether
+        the change is in ``"points"`` or in ``"percent"`` of the baseline.
+    effect : {"target", "stretch"} or None
+        The variable whose slope is asked for; None where there is neither, so that types and controls alone explain the
+        outcome. Units whose stretch is not known are left out of a stretch model and counted in
+        ``data.attrs["n_dropped"]``.
     pooling : {"partial", "complete", "none"}
         Whether types share a distribution, are the same, or stand alone.
     slopes : {"common", "by_type"}
         One slope, or one for each type, partially pooled.
     noise : {"normal", "student_t"}
-        Student-t noise lets single authorities lie far off without moving the slope.
+        Student-t noise lets single units lie far off without moving the slope.
     measurement_error : bool
         Whether the scores carry sampling error that the model accounts for.
     priors : CohesionPriors, optional
-        In percentage points of change.
+        In units of the outcome. By default `scaled_priors` for observed data, and ``CohesionPriors()`` for reconstructed and
+        simulated ones, which are changes in per cent of a survey score.
+    response : {"change", "outcome"}, optional
+        What is explained; by default the change, where there is one.
 
     Returns
     -------
@@ -152,7 +237,7 @@ def cohesion_model(
         ``baseline_mean``, ``baseline_tau``, ``baseline_sd``, ``baseline_by_type (authority_type)``; and
         ``regression (term)``: the same quantities as the rows of `fit_ols`, in its order (effect, contrasts of
         types with the reference type, controls, constant), which `compare` puts beside them. With complete
-        pooling the contrasts are 0 by assumption and left out.
+        pooling the contrasts are 0 by assumption and left out. All in units of the outcome.
 
     Raises
     ------
@@ -167,35 +252,57 @@ def cohesion_model(
     the noise and the outcome's sampling error add up to one normal (no latent outcomes with normal noise), and
     the true baseline is drawn given the measured one.
 
+    References
+    ----------
+    Gelman, A., & Hill, J. (2007). *Data Analysis Using Regression and Multilevel/Hierarchical Models*. Cambridge
+    University Press, chapters 12 and 13.
+
     Examples
     --------
     >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
     >>> model = cohesion_model(simulate_authorities({"county": 27, "unitary": 55}, seed=1))
     >>> model.variables
     ('mu', 'tau', 'intercept', 'effect', 'sigma', 'regression')
-    >>> model.data.attrs["origin"], model.options["reference"]
-    ('simulated', 'unitary')
+    >>> model.data.attrs["origin"], model.options["reference"], model.options["change"]
+    ('simulated', 'unitary', 'percent')
     """
     given = {"effect": effect, "pooling": pooling, "slopes": slopes, "noise": noise}
     for name, value in given.items():
-        if value not in _CHOICES[name]:
+        if value not in _CHOICES[name] and not (name == "effect" and value is None):
             raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(_CHOICES[name]))}")
-    data = _model_data(authorities, effect, bool(measurement_error))
-    chosen = _filled_priors(priors or CohesionPriors(), effect)
+    if effect is None and slopes == "by_type":
+        raise DataError("slopes is 'by_type', expected 'common' where effect is None: there is no slope")
+    if not isinstance(measurement_error, bool | np.bool_):
+        raise DataError(f"measurement_error is {measurement_error!r}, expected True or False")
+    if not isinstance(authorities, xr.Dataset):
+        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    if "dataset" in authorities.dims:
+        raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
+    error, explained = bool(measurement_error), _response(authorities, response)
+    if error and explained != "change":
+        raise DataError("measurement_error needs a baseline and an outcome, expected response 'change'")
+    change = change_of(authorities)
+    data = _model_data(authorities, effect, explained, error, change)
+    made_up = explained == "change" and data.attrs["origin"] in ("reconstructed", "simulated")
+    chosen = priors or (
+        CohesionPriors() if made_up else scaled_priors(authorities, effect=effect, response=explained)
+    )
     types = data["authority_type"].to_numpy().astype(str).tolist()
     labels = [types[i] for i in data["type_index"].to_numpy()]
     model = Model(
         name="cohesion",
         data=data,
-        priors=chosen,
+        priors=_filled_priors(chosen, effect),
         options={
             **given,
-            "measurement_error": "yes" if measurement_error else "no",
-            "reference": choose_reference(labels),
+            "measurement_error": error,
+            "response": explained,
+            "change": change,
+            "reference": choose_reference(labels, usual_reference(authorities, labels, effect)),
         },
         terms=("regression",),
-        observed=("baseline", "outcome") if measurement_error else ("change",),
-        variables=_variables(pooling, slopes, noise, bool(measurement_error), "control" in data.dims),
+        observed=("baseline", "outcome") if error else (explained,),
+        variables=_variables(effect, pooling, slopes, noise, error, "control" in data.dims),
         build=build,
         draw_prior=draw_prior,
         log_likelihood=log_likelihood,
@@ -206,14 +313,36 @@ def cohesion_model(
     return model
 
 
+def change_of(authorities: xr.Dataset) -> str:
+    """Whether a table's changes are in ``"points"`` or in ``"percent"`` of the baseline, as its attrs say."""
+    change = str(authorities.attrs.get("change", "percent"))
+    if change not in CHANGES:
+        raise DataError(f"authorities, attrs['change']: found {change!r}, expected 'points' or 'percent'")
+    return change
+
+
+def _response(authorities: xr.Dataset, response: str | None) -> str:
+    """Name of what is explained: the change, or in a cross-section the outcome."""
+    if response not in (None, "change", "outcome"):
+        raise DataError(f"response is {response!r}, {did_you_mean(str(response), ['change', 'outcome'])}")
+    found = [name for name in ("change", "outcome") if name in authorities]
+    if response is None and found:
+        return found[0]
+    if response in found:
+        return str(response)
+    names = [str(known) for known in authorities.data_vars]
+    wanted = response or "change"
+    raise DataError(f"authorities: no variable {wanted!r}; {did_you_mean(wanted, names)}")
+
+
 def _variables(
-    pooling: str, slopes: str, noise: str, measurement_error: bool, controls: bool
+    effect: str | None, pooling: str, slopes: str, noise: str, measurement_error: bool, controls: bool
 ) -> tuple[str, ...]:
     wanted = {
         "mu": pooling != "none",
         "tau": pooling == "partial",
         "intercept": True,
-        "effect": True,
+        "effect": effect is not None,
         "tau_effect": slopes == "by_type",
         "effect_by_type": slopes == "by_type",
         "coefficient": controls,
@@ -228,13 +357,11 @@ def _variables(
     return tuple(name for name, there in wanted.items() if there)
 
 
-def _model_data(authorities: xr.Dataset, effect: str, measurement_error: bool) -> xr.Dataset:
-    """The variables of the model alone, authorities without a known effect left out."""
-    if not isinstance(authorities, xr.Dataset):
-        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
-    if "dataset" in authorities.dims:
-        raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
-    names = ["change", effect, *(_SCORES if measurement_error else ())]
+def _model_data(
+    authorities: xr.Dataset, effect: str | None, response: str, measurement_error: bool, change: str
+) -> xr.Dataset:
+    """The variables of the model alone, units without a known effect left out."""
+    names = [response, *([] if effect is None else [effect]), *(_SCORES if measurement_error else ())]
     for name in names:
         if name not in authorities:
             found = [str(known) for known in authorities.data_vars]
@@ -258,18 +385,18 @@ def _model_data(authorities: xr.Dataset, effect: str, measurement_error: bool) -
         },
     )
     data["type_index"] = ("authority", np.array([place[label] for label in labels]))
-    _check_columns(data, names)
-    return _with_controls(data, rows, {effect, "constant", *types})
+    _check_columns(data, names, change)
+    return _with_controls(data, rows, {str(effect), "constant", *types})
 
 
-def _check_columns(data: xr.Dataset, names: list[str]) -> None:
+def _check_columns(data: xr.Dataset, names: list[str], change: str) -> None:
     for name in names:
         values = data[name].to_numpy()
         wrong = np.flatnonzero(~np.isfinite(values))
         if wrong.size:
             row = str(data["authority"].to_numpy()[wrong[0]])
             raise DataError(f"authorities, {row!r}: {name!r} is {values[wrong[0]]}, expected a finite number")
-        if name.endswith("_se") or name == "baseline":
+        if name.endswith("_se") or (name == "baseline" and change == "percent"):
             if values.min() <= 0:
                 row = str(data["authority"].to_numpy()[int(values.argmin())])
                 raise DataError(f"authorities, {row!r}: {name!r} is {values.min():g}, expected more than 0")
@@ -299,13 +426,13 @@ def _with_controls(data: xr.Dataset, rows: xr.Dataset, taken: set[str]) -> xr.Da
     ).assign_coords(control=np.array(names, dtype=np.str_))
 
 
-def _filled_priors(priors: CohesionPriors, effect: str) -> CohesionPriors:
+def _filled_priors(priors: CohesionPriors, effect: str | None) -> CohesionPriors:
     """The priors with those that depend on the effect filled in, each checked for its support."""
     if not isinstance(priors, CohesionPriors):
         raise DataError(f"priors: found {type(priors).__name__}, expected CohesionPriors")
-    slope, spread = _SLOPE_PRIORS[effect]
+    slope, spread = _SLOPE_PRIORS[effect or "target"]
     filled = replace(priors, effect=priors.effect or slope, tau_effect=priors.tau_effect or spread)
-    for name in filled.__dataclass_fields__:
+    for name in (field.name for field in fields(filled)):
         prior = getattr(filled, name)
         if not isinstance(prior, Prior):
             raise DataError(f"priors, {name}: found {prior!r}, expected a prior such as Normal(0, 5)")
@@ -331,7 +458,7 @@ def _check_proper(model: Model) -> None:
         columns |= {
             str(name): data["controls"].sel(control=name).to_numpy() for name in data["control"].values
         }
-    if not priors.effect.proper:
+    if model.options["effect"] is not None and not priors.effect.proper:
         columns[model.options["effect"]] = data[model.options["effect"]].to_numpy()
     if columns:
         for name, others in dependent_columns(pd.DataFrame(columns)).items():
@@ -339,7 +466,7 @@ def _check_proper(model: Model) -> None:
             raise DataError(f"authorities, {name!r}: {made_of}; with flat priors expected terms that differ")
     flat = len(columns) + 1
     # A scale that is flat on its logarithm needs residuals that no choice of the terms can bring to 0.
-    slopes = len(types) if model.options["slopes"] == "by_type" else 1
+    slopes = len(types) if model.options["slopes"] == "by_type" else int(model.options["effect"] is not None)
     needed = flat if priors.sigma.proper else len(types) + slopes + data.sizes.get("control", 0)
     if (columns or not priors.sigma.proper) and data.sizes["authority"] <= needed:
         found = data.sizes["authority"]

@@ -17,18 +17,20 @@ and all that depends on y are the projections :math:`w = U' L^{-1} D_\rho' y` an
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, did_you_mean
+from ...inference.quadrature import Axis
 from ...model import Model, NotExactError
-from .exact import require_gaussian
-from .factors import Design, Factors
+from .exact import normal_terms, require_gaussian
 
 FloatArray = NDArray[np.float64]
 # Coordinates of the spreads: below, the map of `Axis` leaves nothing; above, the grid grows as the outcomes ask for it.
@@ -36,6 +38,7 @@ _LOW, _HIGH, _STEP = -3.0, 3.0, 0.3
 # Nodes of log sigma when looking for it and in the end; how far they reach, in s.d.; and nodes at a time.
 _SCAN, _NODES, _REACH, _CHUNK = 12, 23, (6.5, 8.0), 2**18
 _NEGLIGIBLE, _NOTHING, _EDGE, _CHANGE = 1e-10, 1e-16, 1e-8, 1e-3
+_LOG_2_PI = math.log(2.0 * math.pi)
 
 
 def refit_exact(
@@ -78,12 +81,14 @@ def refit_exact(
     ({'refit': 100, 'parameter': 6}, True)
     """
     require_gaussian(model)
+    if model.options["effect"] is None:
+        raise NotExactError("a model without a slope has no batch of exact refits; fit them one by one")
     y = np.asarray(outcomes, dtype=float)
     if y.ndim != 2 or y.shape[1] != model.data.sizes["authority"] or not np.isfinite(y).all():
         raise DataError(
             f"outcomes: found shape {y.shape}, expected finite numbers of shape (refit, {model.data.sizes['authority']})"
         )
-    design = Design.of(model)
+    design = _Design.of(model)
     known = _truths(design, truth or {}, len(y))
     shared, nodes, found = _settled(design, y, known)
     edge, change = (float(np.max(part, initial=0.0)) for part in (found.edge, found.change))
@@ -103,7 +108,7 @@ def refit_exact(
     )
 
 
-def _settled(design: Design, y: FloatArray, truth: FloatArray) -> tuple[Factors, int, _Found]:
+def _settled(design: _Design, y: FloatArray, truth: FloatArray) -> tuple[_Factors, int, _Found]:
     """Widen and refine the shared grid until it holds and resolves every refit; a few outcomes go first."""
     spreads = len(design.spreads)
     high, step = np.full(spreads, _HIGH), np.full(spreads, _STEP)
@@ -115,7 +120,7 @@ def _settled(design: Design, y: FloatArray, truth: FloatArray) -> tuple[Factors,
     nodes, reach = _NODES, 1.0
     for _ in range(25):
         axes = [np.arange(_LOW, b + h / 2, h) for b, h in zip(high, step, strict=True)]
-        shared = Factors.of(design, axes)
+        shared = _Factors.of(design, axes)
         line = reach * np.linspace(-_REACH[0], _REACH[1], nodes)
         found = _integrate(shared, line, y[rows], truth[rows])
         edge, change = (part.max(axis=0) for part in (found.edge, found.change))
@@ -155,7 +160,7 @@ class _Found:
     change: FloatArray
 
 
-def _integrate(shared: Factors, line: FloatArray, y: FloatArray, truth: FloatArray) -> _Found:
+def _integrate(shared: _Factors, line: FloatArray, y: FloatArray, truth: FloatArray) -> _Found:
     """All refits, some at a time; the nodes of log sigma are `line` in s.d. from its mean."""
     rows = max(_CHUNK // (line.size * len(shared.ratio)), 1)
     parts = [_some(shared, line, y[i : i + rows], truth[i : i + rows]) for i in range(0, len(y), rows)]
@@ -163,7 +168,7 @@ def _integrate(shared: Factors, line: FloatArray, y: FloatArray, truth: FloatArr
     return _Found(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _some(shared: Factors, line: FloatArray, y: FloatArray, truth: FloatArray) -> _Found:
+def _some(shared: _Factors, line: FloatArray, y: FloatArray, truth: FloatArray) -> _Found:
     w = np.einsum("kdc,rc->rkd", shared.project, y @ shared.design.columns, optimize=True)
     left = (y**2).sum(axis=1)[:, None] - (w**2).sum(axis=2)
     log_sigma, step, near = _scale_grid(shared, line, w, left)
@@ -187,7 +192,7 @@ def _some(shared: Factors, line: FloatArray, y: FloatArray, truth: FloatArray) -
 
 
 def _scale_grid(
-    shared: Factors, line: FloatArray, w: FloatArray, left: FloatArray
+    shared: _Factors, line: FloatArray, w: FloatArray, left: FloatArray
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Regular nodes of log sigma for each outcome, shape (R, S), and their distance, found on a coarser grid.
 
@@ -221,7 +226,7 @@ def _scale_grid(
 
 
 def _linear(
-    shared: Factors, w: FloatArray, log_sigma: FloatArray, weight: FloatArray, truth: FloatArray
+    shared: _Factors, w: FloatArray, log_sigma: FloatArray, weight: FloatArray, truth: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean, s.d. and probability below the truth of parameters that are normal given the scales: a mixture."""
     from scipy import special
@@ -251,7 +256,7 @@ def _linear(
 
 
 def _scales(
-    shared: Factors, log_sigma: FloatArray, step: FloatArray, weight: FloatArray, truth: FloatArray
+    shared: _Factors, log_sigma: FloatArray, step: FloatArray, weight: FloatArray, truth: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The same for sigma and the spreads, from the masses of their nodes."""
     sigma, moments = np.exp(log_sigma)[:, :, None], []
@@ -300,7 +305,7 @@ def _change(margin: FloatArray) -> FloatArray:
     return np.nan_to_num(np.max(parts, axis=0), nan=np.inf)
 
 
-def _truths(design: Design, truth: Mapping[str, ArrayLike], size: int) -> FloatArray:
+def _truths(design: _Design, truth: Mapping[str, ArrayLike], size: int) -> FloatArray:
     """True values of shape (refit, parameter), NaN where none is told."""
     labels = [*design.labels, "sigma", *design.spreads]
     out = np.full((size, len(labels)), np.nan)
@@ -319,3 +324,199 @@ def _truths(design: Design, truth: Mapping[str, ArrayLike], size: int) -> FloatA
             raise DataError(f"truth, {name!r}: found shape {np.shape(values)}, expected ({size}, {len(own)})")
         out[:, own] = given
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """X and Z side by side, which spread each column belongs to, and the parameters as functions of theta.
+
+    Attributes
+    ----------
+    model : Model
+        Of the priors.
+    columns : array of shape (N, d)
+        X and Z.
+    mean, precision : array of shape (d,)
+        Prior of beta; 0 for v.
+    spreads : list of str
+        ``tau`` and ``tau_effect``, as far as the model has them.
+    owner : array of int of shape (d,)
+        Number of the spread that a column of Z belongs to; -1 for X.
+    labels : list of str
+        Parameters that are linear in beta and u.
+    weights : array of shape (parameters, d)
+        These functions.
+    """
+
+    model: Model
+    columns: FloatArray
+    mean: FloatArray
+    precision: FloatArray
+    spreads: list[str]
+    owner: NDArray[np.int64]
+    labels: list[str]
+    weights: FloatArray
+
+    @staticmethod
+    def of(model: Model) -> _Design:
+        """The columns of a cohesion model with normal noise."""
+        data, priors, options = model.data, model.priors, model.options
+        x = data[options["effect"]].to_numpy()[:, None]
+        types = [str(name) for name in data["authority_type"].to_numpy()]
+        own = np.eye(len(types))[data["type_index"].to_numpy()]
+        alone = options["pooling"] == "none"
+        blocks = {"type" if alone else "mu": own if alone else np.ones_like(x), "effect": x}
+        prior = [priors.intercept] * len(types) if alone else [priors.mu]
+        prior.append(priors.effect)
+        if "controls" in data:
+            blocks["control"] = ((data["controls"] - data["control_mean"]) / data["control_scale"]).to_numpy()
+            prior += [priors.coefficient] * data.sizes["control"]
+        z = {"tau": own} if options["pooling"] == "partial" else {}
+        z |= {"tau_effect": own * x} if options["slopes"] == "by_type" else {}
+        # Where each block stands among the columns.
+        ends = np.cumsum([0, *(block.shape[1] for block in (blocks | z).values())])
+        at = {
+            name: np.arange(a, b) for name, (a, b) in zip(blocks | z, itertools.pairwise(ends), strict=True)
+        }
+        unit, rows = np.eye(ends[-1]), {}
+        if not alone:
+            rows["mu"] = unit[at["mu"][0]]
+        if options["pooling"] != "complete":
+            first = unit[at["type"]] if alone else unit[at["mu"]] + unit[at["tau"]]
+            rows |= {f"intercept[{name}]": row for name, row in zip(types, first, strict=True)}
+        rows["effect"] = unit[at["effect"][0]]
+        if "tau_effect" in z:
+            slopes = unit[at["effect"]] + unit[at["tau_effect"]]
+            rows |= {f"effect_by_type[{name}]": row for name, row in zip(types, slopes, strict=True)}
+        if "control" in at:
+            scaled = unit[at["control"]] / data["control_scale"].to_numpy()[:, None]
+            rows |= {
+                f"coefficient[{c}]": row for c, row in zip(data["control"].to_numpy(), scaled, strict=True)
+            }
+        rest = np.zeros(ends[-1] - len(prior))
+        mean, precision = normal_terms(prior)
+        return _Design(
+            model,
+            np.hstack(list((blocks | z).values())),
+            np.append(mean, rest),
+            np.append(precision, rest),
+            list(z),
+            np.concatenate([np.full(len(prior), -1), *(np.full(len(types), i) for i in range(len(z)))]),
+            list(rows),
+            np.array(list(rows.values())),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Factors:
+    r"""What all outcomes share: for each of K nodes of the spreads in units of sigma, A and its factors.
+
+    Attributes
+    ----------
+    design : _Design
+        What is factored.
+    shape : tuple of int
+        Nodes along each spread.
+    ratio : array of shape (K, spreads)
+        The nodes rho.
+    log_measure : array of shape (K,)
+        Log volume of rho that each stands for.
+    project : array of shape (K, d, d)
+        From [X, Z]'y to w.
+    shrink : array of shape (K, d)
+        E.
+    pull : array of shape (K, d)
+        :math:`U' L^{-1} \Lambda m`.
+    back : array of shape (K, parameters, d)
+        From :math:`M \theta` to the parameters.
+    log_det : array of shape (K,)
+        :math:`\log |A|`.
+    """
+
+    design: _Design
+    shape: tuple[int, ...]
+    ratio: FloatArray
+    log_measure: FloatArray
+    project: FloatArray
+    shrink: FloatArray
+    pull: FloatArray
+    back: FloatArray
+    log_det: FloatArray
+
+    @staticmethod
+    def of(design: _Design, coordinates: list[FloatArray]) -> _Factors:
+        """The factors at all combinations of nodes, given along each spread in the coordinate of its `Axis`."""
+        axis = Axis("ratio", "spread")
+        mesh = np.meshgrid(*coordinates, indexing="ij")
+        nodes = np.stack([m.ravel() for m in mesh], axis=1) if coordinates else np.zeros((1, 0))
+        log_measure = axis.log_slope(nodes).sum(axis=1)
+        log_measure += sum(math.log(own[1] - own[0]) for own in coordinates)
+        ratio = axis.value(nodes)
+        scale = np.column_stack([ratio, np.ones(len(nodes))])[:, design.owner]
+        gram = design.columns.T @ design.columns
+        try:
+            lower = np.linalg.cholesky(
+                scale[:, :, None] * gram * scale[:, None, :] + np.diag(1.0 * (design.owner >= 0))
+            )
+        except np.linalg.LinAlgError:
+            raise NotExactError(
+                "terms are collinear: no batch of exact refits; fit them one by one"
+            ) from None
+        inverse = np.linalg.inv(lower)
+        shrink, u = np.linalg.eigh((inverse * design.precision) @ inverse.swapaxes(1, 2))
+        turn = u.swapaxes(1, 2) @ inverse
+        back = (design.weights * scale[:, None, :]) @ turn.swapaxes(1, 2)
+        log_det = 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        pull = turn @ (design.precision * design.mean)
+        shape = tuple(len(own) for own in coordinates)
+        return _Factors(
+            design, shape, ratio, log_measure, turn * scale[:, None, :], np.maximum(shrink, 0.0), pull, back, log_det
+        )  # fmt: skip
+
+    def at(self, some: NDArray[Any]) -> _Factors:
+        """The same at some of the nodes, given by number or by a mask."""
+        parts = [getattr(self, name)[some] for name in list(self.__dataclass_fields__)[2:]]
+        return _Factors(self.design, (), *parts)
+
+    def log_p(self, w: FloatArray, left: FloatArray, log_sigma: FloatArray) -> FloatArray:
+        r"""Log density of y and the coordinates, :math:`\log \sigma` and those of the spreads.
+
+        .. math:: -\tfrac12 \Big[ 2 (N - p) \log \sigma + \log|A| + \textstyle\sum_k \log(1 + \sigma^2 E_k)
+                  + \frac{y'y - |w|^2}{\sigma^2} + m' \Lambda m
+                  + \sum_k \frac{E_k w_k^2 - 2 w_k e_k - \sigma^2 e_k^2}{1 + \sigma^2 E_k} + \ldots \Big]
+
+        Parameters
+        ----------
+        w : array of shape (R, K, d)
+            Projections of each outcome.
+        left : array of shape (R, K)
+            :math:`y'y - |w|^2`.
+        log_sigma : array of shape (R, S)
+            Nodes of each outcome.
+
+        Returns
+        -------
+        array of shape (R, S, K)
+        """
+        design, priors = self.design, self.design.model.priors
+        fixed = design.precision[design.owner < 0]
+        proper = fixed > 0
+        variance = np.exp(2.0 * log_sigma)[:, :, None]
+        square = left[:, None, :] / variance
+        product = np.ones_like(square)
+        # Only as many of E are not 0 as there are coefficients with a proper prior; eigenvalues come sorted.
+        for k in range(self.shrink.shape[1] - int(proper.sum()), self.shrink.shape[1]):
+            share = 1.0 + variance * self.shrink[:, k]
+            own = (self.shrink[:, k] * w[:, :, k] - 2.0 * self.pull[:, k]) * w[:, :, k]
+            square += (own[:, None, :] - variance * self.pull[:, k] ** 2) / share
+            product *= share
+        n = len(design.columns)
+        constant = n * _LOG_2_PI - np.log(fixed[proper]).sum() - (~proper).sum() * _LOG_2_PI
+        constant += design.precision @ design.mean**2
+        out = -0.5 * (square + np.log(product) + self.log_det + constant) + self.log_measure
+        sigma = np.exp(log_sigma)
+        own = priors.sigma.logpdf(sigma) - (n - fixed.size - 1 - len(design.spreads)) * log_sigma
+        out += own[:, :, None]
+        for i, name in enumerate(design.spreads):
+            out += getattr(priors, name).logpdf(sigma[:, :, None] * self.ratio[:, i])
+        return np.asarray(out)

@@ -41,14 +41,15 @@ def true_baseline_given_measured(measured: Any, mean: Any, sd: Any, se: Any) -> 
 
 
 def scores_log_likelihood(
-    data: xr.Dataset, draws: xr.Dataset, fitted: xr.DataArray, nu: xr.DataArray | None
+    data: xr.Dataset, draws: xr.Dataset, fitted: xr.DataArray, nu: xr.DataArray | None, *, percent: bool
 ) -> xr.DataArray:
     r"""Log of the joint density of each authority's measured scores, true scores integrated out.
 
-    The measured baseline is normal. Given it, the outcome's density is an integral over the true baseline
-    B, :math:`\int N(o; B (1 + f/100), \sqrt{\mathrm{se}_o^2 + (B \sigma / 100)^2})\, p(B \mid b)\, dB`, by
-    Gauss-Hermite quadrature around its peak; with Student-t noise also over its variance, as
-    :math:`t_\nu(0, \sigma)` is normal with variance :math:`\sigma^2 / w`, w a Gamma variable.
+    The measured baseline is normal. Given it, the outcome's density is an integral over the true baseline B. With a change in
+    per cent it is :math:`\int N(o; B (1 + f/100), \sqrt{\mathrm{se}_o^2 + (B \sigma / 100)^2})\, p(B \mid b)\, dB`, by
+    Gauss-Hermite quadrature around its peak; with a change in points :math:`N(o; B + f, \sqrt{\mathrm{se}_o^2 + \sigma^2})`
+    stands under the integral, for which the same quadrature is exact. With Student-t noise there is another integral, over its
+    variance, as :math:`t_\nu(0, \sigma)` is normal with variance :math:`\sigma^2 / w`, w a Gamma variable.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def scores_log_likelihood(
         Expected change, dims chain, draw, authority.
     nu : xarray.DataArray, optional
         Degrees of freedom of Student-t noise.
+    percent : bool
+        Whether the change is in per cent of the true baseline, rather than in points.
 
     Returns
     -------
@@ -76,18 +79,24 @@ def scores_log_likelihood(
     b, o, se_b, se_o = (
         data[name].to_numpy() for name in ("baseline", "outcome", "baseline_se", "outcome_se")
     )
-    growth = 1 + fitted.to_numpy() / 100
+    growth = 1 + fitted.to_numpy() / 100 if percent else np.ones(fitted.shape)
+    if (
+        not percent
+    ):  # the expected change is taken off the outcome, and what is left is the true baseline and errors
+        o = o - fitted.to_numpy()
     expected, own = true_baseline_given_measured(b, by_type, sd, se_b)
     total = _log_normal(b - by_type, sd**2 + se_b**2)
     if nu is None:
-        return fitted.copy(data=total + _outcome_log_density(o, expected, own, growth, se_o, sigma**2))
+        given = _outcome_log_density(o, expected, own, growth, se_o, sigma**2, percent)
+        return fitted.copy(data=total + given)
     df = nu.transpose("chain", "draw").to_numpy()[..., None]
-    lowest, step = _mixing_grid(df, (o - expected * growth) / (expected * sigma / 100))
+    scale = expected * sigma / 100 if percent else sigma
+    lowest, step = _mixing_grid(df, (o - expected * growth) / scale)
     mixed = np.full(total.shape, -np.inf)
     for k in range(_MIXING_NODES):
         log_w = lowest + k * step
         density = df / 2 * (np.log(df / 2) + log_w - np.exp(log_w)) - special.gammaln(df / 2) + np.log(step)
-        given = _outcome_log_density(o, expected, own, growth, se_o, sigma**2 / np.exp(log_w))
+        given = _outcome_log_density(o, expected, own, growth, se_o, sigma**2 / np.exp(log_w), percent)
         mixed = np.logaddexp(mixed, density + given)
     return fitted.copy(data=total + mixed)
 
@@ -99,10 +108,11 @@ def _outcome_log_density(
     growth: FloatArray,
     se: FloatArray,
     noise: FloatArray,
+    percent: bool,
 ) -> FloatArray:
     """Log density of the outcome given the measured baseline, noise of the change with variance `noise`."""
     # Were the noise the same for every B, B given both scores would be normal, with this mean and variance.
-    error = se**2 + (expected / 100) ** 2 * noise
+    error = se**2 + ((expected / 100) ** 2 if percent else 1.0) * noise
     gain = own * growth / (own * growth**2 + error)
     peak = expected + gain * (o - expected * growth)
     width = np.sqrt(own * (1 - gain * growth))
@@ -110,7 +120,8 @@ def _outcome_log_density(
     parts = []
     for node, weight in zip(nodes, weights, strict=True):
         true = peak + width * node
-        outcome = _log_normal(o - true * growth, se**2 + (true / 100) ** 2 * noise)
+        variance = se**2 + ((true / 100) ** 2 if percent else 1.0) * noise
+        outcome = _log_normal(o - true * growth, variance)
         correction = np.log(weight * width) + 0.5 * node**2
         parts.append(outcome + _log_normal(true - expected, own) + correction)
     return np.asarray(np.logaddexp.reduce(parts, axis=0))

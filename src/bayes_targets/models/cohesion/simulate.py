@@ -1,4 +1,4 @@
-"""Authorities simulated from the hierarchical model, with the truth written beside them."""
+"""Units simulated from the hierarchical model, with the truth written beside them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class _Truth:
     sigma: float
     nu: float | None
     coefficients: Mapping[str, float]
+    change: str
 
 
 def simulate_authorities(
@@ -52,6 +53,7 @@ def simulate_authorities(
     targets: Literal["random", "low_baseline"] = "random",
     survey_se: float = 0.0,
     n_missing_stretch: int = 0,
+    change: Literal["percent", "points"] = "percent",
     seed: int,
 ) -> xr.Dataset:
     """Simulate authorities whose change follows the hierarchical model.
@@ -88,6 +90,8 @@ def simulate_authorities(
         holds the measured scores, their ``baseline_se`` and ``outcome_se``, and the change between them.
     n_missing_stretch : int, default 0
         Number of authorities with a target whose stretch is made unknown (NaN) after the change was drawn.
+    change : {"percent", "points"}, default "percent"
+        Whether the change is in per cent of the baseline, or in points of the score.
     seed : int
         Seed of the random numbers.
 
@@ -108,7 +112,7 @@ def simulate_authorities(
     -----
     ``change_i = a[type_i] + b[type_i] x_i + X_i g + e_i`` with ``a ~ N(mu, tau)``,
     ``b ~ N(slope, slope_sd)``, ``e ~ N(0, sigma)`` or ``t_nu(0, sigma)``. The true outcome is
-    ``baseline (1 + change / 100)``, with the true baseline from N(60, 7).
+    ``baseline (1 + change / 100)``, or ``baseline + change``, with the true baseline from N(60, 7).
 
     Examples
     --------
@@ -116,7 +120,9 @@ def simulate_authorities(
     >>> authorities.attrs["origin"], int(authorities["target"].sum()), authorities.attrs["truth"]["effect"]
     ('simulated', 47, 2.0)
     """
-    truth = _Truth(effect, slope, slope_sd, mu, tau, sigma, nu, dict(coefficients or {}))
+    if change not in ("percent", "points"):
+        raise DataError(f"change: found {change!r}; {did_you_mean(str(change), ['percent', 'points'])}")
+    truth = _Truth(effect, slope, slope_sd, mu, tau, sigma, nu, dict(coefficients or {}), change)
     _check_settings(n_by_type, truth, share_with_target, targets, survey_se)
     rng = np.random.default_rng(seed)
     for _ in range(_TRIES):
@@ -146,7 +152,8 @@ def simulate_authorities(
         origin="simulated",
         source=f"simulate_authorities, seed {seed}",
     )
-    dataset.attrs["truth"] = parameters
+    dataset.attrs |= {"truth": parameters, "change": change}
+    dataset["change"].attrs["units"] = "% of the baseline score" if change == "percent" else "points"
     return dataset
 
 
@@ -198,13 +205,15 @@ def _draw(
     change = intercepts[kind] + slopes[kind] * x[truth.effect] + truth.sigma * noise
     for name, coefficient in truth.coefficients.items():
         change += coefficient * controls[name]
-    outcome = true_baseline * (1 + change / 100) + rng.normal(0, survey_se, n)
+    percent = truth.change == "percent"
+    after = true_baseline * (1 + change / 100) if percent else true_baseline + change
+    outcome = after + rng.normal(0, survey_se, n)
     if min(baseline.min(), outcome.min()) <= 0 or max(baseline.max(), outcome.max()) >= 100:
         return None
     variables = {
         "baseline": baseline,
         "outcome": outcome,
-        "change": 100 * (outcome - baseline) / baseline,
+        "change": 100 * (outcome - baseline) / baseline if percent else outcome - baseline,
         **x,
     }
     if survey_se > 0:

@@ -125,7 +125,7 @@ def _design(model: Model) -> tuple[FloatArray, FloatArray]:
     if "controls" in data:
         block = (data["controls"] - data["control_mean"]) / data["control_scale"]
         columns.append(block.transpose("authority", "control").to_numpy())
-    return np.column_stack(columns), data["change"].to_numpy()
+    return np.column_stack(columns), data[options["response"]].to_numpy()
 
 
 def _mode(design: FloatArray, outcome: FloatArray, nu: float) -> tuple[float, FloatArray, float]:
@@ -156,17 +156,17 @@ def _propose_degrees(
 
 
 def _residuals(model: Model, values: dict[str, FloatArray]) -> FloatArray:
-    data = model.data
+    data, options = model.data, model.options
     kind = data["type_index"].to_numpy()
     intercept = values["intercept"] if "intercept" in values else values["mu"][:, None]
     slope = values["effect_by_type"][:, kind] if "effect_by_type" in values else values["effect"][:, None]
     fitted = intercept[:, kind] if intercept.shape[1] > 1 else intercept
-    fitted = fitted + slope * data[model.options["effect"]].to_numpy()
+    fitted = fitted + slope * data[options["effect"]].to_numpy()
     if "coefficient" in values:
         centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
         # einsum keeps to one thread, whatever the number of cores.
         fitted = fitted + np.einsum("sc,ca->sa", values["coefficient"], centred)
-    return np.asarray(data["change"].to_numpy() - fitted)
+    return np.asarray(data[options["response"]].to_numpy() - fitted)
 
 
 def _log_student_t(residual: FloatArray, nu: FloatArray, sigma: FloatArray) -> FloatArray:

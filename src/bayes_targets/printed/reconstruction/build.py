@@ -326,7 +326,7 @@ def _label(task: Task, world: World, settings: dict[str, Any]) -> xr.Dataset:
         source=publication.citation,
         notes=_notes(task),
     )
-    dataset.attrs |= settings
+    dataset.attrs |= {**settings, "reference": publication.reference, "change": "percent"}
     return dataset
 
 

@@ -55,7 +55,7 @@ def cohesion_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mode
             PriorNote("ν − 1", "degrees of freedom of the noise, less one", "number", priors["nu_minus_one"])
         )
     where = "y is the change of authority i, j its type, t its target or stretch, and x its controls less their means, if there are any."
-    if options["measurement_error"] == "yes":
+    if options["measurement_error"]:
         where += (
             " Both scores carry the sampling error that was given; the change is that of the true scores."
         )
