@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ class PrintedRow(NamedTuple):
     term: str
     row: int
     cells: Mapping[str, str]
+    others: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
