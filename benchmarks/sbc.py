@@ -66,7 +66,7 @@ def published(*, pooling: str, reference: bool = False) -> Model:
     if reference:
         row = {"term": "r", "estimate": 0.0, "se": 0.0, "scale": 1.0, "group": "type"}
         frame = pd.concat([frame, pd.DataFrame([row])], ignore_index=True)
-    return bt.published_model(frame, pooling=pooling)
+    return bt.published_model(frame, pooling=pooling, hoped=1.0)
 
 
 def cohesion(*, measurement_error: bool = False, **options: str) -> Model:

@@ -33,8 +33,8 @@ from .models.cohesion.model import cohesion_model as cohesion_model
 from .models.cohesion.model import scaled_priors as scaled_priors
 from .models.cohesion.refits import refit_exact as refit_exact
 from .models.cohesion.simulate import simulate_authorities as simulate_authorities
-from .models.published.model import PublishedPriors as PublishedPriors
 from .models.published.model import published_model as published_model
+from .models.published.priors import PublishedPriors as PublishedPriors
 from .models.success.estimands import rank_probabilities as rank_probabilities
 from .models.success.hits import eventual_hits as eventual_hits
 from .models.success.margins import margins_model as margins_model
@@ -76,7 +76,6 @@ from .readers.count_margins import nearest_tables as nearest_tables
 from .readers.counts import read_counts as read_counts
 from .readers.counts import with_covariate as with_covariate
 from .readers.estimates import read_estimates as read_estimates
-from .readers.evaluations import read_evaluations as read_evaluations
 from .readers.package import Study as Study
 from .readers.package import load_study as load_study
 from .sensitivity import approximate_risk_ratio as approximate_risk_ratio

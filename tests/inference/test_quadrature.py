@@ -302,7 +302,7 @@ def test_eight_schools_agree_with_one_dimensional_integration(eight_schools):
 def test_terms_that_are_not_pooled_have_their_closed_forms():
     table = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [0.952, -3.0, 40.0], "se": [0.659, 2.0, 9.0]})
     table["scale"] = [1.0, 0.5, np.nan]
-    model = bt.published_model(table)
+    model = bt.published_model(table, hoped=1.0)
     weight = 25 / (25 + (table["scale"] * table["se"])[:2] ** 2)
     mean = [*(weight * table["estimate"][:2]), 40.0]
     sd = [*(np.sqrt(weight) * table["se"][:2]), 9.0]
@@ -343,7 +343,7 @@ def test_the_evidence_with_a_shared_reference_agrees_with_the_dense_normal():
             inside = stats.multivariate_normal(np.zeros(3), covariance).pdf(y[1:])
             pooled += w * v * inside * stats.halfnorm(scale=2.5).pdf(tau) * stats.beta(2, 2).pdf(share)
     own = stats.norm(0, math.hypot(5, se[0])).logpdf(y[0])
-    assert evidence(bt.published_model(CONTRASTS, pooling="partial")) == pytest.approx(
+    assert evidence(bt.published_model(CONTRASTS, pooling="partial", hoped=1.0)) == pytest.approx(
         math.log(pooled) + own, abs=1e-6
     )
 
@@ -513,9 +513,11 @@ def test_an_ordinal_model_of_two_statuses_is_the_binomial(pooling):
 def options(authorities):
     """Every model with every option that has an exact posterior."""
     found = {
-        "published none": bt.published_model(CONTRASTS),
-        "published partial": bt.published_model(CONTRASTS.iloc[1:4].drop(columns="group"), pooling="partial"),
-        "published partial with a reference": bt.published_model(CONTRASTS, pooling="partial"),
+        "published none": bt.published_model(CONTRASTS, hoped=1.0),
+        "published partial": bt.published_model(
+            CONTRASTS.iloc[1:4].drop(columns="group"), pooling="partial", hoped=1.0
+        ),
+        "published partial with a reference": bt.published_model(CONTRASTS, pooling="partial", hoped=1.0),
     }
     for pooling in ("partial", "complete", "none"):
         for outcome in ("binomial", "ordinal"):
@@ -812,7 +814,7 @@ def test_what_has_no_exact_posterior_is_told(authorities, reason):
 
 
 def test_auto_falls_back_to_nuts_and_says_so(eight_schools, monkeypatch):
-    exact = bt.published_model(eight_schools, pooling="partial")
+    exact = bt.published_model(eight_schools, pooling="partial", hoped=1.0)
     priors = bt.PublishedPriors(mu=bt.StudentT(3, 0, 5))
     other = bt.published_model(eight_schools, pooling="partial", priors=priors)
     sampled = []

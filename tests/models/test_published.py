@@ -43,7 +43,9 @@ def contrasts():
 
 @pytest.fixture(scope="module")
 def contrast_posterior(contrasts):
-    return bt.fit(bt.published_model(contrasts, pooling="partial"), seed=2, draws=3000, progress=False)
+    return bt.fit(
+        bt.published_model(contrasts, pooling="partial", hoped=1.0), seed=2, draws=3000, progress=False
+    )
 
 
 def test_flat_prior_gives_back_the_printed_normal():
@@ -153,7 +155,7 @@ def test_pooling_does_not_depend_on_the_reference(contrasts):
     frame = contrasts.iloc[[1, 4]].assign(term=["a", "ref"], estimate=[1.0, 0.0], se=[1.0, 0.0])
     with pytest.raises(bt.DataError, match="fewer than two terms"):
         bt.published_model(frame, pooling="partial")
-    model = bt.published_model(contrasts, pooling="partial")
+    model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     draws = xr.Dataset(
         {
             "effect": (("chain", "draw", "term"), np.zeros((1, 1, 4))),
@@ -182,7 +184,7 @@ def test_log_likelihood_is_each_estimates_density_given_the_others(contrasts, co
 
 
 def test_the_graph_has_the_density_of_the_correlated_normal(contrasts):
-    model = bt.published_model(contrasts, pooling="partial")
+    model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     graph = model.to_pymc()
     point = {name: np.zeros_like(value) for name, value in graph.initial_point().items()}
     whole = float(graph.compile_logp()(point))
@@ -199,7 +201,7 @@ def test_the_graph_has_the_density_of_the_correlated_normal(contrasts):
 def test_prior_draws_match_the_graphs(contrasts):
     import pymc as pm
 
-    model = bt.published_model(contrasts, pooling="partial")
+    model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     ours = model.draw_prior(model, np.random.default_rng(1), 4000)
     with model.to_pymc():
         theirs = pm.sample_prior_predictive(4000, random_seed=2)["prior"]
@@ -219,12 +221,14 @@ def test_replicated_estimates_have_the_stated_errors(contrasts, contrast_posteri
 
 def test_a_missing_scale_means_a_flat_prior():
     frame = table(term=["constant"], estimate=[68.578], se=[64.979], scale=[np.nan])
-    effect = bt.fit(bt.published_model(frame), seed=1, progress=False)["posterior"]["effect"].isel(term=0)
+    effect = bt.fit(bt.published_model(frame, hoped=1.0), seed=1, progress=False)["posterior"]["effect"].isel(
+        term=0
+    )
     assert float(effect.mean()) == pytest.approx(68.578, abs=4 * mcse(effect))
 
 
 def test_building_twice_gives_independent_graphs(contrasts):
-    model = bt.published_model(contrasts, pooling="partial")
+    model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     first, second = model.to_pymc(), model.to_pymc()
     assert first is not second and not set(first.free_RVs) & set(second.free_RVs)
 
@@ -264,3 +268,239 @@ def test_a_compiled_graph_takes_other_estimates():
     other = {"printed_estimate": np.array([100.0, 200.0])}
     draws, _ = sample_nuts(compile_nuts(model), data=other, draws=500, tune=500, chains=2, seed=1)
     assert draws["effect"].mean(("chain", "draw")).to_numpy() == pytest.approx([100.0, 200.0], abs=0.2)
+
+
+def fitted(frame, *, draws=1000, seed=1, **options):
+    model = bt.published_model(frame, **options)
+    return bt.fit(model, engine="exact", draws=draws, seed=seed, progress=False)
+
+
+def effect_of(tree):
+    return tree["posterior"]["effect"].isel(term=0).to_numpy().ravel()
+
+
+@pytest.mark.parametrize("scale", [1.0, 250.0, 1e-4])
+def test_a_default_prior_has_no_unit_of_its_own(scale):
+    """250 (40) pounds shrank to 3.9 under Normal(0, 5); in whatever unit, the table's own numbers come out."""
+    tree = fitted(table(estimate=[6.25 * scale], se=[scale]))
+    assert effect_of(tree).mean() == pytest.approx(6.25 * scale, rel=1e-6)
+    assert effect_of(tree).std() == pytest.approx(scale, rel=1e-3)
+
+
+def test_the_default_prior_comes_from_what_was_hoped_for_then_from_n():
+    frame = table(estimate=[250.0], se=[40.0])
+    hoped, unit = bt.published_model(frame, hoped=50.0, n=100), bt.published_model(frame, n=100)
+    assert str(hoped.priors.effect) == "Normal(0, 250)" and hoped.options["prior_from"] == "hoped"
+    assert str(unit.priors.effect) == "Normal(0, s.e. × √100)" and unit.options["prior_from"] == "n"
+    # A prior that weighs as much as one of 100 cases.
+    assert effect_of(fitted(frame, n=100)).mean() == pytest.approx(250 * 100 / 101)
+    assert hoped.options["evidence"] == unit.options["evidence"] == ""
+    assert "give hoped" in bt.published_model(frame).options["evidence"]
+
+
+def test_five_estimates_of_some_hundred_pool_to_some_hundred():
+    frame = pd.DataFrame({"term": list("abcde"), "estimate": [300.0, 450, 500, 650, 400], "se": 100.0})
+    assert float(fitted(frame, pooling="partial")["posterior"]["mu"].mean()) == pytest.approx(460, abs=3)
+
+
+def test_few_degrees_of_freedom_give_students_t():
+    """Two slopes with 6 clusters: -7.199 to -.001 and .975, where a normal says -6.34 to -.86 and .995."""
+    draws = effect_of(fitted(table(estimate=[-3.6], se=[1.4], df=[5])))
+    exact = stats.t(5, -3.6, 1.4)
+    assert np.quantile(draws, [0.025, 0.5, 0.975], method="hazen") == pytest.approx(
+        exact.ppf([0.025, 0.5, 0.975]), abs=1e-3 * 1.4
+    )
+    assert (draws < 0).mean() == pytest.approx(exact.cdf(0), abs=1 / 4000)
+    assert bt.published_model(table(df=[137.0])).data["df"].item() == np.inf
+
+
+@pytest.mark.parametrize("prior", [bt.Normal(0, 2), bt.StudentT(3, 1, 0.7), bt.HalfNormal(3.0)])
+def test_a_t_likelihood_agrees_with_integration(prior):
+    frame = table(estimate=[1.5], se=[0.8], df=[4.0], scale=[2.0])
+    tree = fitted(frame, priors=bt.PublishedPriors(effect=prior))
+
+    def density(x):
+        return stats.t.pdf(3.0, 4, x, 1.6) * np.exp(prior.logpdf(x)) * 2.0
+
+    low = 0.0 if isinstance(prior, bt.HalfNormal) else -np.inf
+    total = integrate.quad(density, low, np.inf)[0]
+    assert float(tree["sample_stats"]["log_evidence"]) == pytest.approx(np.log(total), abs=1e-7)
+    draws = tree["posterior"]["standardised"].to_numpy().ravel()
+    for q in (0.03, 0.5, 0.9):
+        end = np.quantile(draws, q, method="hazen")
+        assert integrate.quad(density, low, end)[0] / total == pytest.approx(q, abs=1e-5)
+
+
+def test_a_narrow_prior_far_from_the_estimate_is_integrated_too():
+    """8000 (1000) under StudentT(4, 0, 1): by brute force P = .547 and median .137; a grid around the estimate said 1.000."""
+    tree = fitted(
+        table(estimate=[8000.0], se=[1000.0]), priors=bt.PublishedPriors(effect=bt.StudentT(4, 0, 1))
+    )
+    grid = np.concatenate([np.linspace(-60, 60, 600_001), np.geomspace(60, 20_000, 400_000)])
+    weight = np.exp(stats.norm.logpdf(8000, grid, 1000) + bt.StudentT(4, 0, 1).logpdf(grid)) * np.gradient(
+        grid
+    )
+    assert (effect_of(tree) > 0).mean() == pytest.approx(weight[grid > 0].sum() / weight.sum(), abs=5e-4)
+    assert np.median(effect_of(tree)) == pytest.approx(0.137, abs=0.001)
+    clash = bt.published_model(table(estimate=[8000.0], se=[1000.0]), hoped=1.0)
+    assert clash.conflict(clash) == pytest.approx({"target": 8000 / np.hypot(1000, 5)})
+
+
+def test_the_seed_changes_no_number_that_is_printed(contrasts, eight_schools):
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 5), tau=bt.HalfCauchy(5))
+    for frame, options in (
+        (table(), {"hoped": 1.0}),
+        (table(df=[6.0]), {"hoped": 1.0}),
+        (contrasts, {"hoped": 1.0, "pooling": "partial"}),
+        (eight_schools, {"priors": priors, "pooling": "partial"}),
+    ):
+        told = [fitted(frame, seed=seed, **options)["posterior"].to_dataset() for seed in (1, 2)]
+        assert not np.array_equal(told[0]["effect"], told[1]["effect"])
+        for name in told[0].data_vars:
+            assert float((told[0][name] > 0).mean()) == pytest.approx(
+                float((told[1][name] > 0).mean()), abs=1e-12
+            )
+            assert float(told[0][name].mean()) == pytest.approx(float(told[1][name].mean()), abs=1e-9)
+    assert (effect_of(fitted(table(), hoped=1.0)) > 0).mean() == 0.924  # exact .92396
+
+
+def test_a_known_covariance_is_used(contrasts):
+    """Two estimates with correlation .8 and normal priors, against the conjugate normal; and t errors against brute force."""
+    estimate, se = np.array([0.952, -2.702]), np.array([0.659, 1.092])
+    covariance = np.diag(se**2) + 0.8 * se.prod() * (1 - np.eye(2))
+    terms = ["target", "metropolitan"]
+    shown = pd.DataFrame({"estimate": estimate, "se": se, "df": np.inf}, index=pd.Index(terms, name="term"))
+    known = bt_evaluation(shown, covariance=pd.DataFrame(covariance, terms, terms), hoped=1.0)
+    found = fitted(known, draws=4000, priors=bt.PublishedPriors(effect=bt.Normal(0.5, 2)))
+    precision = np.linalg.inv(covariance) + np.eye(2) / 4
+    mean = np.linalg.solve(precision, np.linalg.solve(covariance, estimate) + 0.5 / 4)
+    draws = found["posterior"]["effect"].to_numpy().reshape(-1, 2)
+    assert draws.mean(axis=0) == pytest.approx(mean, abs=2e-3)
+    assert np.cov(draws.T) == pytest.approx(np.linalg.inv(precision), abs=0.03)
+    evidence = stats.multivariate_normal([0.5, 0.5], covariance + 4 * np.eye(2)).logpdf(estimate)
+    assert float(found["sample_stats"]["log_evidence"]) == pytest.approx(evidence)
+
+    few = bt_evaluation(shown.assign(df=4.0), covariance=known.covariance)
+    heavy = fitted(few, draws=4000, priors=bt.PublishedPriors(effect=bt.Normal(0.5, 2)))
+    rng = np.random.default_rng(3)
+    theta = rng.normal(0.5, 2.0, (200_000, 2))
+    weight = stats.multivariate_t(estimate, covariance, df=4).pdf(theta)
+    assert float(heavy["sample_stats"]["log_evidence"]) == pytest.approx(np.log(weight.mean()), abs=0.02)
+    expected = weight @ theta / weight.sum()
+    assert heavy["posterior"]["effect"].mean(("chain", "draw")).to_numpy() == pytest.approx(
+        expected, abs=0.03
+    )
+    assert np.isfinite(heavy["log_likelihood"]["estimate"]).all()
+
+
+def bt_evaluation(estimates, **more):
+    from bayes_targets.evaluation import Evaluation
+
+    return Evaluation(estimates, estimates.astype(str), **more)
+
+
+def test_pooled_t_errors_agree_with_importance_sampling(eight_schools):
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 5), tau=bt.HalfNormal(10))
+    df = np.array([3.0, np.inf, 8, 5, 2, 20, 30, 50])
+    found = fitted(eight_schools.assign(df=df), pooling="partial", priors=priors, draws=2000)
+    rng = np.random.default_rng(1)
+    tau, mu = np.abs(rng.normal(0, 10, 20_000)), rng.normal(0, 5, 20_000)
+    y, se = eight_schools["estimate"].to_numpy(), eight_schools["se"].to_numpy()
+    effect = mu[:, None, None] + tau[:, None, None] * rng.standard_normal((20_000, 60, 1))
+    each = stats.t.pdf(y, np.where(np.isfinite(df), df, 1e7), effect, se).mean(axis=1)
+    weight = each.prod(axis=1)
+    draws = found["posterior"]
+    assert float(draws["mu"].mean()) == pytest.approx(weight @ mu / weight.sum(), abs=0.12)
+    assert float(draws["tau"].mean()) == pytest.approx(weight @ tau / weight.sum(), abs=0.25)
+    assert float(found["sample_stats"]["log_evidence"]) == pytest.approx(np.log(weight.mean()), abs=0.05)
+    assert bt.diagnose(found)["passed"].all()
+
+
+def test_only_the_terms_in_question_are_hoped_for():
+    shown = pd.DataFrame(
+        {"estimate": [-0.0314, 0.7419, 4.0], "se": [0.019, 0.0211, 0.5], "df": np.inf},
+        index=pd.Index(["Reform x treat", "Treat", "Constant"], name="term"),
+    )
+    model = bt.published_model(bt_evaluation(shown, focus="Reform x treat", hoped=0.02))
+    assert model.data["prior_sd"].to_numpy()[0] == pytest.approx(0.1)
+    effect = bt.fit(model, seed=1, progress=False)["posterior"]["effect"].mean(("chain", "draw"))
+    assert effect.to_numpy()[1:] == pytest.approx([0.7419, 4.0], abs=1e-6)
+    assert max(model.conflict(model).values()) < 3
+
+
+def test_rows_with_a_bound_are_not_fitted_and_said():
+    """p < .001 beside a slope of -.35: the standard error is at most .1057, which is no number to fit."""
+    shown = pd.DataFrame(
+        {"estimate": [0.21, -0.35], "se": [0.097, np.nan], "se_high": [0.0996, 0.1057], "df": np.inf},
+        index=pd.Index(["Target", "Deprivation"], name="term"),
+    )
+    model = bt.published_model(bt_evaluation(shown, focus="Target"))
+    assert model.data["term"].to_numpy().tolist() == ["Target"]
+    assert (
+        model.options["not_fitted"]
+        == "Deprivation: the table gives only a bound, a standard error of at most 0.106"
+    )
+    with pytest.raises(bt.DataError, match="no term has a standard error"):
+        bt.published_model(bt_evaluation(shown.iloc[1:]))
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "message"),
+    [
+        (table(term=["Target", None], estimate=[1, 2], se=[1, 1]), {}, "row 2, column 'term': expected a name"),
+        (table(term=["a", "b"], estimate=[1.0, 0], se=[1.0, 0]), {}, "column 'se': found '0.0', expected a standard error above 0: with"),
+        (table(term=list("abcd"), estimate=[1.0, 2, 0, 0], se=[1.0, 1, 0, 0]), {"pooling": "partial"}, "more than one reference row"),
+        (table(df=[0.0]), {}, "column 'df': found '0.0', expected degrees of freedom above 0"),
+        (table(), {"hoped": 0.0}, "hoped is 0"),
+        (table(), {"n": 1}, "n is 1, expected a whole number of 2 or more"),
+        (table(), {"priors": bt.Normal(0, 5)}, "priors is Normal, expected PublishedPriors"),
+        (table(), {"priors": bt.PublishedPriors(tau=bt.Normal(0, 5))}, r"did you mean HalfNormal\(5\)"),
+        (table(), {"priors": bt.PublishedPriors(tau=bt.LogFlat())}, "LogFlat.* is improper"),
+        (table(), {"priors": bt.PublishedPriors(tau=bt.Flat())}, "Flat.* is improper"),
+    ],
+)  # fmt: skip
+def test_what_was_misread_or_lost_is_told(frame, options, message):
+    with pytest.raises(bt.DataError, match=message):
+        bt.published_model(frame, **options)
+
+
+def test_labels_keep_their_length_and_whole_numbers_are_labels():
+    frame = pd.DataFrame({"term": ["2006", "London borough"], "estimate": [1.0, 2], "se": [1.0, 1]})
+    assert bt.published_model(frame).data["term"].to_numpy().tolist() == ["2006", "London borough"]
+
+
+@pytest.mark.slow
+def test_t_likelihoods_agree_with_the_sampler(eight_schools, contrasts):
+    few = contrasts.assign(df=6.0)
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 5), tau=bt.HalfNormal(5), effect=bt.Normal(0, 5))
+    shown = contrasts.iloc[:3].set_index("term")[["estimate", "se"]].assign(df=5.0)
+    correlated = np.diag(shown["se"]) @ (0.6 + 0.4 * np.eye(3)) @ np.diag(shown["se"])
+    known = bt_evaluation(shown, covariance=pd.DataFrame(correlated, shown.index, shown.index))
+    for frame, options in (
+        (table(df=[4.0]), {"pooling": "none"}),
+        (eight_schools.assign(df=4.0), {"pooling": "partial"}),
+        (few, {"pooling": "partial"}),
+        (known, {"pooling": "none"}),
+    ):
+        model = bt.published_model(frame, priors=priors, **options)
+        exact = bt.fit(model, engine="exact", draws=2000, seed=1, progress=False)["posterior"]
+        sampled = bt.fit(model, engine="nuts", draws=2000, seed=1, progress=False)["posterior"]
+        for name in model.variables:
+            spread = exact[name].std(("chain", "draw"))
+            off = (exact[name].mean(("chain", "draw")) - sampled[name].mean(("chain", "draw"))) / spread
+            assert float(np.abs(off).max()) < 0.08, (options, name)
+            assert np.allclose(sampled[name].std(("chain", "draw")) / spread, 1, atol=0.12), (options, name)
+
+
+@pytest.mark.slow
+def test_many_precise_terms_are_sampled_well():
+    """56 terms that differ by more than their errors: with multiples of tau only 570 of 10,000 draws counted."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"term": [f"s{i}" for i in range(56)], "se": rng.uniform(0.05, 0.2, 56)})
+    frame["estimate"] = rng.normal(0.1, 0.4, 56) + frame["se"] * rng.standard_normal(56)
+    priors = bt.PublishedPriors(mu=bt.Normal(0, 1), tau=bt.HalfNormal(1))
+    tree = bt.fit(
+        bt.published_model(frame, pooling="partial", priors=priors), engine="nuts", seed=1, progress=False
+    )
+    checks = bt.diagnose(tree).set_index("quantity")["value"]
+    assert checks[[name for name in checks.index if "ESS" in name]].min() > 1500

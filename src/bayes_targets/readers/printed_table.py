@@ -12,7 +12,6 @@ import pandas as pd
 
 from ..errors import DataError, cell_message
 from . import printed_cells as cells
-from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
 from .headings import ARMS, CANONICAL, RATIO_HEADINGS, Heading, canonical_columns
 from .rows import PrintedRow
 
@@ -78,7 +77,6 @@ class PrintedTable:
     needs_ratio: str | None = None
     logs: str | None = None
     beta: bool = False
-    unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -203,12 +201,9 @@ def read_models(
     sheet = _plain_sheet(sheet)
     place = _label_place(sheet, meanings, label_word)
     found = {name: heading for name, heading in meanings.items() if sheet.header.index(name) != place}
-    if not any(heading.quantity in ARMS for heading in found.values()):
-        by_arm = arm_columns([name for name in found if name not in renamed])
-        found |= {name: found[name]._replace(quantity=quantity) for name, quantity in by_arm.items()}
-    quantities = {heading.quantity for heading in found.values()}
-    by_arms = any(quantities >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS))
-    if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
+    if any(
+        h.quantity == "estimate" or h.quantity in RATIO_HEADINGS for h in found.values()
+    ) and not _brackets_below(sheet, place):
         if repeated:
             raise DataError(f"{sheet.label}: heading {repeated[0]!r} stands twice, expected each once")
         return _long(sheet, found, place, brackets, level)
@@ -271,14 +266,12 @@ def _long(
     sheet: Sheet, meanings: Mapping[str, Heading], place: int, brackets: str | None, level: float | None
 ) -> list[PrintedTable]:
     """One row per term, one column per quantity."""
-    columns, unused, notes = _chosen_columns(sheet, meanings)
+    columns, notes = _chosen_columns(sheet, meanings)
     levels = {heading.level for heading in columns.values() if heading.level is not None}
     stated = _one_level(levels, level, sheet.label)
     places = {quantity: sheet.header.index(heading.text) for quantity, heading in columns.items()}
-    estimate = columns.get("estimate", Heading("", None))
-    ratio_heading = estimate.text if estimate.quantity in RATIO_HEADINGS else None
-    inner = estimate.bracket or brackets
-    others = {name: sheet.header.index(name) for name in unused}
+    ratio_heading = columns["estimate"].text if columns["estimate"].quantity in RATIO_HEADINGS else None
+    inner = columns["estimate"].bracket or brackets
     groups: dict[str, list[PrintedRow]] = {}
     for number, row in enumerate(sheet.rows, start=1):
         if not any(row):
@@ -296,9 +289,7 @@ def _long(
             )
         texts = _row_cells(sheet, number, row, places, inner)
         model = row[places["model"]] if "model" in places else ""
-        groups.setdefault(model, []).append(
-            PrintedRow(term, number, texts, {name: row[i] for name, i in others.items()})
-        )
+        groups.setdefault(model, []).append(PrintedRow(term, number, texts))
     if not groups:
         raise DataError(f"{sheet.label}: found a header and no rows, expected a row for each term")
     if "" in groups and len(groups) > 1:
@@ -311,11 +302,11 @@ def _long(
                 expected="the model of every row",
             )
         )
-    heading = estimate.text.lower()
+    heading = columns["estimate"].text.lower()
     logs = (
         "both"
         if re.match(r"(ln|log)", heading)
-        else ("se" if columns.get("se", estimate).quantity == "se of log" else None)
+        else ("se" if columns.get("se", columns["estimate"]).quantity == "se of log" else None)
     )
     return [
         PrintedTable(
@@ -325,16 +316,13 @@ def _long(
             needs_ratio=ratio_heading,
             logs=logs,
             beta=heading in ("beta", "β"),
-            unused=unused,
             notes=tuple(notes),
         )
         for model, rows in groups.items()
     ]
 
 
-def _chosen_columns(
-    sheet: Sheet, meanings: Mapping[str, Heading]
-) -> tuple[dict[str, Heading], tuple[str, ...], list[str]]:
+def _chosen_columns(sheet: Sheet, meanings: Mapping[str, Heading]) -> tuple[dict[str, Heading], list[str]]:
     """One column for each quantity: the canonical name wins over synonyms, and two synonyms are asked about."""
     by_quantity: dict[str, list[Heading]] = {}
     read = []
@@ -356,10 +344,12 @@ def _chosen_columns(
             read.append(f"{chosen[quantity].text!r} as {_WORDS.get(quantity, quantity)}")
     used = {heading.text for heading in chosen.values()}
     notes = [f"Columns are read by their names: {', '.join(read)}."] if read else []
-    unused = tuple(
+    unused = [
         name for name in meanings if name not in used and meanings[name].quantity not in ("term", "study")
-    )
-    return chosen, unused, notes
+    ]
+    if unused:
+        notes.append(f"Columns not used: {', '.join(unused)}.")
+    return chosen, notes
 
 
 _WORDS = {

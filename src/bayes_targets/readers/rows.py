@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +37,6 @@ class PrintedRow(NamedTuple):
     term: str
     row: int
     cells: Mapping[str, str]
-    others: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import DataError, require_number
 from ..model import Model, data_hash, describe_priors
+from ..models.published.exact import prior_of
 from .prior_grid import df_of, grid_of, prior_curve, term_row
 
 SENSITIVE = 0.05
@@ -181,9 +183,20 @@ def log_prior(model: Model, posterior: xr.DataTree) -> xr.Dataset:
     for name, values in _PARAMETERS[model.name](model, posterior["posterior"].to_dataset()).items():
         prior = getattr(model.priors, name)
         if prior.proper and values.size:
-            density = values.copy(data=prior.logpdf(values.to_numpy()))
+            density = values.copy(data=_log_density(model, name, values))
             out[name] = density.sum([dim for dim in density.dims if dim not in ("chain", "draw")])
     return xr.Dataset({name: value.reset_coords(drop=True) for name, value in out.items()})
+
+
+def _log_density(model: Model, name: str, values: xr.DataArray) -> NDArray[np.float64]:
+    if model.name != "published" or name != "effect":
+        return np.asarray(getattr(model.priors, name).logpdf(values.to_numpy()))
+    # Each printed term may have a prior that is made from its own numbers.
+    terms = model.data["term"].to_numpy().tolist()
+    own = [prior_of(model, terms.index(term)) for term in values["term"].to_numpy()]
+    return np.stack(
+        [prior.logpdf(values.isel(term=k)) for k, prior in enumerate(own)], axis=values.dims.index("term")
+    )
 
 
 def _published(model: Model, draws: xr.Dataset) -> dict[str, xr.DataArray]:

@@ -12,7 +12,8 @@ import xarray as xr
 from ..comparison.ols import ols_from_estimates
 from ..errors import DataError
 from ..model import Model
-from ..models.published.model import PublishedPriors, published_model
+from ..models.published.model import published_model
+from ..models.published.priors import PublishedPriors
 from ..priors import Normal
 from ..readers.package import Study
 
@@ -107,7 +108,7 @@ def estimates(study: Study, *, model: int) -> pd.DataFrame:
     result = pd.concat([frame, reference], ignore_index=True)
     fits = study.tables["ols_fit"]
     n = int(fits.loc[fits["model"] == model, "n"].iloc[0])
-    result.attrs = {**table.attrs, "origin": "published", "n": n, "df": n - len(frame)}
+    result.attrs = {**table.attrs, "origin": "published", "n": n, "df": n - len(frame), "hoped": HOPED}
     return result
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distributions import normal_quantile
+
 FloatArray = NDArray[np.float64]
 
 
@@ -66,9 +68,7 @@ def stratified_normal(rng: np.random.Generator, size: int | tuple[int, ...]) -> 
 
 
 def _normal_cells(cells: FloatArray) -> FloatArray:
-    from scipy.special import ndtri
-
-    z = np.asarray(ndtri(cells))
+    z = normal_quantile(cells)
     return z / z.std() if z.size > 1 else z
 
 

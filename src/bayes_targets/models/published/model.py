@@ -2,234 +2,214 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from ...errors import DataError, cell_message
+from ...errors import DataError
+from ...evaluation import Evaluation
 from ...model import Model
-from ...priors import Beta, Flat, HalfNormal, Normal, Prior
-from .exact import solve_published
+from ...priors import Flat, Prior
+from .exact import common_df, has_error_precision, has_shared_error, solve_published
+from .priors import (
+    NO_EVIDENCE,
+    PublishedPriors,
+    UnitInformation,
+    Wide,
+    moments_of,
+    prior_conflict,
+    resolved,
+    term_prior,
+)
+from .table import Printed, printed_table
 
+FloatArray = NDArray[np.float64]
 _POOLINGS = ("none", "partial")
-
-
-@dataclass(frozen=True)
-class PublishedPriors:
-    """Priors of `published_model`, in units of the outcome.
-
-    For Andrews et al. (2014) the outcome is the percentage change of the cohesion score from 2006 to 2008.
-
-    Attributes
-    ----------
-    effect : Prior
-        Effect of a term that is not pooled: change of the outcome for one `scale` of its predictor (one
-        standard deviation, or from 0 to 1). The default, ``Normal(0, 5)``, leaves 95% between -10 and +10:
-        more than the scores moved between the two surveys, so it rules out only the absurd.
-    mu : Prior
-        Mean of pooled terms that have no shared reference.
-    tau : Prior
-        Standard deviation of the pooled terms' true values.
-    reference_share : Prior
-        Sampling variance of the shared reference category, as a share of the smallest printed variance of a
-        contrast with it. A table does not print it; with n authorities of the category and m of the
-        reference it is about ``n / (n + m)``, which ``Beta(2, 2)`` covers for any two sizes of the same order.
-    """
-
-    effect: Prior = Normal(0.0, 5.0)
-    mu: Prior = Normal(0.0, 5.0)
-    tau: Prior = HalfNormal(2.5)
-    reference_share: Prior = Beta(2.0, 2.0)
+_MANY = 20  # pooled terms from which on their mean is sampled as such, not as a multiple of tau
+_NEARLY_NORMAL = 1e6  # degrees of freedom of a term whose error is normal, where its neighbours' are not
 
 
 def published_model(
-    estimates: pd.DataFrame, *, pooling: str = "none", priors: PublishedPriors | None = None
+    estimates: Evaluation | pd.DataFrame,
+    *,
+    pooling: str = "none",
+    priors: PublishedPriors | None = None,
+    hoped: float | None = None,
+    n: int | None = None,
 ) -> Model:
-    r"""Posterior of a printed regression table: known standard errors, normal likelihood.
+    r"""Posterior of a printed table of estimates with their standard errors.
 
     Without pooling, each term stands by itself:
 
-    .. math:: b_k \sim N(\theta_k, s_k^2), \qquad \theta_k\, \mathrm{scale}_k \sim \text{prior}
+    .. math:: b_k \sim N(\theta_k, s_k^2) \;\text{or}\; t_{\nu_k}(\theta_k, s_k), \qquad \theta_k\, \mathrm{scale}_k \sim \text{prior}
 
-    so that a flat prior gives back :math:`N(b_k, s_k^2)`. With partial pooling the terms of one group share
-    a distribution, :math:`\theta_k \sim N(\mu, \tau)`. Where the group's terms are contrasts with a
-    reference category (a row with estimate 0 and standard error 0), all categories, the reference
-    included, are exchangeable,
+    so that a flat prior gives back the printed estimate and its interval. The likelihood is Student's t where the degrees of
+    freedom are known and under 100, otherwise normal. Where the covariance of the estimates is known they are jointly normal
+    (or t). With partial pooling the terms of one group share a distribution, :math:`\theta_k \sim N(\mu, \tau)`. Where the
+    group's terms are contrasts with a reference category, all categories, the reference included, are exchangeable,
 
     .. math:: a_j \sim N(0, \tau), \quad \theta_k = a_k - a_{ref}, \quad \mu = -a_{ref}, \quad
               b \sim N(\theta, \Sigma), \quad \Sigma_{kl} = v_0 + \delta_{kl} (s_k^2 - v_0)
 
     because every contrast contains the sampling error of the one reference, of variance
     :math:`v_0 = \mathrm{share} \cdot \min_k s_k^2`. The model does not depend on which category was chosen as the
-    reference. Errors of terms outside the group are taken as independent: a table prints no covariances.
+    reference. Errors are otherwise taken as independent: a table prints no covariances.
 
     Parameters
     ----------
-    estimates : pandas.DataFrame
-        Columns ``term`` (unique labels; may be the index), ``estimate`` and ``se`` (standard error, more than 0
-        except in a reference row). Optional: ``scale`` (s.d. of the predictor, or 1; a missing scale gives
-        the term a flat prior, as suits a constant), and ``group`` (for ``pooling="partial"``: terms with the
-        same text are pooled, terms without one are not; without the column all terms are pooled).
+    estimates : Evaluation or pandas.DataFrame
+        From `read_estimates`; or a frame with columns ``term`` (unique labels; may be the index), ``estimate`` and ``se``
+        (standard error, more than 0). Optional columns: ``df`` (degrees of freedom of the standard error), ``scale`` (s.d. of
+        the predictor, or 1; a missing scale gives the term a flat prior, as suits a constant), and ``group`` (for
+        ``pooling="partial"``: terms with the same text are pooled, terms without one are not; without the column all terms
+        are pooled). A row of a group with estimate 0 and standard error 0 is its reference category.
     pooling : {"none", "partial"}
         Whether terms of a group share a distribution.
     priors : PublishedPriors, optional
-        In units of the outcome.
+        In units of the outcome. What is not given comes from `hoped`, from `n`, or from the table.
+    hoped : float, optional
+        Effect that was hoped for, in units of the outcome (a log for ratios); default: that of the evaluation, or the frame's
+        ``attrs["hoped"]``. The prior of an effect is then Normal(0, 5 × hoped). An evaluation's `hoped` is about its focal terms
+        alone, unless it has scales.
+    n : int, optional
+        Number of cases; default: that of the evaluation. Without `hoped` the prior of each term is as informative as one case:
+        Normal(0, s.e. × √n). Without both it is so wide that it shrinks nothing, and the evidence of the model means nothing.
 
     Returns
     -------
     Model
-        Posterior variables ``effect (term)`` on the printed scale and ``standardised (term)``, the effect of one
-        `scale`; with partial pooling ``tau`` and ``mu`` (mean of the pooled terms: with a reference, how far the
+        Posterior variables ``effect (term)`` on the printed scale (logs for ratios) and ``standardised (term)``, the effect of
+        one `scale`; with partial pooling ``tau`` and ``mu`` (mean of the pooled terms: with a reference, how far the
         average category is above it), and with a reference ``deviation (category)`` from the average
-        category, the reference included, and ``reference_share``.
+        category, the reference included, and ``reference_share``. ``options["not_fitted"]`` names the rows that have a bound
+        instead of a standard error.
 
     Raises
     ------
     DataError
-        If the frame lacks a column, a term is repeated, a number is not finite, or a standard error is not
-        positive.
+        If the frame lacks a column, a term has no name or is repeated, a number is not finite, a standard error is not
+        positive, or a prior cannot be one.
+
+    References
+    ----------
+    Kass & Wasserman (1995), A reference Bayesian test for nested hypotheses, *Journal of the American Statistical
+    Association* 90, 928-934 (unit information).
 
     Examples
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame({"term": ["LAA (target on)"], "estimate": [0.952], "se": [0.659]})
-    >>> model = published_model(table, priors=PublishedPriors(effect=Flat()))
-    >>> model.name, model.options["pooling"], model.data.sizes["term"]
-    ('published', 'none', 1)
+    >>> model = published_model(table, hoped=1.0)
+    >>> model.name, str(model.priors.effect), model.data.sizes["term"]
+    ('published', 'Normal(0, 5)', 1)
     """
     if pooling not in _POOLINGS:
         raise DataError(f"pooling is {pooling!r}, expected one of {', '.join(map(repr, _POOLINGS))}")
-    frame = _checked(estimates)
-    pooled = _pooled_rows(frame, pooling)
-    reference = frame["se"].eq(0.0)
-    if pooling == "none" or not (pooled & reference).any():
-        frame, pooled = frame[~reference], pooled[~reference]
-        reference_label = ""
-    else:
-        reference_label = str(frame.loc[pooled & reference, "term"].iloc[0])
-        frame, pooled = frame[~reference], pooled[~reference]
-    if frame.empty:
-        raise DataError("estimates: no term with a standard error above 0, expected at least one")
-    data = _dataset(frame, pooled, estimates.attrs.get("origin", "published"))
+    if priors is not None and not isinstance(priors, PublishedPriors):
+        raise DataError(f"priors is {type(priors).__name__}, expected PublishedPriors")
+    table = printed_table(estimates, pooling=pooling)
+    if isinstance(estimates, Evaluation):
+        hoped, n = estimates.hoped if hoped is None else hoped, estimates.n if n is None else n
+    elif hoped is None and n is None:
+        hoped = estimates.attrs.get("hoped")
+    frame = table.frame
+    pooled = frame["pooled"].to_numpy()
+    about = frame[pooled] if pooled.any() else frame
+    filled, source = resolved(
+        priors, hoped=hoped, n=n, estimate=about["estimate"].to_numpy(), se=about["se"].to_numpy()
+    )
+    own = _own_priors(table, filled, source, n)
+    data = _dataset(table, filled, own)
     return Model(
         name="published",
         data=data,
-        priors=priors or PublishedPriors(),
-        options={"pooling": pooling, "reference": reference_label},
+        priors=filled,
+        options={
+            "pooling": pooling,
+            "reference": table.reference,
+            "prior_from": source,
+            "other_prior": next(
+                (str(prior) for prior in own if prior is not None and prior != filled.effect), ""
+            ),
+            "evidence": NO_EVIDENCE if _some_wide(own, table, source) else "",
+            "ratio": table.ratio,
+            "not_fitted": "; ".join(table.not_fitted),
+        },
         terms=("effect",),
         observed=("estimate",),
-        variables=_variables(pooling, reference_label),
+        variables=_variables(data, table.reference),
         build=_build,
         draw_prior=_draw_prior,
         log_likelihood=_log_likelihood,
         predict=_predict,
         exact=solve_published,
+        conflict=prior_conflict,
     )
 
 
-def _checked(estimates: pd.DataFrame) -> pd.DataFrame:
-    """The frame with a `term` column, numbers as floats, every cell validated."""
-    if not isinstance(estimates, pd.DataFrame):
-        raise DataError(f"estimates: found {type(estimates).__name__}, expected a DataFrame")
-    frame = estimates.reset_index() if "term" not in estimates.columns else estimates.reset_index(drop=True)
-    file = str(estimates.attrs.get("file", "estimates"))
-    for column in ("term", "estimate", "se"):
-        if column not in frame.columns:
-            raise DataError(f"{file}: no column {column!r}, expected columns term, estimate, se")
-    frame = frame.assign(term=frame["term"].astype(str))
-    repeated = frame["term"].duplicated()
-    if repeated.any():
-        row = int(np.flatnonzero(repeated)[0])
-        raise DataError(
-            cell_message(
-                file=file,
-                row=row + 1,
-                column="term",
-                value=frame["term"].iloc[row],
-                expected="each term once (choose one printed model)",
-            )
-        )
-    for column in ("estimate", "se", *(["scale"] if "scale" in frame.columns else [])):
-        frame[column] = _numbers(frame, column, file)
-    bad = (frame["se"] < 0) | (frame["se"].eq(0) & frame["estimate"].ne(0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(
-            cell_message(
-                file=file,
-                row=row + 1,
-                column="se",
-                value=frame["se"].iloc[row],
-                expected="a standard error above 0 (0 only for a reference category with estimate 0)",
-            )
-        )
-    return frame
+def _own_priors(table: Printed, priors: PublishedPriors, source: str, n: int | None) -> list[Prior | None]:
+    """Priors of single terms that are made from their own numbers; None where the prior of all effects holds."""
+    if source == "hoped" and table.focus and not table.has_scale:
+        # What was hoped for is about the terms in question; of the others nothing was said.
+        other = UnitInformation(float(n)) if n is not None else Wide()
+        own: list[Prior | None] = [None if term in table.focus else other for term in table.frame["term"]]
+    else:
+        each = priors.effect if isinstance(priors.effect, UnitInformation | Wide) else None
+        own = [each] * len(table.frame)
+    apart = table.frame["flat"] | table.frame["pooled"]
+    return [None if skip else prior for prior, skip in zip(own, apart, strict=True)]
 
 
-def _numbers(frame: pd.DataFrame, column: str, file: str) -> pd.Series[float]:
-    values = pd.to_numeric(frame[column], errors="coerce").astype(float)
-    wrong = ~np.isfinite(values)
-    if column == "scale":
-        wrong = (wrong & frame[column].notna()) | (values <= 0)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        expected = "a number above 0, or nothing" if column == "scale" else "a finite number"
-        raise DataError(
-            cell_message(
-                file=file, row=row + 1, column=column, value=frame[column].iloc[row], expected=expected
-            )
-        )
-    return values
+def _some_wide(own: list[Prior | None], table: Printed, source: str) -> bool:
+    """Whether some prior is so wide that an evidence would only say how wide."""
+    pooled = bool(table.frame["pooled"].any())
+    return any(isinstance(prior, Wide) for prior in own) or (source == "table" and pooled)
 
 
-def _pooled_rows(frame: pd.DataFrame, pooling: str) -> pd.Series[bool]:
-    if pooling == "none":
-        return pd.Series(False, index=frame.index)
-    if "group" not in frame.columns:
-        return pd.Series(True, index=frame.index)
-    groups = frame["group"].fillna("").astype(str)
-    names = sorted(set(groups) - {""})
-    if len(names) != 1:
-        raise DataError(
-            f"estimates, column 'group': found {len(names)} groups, expected one name shared by the pooled terms"
-        )
-    pooled = groups.eq(names[0])
-    if (pooled & frame["se"].eq(0)).sum() > 1:
-        raise DataError(
-            "estimates: more than one reference row (estimate 0, se 0) in the group, expected one"
-        )
-    if (pooled & frame["se"].gt(0)).sum() < 2:
-        raise DataError(
-            f"estimates: group {names[0]!r} has fewer than two terms to pool, expected two or more"
-        )
-    return pooled
-
-
-def _dataset(frame: pd.DataFrame, pooled: pd.Series[bool], origin: str) -> xr.Dataset:
-    scale = frame["scale"] if "scale" in frame.columns else pd.Series(1.0, index=frame.index)
-    return xr.Dataset(
-        {
-            "estimate": ("term", frame["estimate"].to_numpy()),
-            "se": ("term", frame["se"].to_numpy()),
-            # A missing scale means a flat prior; the standardised effect is then the effect itself.
-            "scale": ("term", scale.fillna(1.0).to_numpy()),
-            "flat": ("term", scale.isna().to_numpy()),
-            "pooled": ("term", pooled.to_numpy()),
-        },
-        coords={"term": frame["term"].to_numpy(dtype=str)},
-        attrs={"origin": origin},
+def _dataset(table: Printed, priors: PublishedPriors, own: list[Prior | None]) -> xr.Dataset:
+    frame, terms = table.frame, table.frame["term"].to_numpy(dtype=str)
+    estimate, se, scale = (frame[name].to_numpy(float) for name in ("estimate", "se", "scale"))
+    assert priors.effect is not None
+    each = [
+        term_prior(priors.effect if prior is None else prior, b * d, s * d, flat=flat)
+        for prior, b, s, d, flat in zip(own, estimate, se, scale, frame["flat"], strict=True)
+    ]
+    moments = np.array([moments_of(prior) for prior in each]) / scale[:, None]
+    pooled = frame["pooled"].to_numpy()
+    moments[pooled] = math.nan
+    variables: dict[str, Any] = {
+        "estimate": estimate,
+        "se": se,
+        # A missing scale means a flat prior; the standardised effect is then the effect itself.
+        "scale": scale,
+        "flat": frame["flat"].to_numpy(),
+        "pooled": pooled,
+        "df": frame["df"].to_numpy(float),
+        # Of the effect of one unit; where `own_prior` says so this normal is the prior, made from the term's own numbers.
+        "prior_mean": moments[:, 0],
+        "prior_sd": moments[:, 1],
+        "own_prior": np.array([prior is not None for prior in own]),
+    }
+    data = xr.Dataset(
+        {name: ("term", value) for name, value in variables.items()},
+        coords={"term": terms},
+        attrs={"origin": table.origin},
     )
+    if table.covariance is not None:
+        data = data.assign(covariance=(("term", "other_term"), table.covariance))
+        data = data.assign_coords(other_term=terms)
+    return data
 
 
-def _variables(pooling: str, reference: str) -> tuple[str, ...]:
-    if pooling == "none":
-        return ("effect", "standardised")
-    if not reference:
-        return ("mu", "tau", "effect", "standardised")
-    return ("mu", "tau", "effect", "standardised", "deviation", "reference_share")
+def _variables(data: xr.Dataset, reference: str) -> tuple[str, ...]:
+    names = ["mu", "tau"] if data["pooled"].any() else []
+    names += ["effect", "standardised"]
+    names += ["deviation"] * bool(reference) + ["reference_share"] * has_shared_error(data, reference)
+    return (*names, *["error_precision"] * has_error_precision(data, reference))
 
 
 def _categories(model: Model) -> list[str]:
@@ -242,73 +222,114 @@ def _build(model: Model) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    data, priors = model.data, model.priors
+    data, priors, reference = model.data, model.priors, model.options["reference"]
     terms = data["term"].to_numpy()
-    pooled, flat = data["pooled"].to_numpy(), data["flat"].to_numpy()
-    reference = model.options["reference"]
-    own_flat = flat | (not priors.effect.proper)
-    proper_rows, flat_rows = np.flatnonzero(~pooled & ~own_flat), np.flatnonzero(~pooled & own_flat)
-    pooled_rows = np.flatnonzero(pooled)
+    pooled, own = data["pooled"].to_numpy(), data["own_prior"].to_numpy()
+    flat = data["flat"].to_numpy() | (~own & (not priors.effect.proper))
+    rows = [
+        np.flatnonzero(chosen) for chosen in (~pooled & ~own & ~flat, ~pooled & own, ~pooled & flat, pooled)
+    ]
     scale, se, estimate = (data[name].to_numpy() for name in ("scale", "se", "estimate"))
-    coords: dict[str, Any] = {"term": terms}
-    parts, rows = [], [proper_rows, flat_rows, pooled_rows]
-    coords |= {
-        "proper_term": terms[proper_rows],
-        "flat_term": terms[flat_rows],
-        "pooled_term": terms[pooled_rows],
+    names = ("proper_term", "own_term", "flat_term", "pooled_term")
+    coords: dict[str, Any] = {"term": terms} | {
+        name: terms[chosen] for name, chosen in zip(names, rows, strict=True) if chosen.size
     }
     if reference:
         coords["category"] = _categories(model)
-    with pm.Model(coords={k: v for k, v in coords.items() if len(v)}) as graph:
-        estimate = pm.Data("printed_estimate", estimate, dims="term")
-        if proper_rows.size:
-            parts.append(priors.effect.to_pymc("own", dims="proper_term") / scale[proper_rows])
-        if flat_rows.size:
+    shared_error, precision = has_shared_error(data, reference), has_error_precision(data, reference)
+    with pm.Model(coords=coords) as graph:
+        printed = pm.Data("printed_estimate", estimate, dims="term")
+        parts = []
+        if rows[0].size:
+            parts.append(priors.effect.to_pymc("own", dims="proper_term") / scale[rows[0]])
+        if rows[1].size:
+            at = data.isel(term=rows[1])
+            z = pm.Normal("wide", dims="own_term")
+            parts.append(at["prior_mean"].to_numpy() + at["prior_sd"].to_numpy() * z)
+        if rows[2].size:
             parts.append(Flat().to_pymc("free", dims="flat_term"))
-        share = None
-        if pooled_rows.size:
-            tau = priors.tau.to_pymc("tau")
-            if reference:
-                share = priors.reference_share.to_pymc("reference_share")
-                z = pm.Normal("z", dims="category")
-                deviation = pm.Deterministic("deviation", tau * z, dims="category")
-                pm.Deterministic("mu", -deviation[-1])
-                parts.append(deviation[:-1] - deviation[-1])
-            else:
-                mu = priors.mu.to_pymc("mu")
-                parts.append(mu + tau * pm.Normal("z", dims="pooled_term"))
+        if rows[3].size:
+            parts.append(_pooled_effects(model))
         order = np.argsort(np.concatenate(rows))
         effect = pm.Deterministic("effect", pt.concatenate(parts)[order], dims="term")
         pm.Deterministic("standardised", effect * scale, dims="term")
-        if share is None:
-            mean, spread = effect, se
-        else:
+        squares = se**2
+        if precision:
+            w = pm.Gamma(
+                "error_precision", 0.5 * common_df(data, reference), 0.5 * common_df(data, reference)
+            )
+            squares = squares / (1.0 + (w - 1.0) * (pooled | ("covariance" in data)))
+        if "covariance" in data:
+            factor = pt.as_tensor(np.linalg.cholesky(data["covariance"].to_numpy()))
+            chol = factor / pt.sqrt(w) if precision else factor
+            pm.MvNormal("estimate", effect, chol=chol, observed=printed, dims="term")
+            return graph
+        mean, spread = effect, pt.sqrt(squares)
+        if shared_error:
             # The reference's sampling error is common to all contrasts. Integrated out, it leaves each contrast
             # normal given those before it: same density as the correlated normal, no matrix, no funnel.
-            shared = share * np.min(se[pooled] ** 2) * pooled
-            own = se**2 - shared
-            before = 1 + shared * (pt.cumsum(pooled / own) - pooled / own)
-            residual = pooled * (estimate - effect) / own
+            share = priors.reference_share.to_pymc("reference_share")
+            smallest = np.min(se[pooled] ** 2) / (w if precision else 1.0)
+            shared = share * smallest * pooled
+            left = squares - shared
+            before = 1 + shared * (pt.cumsum(pooled / left) - pooled / left)
+            residual = pooled * (printed - effect) / left
             mean = effect + shared * (pt.cumsum(residual) - residual) / before
-            spread = pt.sqrt(own + shared / before)
-        pm.Normal("estimate", mean, spread, observed=estimate, dims="term")
+            spread = pt.sqrt(left + shared / before)
+        df = _own_df(data, reference)
+        if np.isfinite(df).any():
+            nu = np.where(np.isfinite(df), df, _NEARLY_NORMAL)
+            pm.StudentT("estimate", nu=nu, mu=mean, sigma=spread, observed=printed, dims="term")
+        else:
+            pm.Normal("estimate", mean, spread, observed=printed, dims="term")
     return graph
+
+
+def _pooled_effects(model: Model) -> Any:
+    """The pooled effects: around their mean where the data are many and precise, otherwise as multiples of tau."""
+    import pymc as pm
+
+    data, priors = model.data, model.priors
+    tau = priors.tau.to_pymc("tau")
+    if model.options["reference"]:
+        z = pm.Normal("z", dims="category")
+        deviation = pm.Deterministic("deviation", tau * z, dims="category")
+        pm.Deterministic("mu", -deviation[-1])
+        return deviation[:-1] - deviation[-1]
+    mu = priors.mu.to_pymc("mu")
+    rows = data["pooled"].to_numpy()
+    y, variance = data["estimate"].to_numpy()[rows], data["se"].to_numpy()[rows] ** 2
+    if y.size >= _MANY and y.var(ddof=1) > 2 * variance.mean():
+        return pm.Normal("pooled", mu, tau, dims="pooled_term")
+    return mu + tau * pm.Normal("z", dims="pooled_term")
+
+
+def _own_df(data: xr.Dataset, reference: str) -> FloatArray:
+    """Degrees of freedom of errors that no other term shares; infinite for the others."""
+    df = data["df"].to_numpy()
+    if "covariance" in data:
+        return np.full(df.shape, np.inf)
+    return np.where(data["pooled"].to_numpy(), np.inf, df) if reference else df
 
 
 def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset | None:
     """Prior draws of every term whose prior is proper; None where there is no such term."""
     data, priors = model.data, model.priors
-    pooled, flat = data["pooled"].to_numpy(), data["flat"].to_numpy()
+    pooled, flat, own = (data[name].to_numpy() for name in ("pooled", "flat", "own_prior"))
     reference = model.options["reference"]
-    own = ~pooled & ~flat & priors.effect.proper
+    common = ~pooled & ~own & ~flat & priors.effect.proper
     shared = pooled & (priors.tau.proper and (bool(reference) or priors.mu.proper))
-    kept = own | shared
+    kept = common | own | shared
     if not kept.any():
         return None
     scale = data["scale"].to_numpy()
     effect = np.empty((size, pooled.size))
+    if common.any():
+        effect[:, common] = priors.effect.draw(rng, (size, int(common.sum()))) / scale[common]
     if own.any():
-        effect[:, own] = priors.effect.draw(rng, (size, int(own.sum()))) / scale[own]
+        at = data.isel(term=np.flatnonzero(own))
+        z = rng.standard_normal((size, int(own.sum())))
+        effect[:, own] = at["prior_mean"].to_numpy() + at["prior_sd"].to_numpy() * z
     out: dict[str, Any] = {}
     coords: dict[str, Any] = {"term": data["term"].to_numpy()[kept]}
     if shared.any():
@@ -319,25 +340,36 @@ def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset
             mu = -deviation[:, -1]
             effect[:, shared] = deviation[:, :-1] + mu[:, None]
             out["deviation"] = (("sample", "category"), deviation)
-            out["reference_share"] = ("sample", priors.reference_share.draw(rng, size))
+            if has_shared_error(data, reference):
+                out["reference_share"] = ("sample", priors.reference_share.draw(rng, size))
             coords["category"] = _categories(model)
         else:
             mu = priors.mu.draw(rng, size)
             effect[:, shared] = mu[:, None] + tau[:, None] * z
         out |= {"mu": ("sample", mu), "tau": ("sample", tau)}
+    if has_error_precision(data, reference):
+        half = 0.5 * common_df(data, reference)
+        out["error_precision"] = ("sample", rng.gamma(half, 1.0 / half, size))
     out["effect"] = (("sample", "term"), effect[:, kept])
     out["standardised"] = (("sample", "term"), (effect * scale)[:, kept])
     return xr.Dataset(out, coords=coords)[[name for name in model.variables if name in out]]
 
 
+def _precision(model: Model, draws: xr.Dataset) -> xr.DataArray | float:
+    """What correlated errors' variances are divided by, in each draw."""
+    return draws["error_precision"] if "error_precision" in draws else 1.0
+
+
 def _error_terms(model: Model, draws: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Variance of the reference's error in each draw, and what is left of each term's own variance."""
-    variance = model.data["se"] ** 2
-    if not model.options["reference"]:
+    pooled, variance = model.data["pooled"], model.data["se"] ** 2
+    if "reference_share" not in draws:
         return xr.zeros_like(draws["effect"].isel(term=0, drop=True)), variance
-    smallest = variance.where(model.data["pooled"]).min()
+    precision = _precision(model, draws)
+    variance = variance / (1.0 + (precision - 1.0) * pooled)
+    smallest = (model.data["se"] ** 2).where(pooled).min() / precision
     shared = draws["reference_share"] * smallest
-    return shared, variance - shared.where(True) * model.data["pooled"]
+    return shared, variance - shared * pooled
 
 
 def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
@@ -346,23 +378,49 @@ def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     With a shared reference the estimates are correlated; the inverse of their covariance has a closed form
     (a diagonal plus a rank one), from which the conditional densities follow.
     """
-    shared, own = _error_terms(model, draws)
-    pooled = model.data["pooled"]
-    residual = (model.data["estimate"] - draws["effect"]) / own
-    weight = 1.0 / own
-    total = 1.0 + shared * weight.where(pooled, 0.0).sum("term")
-    sum_residual = residual.where(pooled, 0.0).sum("term")
-    gain = (shared / total) * pooled
-    precision = weight - gain * weight**2
-    weighted = residual - gain * weight * sum_residual
-    value = 0.5 * np.log(precision) - 0.5 * np.log(2 * np.pi) - 0.5 * weighted**2 / precision
+    data, pooled = model.data, model.data["pooled"]
+    residual = data["estimate"] - draws["effect"]
+    if "covariance" in data:
+        inverse = np.linalg.inv(data["covariance"].to_numpy())
+        residual = residual.transpose("chain", "draw", "term")
+        weighted: xr.DataArray = residual.copy(data=residual.to_numpy() @ inverse) * _precision(model, draws)
+        precision: Any = xr.DataArray(np.diag(inverse), dims="term") * _precision(model, draws)
+    else:
+        shared, own = _error_terms(model, draws)
+        residual, weight = residual / own, 1.0 / own
+        total = 1.0 + shared * weight.where(pooled, 0.0).sum("term")
+        sum_residual = residual.where(pooled, 0.0).sum("term")
+        gain = (shared / total) * pooled
+        precision = weight - gain * weight**2
+        weighted = residual - gain * weight * sum_residual
+    z2 = weighted**2 / precision
+    value: Any = (np.log(precision) - math.log(2 * math.pi) - z2) * 0.5
+    df = _own_df(data, model.options["reference"])
+    if np.isfinite(df).any():
+        # Student's t in place of the normal, each with the same spread.
+        safe = np.where(np.isfinite(df), df, _NEARLY_NORMAL)
+        constant = [math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - 0.5 * math.log(nu / 2) for nu in safe]
+        nu = xr.DataArray(safe, dims="term")
+        value = value + z2 * 0.5 + xr.DataArray(constant, dims="term") - np.log1p(z2 / nu) * (nu + 1) * 0.5
     return xr.Dataset({"estimate": value.transpose("chain", "draw", "term")})
 
 
 def _predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    shared, own = _error_terms(model, draws)
+    data, reference = model.data, model.options["reference"]
     effect = draws["effect"].transpose("chain", "draw", "term")
-    common = np.sqrt(shared) * rng.standard_normal(shared.shape) * model.data["pooled"]
+    noise = rng.standard_normal(effect.shape)
+    if "covariance" in data:
+        factor = np.linalg.cholesky(data["covariance"].to_numpy())
+        joint = xr.DataArray(noise @ factor.T, dims=effect.dims) / _precision(model, draws) ** 0.5
+        return xr.Dataset({"estimate": (effect + joint).transpose("chain", "draw", "term")})
+    df = _own_df(data, reference)
+    heavy = np.isfinite(df)
+    if heavy.any():
+        noise[..., heavy] /= np.sqrt(
+            rng.chisquare(df[heavy], (*effect.shape[:-1], int(heavy.sum()))) / df[heavy]
+        )
+    shared, own = _error_terms(model, draws)
+    common = np.sqrt(shared) * rng.standard_normal(shared.shape) * data["pooled"]
     # The reference's error enters every contrast with it with the same sign, hence the correlation.
-    noise = np.sqrt(own) * xr.DataArray(rng.standard_normal(effect.shape), dims=effect.dims)
-    return xr.Dataset({"estimate": (effect + noise + common).transpose("chain", "draw", "term")})
+    error: Any = np.sqrt(own) * xr.DataArray(noise, dims=effect.dims)
+    return xr.Dataset({"estimate": (effect + error + common).transpose("chain", "draw", "term")})

@@ -1,0 +1,193 @@
+"""Priors of printed estimates: none has a unit of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import DataError, require_count, require_number
+from ...model import Model
+from ...priors import Beta, Flat, HalfNormal, Normal, Prior
+
+FloatArray = NDArray[np.float64]
+CONFLICT_LIMIT = 3.0
+NO_EVIDENCE = (
+    "the prior is so wide that it shrinks nothing, so that evidences and Bayes factors would say how wide it is and nothing else; "
+    "give hoped (the effect that was hoped for), n (the number of cases), or priors"
+)
+_HOPED_WIDTH = 5.0
+_WIDE = 1000.0
+
+
+@dataclass(frozen=True)
+class PublishedPriors:
+    """Priors of `published_model`; what is None is taken from the table, see there.
+
+    Attributes
+    ----------
+    effect : Prior or None
+        Effect of a term that is not pooled: change of the outcome for one `scale` of its predictor (one standard deviation,
+        or from 0 to 1), or for one unit where the table has no column ``scale``.
+    mu : Prior or None
+        Mean of pooled terms that have no shared reference.
+    tau : Prior or None
+        Standard deviation of the pooled terms' true values: a proper distribution on numbers of 0 or more.
+    reference_share : Prior
+        Sampling variance of the shared reference category, as a share of the smallest printed variance of a contrast with
+        it. A table does not print it; with n cases of the category and m of the reference it is about ``n / (n + m)``,
+        which ``Beta(2, 2)`` covers for any two sizes of the same order.
+    """
+
+    effect: Prior | None = None
+    mu: Prior | None = None
+    tau: Prior | None = None
+    reference_share: Prior = Beta(2.0, 2.0)
+
+
+@dataclass(frozen=True)
+class UnitInformation(Prior):
+    """Normal around 0 that weighs as much as one of the n cases: s.d. of each term its standard error times the root of n."""
+
+    n: float
+
+    def __str__(self) -> str:
+        return f"Normal(0, s.e. × √{self.n:g})"
+
+    def for_term(self, estimate: float, se: float) -> Normal:
+        """The prior of one term."""
+        return Normal(0.0, se * math.sqrt(self.n))
+
+
+@dataclass(frozen=True)
+class Wide(Prior):
+    """Normal around 0, a thousand times as wide as the estimate and its standard error: it shrinks nothing."""
+
+    times: float = _WIDE
+
+    def __str__(self) -> str:
+        return f"Normal(0, {self.times:,.0f} × √(estimate² + s.e.²))"
+
+    def for_term(self, estimate: float, se: float) -> Normal:
+        """The prior of one term."""
+        return Normal(0.0, self.times * math.hypot(estimate, se))
+
+
+def resolved(
+    given: PublishedPriors | None,
+    *,
+    hoped: float | None,
+    n: int | None,
+    estimate: FloatArray,
+    se: FloatArray,
+) -> tuple[PublishedPriors, str]:
+    """Priors without a gap, and where those that were not given come from.
+
+    Parameters
+    ----------
+    given : PublishedPriors or None
+        What the user gave.
+    hoped : float or None
+        Effect that was hoped for.
+    n : int or None
+        Number of cases.
+    estimate, se : array of shape (J,)
+        The pooled terms, or all terms where none is pooled.
+
+    Returns
+    -------
+    PublishedPriors, str
+        The text is "given", "hoped", "n" or "table".
+    """
+    priors = given or PublishedPriors()
+    if hoped is not None:
+        hoped = abs(require_number("hoped", hoped))
+        if hoped == 0:
+            raise DataError("hoped is 0, expected the size of the effect that was hoped for")
+        effect: Prior = Normal(0.0, _HOPED_WIDTH * hoped)
+        spread, source = _HOPED_WIDTH * hoped, "hoped"
+    elif n is not None:
+        effect = UnitInformation(float(require_count("n", n, 2)))
+        spread, source = float(np.sqrt(n * np.mean(se**2))), "n"
+    else:
+        effect, source = Wide(), "table"
+        spread = _WIDE * float(np.sqrt(np.mean(estimate**2 + se**2)))
+    # A spread between terms is wide at ten times their size: more would only move mass to where no term can be.
+    tau = 0.5 * spread if source != "table" else 10.0 * spread / _WIDE
+    filled = replace(
+        priors,
+        effect=priors.effect or effect,
+        mu=priors.mu or Normal(0.0, spread),
+        tau=priors.tau or HalfNormal(tau),
+    )
+    _require_spread(filled.tau)
+    return filled, source if priors.effect is None else "given"
+
+
+def _require_spread(tau: Prior | None) -> None:
+    assert tau is not None
+    if not tau.proper:
+        raise DataError(
+            f"priors, tau: {tau} is improper, and the posterior of a spread would be too; expected a proper distribution, such as "
+            "HalfNormal or HalfCauchy"
+        )
+    if tau.logpdf(-1.0) > -np.inf:
+        sigma = getattr(tau, "sigma", None)
+        hint = f"; did you mean HalfNormal({sigma:g})?" if isinstance(tau, Normal) and sigma else ""
+        raise DataError(
+            f"priors, tau: {tau} allows a negative standard deviation, expected numbers of 0 or more{hint}"
+        )
+
+
+def term_prior(prior: Prior, estimate: float, se: float, *, flat: bool = False) -> Prior:
+    """The prior of one term: that of all terms, or what its own estimate and standard error make of it."""
+    if flat:
+        return Flat()
+    return prior.for_term(estimate, se) if isinstance(prior, UnitInformation | Wide) else prior
+
+
+def moments_of(prior: Prior) -> tuple[float, float]:
+    """Mean and s.d. of a normal or Student-t prior; NaN where there is none, or of another family."""
+    mu, sigma, nu = (getattr(prior, name, math.nan) for name in ("mu", "sigma", "nu"))
+    if math.isnan(mu):
+        return math.nan, math.nan
+    if not math.isnan(nu):
+        sigma = sigma * math.sqrt(nu / (nu - 2)) if nu > 2 else math.inf
+    return mu, sigma
+
+
+def prior_conflict(model: Model) -> dict[str, float]:
+    """How far each printed estimate lies from its prior mean: in roots of the summed variances of prior and estimate.
+
+    Parameters
+    ----------
+    model : Model
+        From `published_model`.
+
+    Returns
+    -------
+    dict of str to float
+        By term; terms that are pooled, or whose prior is flat or neither normal nor Student's t, are left out. Above
+        `CONFLICT_LIMIT` prior and data are in conflict.
+    """
+    data = model.data
+    distance = abs(data["estimate"] - data["prior_mean"]) / (data["se"] ** 2 + data["prior_sd"] ** 2) ** 0.5
+    told = zip(data["term"].to_numpy(), distance.to_numpy(), strict=True)
+    return {str(term): float(value) for term, value in told if math.isfinite(value)}
+
+
+def support_of(prior: Prior) -> tuple[float, float]:
+    """Ends of a prior's support: the line, numbers above 0, or shares."""
+    if prior.logpdf(-1.0) > -np.inf:
+        return -math.inf, math.inf
+    return 0.0, math.inf if prior.logpdf(2.0) > -np.inf else 1.0
+
+
+def place_of(prior: Prior, otherwise: float) -> tuple[float, float]:
+    """Where a prior's peak may be, and how wide it is; `otherwise` where its parameters do not say."""
+    width: ArrayLike = getattr(prior, "sigma", None) or getattr(prior, "beta", None) or otherwise
+    if hasattr(prior, "lam"):
+        width = 1.0 / prior.lam
+    return float(getattr(prior, "mu", 0.0)), float(width)  # type: ignore[arg-type]
