@@ -125,7 +125,7 @@ def scaled_priors(
     Examples
     --------
     >>> frame = pd.DataFrame({"authority": list("ABCDEF"), "authority_type": ["east", "west"] * 3,
-    ...                       "change": [120.0, 80, 150, 60, 90, 100], "target": [1, 0, 1, 0, 1, 0]})
+    ...                       "change": [120.0, 80, 150, 60, 90, 100], "target": [1, 0, 0, 1, 1, 0]})
     >>> from bayes_targets.readers.authorities import read_authorities
     >>> priors = scaled_priors(read_authorities(frame))
     >>> str(priors.mu), str(priors.effect), str(priors.sigma)
