@@ -1,12 +1,16 @@
 """Cohesion: hierarchical models of single authorities.
 
-Did authorities with a cohesion target, or a tougher one, improve more, once authority types are partially pooled? On your own
-file with --data; otherwise on reconstructed authorities that agree with everything Andrews et al. (2014) print.
+Did authorities with a cohesion target, or a tougher one, improve more, once authority types are partially pooled? On
+reconstructed authorities that agree with everything Andrews et al. (2014) print.
 """
+
+from pathlib import Path
+from runpy import run_path
 
 import bayes_targets as bt
 from bayes_targets.comparison import authority_tables as tables
 from bayes_targets.report.authorities import authority_result
+from bayes_targets.report.words import Words
 from bayes_targets.studies import andrews2014 as paper
 
 DATA = "authorities"
@@ -15,30 +19,19 @@ POOLINGS = ("partial", "none", "complete")
 NAMES = {"target": "LAA (target on)", "stretch": "LAA (target stretch)", "constant": "Constant"}
 
 
+WORDS = Words(
+    group="authority type",
+    groups="authority types",
+    outcome="the cohesion score",
+    measure="per cent of the score",
+)
+
+
 def analyse(run):
-    return reconstructed(run) if run.settings.data is None else observed(run)
-
-
-def observed(run):
-    authorities = run.authorities()
-    effects = [effect for effect in ("target", "stretch") if effect in authorities]
-    posteriors, comparison, types, choices, fits = {}, {}, {}, {}, {}
-    for effect in effects:
-        ols = bt.fit_ols(authorities, effect=effect)
-        own = {
-            p: run.fit(f"{effect}_{p}", bt.cohesion_model(authorities, effect=effect, pooling=p))
-            for p in POOLINGS
-        }
-        own["by_type"] = run.fit(
-            f"{effect}_by_type", bt.cohesion_model(authorities, effect=effect, slopes="by_type")
-        )
-        comparison[effect] = bt.compare(own["partial"], ols)
-        types |= {f"{effect}, {p}": tables.summarise_types(own[p], "intercept") for p in POOLINGS}
-        types[f"{effect}, slope"] = tables.summarise_types(own["by_type"], "effect_by_type")
-        choices[effect], fits[effect] = bt.compare_pooling(own), tables.summarise_fit(own["partial"], ols)
-        posteriors |= {f"{effect}_{name}": tree for name, tree in own.items()}
-    checks = {effect: bt.check_change_by_type(posteriors[f"{effect}_partial"]) for effect in effects}
-    return authority_result(comparison, types, choices, posteriors, {"fit": fits, "checks_by_type": checks})
+    if run.settings.data is None:
+        return reconstructed(run)
+    run.say(f"{run.name}: for your own file this analysis is now called authorities")
+    return run_path(str(Path(__file__).with_name("authorities.py")))["analyse"](run)
 
 
 def reconstructed(run):
@@ -68,4 +61,4 @@ def reconstructed(run):
         types |= {f"{effect}, {p}": tables.summarise_types(stacked[p], "intercept") for p in POOLINGS}
         types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
         posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}
-    return authority_result(comparison, types, choices, posteriors, {"agreement": agreement})
+    return authority_result(comparison, types, choices, posteriors, {"agreement": agreement}, WORDS)

@@ -131,7 +131,9 @@ def summarise_types(posterior: xr.DataTree, variable: str, *, prob: float = 0.95
     return table
 
 
-def summarise_fit(posterior: xr.DataTree, ols: pd.DataFrame) -> pd.DataFrame:
+def summarise_fit(
+    posterior: xr.DataTree, ols: pd.DataFrame, *, effect: str | None = "target"
+) -> pd.DataFrame:
     """Bayesian R² and the counterfactual of one fit, beside the R² of OLS.
 
     Parameters
@@ -139,26 +141,28 @@ def summarise_fit(posterior: xr.DataTree, ols: pd.DataFrame) -> pd.DataFrame:
     posterior : xarray.DataTree
         From `fit` of a `cohesion_model`.
     ols : pandas.DataFrame
-        From `fit_ols` of the same authorities: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
+        From `fit_ols` of the same units: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
+    effect : str or None
+        Of the model; without one there is R² alone.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by ``quantity``: posterior ``mean, sd, low, high`` (95% equal-tailed), and ``ols`` where OLS has one. R² as
-        shares; mean changes in percentage points.
+        shares; mean changes in units of the outcome.
     """
-    shares, changes = r_squared(posterior), counterfactual_change(posterior)
-    draws = {
-        "R²": (shares["r2"], ols.attrs["r2"]),
-        "R² without target or stretch": (shares["without_effect"], ols.attrs["r2_without_effect"]),
-        "R² added": (shares["added"], ols.attrs["r2"] - ols.attrs["r2_without_effect"]),
-        "mean change as things were": (changes["expected"], float("nan")),
-        "mean change had all had the target, or one point more stretch": (
-            changes["counterfactual"],
-            float("nan"),
-        ),
-        "difference": (changes["difference"], float("nan")),
-    }
+    shares, whole, nothing = r_squared(posterior), ols.attrs["r2"], float("nan")
+    draws = {"R²": (shares["r2"], whole)}
+    if effect is not None:
+        changes, without = counterfactual_change(posterior), ols.attrs["r2_without_effect"]
+        all_had = "mean change had all had the target, or one point more stretch"
+        draws |= {
+            "R² without target or stretch": (shares["without_effect"], without),
+            "R² added": (shares["added"], whole - without),
+            "mean change as things were": (changes["expected"], nothing),
+            all_had: (changes["counterfactual"], nothing),
+            "difference": (changes["difference"], nothing),
+        }
     rows = {
         name: summarise_draws(values).iloc[0][["mean", "sd", "low", "high"]]
         for name, (values, _) in draws.items()

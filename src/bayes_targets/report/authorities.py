@@ -1,35 +1,30 @@
-"""What an authority-level analysis hands back: tables, figures and words, of one data set or of a reconstruction."""
+"""The page of an analysis of single units: tables, figures and words, of a user's own file or of a reconstruction."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..comparison.authority_tables import NOT_DETERMINED, marked
-from ..comparison.claims import probability_text
+from ..comparison.authority_tables import NOT_DETERMINED, marked, summarise_fit, summarise_types
+from ..comparison.claims import probability_text, words_for
+from ..comparison.compare import compare
+from ..comparison.ols import fit_ols
+from ..errors import DataError
+from ..models.cohesion.checks import check_change_by_type, compare_pooling
 from ..plots import plot_forest, plot_shrinkage
+from .cells import number
 from .result import Picture, Result, Table
+from .words import Words, capital
 
-OUTCOME = "percentage points of change in the score"
-METHODS = (
-    "The change of an authority is the sum of its type's own change, the target (or stretch) times its slope, the controls, and "
-    "normal noise. Types share a normal distribution (partial pooling), are the same (complete) or stand alone (none); slopes are "
-    "common, or differ by type and are partially pooled. Priors are in percentage points of change: Normal(0, 5) for the average type "
-    "and for a target, Normal(0, 1) for a point of stretch, HalfNormal(2.5) for the s.d. between types.",
-    "Pooling choices are compared by leave-one-out cross-validation (PSIS-LOO). Intervals are 95% equal-tailed.",
-)
-_RECONSTRUCTION = (
-    "These authorities are RECONSTRUCTED: made to agree with every statistic that the paper prints, and otherwise drawn from a stated "
-    "prior. They are not the authorities that were observed, and no row of them is a real place.",
-    "What differs between data sets that all agree with the table is not determined by it; the column 'between share' tells how "
-    f"much of an estimate's variance that is, and over one half it is marked '{NOT_DETERMINED}'.",
-)
-_CAUSE = (
-    "Whether targets caused the change: targets were negotiated, not drawn by lot, and a low first score tends to be followed by a "
-    "higher one whatever is done. With standard errors of the scores, cohesion_model(measurement_error=True) models that.",
-)
+# Groups that a figure or a table of the page can show; of more, those at both ends.
+MANY = 24
+# Where predictive p-values are said in the answer.
+_POOR = 0.005
 _NOT_SHOWN = [
     "ols_se",
     "sd",
@@ -41,13 +36,68 @@ _NOT_SHOWN = [
     "ess_tail",
     "r_hat",
 ]
-_CAPTIONS = {
-    "fit": "Bayesian R² beside that of OLS, the part the target or stretch adds, and the mean change had every authority had the "
-    "target, or one point more stretch; 95% equal-tailed intervals.",
-    "checks_by_type": "Posterior predictive check: observed and replicated mean, s.d., least and largest change of each type; p-values "
-    "near 0 or 1 mean that the model does not give what was seen.",
-    "agreement": "Every printed statistic and its value in the reconstructed data sets: mean and range.",
-}
+_RECONSTRUCTION = (
+    "These authorities are RECONSTRUCTED: made to agree with every statistic that the paper prints, and otherwise drawn from a stated "
+    "prior. They are not the authorities that were observed, and no row of them is a real place.",
+    "What differs between data sets that all agree with the table is not determined by it; the column 'between share' tells how "
+    f"much of an estimate's variance that is, and over one half it is marked '{NOT_DETERMINED}'.",
+)
+_SLOPE = {"target": "having the target", "stretch": "a point of stretch"}
+
+
+def units_result(
+    units: xr.Dataset, fits: Mapping[str | None, Mapping[str, xr.DataTree]], *, source: str = ""
+) -> Result:
+    """The result of an analysis of a user's own units.
+
+    Parameters
+    ----------
+    units : xarray.Dataset
+        From `read_authorities`.
+    fits : mapping
+        Effect (``"target"``, ``"stretch"``, or None where there is neither) to posteriors by name: ``partial``, ``none``,
+        ``complete``, with a slope ``by_type``, and perhaps ``scores`` (with sampling error).
+    source : str
+        Name of the file.
+
+    Returns
+    -------
+    Result
+        In the words that the data's attrs hold.
+    """
+    words, notes = Words.of(units), []
+    comparison, types, choices, more, posteriors = {}, {}, {}, {"fit": {}, "checks_by_type": {}}, {}
+    for effect, own in fits.items():
+        key = effect or "types"
+        ols, note = _ols(units, effect, words)
+        notes += note
+        comparison[key] = compare(own["partial"], ols)
+        for pooling in ("partial", "none", "complete"):
+            types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
+        if "by_type" in own:
+            types[f"{key}, slope"] = summarise_types(own["by_type"], "effect_by_type")
+        if all("log_likelihood" in tree.children for tree in own.values()):
+            choices[key] = compare_pooling({name: tree for name, tree in own.items() if name != "scores"})
+        else:
+            notes.append(
+                f"With {units.sizes['authority']:,} {words.units} pooling choices are not compared by leave-one-out, and 200 "
+                "draws are replicated for the predictive checks."
+            )
+        more["checks_by_type"][key] = check_change_by_type(own["partial"])
+        more["fit"][key] = _fit_table(own["partial"], ols, effect, words)
+        if "scores" in own:
+            more.setdefault("measured", {})[key] = _measured(own, words)
+        posteriors |= {f"{key}_{name}": tree for name, tree in own.items()}
+    result = authority_result(
+        comparison, types, choices, posteriors, more, words, steps=_steps(units), units=units, source=source
+    )
+    return _with_notes(result, tuple(dict.fromkeys(notes)))
+
+
+def _with_notes(result: Result, notes: tuple[str, ...]) -> Result:
+    from dataclasses import replace
+
+    return replace(result, notes=(*result.notes, *notes))
 
 
 def authority_result(
@@ -56,84 +106,363 @@ def authority_result(
     choices: Mapping[str, pd.DataFrame],
     posteriors: Mapping[str, xr.DataTree],
     more: Mapping[str, Mapping[str, pd.DataFrame]],
+    words: Words,
+    *,
+    steps: Mapping[str, float] | None = None,
+    units: xr.Dataset | None = None,
+    source: str = "",
 ) -> Result:
-    """The result of an authority-level analysis.
+    """The result of an analysis of single units.
 
     Parameters
     ----------
     comparison : mapping of str to pandas.DataFrame
-        Effect ("target", "stretch") to the posterior beside OLS, by term.
+        Effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term.
     types : mapping of str to pandas.DataFrame
-        ``"target, partial"`` and so on to the change of each type under a pooling; ``"target, slope"`` to the slope by type.
+        ``"target, partial"`` and so on to the outcome of each type under a pooling; ``"target, slope"`` to the slope by type.
     choices : mapping of str to pandas.DataFrame
         Effect to the comparison of poolings.
     posteriors : mapping of str to xarray.DataTree
         The headline first.
     more : mapping of str to mapping
         Further tables by name, by effect.
+    words : Words
+        What units, groups and outcome are called.
+    steps : mapping of str to float, optional
+        Step of each control that the page shows slopes for; 1 where it is not named.
+    units : xarray.Dataset, optional
+        The user's own data, for title and question.
+    source : str
+        Name of their file.
 
     Returns
     -------
     Result
         With "RECONSTRUCTED" in words and titles where the data are.
     """
-    origin = next(iter(comparison.values())).attrs["origin"]
+    first = next(iter(comparison.values()))
+    origin = first.attrs["origin"]
     made_up = origin == "reconstructed"
-    whole = pd.concat(dict(comparison), names=["effect"]).reset_index("effect")
-    shown = whole.drop(columns=_NOT_SHOWN, errors="ignore")
-    if "determined" in shown:
-        shown["determined"] = shown["determined"].ne(NOT_DETERMINED)
+    for tree in posteriors.values():
+        tree.attrs["words"] = json.dumps(words.as_record())
+    steps = dict(steps or {})
+    shown = {
+        effect: _shown(table, steps, types[f"{effect}, none"].index) for effect, table in comparison.items()
+    }
+    ols = "Published estimate" if made_up else "OLS estimate"
+    group = {"authority_type": capital(words.group)}
     tables = {
-        "comparison": Table(whole, _comparison_caption(made_up), shown=shown),
-        "types": Table(
-            pd.concat(dict(types), names=["quantity"]).reset_index("quantity"),
-            f"Change of each authority type by pooling, at average controls and without target or stretch, and the slope by type; "
-            f"{OUTCOME}; 95% equal-tailed intervals. Data: {origin}.",
+        "comparison": Table(
+            _joined(comparison, "effect"),
+            _comparison_caption(words, made_up, shown, comparison),
+            shown=_joined(shown, "effect" if len(shown) > 1 else None),
+            headings={"ols_estimate": ols},
         ),
-        "pooling": Table(
-            pd.concat(dict(choices), names=["effect"]).reset_index("effect"),
+        "types": Table(
+            _joined(types, "quantity"),
+            f"{capital(words.what)} of each {words.group} by pooling, at average controls"
+            + ("" if "types" in comparison else " and without a target")
+            + f", and the slope by {words.group} where there is one; in {words.measure}; 95% equal-tailed intervals. "
+            + f"Data: {origin}.",
+            shown=_types_shown(types, comparison, words),
+            headings=group,
+        ),
+    }
+    if choices:
+        tables["pooling"] = Table(
+            _joined(choices, "effect"),
             "Pooling choices by leave-one-out cross-validation (elpd: higher is better; a difference under 4 is no reason to prefer one)."
             + (" Of the first reconstructed data set." if made_up else ""),
             section="sensitivity",
-        ),
-    }
+        )
     for name, frames in more.items():
-        joined = pd.concat(dict(frames), names=["effect"])
-        tables[name] = Table(joined.reset_index(), f"{_CAPTIONS[name]} Data: {origin}.")
+        whole = pd.concat(dict(frames), names=["effect"]).reset_index()
+        short = _checks_shown(whole) if name == "checks_by_type" else None
+        tables[name] = Table(whole, f"{_caption(name, words)} Data: {origin}.", shown=short, headings=group)
     return Result(
-        answer=_answer(comparison, made_up),
+        answer=_answer(comparison, types, more, words, made_up),
         tables=tables,
-        pictures=_pictures(comparison, types, origin),
+        pictures=_pictures(shown, types, words, origin),
         posteriors=posteriors,
-        methods=METHODS,
-        limits=(*(_RECONSTRUCTION if made_up else ()), *_CAUSE),
+        methods=_methods(words, comparison),
+        limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
+        title="" if units is None else _title(words, comparison),
+        question="" if units is None else _question(units, words, comparison, source),
     )
 
 
-def _comparison_caption(made_up: bool) -> str:
-    ols = "the printed OLS" if made_up else "OLS with HC3 standard errors"
+def _joined(frames: Mapping[str, pd.DataFrame], name: str | None) -> pd.DataFrame:
+    """Tables below one another, told apart by a column of this name."""
+    if name is None:
+        return next(iter(frames.values()))
+    return pd.concat(dict(frames), names=[name]).reset_index(name)
+
+
+def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFrame, list[str]]:
+    """OLS with HC3, or HC1 where a type has one unit; and what has to be said of it."""
+    try:
+        return fit_ols(units, effect=effect), []  # type: ignore[arg-type]
+    except DataError as error:
+        if "HC2 and HC3 are not" not in str(error):
+            raise
+    note = f"A {words.group} has one {words.unit} alone, so OLS has HC1 and not HC3 standard errors."
+    return fit_ols(units, effect=effect, cov_type="HC1"), [note]  # type: ignore[arg-type]
+
+
+def _fit_table(posterior: xr.DataTree, ols: pd.DataFrame, effect: str | None, words: Words) -> pd.DataFrame:
+    """R² and the counterfactual, under names that are true of the data."""
+    table = summarise_fit(posterior, ols, effect=effect)
+    done = {"target": "had all had the target", "stretch": "had all had one point more stretch"}.get(
+        str(effect), ""
+    )
+    names = {
+        "R² without target or stretch": f"R² without the {effect}",
+        "R² added": f"R² added by the {effect}",
+        "mean change as things were": f"mean {words.what} as things were",
+        "mean change had all had the target, or one point more stretch": f"mean {words.what} {done}",
+    }
+    return table.rename(index=names)
+
+
+def _measured(own: Mapping[str, xr.DataTree], words: Words) -> pd.DataFrame:
+    """The slope with and without the sampling error of the scores."""
+    rows = {}
+    for name, label in (
+        ("partial", "scores as they are"),
+        ("scores", "sampling error of the scores modelled"),
+    ):
+        draws = own[name]["posterior"]["effect"].to_numpy()
+        low, high = np.quantile(draws, [0.025, 0.975])
+        rows[label] = {
+            "mean": draws.mean(),
+            "low": low,
+            "high": high,
+            "prob_positive": float((draws > 0).mean()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def _steps(units: xr.Dataset) -> dict[str, float]:
+    """A round step of each control whose standard deviation is far from 1, so that slopes keep their digits."""
+    steps = {}
+    for name in units["control"].to_numpy() if "control" in units.dims else ():
+        spread = float(units["controls"].sel(control=name).std())
+        if spread > 0 and not 0.1 <= spread <= 10:
+            steps[str(name)] = 10.0 ** round(float(np.log10(spread)))
+    return steps
+
+
+def _shown(table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index) -> pd.DataFrame:
+    """What a page shows of a comparison: few contrasts of types, controls by a round step."""
+    shown = table.drop(columns=_NOT_SHOWN, errors="ignore")
+    contrasts = [name for name in shown.index if name in types]
+    if len(contrasts) > MANY // 2:
+        shown = shown.drop(index=contrasts)
+    numbers = ["ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]
+    present = {name: step for name, step in steps.items() if name in shown.index}
+    shown = shown.copy()
+    for name, step in present.items():
+        shown.loc[name, numbers] = shown.loc[name, numbers] * step
+    labels = {name: f"{name} (per {step:,g})" for name, step in present.items()}
+    shown = shown.rename(index=labels)
+    shown.attrs = table.attrs
+    return shown
+
+
+def _ends(table: pd.DataFrame, by: str = "mean") -> tuple[pd.DataFrame, str]:
+    """The rows of a table by size, of many those at both ends; and words that say so."""
+    ordered = table.sort_values(by, ascending=False, kind="stable")
+    ordered.attrs = table.attrs
+    if len(table) <= MANY:
+        return ordered, ""
+    half = MANY // 2
+    few = pd.concat([ordered.head(half), ordered.tail(half)])
+    few.attrs = table.attrs
+    return few, f"{half} highest and {half} lowest of {len(table):,}"
+
+
+def _types_shown(
+    types: Mapping[str, pd.DataFrame], comparison: Mapping[str, pd.DataFrame], words: Words
+) -> pd.DataFrame | None:
+    """One row per group: by itself, pooled, and its slope."""
+    parts = {}
+    for effect in comparison:
+        table = types[f"{effect}, partial"][["mean", "low", "high"]].copy()
+        table.insert(0, "by itself", types[f"{effect}, none"]["mean"])
+        if f"{effect}, slope" in types:
+            slope = types[f"{effect}, slope"]
+            for column in ("mean", "low", "high"):
+                table[f"slope, {column}"] = slope[column]
+        parts[effect] = _ends(table)[0]
+    return _joined(parts, "effect" if len(parts) > 1 else None)
+
+
+def _checks_shown(checks: pd.DataFrame) -> pd.DataFrame:
+    """The checks of all units and, of many groups, the worst."""
+    if len(checks) <= 4 * MANY:
+        return checks
+    whole = checks["authority_type"] == "all"
+    worst = (checks["p_value"] - 0.5).abs().where(~whole).nlargest(MANY).index
+    return pd.concat([checks[whole], checks.loc[worst]])
+
+
+def _caption(name: str, words: Words) -> str:
+    return {
+        "fit": f"Bayesian R² beside that of OLS, and the mean {words.what} in {words.measure} under the regression; 95% equal-tailed "
+        "intervals.",
+        "checks_by_type": f"Posterior predictive check: observed and replicated mean, s.d., least and largest {words.what} of each "
+        f"{words.group}; p-values near 0 or 1 mean that the model does not give what was seen.",
+        "agreement": "Every printed statistic and its value in the reconstructed data sets: mean and range.",
+        "measured": f"Slope in {words.measure} with the scores taken as they are, and with the sampling error that their standard "
+        "errors state; 95% equal-tailed intervals.",
+    }[name]
+
+
+def _comparison_caption(
+    words: Words, made_up: bool, shown: Mapping[str, pd.DataFrame], whole: Mapping[str, pd.DataFrame]
+) -> str:
+    ols = "the printed OLS" if made_up else "OLS with robust (HC3) standard errors"
     data = "pooled over the reconstructed data sets" if made_up else "of the hierarchical model"
-    return f"Posterior {data} beside {ols}, {OUTCOME} for one unit of the term; 95% equal-tailed intervals, t for OLS."
+    text = (
+        f"Posterior {data} beside {ols}: {words.what} in {words.measure} for one unit of the term, or for the step in "
+        "brackets; 95% equal-tailed intervals, t for OLS."
+    )
+    left = max(len(whole[effect]) - len(shown[effect]) for effect in whole)
+    if left:
+        text += f" The {left:,} contrasts of {words.groups} are in the CSV file."
+    return text
 
 
-def _answer(comparison: Mapping[str, pd.DataFrame], made_up: bool) -> str:
-    words = {"target": "Having a target", "stretch": "A point of stretch"}
+def _difference(row: Any, measure: str) -> str:
+    """A difference in words: its size, its unit, its direction."""
+    return f"{number(abs(float(row)))} {measure} {'higher' if row >= 0 else 'lower'}"
+
+
+def _answer(
+    comparison: Mapping[str, pd.DataFrame],
+    types: Mapping[str, pd.DataFrame],
+    more: Mapping[str, Mapping[str, pd.DataFrame]],
+    words: Words,
+    made_up: bool,
+) -> str:
     sentences = []
     for effect, table in comparison.items():
-        row = table.iloc[0]
+        row: Any = table.iloc[0]
+        if effect == "types":
+            sentences.append(_types_answer(types["types, partial"], words))
+            continue
+        lead = (
+            f"in {words.units} with the target than in comparable {words.units} without it"
+            if effect == "target"
+            else "for each point of stretch"
+        )
+        p = float(row["prob_positive"])
         sentence = (
-            f"{words[effect]} goes with {row['mean']:.2f} {OUTCOME} (95% equal-tailed interval {row['low']:.2f} to {row['high']:.2f}; "
-            f"probability {probability_text(row['prob_positive'])} of more than nothing), beside {row['ols_estimate']:.2f} by OLS"
+            f"The {words.what} was {_difference(row['mean'], words.measure)} {lead} (95% equal-tailed interval "
+            f"{number(float(row['low']))} to {number(float(row['high']))}); that it was higher is {words_for(p)} (probability "
+            f"{probability_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {number(float(row['ols_estimate']))}."
         )
         if made_up:
-            sentence += f"; {row['between_share']:.0%} of its variance is what the printed table leaves open"
-        sentences.append(sentence + ".")
+            share = float(row["between_share"])
+            sentence += (
+                " The reconstruction adds almost nothing to the uncertainty."
+                if share < 0.05
+                else f" What the printed table leaves open is {share:.0%} of the variance."
+            )
+        sentences.append(sentence)
+    sentences += _failures(more.get("checks_by_type", {}), words)
+    if "types" in comparison:
+        sentences.append(f"A cross-section cannot show a change, nor why {words.groups} differ.")
+    elif not made_up:
+        sentences.append("Whether the target was the cause, this table cannot show.")
     lead = "On RECONSTRUCTED authorities, not observed ones: " if made_up else ""
     return lead + " ".join(sentences)
 
 
+def _types_answer(table: pd.DataFrame, words: Words) -> str:
+    best, worst = table["mean"].idxmax(), table["mean"].idxmin()
+    ends: list[Any] = [table.loc[name] for name in (best, worst)]
+    each = " and ".join(
+        f"{word} in {name} ({number(float(row['mean']))}, 95% equal-tailed interval {number(float(row['low']))} to "
+        f"{number(float(row['high']))})"
+        for word, name, row in zip(("highest", "lowest"), (best, worst), ends, strict=True)
+    )
+    return f"At average controls and partially pooled, the {words.what} is {each} of {len(table):,} {words.groups}."
+
+
+def _failures(checks: Mapping[str, pd.DataFrame], words: Words) -> list[str]:
+    """What the model does not give, of all units together."""
+    named = {"mean": "mean", "sd": "spread", "min": "lowest value", "max": "highest value"}
+    wrong = []
+    for table in checks.values():
+        whole = table.xs("all", level="authority_type")
+        bad = whole[(whole["p_value"] < _POOR) | (whole["p_value"] > 1 - _POOR)]
+        wrong += [f"{named[str(name)]} (predictive p {p:.3f})" for name, p in bad["p_value"].items()]
+    if not wrong:
+        return []
+    return [
+        f"The model does not give the {' nor the '.join(dict.fromkeys(wrong))} that was seen: some {words.units} lie too far "
+        "off for normal noise, so look at them before trusting the intervals."
+    ]
+
+
+def _methods(words: Words, comparison: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    slope = "" if "types" in comparison else ", the target (or stretch) times its slope"
+    return (
+        f"The {words.what} of a {words.unit} is the sum of what its {words.group} has in common{slope}, the controls, and normal noise. "
+        f"{capital(words.groups)} share a normal distribution (partial pooling), are the same (complete) or stand alone (none)"
+        + (
+            ""
+            if "types" in comparison
+            else f"; slopes are common, or differ by {words.group} and are partially pooled"
+        )
+        + f". Priors are in {words.measure} and stand below.",
+        "Pooling choices are compared by leave-one-out cross-validation (PSIS-LOO). Intervals are 95% equal-tailed.",
+    )
+
+
+def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool) -> tuple[str, ...]:
+    if "types" in comparison:
+        return (
+            f"Any change: there is no earlier {words.outcome}, so what {words.groups} have in common may have been there before.",
+            f"Why {words.groups} differ: {words.units} of another {words.group} may differ in much that no control measures.",
+        )
+    if not words.change:
+        return (
+            f"Any change: there is no earlier {words.outcome}, so {words.units} with the target may have differed before they had it.",
+            "Whether the target was the cause: a cross-section compares those that have it with those that have not, as they are.",
+        )
+    lot = (
+        "targets were negotiated, not drawn by lot"
+        if made_up
+        else "unless targets were drawn by lot, those who had one may differ"
+    )
+    return (
+        f"Whether targets caused the change: {lot}, and a low first {words.outcome} tends to be followed by a higher one whatever is "
+        "done. With standard errors of the two scores the model with measurement error accounts for that.",
+    )
+
+
+def _title(words: Words, comparison: Mapping[str, pd.DataFrame]) -> str:
+    if "types" in comparison:
+        return capital(f"{words.outcome} of {words.units}, by {words.group}")
+    return capital(f"{words.what} of {words.units}, with and without a target")
+
+
+def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataFrame], source: str) -> str:
+    n, kinds = units.sizes["authority"], len(set(units["authority_type"].to_numpy().tolist()))
+    what = (
+        f"How far does the {words.what} differ between {words.groups}"
+        if "types" in comparison
+        else f"Did the {words.what} differ between {words.units} with a target, or a tougher one, and the others"
+    )
+    named = f"; {source}" if source else ""
+    pooled = f"once {words.groups} are pooled as far as the data ask for it"
+    return f"{what}, {pooled}? {n:,} {words.units} of {kinds:,} {words.groups}{named}."
+
+
 def _pictures(
-    comparison: Mapping[str, pd.DataFrame], types: Mapping[str, pd.DataFrame], origin: str
+    comparison: Mapping[str, pd.DataFrame], types: Mapping[str, pd.DataFrame], words: Words, origin: str
 ) -> dict[str, Picture]:
     pictures = {}
     for effect, table in comparison.items():
@@ -141,42 +470,60 @@ def _pictures(
             index=["constant", "Constant"], errors="ignore"
         )
         rows.attrs = table.attrs
-        pictures[f"forest_{effect}"] = Picture(
-            plot_forest(
-                rows,
-                title=f"{effect.capitalize()}, types and controls: OLS and posterior",
-                xlabel=f"{OUTCOME}, for one unit",
-            ),
-            "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
-            f"Forest plot of OLS and posterior for the {effect} model ({origin} data).",
+        named = (
+            f"{capital(words.groups)} and controls"
+            if effect == "types"
+            else f"{capital(effect)}, {words.groups} and controls"
         )
-        pooled = {p: types[f"{effect}, {p}"] for p in ("partial", "complete")}
-        pictures[f"types_{effect}"] = Picture(
+        if len(rows):
+            pictures[f"forest_{effect}"] = Picture(
+                plot_forest(
+                    rows,
+                    title=f"{named}: OLS and posterior",
+                    xlabel=f"{words.axis}, for one unit of the term",
+                ),
+                "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
+                f"Forest plot of OLS and posterior, {named.lower()} ({origin} data).",
+            )
+        pictures |= _group_pictures(effect, table, types, words, origin)
+    return pictures
+
+
+def _group_pictures(
+    effect: str, table: pd.DataFrame, types: Mapping[str, pd.DataFrame], words: Words, origin: str
+) -> dict[str, Picture]:
+    few, said = _ends(types[f"{effect}, partial"])
+    beside = types[f"{effect}, complete"].loc[few.index]
+    beside.attrs = few.attrs
+    added = f" ({said})" if said else ""
+    without = "" if effect == "types" else ", without a target"
+    pictures = {
+        f"types_{effect}": Picture(
             plot_shrinkage(
-                types[f"{effect}, none"]["mean"],
-                {f"{p} pooling": frame for p, frame in pooled.items()},
-                title="Change by authority type: no, partial and complete pooling",
-                xlabel=f"{OUTCOME}, without a target, at average controls",
+                types[f"{effect}, none"]["mean"].loc[few.index],
+                {"partial pooling": few, "complete pooling": beside},
+                title=f"{capital(words.what)} by {words.group}{added}: no, partial and complete pooling",
+                xlabel=f"{words.axis}{without}, at average controls",
                 origin=origin,
             ),
-            "Open squares: each type by itself. Arrows lead to the partially pooled change; complete pooling gives all one.",
-            f"Change of each type under three poolings ({origin} data).",
+            f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; complete pooling gives all one.",
+            f"{capital(words.what)} of each {words.group} under three poolings ({origin} data).",
         )
-        slope = types[f"{effect}, slope"]
-        common = table.iloc[0]
-        beside = slope.assign(
-            ols_estimate=common["ols_estimate"],
-            ols_low=common["ols_low"],
-            ols_high=common["ols_high"],
+    }
+    if f"{effect}, slope" in types:
+        slope, said = _ends(types[f"{effect}, slope"])
+        common: Any = table.iloc[0]
+        drawn = slope.assign(
+            ols_estimate=common["ols_estimate"], ols_low=common["ols_low"], ols_high=common["ols_high"]
         )
-        beside.attrs = slope.attrs
+        drawn.attrs = slope.attrs
         pictures[f"slopes_{effect}"] = Picture(
             plot_forest(
-                beside,
-                title=f"Slope of the {effect} by authority type",
-                xlabel=f"{OUTCOME}, for {'having a target' if effect == 'target' else 'a point of stretch'}",
+                drawn,
+                title=f"Slope of the {effect} by {words.group}{f' ({said})' if said else ''}",
+                xlabel=f"{words.axis}, for {_SLOPE[effect]}",
             ),
-            "Solid: slope of each type, partially pooled. Dashed: the one slope of OLS, the same in every row.",
-            f"Slopes of the {effect} by type ({origin} data).",
+            f"Solid: slope of each {words.group}, partially pooled. Dashed: the one slope of OLS, the same in every row.",
+            f"Slopes of the {effect} by {words.group} ({origin} data).",
         )
     return pictures

@@ -16,7 +16,7 @@ from .success import success_card
 
 __all__ = ["ModelCard", "Node", "PriorNote", "draw_graph", "mathml", "model_card"]
 
-_CARDS: dict[str, Callable[[Mapping[str, str], Mapping[str, str]], ModelCard | None]] = {
+_CARDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], ModelCard | None]] = {
     "anchoring": anchoring_card,
     "cohesion": cohesion_card,
     "published": published_card,
@@ -40,4 +40,7 @@ def model_card(attrs: Mapping[Any, Any]) -> ModelCard | None:
     make = _CARDS.get(str(attrs.get("model")))
     if make is None or "options" not in attrs or "priors" not in attrs:
         return None
-    return make(json.loads(attrs["options"]), json.loads(attrs["priors"]))
+    options, priors = json.loads(attrs["options"]), json.loads(attrs["priors"])
+    if attrs.get("words"):
+        options["words"] = json.loads(attrs["words"])
+    return make(options, priors)

@@ -1,0 +1,33 @@
+"""Your own units: did those with a target change more?
+
+One row per unit (authority, school, hospital) with a score before and after, and who had a target; or one score, compared
+between types. Types are pooled as far as the data ask for it.
+"""
+
+from pathlib import Path
+
+import bayes_targets as bt
+from bayes_targets.report import authorities as page
+
+DATA = "authorities"
+POOLINGS = ("partial", "none", "complete")
+# Values for each unit and draw that are still kept; and units with which a model of sampling error is sampled.
+KEPT, SAMPLED = 10_000_000, 1_000
+
+
+def analyse(run):
+    units, settings = run.authorities(), run.settings
+    n = units.sizes["authority"]
+    effects = [effect for effect in ("target", "stretch") if effect in units] or [None]
+    fits = {}
+    for effect in effects:
+        models = {p: bt.cohesion_model(units, effect=effect, pooling=p) for p in POOLINGS}
+        if effect is not None:
+            models["by_type"] = bt.cohesion_model(units, effect=effect, slopes="by_type")
+            if {"change", "baseline_se", "outcome_se"} <= set(units.data_vars) and n <= SAMPLED:
+                models["scores"] = bt.cohesion_model(units, effect=effect, measurement_error=True)
+        named = {f"{effect or 'types'}_{name}": model for name, model in models.items()}
+        pointwise = n * settings.draws * settings.chains <= KEPT
+        made = run.fit_all(named, pointwise=pointwise)
+        fits[effect] = dict(zip(models, made.values(), strict=True))
+    return page.units_result(units, fits, source=Path(settings.data).name)

@@ -1,0 +1,106 @@
+"""A user's own words for what was analysed, as the reader of a file notes them in the attrs of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import xarray as xr
+
+_PERCENT = ("%", "per cent", "percent", "percentage")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What units, their groups and the outcome are called, and what the outcome is measured in.
+
+    Attributes
+    ----------
+    unit, units : str
+        One and several of what has a row, such as school and schools.
+    group, groups : str
+        What units are grouped by, such as region.
+    outcome : str
+        What was measured, such as pass rate.
+    measure : str
+        Unit of a difference in the outcome: ``"percentage points"``, ``"pounds"``, ``"per cent of the baseline"``.
+    change : bool
+        Whether the change of the outcome is explained, and not the outcome itself.
+    """
+
+    unit: str = "authority"
+    units: str = "authorities"
+    group: str = "type"
+    groups: str = "types"
+    outcome: str = "score"
+    measure: str = "points"
+    change: bool = True
+
+    @staticmethod
+    def of(data: xr.Dataset) -> Words:
+        """The words of a table of units; what its attrs do not say gets a plain name.
+
+        Examples
+        --------
+        >>> data = xr.Dataset({"change": ("authority", [1.0])}, attrs={"unit_word": "school", "change": "points",
+        ...                   "outcome_words": "pass rate", "outcome_unit": "%"})
+        >>> words = Words.of(data)
+        >>> words.units, words.what, words.measure
+        ('schools', 'change in pass rate', 'percentage points')
+        """
+        attrs = data.attrs
+        unit, group = (str(attrs.get(name) or usual) for name, usual in _USUAL.items())
+        changed = "change" in data
+        unit_of = str(attrs.get("outcome_unit") or "points")
+        measure = "percentage points" if unit_of.casefold().startswith(_PERCENT) else unit_of
+        if changed and attrs.get("change", "percent") == "percent":
+            measure = "per cent of the baseline"
+        outcome = str(attrs.get("outcome_words") or "score")
+        return Words(unit, plural(unit), group, plural(group), outcome, measure, changed)
+
+    @property
+    def what(self) -> str:
+        """What is explained."""
+        return f"change in {self.outcome}" if self.change else self.outcome
+
+    @property
+    def axis(self) -> str:
+        """Label of an axis."""
+        return f"{self.what}, {self.measure}"
+
+    def as_record(self) -> dict[str, Any]:
+        """The words as plain values, for the attrs of a posterior."""
+        return asdict(self)
+
+    @staticmethod
+    def read(record: Mapping[str, Any] | None) -> Words:
+        """The words that a posterior's attrs hold; plain names where there are none."""
+        return Words(**record) if record else Words(measure="units of the outcome")
+
+
+_USUAL = {"unit_word": "authority", "type_word": "type"}
+
+
+def plural(word: str) -> str:
+    """A noun for several.
+
+    Examples
+    --------
+    >>> [plural(word) for word in ("authority", "school", "class", "trust", "agency", "boy")]
+    ['authorities', 'schools', 'classes', 'trusts', 'agencies', 'boys']
+    """
+    if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def capital(text: str) -> str:
+    """The same with its first letter a capital.
+
+    Examples
+    --------
+    >>> capital("schools in London")
+    'Schools in London'
+    """
+    return text[:1].upper() + text[1:]
