@@ -65,8 +65,10 @@ def units_result(
     Result
         In the words that the data's attrs hold.
     """
-    words, notes = Words.of(units), []
-    comparison, types, choices, more, posteriors = {}, {}, {}, {"fit": {}, "checks_by_type": {}}, {}
+    words, notes = Words.of(units), list[str]()
+    comparison, types, choices = (dict[str, pd.DataFrame]() for _ in range(3))
+    more: dict[str, dict[str, pd.DataFrame]] = {"fit": {}, "checks_by_type": {}}
+    posteriors: dict[str, xr.DataTree] = {}
     for effect, own in fits.items():
         key = effect or "types"
         ols, note = _ols(units, effect, words)
@@ -173,11 +175,13 @@ def authority_result(
             _joined(choices, "effect"),
             "Pooling choices by leave-one-out cross-validation (elpd: higher is better; a difference under 4 is no reason to prefer one)."
             + (" Of the first reconstructed data set." if made_up else ""),
+            shown=None if len(choices) > 1 else next(iter(choices.values())),
             section="sensitivity",
         )
     for name, frames in more.items():
         whole = pd.concat(dict(frames), names=["effect"]).reset_index()
-        short = _checks_shown(whole) if name == "checks_by_type" else None
+        short = _checks_shown(whole) if name == "checks_by_type" else whole
+        short = short if len(frames) > 1 else short.drop(columns="effect")
         tables[name] = Table(whole, f"{_caption(name, words)} Data: {origin}.", shown=short, headings=group)
     return Result(
         answer=_answer(comparison, types, more, words, made_up),
@@ -288,11 +292,11 @@ def _types_shown(
     parts = {}
     for effect in comparison:
         table = types[f"{effect}, partial"][["mean", "low", "high"]].copy()
-        table.insert(0, "by itself", types[f"{effect}, none"]["mean"])
+        table.insert(0, "alone", types[f"{effect}, none"]["mean"])
         if f"{effect}, slope" in types:
             slope = types[f"{effect}, slope"]
             for column in ("mean", "low", "high"):
-                table[f"slope, {column}"] = slope[column]
+                table["slope" if column == "mean" else f"slope_{column}"] = slope[column]
         parts[effect] = _ends(table)[0]
     return _joined(parts, "effect" if len(parts) > 1 else None)
 
@@ -380,7 +384,7 @@ def _answer(
 
 
 def _types_answer(table: pd.DataFrame, words: Words) -> str:
-    best, worst = table["mean"].idxmax(), table["mean"].idxmin()
+    best, worst = str(table["mean"].idxmax()), str(table["mean"].idxmin())
     ends: list[Any] = [table.loc[name] for name in (best, worst)]
     each = " and ".join(
         f"{word} in {name} ({number(float(row['mean']))}, 95% equal-tailed interval {number(float(row['low']))} to "

@@ -75,6 +75,21 @@ HEADINGS = {
     "between_share": "Variance between data sets",
     "determined": "Determined by the table",
     "true_if": "True if",
+    "statistic": "Statistic",
+    "replicated": "Replicated",
+    "p_value": "Predictive p",
+    "alone": "By itself",
+    "ols": "OLS",
+    "choice": "Pooling",
+    "elpd_diff": "elpd, difference",
+    "se_diff": "s.e. of difference",
+    "p_loo": "Effective parameters",
+    "weight": "Weight",
+    "k_hat_max": "k-hat, largest",
+    "k_hat_high": "k-hat above its limit",
+    "slope": "Slope",
+    "slope_low": "Slope, low",
+    "slope_high": "Slope, high",
 }
 _PROBABILITIES = ("prob", "rope_", "p_one", "p_two", "sceptical", "anchored", "multiverse_")
 
