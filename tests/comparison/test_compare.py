@@ -134,3 +134,79 @@ def test_two_variables_with_one_label_are_refused():
     )
     with pytest.raises(bt.DataError, match="two posterior terms are named 'same'"):
         term_draws(xr.DataTree.from_dict({"posterior": data}))
+
+
+QOF = pd.DataFrame(
+    {
+        "term": ["<5%", "25-50%"],
+        "OR": ["0.980", "0.862"],
+        "low": ["0.966", "0.832"],
+        "high": ["0.995", "0.893"],
+    }
+)
+
+
+def test_a_ratio_stands_beside_its_posterior_as_a_ratio():
+    """Odds ratio .862 (.832 to .893): the posterior under a wide prior is the same, and below 1 for certain."""
+    asked = bt.read_estimates(QOF, focus="25-50%", better="lower", smallest=0.95, ratio="odds ratio")
+    table = bt.compare(bt.fit(bt.published_model(asked), seed=1), asked)
+    row = table.loc["25-50%"]
+    assert row[["ratio_mean", "ratio_low", "ratio_high"]].astype(float).round(3).tolist() == [
+        0.862,
+        0.832,
+        0.893,
+    ]
+    assert row["published_estimate"] == pytest.approx(np.log(0.862)) and row["prob_better"] > 0.999
+    assert row["rope_below"] == pytest.approx(stats.norm(-0.1485, 0.01805).cdf(np.log(0.95)), abs=0.001)
+    assert np.isnan(table.loc["<5%", "rope_below"])
+
+
+def test_published_intervals_are_t_where_degrees_of_freedom_are_few():
+    frame = pd.DataFrame({"term": ["England x post"], "estimate": ["-3.6"], "se": ["1.4"]})
+    asked = bt.read_estimates(frame, focus="England x post", better="lower", smallest=1, clusters=6)
+    row = bt.compare(bt.fit(bt.published_model(asked), seed=1), asked).iloc[0]
+    exact = stats.t(5, -3.6, 1.4)
+    assert (row["published_low"], row["published_high"]) == pytest.approx(exact.interval(0.95))
+    assert (row["low"], row["high"]) == pytest.approx(exact.interval(0.95), abs=1e-3)
+    assert row["prob_better"] == pytest.approx(0.975, abs=5e-4)
+
+
+def test_prior_and_data_in_conflict_are_told():
+    frame = pd.DataFrame({"term": ["a"], "estimate": ["250"], "se": ["40"]})
+    asked = bt.read_estimates(frame, focus="a", better="higher", smallest=1, hoped=1)
+    row = bt.compare(bt.fit(bt.published_model(asked), seed=1), asked).iloc[0]
+    assert row["prior_conflict"] == pytest.approx(250 / np.hypot(40, 5))
+
+
+def test_rows_that_were_not_fitted_have_no_row_and_other_missing_terms_are_told():
+    frame = pd.DataFrame({"term": ["Target", "Deprivation"], "beta": [".21", "-.35"], "p": [".032", "<.001"]})
+    asked = bt.read_estimates(frame, focus="Target", better="higher", smallest=0.1, n=147)
+    posterior = bt.fit(bt.published_model(asked), seed=1)
+    assert bt.compare(posterior, asked).index.tolist() == ["Target"]
+    other = pd.DataFrame({"term": ["Targt"], "estimate": ["1"], "se": ["1"]})
+    with pytest.raises(bt.DataError, match="no term 'Targt': did you mean 'Target'"):
+        bt.compare(posterior, bt.read_estimates(other))
+
+
+def test_whole_numbers_are_terms_too():
+    frame = pd.DataFrame(
+        {"estimate": [1.0, 2.0], "se": [1.0, 1.0]}, index=pd.Index([2006, 2008], name="term")
+    )
+    posterior = bt.fit(bt.published_model(frame), seed=1)
+    assert bt.compare(posterior, frame)["mean"].round(3).to_dict() == {2006: 1.0, 2008: 2.0}
+
+
+@pytest.mark.parametrize(
+    ("estimates", "message"),
+    [
+        (2, "found int, expected an Evaluation, or a DataFrame"),
+        (pd.DataFrame({"estimate": [1.0]}, index=pd.Index(["a"], name="term")), "no column 'se'"),
+        (pd.DataFrame({"estimate": ["x"], "se": [1.0]}, index=pd.Index(["a"], name="term")), "holds what is no number"),
+        (pd.DataFrame({"estimate": [1.0, 1], "se": [1.0, 1]}, index=pd.Index(["a", "a"], name="term")), "more than once"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_of_estimates_is_told(posterior, estimates, message):
+    with pytest.raises(bt.DataError, match=message):
+        bt.compare(posterior, estimates)
+    with pytest.raises(bt.DataError, match="posterior group is missing"):
+        bt.compare(1, QOF.assign(estimate=1.0, se=1.0))

@@ -1,8 +1,9 @@
-"""The posterior beside the frequentist estimates, term by term, in one table."""
+"""The posterior beside the published or the frequentist estimates, term by term, in one table."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,11 +11,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_number
+from ..evaluation import Evaluation
 from ..inference.convergence import mixing
 from ..inference.distributions import normal_quantile, t_quantile
 
 FloatArray = NDArray[np.float64]
+Rope = tuple[float, float] | Mapping[str, tuple[float, float]]
 
 COLUMNS = (
     "ols_estimate",
@@ -39,72 +42,88 @@ COLUMNS = (
 
 def compare(
     posterior: xr.DataTree,
-    ols: pd.DataFrame,
+    estimates: Evaluation | pd.DataFrame,
     *,
     prob: float = 0.95,
     interval: str = "eti",
-    rope: tuple[float, float] | Mapping[str, tuple[float, float]] | None = None,
+    rope: Rope | None = None,
     variables: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Posterior beside OLS (or another frequentist estimate) for every term of `ols`.
+    """Posterior beside what was published, or beside OLS (or another frequentist estimate), for every term.
 
     Parameters
     ----------
     posterior : xarray.DataTree
         From `fit`. Its ``attrs["terms"]`` names the variables whose labels are terms.
-    ols : pandas.DataFrame
-        Indexed by ``term`` with columns ``estimate`` and ``se``; ``ci_low`` and ``ci_high`` are used where
-        ``attrs["prob"]`` equals `prob`, otherwise the interval is made from ``se`` with ``attrs["df"]`` degrees of
-        freedom (normal without).
+    estimates : Evaluation or pandas.DataFrame
+        From `read_estimates`; or a frame indexed by ``term`` with columns ``estimate`` and ``se``; ``ci_low`` and ``ci_high``
+        are used where ``attrs["prob"]`` equals `prob`, otherwise the interval is made from ``se`` with ``attrs["df"]`` degrees
+        of freedom (normal without).
     prob : float
         Probability of both intervals.
     interval : {"eti", "hdi"}
         Kind of posterior interval: equal-tailed or highest density.
     rope : tuple of float, or mapping of term to tuple, optional
         Region of practical equivalence, ``(low, high)`` in the term's units; terms that a mapping leaves out have
-        none. The posterior *mass* below, inside and above it is given (it is not the share of an interval).
+        none. The posterior *mass* below, inside and above it is given (it is not the share of an interval). Default: of an
+        evaluation, its `smallest` effect to either side of none, for the terms in question.
     variables : sequence of str, optional
         Posterior variables to compare instead of those in ``attrs["terms"]``.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``term`` in the order of `ols`: ``ols_estimate, ols_se, ols_low, ols_high``; posterior ``mean, sd,
+        Indexed by ``term`` in the order of `estimates`: ``published_estimate, published_se, published_low, published_high``
+        of an evaluation, ``ols_estimate, ols_se, ols_low, ols_high`` of a frame; posterior ``mean, sd,
         low, high``; ``prob_positive`` (posterior probability above 0); ``rope_below, rope_inside, rope_above`` (NaN
         without a rope); ``shift_in_se`` (posterior mean minus estimate, in standard errors); ``sd_ratio`` (posterior
-        s.d. over standard error); ``ess_bulk, ess_tail, r_hat``. Attrs ``interval``, ``prob``, ``rope``,
-        ``origin``.
+        s.d. over standard error); ``ess_bulk, ess_tail, r_hat``. Of an evaluation also ``prob_better`` (probability of an
+        effect in the favourable direction; NaN where none is stated), ``prior_conflict`` (distance of the estimate from the
+        prior mean over the root of their summed variances; above 3 the two are in conflict), and of ratios
+        ``ratio_mean, ratio_low, ratio_high``, the exponentials of mean, low and high. Estimates that the model left out
+        because they have no standard error have no row. Attrs ``interval``, ``prob``, ``rope``, ``origin``.
 
     Raises
     ------
     DataError
-        If a term of `ols` is not in the posterior, or a setting is out of range.
+        If a term of `estimates` is not in the posterior, or a setting is out of range.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt
+    >>> table = pd.DataFrame({"term": ["Target"], "estimate": [0.952], "se": [0.659]})
+    >>> evaluation = bt.read_estimates(table, focus="Target", better="higher", smallest=0.5, hoped=1.0)
+    >>> found = compare(bt.fit(bt.published_model(evaluation), seed=1), evaluation)
+    >>> found.loc["Target", ["published_estimate", "mean", "low", "high", "prob_better", "rope_above"]].astype(float).round(2).tolist()
+    [0.95, 0.94, -0.35, 2.22, 0.92, 0.75]
     """
-    ropes = _ropes(rope, ols)
-    _check_settings(prob, interval, ropes)
+    published = isinstance(estimates, Evaluation)
+    frame, regions = _prepared(estimates, rope)
+    prob = require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
+    if interval not in ("eti", "hdi"):
+        raise DataError(f"interval is {interval!r}, expected 'eti' (equal-tailed) or 'hdi' (highest density)")
     draws = term_draws(posterior, variables)
-    frame = ols if ols.index.name == "term" else ols.set_index("term") if "term" in ols.columns else ols
-    known = [str(term) for term in draws["term"].to_numpy()]
-    for term in frame.index:
-        if term not in known:
-            raise DataError(f"the posterior has no term {term!r}: {did_you_mean(str(term), known)}")
-    draws = draws.sel(term=frame.index.to_numpy())
+    frame, draws = _matched(frame, draws, _not_fitted(posterior) if published else "")
     by_chain = draws.transpose("term", "chain", "draw").to_numpy()
     flat = by_chain.reshape(len(by_chain), -1)
     low, high = _interval(draws, flat, prob, interval)
-    estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
-    ols_low, ols_high = _ols_interval(frame, prob)
+    estimate, se = _column(frame, "estimate"), _column(frame, "se")
+    classical_low, classical_high = _classical_interval(frame, prob)
     mean, sd = flat.mean(axis=1), flat.std(axis=1, ddof=1)
-    below, inside, above = _masses(flat, [ropes.get(str(term)) for term in frame.index])
+    above = (flat > 0).mean(axis=1)
+    below, inside, beyond = _masses(flat, [regions.get(str(term)) for term in frame.index])
     mixed = [mixing(chains) for chains in by_chain]
     with np.errstate(divide="ignore", invalid="ignore"):
         shift, ratio = (mean - estimate) / se, sd / se
     values = (
-        estimate, se, ols_low, ols_high, mean, sd, low, high, (flat > 0).mean(axis=1), below, inside, above,
+        estimate, se, classical_low, classical_high, mean, sd, low, high, above, below, inside, beyond,
         shift, ratio,
         *([getattr(one, measure) for one in mixed] for measure in COLUMNS[-3:]),
     )  # fmt: skip
-    table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index.rename("term"))
+    table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index)
+    if isinstance(estimates, Evaluation):
+        table = _of_evaluation(table, estimates, posterior)
+        rope = regions or None
     table.attrs = {
         "interval": interval,
         "prob": prob,
@@ -112,6 +131,88 @@ def compare(
         "origin": posterior.attrs.get("origin", "observed"),
     }
     return table
+
+
+def smallest_effect(evaluation: Evaluation) -> float | None:
+    """The smallest effect worth having as a distance from no effect on the table's own scale; None where it is not stated."""
+    if evaluation.smallest is None:
+        return None
+    return abs(math.log(evaluation.smallest)) if evaluation.ratio else evaluation.smallest
+
+
+def quantiles(draws: FloatArray, probs: Sequence[float]) -> FloatArray:
+    """Quantiles of draws along the last axis, of shape (probs, ...).
+
+    Each draw stands in the middle of its share of the probability, so that draws that are quantiles themselves, as those of the
+    exact engine are, give the quantiles of the distribution.
+
+    Examples
+    --------
+    >>> quantiles(np.array([1.0, 2.0, 3.0, 4.0]), [0.125, 0.5]).tolist()
+    [1.0, 2.5]
+    """
+    return np.asarray(np.quantile(draws, probs, axis=-1, method="hazen"))
+
+
+def _prepared(
+    estimates: Evaluation | pd.DataFrame, rope: Rope | None
+) -> tuple[pd.DataFrame, dict[str, tuple[float, float]]]:
+    """The estimates by term, and each term's region."""
+    if isinstance(estimates, Evaluation):
+        frame, smallest = estimates.estimates, smallest_effect(estimates)
+        if rope is None and smallest is not None:
+            rope = dict.fromkeys(estimates.focal_terms or map(str, frame.index), (-smallest, smallest))
+    elif isinstance(estimates, pd.DataFrame):
+        by_term = estimates.index.name == "term" or "term" not in estimates.columns
+        frame = estimates if by_term else estimates.set_index("term")
+        frame = frame.rename_axis("term")
+    else:
+        raise DataError(
+            f"estimates: found {type(estimates).__name__}, expected an Evaluation, or a DataFrame indexed by term"
+        )
+    for column in ("estimate", "se"):
+        if column not in frame.columns:
+            raise DataError(f"estimates: no column {column!r}, expected columns estimate and se")
+    if frame.index.nlevels > 1 or frame.index.has_duplicates:
+        raise DataError("estimates: a term occurs more than once, expected an index of each term once")
+    return frame, _regions(rope, [str(term) for term in frame.index])
+
+
+def _not_fitted(posterior: object) -> str:
+    options = json.loads(posterior.attrs.get("options", "{}")) if isinstance(posterior, xr.DataTree) else {}
+    return str(options.get("not_fitted", ""))
+
+
+def _matched(frame: pd.DataFrame, draws: xr.DataArray, not_fitted: str) -> tuple[pd.DataFrame, xr.DataArray]:
+    """Rows and draws of the same terms, in the order of the rows."""
+    known = [str(term) for term in draws["term"].to_numpy()]
+    if not_fitted:
+        # Only what the model has said to leave out may be missing.
+        frame = frame[[str(term) in known or f"{term}: " not in not_fitted for term in frame.index]]
+    for term in frame.index:
+        if str(term) not in known:
+            raise DataError(f"the posterior has no term {term!r}: {did_you_mean(str(term), known)}")
+    return frame, draws.sel(term=[str(term) for term in frame.index])
+
+
+def _column(frame: pd.DataFrame, name: str) -> FloatArray:
+    try:
+        return frame[name].to_numpy(float)
+    except (TypeError, ValueError):
+        raise DataError(f"estimates, column {name!r}: holds what is no number, expected numbers") from None
+
+
+def _of_evaluation(table: pd.DataFrame, evaluation: Evaluation, posterior: xr.DataTree) -> pd.DataFrame:
+    """Columns that only an evaluation has, and its own names for those that print has."""
+    conflict = json.loads(posterior.attrs.get("prior_conflict", "{}"))
+    positive = table["prob_positive"]
+    better = {"higher": positive, "lower": 1.0 - positive}.get(evaluation.better or "", math.nan)
+    table.insert(9, "prob_better", better)
+    table.insert(15, "prior_conflict", [float(conflict.get(str(term), math.nan)) for term in table.index])
+    if evaluation.ratio:
+        for place, name in enumerate(("mean", "low", "high"), 16):
+            table.insert(place, f"ratio_{name}", np.exp(table[name]))
+    return table.rename(columns=lambda name: str(name).replace("ols_", "published_"))
 
 
 def term_draws(posterior: xr.DataTree, variables: Sequence[str] | None = None) -> xr.DataArray:
@@ -135,13 +236,13 @@ def term_draws(posterior: xr.DataTree, variables: Sequence[str] | None = None) -
     DataError
         If there is no posterior group, or two terms have one name.
     """
-    if "posterior" not in posterior.children:
+    if not isinstance(posterior, xr.DataTree) or "posterior" not in posterior.children:
         raise DataError("the posterior group is missing, expected the DataTree that fit gives")
     group = posterior["posterior"].to_dataset()
     if variables is None:
         names = json.loads(posterior.attrs["terms"]) if "terms" in posterior.attrs else list(group.data_vars)
     else:
-        names = list(variables)
+        names = [variables] if isinstance(variables, str) else list(variables)
     parts = []
     for name in names:
         if name not in group:
@@ -186,32 +287,31 @@ def clear_of_zero(table: pd.DataFrame) -> list[str]:
     return [str(term) for term in table.index[(table["low"] > 0) | (table["high"] < 0)]]
 
 
-def _ropes(
-    rope: tuple[float, float] | Mapping[str, tuple[float, float]] | None, ols: pd.DataFrame
-) -> dict[str, tuple[float, float]]:
+def _regions(rope: Rope | None, terms: Sequence[str]) -> dict[str, tuple[float, float]]:
     if rope is None:
         return {}
-    if isinstance(rope, Mapping):
-        return dict(rope)
-    terms = ols.index if ols.index.name == "term" or "term" not in ols.columns else ols["term"]
-    return {str(term): rope for term in terms}
+    each = rope.items() if isinstance(rope, Mapping) else ((term, rope) for term in terms)
+    return {str(term): _region(str(term), region) for term, region in each}
 
 
-def _check_settings(prob: float, interval: str, ropes: Mapping[str, tuple[float, float]]) -> None:
-    if not 0 < prob < 1:
-        raise DataError(f"prob is {prob!r}, expected a probability between 0 and 1")
-    if interval not in ("eti", "hdi"):
-        raise DataError(f"interval is {interval!r}, expected 'eti' (equal-tailed) or 'hdi' (highest density)")
-    for term, rope in ropes.items():
-        if not (isinstance(rope, Sequence) and len(rope) == 2 and rope[0] < rope[1]):
-            raise DataError(f"rope of {term!r} is {rope!r}, expected two numbers, the lower first")
+def _region(term: str, region: object) -> tuple[float, float]:
+    wrong = DataError(f"rope of {term!r} is {region!r}, expected two numbers, the lower first")
+    if isinstance(region, str) or not isinstance(region, Sequence | np.ndarray) or len(region) != 2:
+        raise wrong
+    try:
+        low, high = (require_number("rope", end) for end in region)
+    except DataError:
+        raise wrong from None
+    if not low < high:
+        raise wrong
+    return low, high
 
 
 def _interval(
     draws: xr.DataArray, flat: FloatArray, prob: float, interval: str
 ) -> tuple[FloatArray, FloatArray]:
     if interval == "eti":
-        low, high = np.quantile(flat, [(1 - prob) / 2, (1 + prob) / 2], axis=1)
+        low, high = quantiles(flat, [(1 - prob) / 2, (1 + prob) / 2])
         return low, high
     import arviz_stats
 
@@ -219,20 +319,32 @@ def _interval(
     return values[:, 0], values[:, 1]
 
 
-def _ols_interval(frame: pd.DataFrame, prob: float) -> tuple[FloatArray, FloatArray]:
+def _classical_interval(frame: pd.DataFrame, prob: float) -> tuple[FloatArray, FloatArray]:
     if {"ci_low", "ci_high"} <= set(frame.columns) and frame.attrs.get("prob", 0.95) == prob:
-        return frame["ci_low"].to_numpy(float), frame["ci_high"].to_numpy(float)
-    df = frame.attrs.get("df")
-    reach = normal_quantile((1 + prob) / 2) if df is None else t_quantile((1 + prob) / 2, df)
-    estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
+        return _column(frame, "ci_low"), _column(frame, "ci_high")
+    each = (
+        _column(frame, "df")
+        if "df" in frame.columns
+        else np.full(len(frame), frame.attrs.get("df", math.inf) or math.inf)
+    )
+    ends = {df: _reach(prob, df) for df in set(each.tolist())}
+    reach = np.array([ends[df] for df in each.tolist()])
+    estimate, se = _column(frame, "estimate"), _column(frame, "se")
     return estimate - reach * se, estimate + reach * se
 
 
+def _reach(prob: float, df: float) -> float:
+    """How many standard errors an interval reaches to either side."""
+    if not 0 < df < math.inf:
+        return float(normal_quantile((1 + prob) / 2))
+    return t_quantile((1 + prob) / 2, df)
+
+
 def _masses(
-    flat: FloatArray, ropes: list[tuple[float, float] | None]
+    flat: FloatArray, regions: Sequence[tuple[float, float] | None]
 ) -> tuple[list[float], list[float], list[float]]:
     below, above = [], []
-    for draws, rope in zip(flat, ropes, strict=True):
-        below.append(float((draws < rope[0]).mean()) if rope else np.nan)
-        above.append(float((draws > rope[1]).mean()) if rope else np.nan)
+    for draws, region in zip(flat, regions, strict=True):
+        below.append(float((draws < region[0]).mean()) if region else math.nan)
+        above.append(float((draws > region[1]).mean()) if region else math.nan)
     return below, [1.0 - low - high for low, high in zip(below, above, strict=True)], above
