@@ -33,6 +33,9 @@ from .models.cohesion.model import cohesion_model as cohesion_model
 from .models.cohesion.model import scaled_priors as scaled_priors
 from .models.cohesion.refits import refit_exact as refit_exact
 from .models.cohesion.simulate import simulate_authorities as simulate_authorities
+from .models.meta.model import meta_model as meta_model
+from .models.meta.priors import MetaPriors as MetaPriors
+from .models.meta.priors import Steps as Steps
 from .models.published.model import published_model as published_model
 from .models.published.priors import PublishedPriors as PublishedPriors
 from .models.success.estimands import rank_probabilities as rank_probabilities

@@ -147,10 +147,12 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         return _table([_row("dims chain and draw missing", 1.0, _at_most(0))])
     engine = posterior.attrs.get("engine")
     with np.errstate(all="ignore"):
-        values, rows = _draws(draws)
+        values, rows = _draws(draws, _points(posterior))
         shape = (draws.sizes["chain"], draws.sizes["draw"])
         if engine == "exact":
-            rows = [*exact_rows(stats), *rows, *_independence_rows(values, shape)]
+            # A model of points alone has no draws that could depend on one another.
+            own = _independence_rows(values, shape) if values or not _points(posterior) else []
+            rows = [*exact_rows(stats), *rows, *own]
         elif engine == "smc":
             rows = [*_smc_rows(stats, shape[0]), *_predictive_rows(posterior), *rows]
             rows += _mixing_rows(values, shape)
@@ -268,9 +270,21 @@ def _misshapen(stats: xr.Dataset, draws: xr.Dataset) -> int:
     return sum(bool(wrong & set(variable.dims)) for variable in stats.data_vars.values())
 
 
-def _draws(draws: xr.Dataset) -> tuple[dict[str, FloatArray], list[dict[str, object]]]:
-    """Each variable as numbers of shape (chain, draw, element), and the checks that hold of them under any engine."""
+def _points(posterior: xr.DataTree) -> set[str]:
+    """Variables that the model's description says are one number, such as a mean of 0 in a model without an effect."""
+    try:
+        return set(json.loads(json.loads(posterior.attrs["options"])["points"]))
+    except (KeyError, TypeError, ValueError):
+        return set()
+
+
+def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], list[dict[str, object]]]:
+    """Each variable as numbers of shape (chain, draw, element), and the checks that hold of them under any engine.
+
+    Points are no draws: they must be finite and constant, and nothing else is asked of them.
+    """
     values: dict[str, FloatArray] = {}
+    varying = 0
     shapeless = unreal = not_finite = constant = 0
     repeated = correlation = 0.0
     for name, variable in draws.data_vars.items():
@@ -286,17 +300,21 @@ def _draws(draws: xr.Dataset) -> tuple[dict[str, FloatArray], list[dict[str, obj
         if not own.size:
             shapeless += 1
             continue
-        values[str(name)] = own
         finite = np.isfinite(own)
         not_finite += int((~finite).sum())
+        if name in points:
+            varying += int((np.ptp(own, axis=(0, 1)) != 0).sum())
+            continue
+        values[str(name)] = own
         # A chain that never moves, in any element; NaN chains are counted above.
         constant += int((np.ptp(np.where(finite, own, 0.0), axis=1) == 0).sum())
         # max of NumPy keeps NaN.
         repeated = float(np.max([repeated, _repeated(own)]))
         correlation = float(np.max([correlation, _chain_correlation(own)]))
-    if not values:
+    if not values and not points:
         repeated = correlation = math.nan
     return values, [
+        *([_row("points that vary", varying, _at_most(0))] if points else []),
         _row("variables without chains, draws or elements", shapeless, _at_most(0)),
         _row("variables that are not real numbers", unreal, _at_most(0)),
         _row("chains", draws.sizes["chain"], _at_least(CHAINS_LIMIT)),

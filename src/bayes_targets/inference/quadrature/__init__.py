@@ -1,4 +1,4 @@
-"""Exact posteriors: quadrature over a few hyperparameters, everything else integrated in closed form or in 1-D."""
+"""Exact posteriors: quadrature over a few hyperparameters, all else integrated in closed form or in 1-D."""
 
 from .areas import Areas as Areas
 from .axis import Axis as Axis
@@ -11,3 +11,8 @@ from .grid import integrate as integrate
 from .grid import solve as solve
 from .stratified import stratified_normal as stratified_normal
 from .stratified import stratified_uniform as stratified_uniform
+from .tensor import Tensor as Tensor
+from .tensor import even_normals as even_normals
+from .tensor import even_points as even_points
+from .tensor import on_mesh as on_mesh
+from .tensor import solve_tensor as solve_tensor

@@ -25,12 +25,20 @@ def _share(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     return 0.5 + 0.5 * np.tanh(0.5 * x), -np.logaddexp(0.0, x) - np.logaddexp(0.0, -x)
 
 
+def _weight(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # A logistic function of sinh: log densities of shares fall off as fast as exponentials of exponentials.
+    inner = 0.5 * math.pi * np.sinh(np.clip(x, -6.0, 6.0))
+    log_slope = -np.logaddexp(0.0, inner) - np.logaddexp(0.0, -inner) + np.log(0.5 * math.pi * np.cosh(x))
+    return np.exp(-np.logaddexp(0.0, -inner)), log_slope
+
+
 # By support: what gives the hyperparameter at x, in units of its scale, with the log of its derivative; where to look first.
 _MAPS: dict[str, tuple[Callable[[FloatArray], tuple[FloatArray, FloatArray]], float, float]] = {
     "real": (_real, -2.0, 2.0),
     "positive": (lambda x: (np.exp(x), x), -2.0, 2.0),
     "spread": (_spread, -3.0, 2.0),
     "share": (_share, -4.0, 4.0),
+    "weight": (_weight, -3.0, 3.0),
 }
 
 
@@ -45,6 +53,7 @@ class Axis:
     positive :math:`s e^x`                            a standard deviation that the data keep off 0
     spread   :math:`s \exp(x - e^{-x})`               a standard deviation that may be near 0
     share    :math:`1 / (1 + e^{-x})`                 a share
+    weight   :math:`1 / (1 + e^{-\pi \sinh(x) / 2})`   a share whose density does not vanish at 0 or 1
     ======== ======================================== ==============================================
 
     with `centre` c and `scale` s saying where to look first. A spread has a hard edge at 0, where its density may be

@@ -1,0 +1,1 @@
+"""Several evaluations of one question: random effects, moderators, and selection of what is published."""

@@ -1,0 +1,419 @@
+"""Several evaluations of one question as a model: random effects, moderators, groups, and selection of what is published."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ...errors import DataError, did_you_mean
+from ...evaluation import Evaluation
+from ...model import Model
+from ...priors import Flat, Prior
+from .exact import solve_meta
+from .graph import build
+from .priors import MetaPriors, Steps, is_point, resolved
+from .problem import NORMAL_DF, problem_of
+from .simulate import draw_prior, log_likelihood, predict
+
+FloatArray = NDArray[np.float64]
+POOLINGS = ("partial", "none", "complete")
+REGRESSIONS = ("pet", "peese")
+# Estimates so near a cut (in standard errors) that rounding may put them on its other side.
+_NEAR = 0.02
+
+
+def meta_model(
+    several: Evaluation,
+    *,
+    pooling: str = "partial",
+    moderators: Sequence[str] = (),
+    group: str | None = None,
+    correlation: float | None = None,
+    covariance: pd.DataFrame | FloatArray | None = None,
+    selection: str | Steps | None = None,
+    priors: MetaPriors | None = None,
+) -> Model:
+    r"""Several evaluations of one question, whose true effects differ.
+
+    .. math:: y_i \sim N(\theta_i, s_i), \qquad \theta_i = \mu + x_i' \beta + u_{g(i)} + e_i, \qquad
+              u_g \sim N(0, \tau), \quad e_i \sim N(0, \tau_w)
+
+    Without `group` each study is its own, and :math:`\tau_w` is left out. Where a study's degrees of freedom are known and
+    below 100 its likelihood is Student's t. A new evaluation, in a new place, has the effect ``new_effect``, drawn from the
+    same distribution.
+
+    With `selection` estimates are taken to be a choice of what was found. ``bt.Steps``: the probability of being
+    published falls with the p-value, in steps (Vevea & Hedges 1995). ``"pet"`` and ``"peese"``: estimates rise with their
+    standard error or its square, towards the favourable side; `mu` is what a study without error would find (Stanley &
+    Doucouliagos 2014).
+
+    Parameters
+    ----------
+    several : Evaluation
+        From `read_evaluations`: `estimates` by study with ``estimate``, ``se`` and, where known, ``df``.
+    pooling : {"partial", "none", "complete"}
+        Effects from one distribution; effects that share nothing (each has the prior of `mu`); one effect for all.
+    moderators : sequence of str
+        Numeric columns of the estimates that the effect may depend on. They are centred and divided by their standard
+        deviation inside, and reported per unit of the column.
+    group : str, optional
+        Column that says which estimates belong together (several of one study): effects then differ between
+        groups and within them.
+    correlation : float, optional
+        Assumed correlation of the errors of estimates in the same group.
+    covariance : pandas.DataFrame or array, optional
+        Known covariance of the errors, instead of `several.covariance`.
+    selection : {None, "pet", "peese"} or Steps
+        How publication may depend on results. One-sided steps, PET and PEESE need ``better``.
+    priors : MetaPriors, optional
+        What is left out is taken from the evaluation: with `hoped`, ``mu ~ Normal(0, 5 * hoped)`` and
+        ``tau ~ HalfNormal(2.5 * hoped)``; else with `n`, the unit-information standard deviation u for `mu` and a quarter of
+        it for `tau`; else priors so wide on the table's own scale that they shrink nothing, under which evidences and
+        Bayes factors are refused.
+
+    Returns
+    -------
+    Model
+        Posterior variables, on the table's own scale (logs for ratios): ``mu``, ``tau``, ``effect (study)``,
+        ``new_effect``; ``coefficient (moderator)``, the change of the effect for one unit of the column; with `group`
+        ``tau_within``; with steps ``weight (step)``, the probability of publication relative to the most significant results,
+        in order of p; with PET or PEESE ``slope``. With moderators `mu` and `new_effect` are at their means.
+        Parameters given as a point are constant. With ``pooling="none"`` there is only ``effect``.
+
+    Raises
+    ------
+    DataError
+        If an estimate, standard error, moderator or group is missing or out of range, or options exclude one another.
+
+    References
+    ----------
+    Röver (2020), *Journal of Statistical Software* 93(6): random effects by quadrature. Vevea & Hedges (1995),
+    *Psychometrika* 60, 419-435: selection by steps. Maier, Bartoš & Wagenmakers (2023), *Psychological Methods* 28, 107-122:
+    their Bayesian form. Stanley & Doucouliagos (2014), *Research Synthesis Methods* 5, 60-78: PET and PEESE.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bayes_targets as bt
+    >>> table = pd.DataFrame({"estimate": [0.10, 0.30, 0.35], "se": [0.10, 0.15, 0.20]},
+    ...                      index=pd.Index(["Leeds", "York", "Hull"], name="study"))
+    >>> several = bt.Evaluation(estimates=table, printed=table.astype(str), better="higher", hoped=0.2)
+    >>> model = bt.meta_model(several)
+    >>> str(model.priors.mu), str(model.priors.tau)
+    ('Normal(0, 1)', 'HalfNormal(0.5)')
+    >>> posterior = bt.fit(model, seed=1, progress=False)
+    >>> round(float(posterior["posterior"]["mu"].mean()), 2)
+    0.21
+    """
+    if pooling not in POOLINGS:
+        raise DataError(f"pooling is {pooling!r}, expected one of {', '.join(map(repr, POOLINGS))}")
+    frame = _checked(several)
+    names = (moderators,) if isinstance(moderators, str) else tuple(moderators)
+    steps = selection if isinstance(selection, Steps) else None
+    _check_options(several, pooling, names, group, correlation, selection)
+    notes: list[str] = []
+    variables: dict[str, Any] = {
+        "estimate": ("study", frame["estimate"].to_numpy()),
+        "se": ("study", frame["se"].to_numpy()),
+        "df": ("study", _degrees(several, frame)),
+    }
+    coords: dict[str, Any] = {"study": frame.index.to_numpy(dtype=str)}
+    if names:
+        variables["moderators"] = (("study", "moderator"), _moderators(several, names))
+        coords["moderator"] = list(names)
+    codes = _groups(several, group) if group is not None else None
+    if codes is not None:
+        variables["group"] = ("study", codes)
+    elif "group" in several.estimates and several.estimates["group"].duplicated().any():
+        notes.append(
+            "Several estimates share a group, and are treated as independent: give group='group' to let them share an effect."
+        )
+    matrix = _covariance(several, frame, covariance, correlation, codes)
+    if matrix is not None:
+        variables["covariance"] = (("study", "other_study"), matrix)
+        coords["other_study"] = coords["study"]
+        if (variables["df"][1] < NORMAL_DF).any():
+            notes.append(
+                "With a covariance of the errors the likelihood is normal, whatever the degrees of freedom."
+            )
+            variables["df"] = ("study", np.full(len(frame), np.inf))
+    if steps is not None:
+        variables["cut"] = ("step", np.array(steps.cuts))
+        coords["step"] = steps.labels
+    if pooling == "partial" and len(frame) < 3 and not is_point((priors or MetaPriors()).tau or Flat()):
+        count = "One study says" if len(frame) == 1 else "Two studies say"
+        notes.append(
+            f"{count} next to nothing of how much effects differ: the posterior of tau is little more than its prior."
+        )
+    filled, sources = resolved(
+        priors,
+        hoped=several.hoped,
+        n=several.n,
+        estimate=frame["estimate"].to_numpy(),
+        se=frame["se"].to_numpy(),
+        selection=selection,
+    )
+    _check_priors(filled, pooling, len(frame))
+    kept = _variables(pooling, bool(names), group is not None, steps is not None, selection in REGRESSIONS)
+    model = Model(
+        name="meta",
+        data=xr.Dataset(variables, coords=coords, attrs={"origin": several.source}),
+        priors=filled,
+        options={
+            "pooling": pooling,
+            "selection": "steps" if steps is not None else selection or "none",
+            "side": steps.side if steps is not None else "",
+            "better": several.better or "",
+            "ratio": several.ratio or "",
+            "prior_source": json.dumps(sources),
+            "points": json.dumps(_points(filled, pooling, kept, bool(names))),
+            "notes": "\n".join(notes),
+        },
+        terms=("effect",),
+        observed=("estimate",),
+        variables=kept,
+        build=build,
+        draw_prior=draw_prior,
+        log_likelihood=log_likelihood,
+        predict=predict,
+        exact=solve_meta,
+    )
+    found = selection_notes(model)
+    return model if not found else _with_notes(model, [*notes, *found])
+
+
+def _with_notes(model: Model, notes: list[str]) -> Model:
+    from dataclasses import replace
+
+    return replace(model, options={**model.options, "notes": "\n".join(notes)})
+
+
+def notes_of(model: Model) -> list[str]:
+    """What a reader must know of a model's data, a sentence each.
+
+    Parameters
+    ----------
+    model : Model
+        From `meta_model`.
+
+    Returns
+    -------
+    list of str
+    """
+    return [note for note in model.options["notes"].split("\n") if note]
+
+
+def selection_notes(model: Model) -> list[str]:
+    """Estimates next to a cut, and bins without an estimate."""
+    if "cut" not in model.data:
+        return []
+    problem = problem_of(model)
+    assert problem.bounds is not None
+    studies = model.data["study"].to_numpy()
+    out = []
+    seen = np.abs(problem.y) if problem.two_sided else problem.direction * problem.y
+    near = (np.abs(seen[:, None] - problem.bounds) / problem.se[:, None] < _NEAR).any(axis=1)
+    if near.any():
+        named = ", ".join(studies[near][:5])
+        out.append(
+            f"Rounding may put {named} on the other side of a cut of the p-value, which can change the evidence: take the "
+            "p-value that the source states."
+        )
+    counts = np.bincount(problem.bin, minlength=problem.bins)
+    labels = [f"p < {model.data['cut'].to_numpy()[0]:g}", *model.data["step"].to_numpy().tolist()]
+    for label, count in zip(labels, counts, strict=True):
+        if count == 0:
+            out.append(
+                f"No estimate has {label}: the weight of publication there is little more than its prior."
+                if label != labels[0]
+                else f"No estimate has {label}: the weights are relative to results of which none was found."
+            )
+    return out
+
+
+def _checked(several: Evaluation) -> pd.DataFrame:
+    """Estimate and standard error of every study, as finite numbers."""
+    if not isinstance(several, Evaluation):
+        raise DataError(f"meta_model: found {type(several).__name__}, expected an Evaluation")
+    frame = several.estimates
+    for column in ("estimate", "se"):
+        if column not in frame.columns:
+            raise DataError(f"{several.source}: no column {column!r}, expected estimate and se")
+    if frame.empty:
+        raise DataError(f"{several.source}: no study, expected at least one")
+    if frame.index.has_duplicates:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise DataError(f"{several.source}: study {twice!r} stands twice, expected each name once")
+    values: pd.DataFrame = frame[["estimate", "se"]].apply(pd.to_numeric, errors="coerce").astype(float)
+    bad = ~np.isfinite(values).all(axis=1) | (values["se"] <= 0)
+    if bad.any():
+        named = ", ".join(map(repr, values.index[bad][:5].astype(str)))
+        raise DataError(
+            f"{several.source}: {named}: estimate or standard error missing or not above 0, expected both of every study "
+            "(a bound such as 'p < .001' gives none)"
+        )
+    values.index = values.index.astype(str).rename("study")
+    return values
+
+
+def _check_options(
+    several: Evaluation,
+    pooling: str,
+    names: tuple[str, ...],
+    group: str | None,
+    correlation: float | None,
+    selection: Any,
+) -> None:
+    known = ("pet", "peese")
+    if not (selection is None or isinstance(selection, Steps) or selection in known):
+        raise DataError(
+            f"selection is {selection!r}, expected None, 'pet', 'peese' or bt.Steps((0.025,), side='one')"
+        )
+    sided = selection in known or (isinstance(selection, Steps) and selection.side == "one")
+    if sided and several.better is None:
+        raise DataError(
+            "selection: which direction is favourable is not known, expected better='higher' or 'lower'"
+        )
+    if pooling == "none" and (names or group or selection is not None):
+        raise DataError("pooling 'none' excludes moderators, group and selection: effects share nothing")
+    if correlation is not None and group is None:
+        raise DataError(
+            "correlation: expected group= too, the column that says which estimates belong together"
+        )
+    if correlation is not None and not 0 <= correlation < 1:
+        raise DataError(f"correlation is {correlation!r}, expected 0 or more and less than 1")
+    for column in [*names, *([group] if group else [])]:
+        if column not in several.estimates.columns:
+            hint = did_you_mean(column, [str(name) for name in several.estimates.columns])
+            raise DataError(f"{several.source}: no column {column!r}; {hint}")
+
+
+def _check_priors(priors: MetaPriors, pooling: str, studies: int) -> None:
+    for name in ("tau", "tau_within"):
+        prior = getattr(priors, name)
+        if pooling == "partial" and isinstance(prior, Prior) and not prior.proper and studies < 3:
+            raise DataError(
+                f"priors, {name}: {prior} has no proper posterior with {studies} studies, expected 3 or more, or a proper prior"
+            )
+
+
+def _degrees(several: Evaluation, frame: pd.DataFrame) -> FloatArray:
+    own = (
+        several.estimates["df"].to_numpy(float) if "df" in several.estimates else np.full(len(frame), np.nan)
+    )
+    default = several.df if several.df is not None else math.inf
+    df = np.where(np.isnan(own), default, own)
+    if (df <= 0).any():
+        raise DataError(f"{several.source}, column 'df': found {df.min():g}, expected more than 0")
+    return np.asarray(df, dtype=float)
+
+
+def _moderators(several: Evaluation, names: tuple[str, ...]) -> FloatArray:
+    columns = []
+    for name in names:
+        values = pd.to_numeric(several.estimates[name], errors="coerce").to_numpy(float)
+        if not np.isfinite(values).all():
+            named = ", ".join(map(repr, several.estimates.index[~np.isfinite(values)][:5]))
+            raise DataError(
+                f"{several.source}, column {name!r}: no number for {named}, expected one for every study"
+            )
+        if np.ptp(values) == 0:
+            raise DataError(
+                f"{several.source}, column {name!r}: {values[0]:g} for every study, expected it to vary"
+            )
+        columns.append(values)
+    matrix = np.stack(columns, axis=1)
+    centred = np.column_stack([np.ones(len(matrix)), (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)])
+    if np.linalg.matrix_rank(centred) < centred.shape[1]:
+        raise DataError(
+            f"{several.source}: moderators {', '.join(names)} and the mean cannot be told apart with {len(matrix)} studies, "
+            "expected more studies or fewer moderators"
+        )
+    return matrix
+
+
+def _groups(several: Evaluation, group: str) -> NDArray[np.int_]:
+    values = several.estimates[group]
+    if values.isna().any():
+        named = ", ".join(map(repr, several.estimates.index[values.isna()][:5]))
+        raise DataError(
+            f"{several.source}, column {group!r}: nothing for {named}, expected a group for every study"
+        )
+    return np.asarray(pd.factorize(values.astype(str))[0], dtype=int)
+
+
+def _covariance(
+    several: Evaluation,
+    frame: pd.DataFrame,
+    given: pd.DataFrame | FloatArray | None,
+    correlation: float | None,
+    codes: NDArray[np.int_] | None,
+) -> FloatArray | None:
+    """Covariance of the errors where it is not diagonal."""
+    if given is None:
+        given = several.covariance
+    se = frame["se"].to_numpy()
+    if given is None:
+        if not correlation or codes is None:
+            return None
+        share = np.where(codes[:, None] == codes, correlation, 0.0)
+        np.fill_diagonal(share, 1.0)
+        return np.asarray(share * np.outer(se, se))
+    if correlation is not None:
+        raise DataError("correlation and covariance are both given, expected one of them")
+    if isinstance(given, pd.DataFrame):
+        labels = [str(label) for label in frame.index]
+        own = given.rename(index=str, columns=str)
+        missing = [label for label in labels if label not in own.index or label not in own.columns]
+        if missing:
+            raise DataError(f"covariance: nothing for {', '.join(map(repr, missing[:5]))}")
+        given = own.loc[labels, labels].to_numpy(float)
+    matrix = np.asarray(given, dtype=float)
+    if matrix.shape != (len(se), len(se)) or not np.isfinite(matrix).all():
+        raise DataError(
+            f"covariance: found shape {matrix.shape}, expected {len(se)} by {len(se)} finite numbers"
+        )
+    if not np.allclose(matrix, matrix.T, rtol=1e-6):
+        raise DataError("covariance: not the same below the diagonal as above it")
+    if not np.allclose(np.diag(matrix), se**2, rtol=0.02):
+        k = int(np.argmax(np.abs(np.diag(matrix) / se**2 - 1)))
+        raise DataError(
+            f"covariance of {frame.index[k]!r}: {matrix[k, k]:g}, expected the square of its standard error, {se[k] ** 2:g}"
+        )
+    if np.linalg.eigvalsh(matrix)[0] <= 0:
+        raise DataError("covariance: not positive definite, expected one of distinct estimates")
+    return None if np.array_equal(matrix, np.diag(np.diag(matrix))) else matrix
+
+
+def _variables(pooling: str, moderators: bool, group: bool, steps: bool, regression: bool) -> tuple[str, ...]:
+    if pooling == "none":
+        return ("effect",)
+    more = {"coefficient": moderators, "tau_within": group, "weight": steps, "slope": regression}
+    return ("mu", "tau", "effect", "new_effect", *(name for name, there in more.items() if there))
+
+
+def _points(priors: MetaPriors, pooling: str, kept: tuple[str, ...], moderators: bool) -> list[str]:
+    """Posterior variables that are one number."""
+    if pooling == "none":
+        return []
+    fixed = {
+        "mu": is_point(priors.mu),
+        "tau": pooling == "complete" or is_point(priors.tau),
+        "tau_within": pooling == "complete" or is_point(priors.tau_within),
+        "weight": priors.weight is not None and is_point(priors.weight),
+    }
+    spread = not fixed["tau"] or ("tau_within" in kept and not fixed["tau_within"])
+    fixed["new_effect"] = fixed["mu"] and not spread
+    fixed["effect"] = fixed["new_effect"] and not moderators
+    # A positive spread that is given makes effects vary all the same.
+    given = [getattr(priors, name) for name in ("tau", "tau_within") if is_point(getattr(priors, name))]
+    if pooling == "partial" and any(float(value) > 0 for value in given):
+        fixed["new_effect"] = fixed["effect"] = False
+    return [name for name in kept if fixed.get(name)]

@@ -1,0 +1,177 @@
+"""Priors of several evaluations, and the steps of a selection by p-values: none has a unit of its own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ...priors import Beta, Flat, HalfCauchy, HalfNormal, Normal, Prior
+
+FloatArray = NDArray[np.float64]
+SIDES = ("one", "two")
+# Below this a stated weight of publication is taken as this.
+SMALLEST_WEIGHT = 0.01
+_HOPED_WIDTH, _WIDE, _WIDE_SPREAD = 5.0, 1000.0, 10.0
+NO_EVIDENCE = (
+    "the prior of {name} is so wide, or improper, that a Bayes factor would say how wide it is and nothing else; give hoped "
+    "(the effect that was hoped for), n (the number of cases), or priors=bt.MetaPriors({name}=...)"
+)
+
+
+@dataclass(frozen=True)
+class MetaPriors:
+    """Priors of `meta_model`, on the table's own scale (logs for ratios); what is None is taken from the table, see there.
+
+    Attributes
+    ----------
+    mu : Prior, float or None
+        Mean of the true effects; a number is a point, such as ``0.0`` for no effect on average. With ``pooling="none"``
+        the prior of each effect.
+    tau : Prior, float or None
+        Standard deviation of the true effects (of the groups' means, with a group); ``0.0`` for equal effects.
+    tau_within : Prior, float or None
+        Standard deviation of the true effects within a group.
+    coefficient : Prior or None
+        Change of the effect for one standard deviation of a moderator.
+    weight : Beta, float, tuple of float or None
+        Probability of publication in each bin of p-values relative to the bin before. None is a cumulative Dirichlet
+        distribution with all parameters 1: uniform with one step. Numbers are stated weights relative to the most
+        significant bin, in order of p; below 0.01 they are taken as 0.01.
+    slope : Prior or None
+        Slope of the estimate on its standard error (``"pet"``) or its variance (``"peese"``), towards the favourable side,
+        0 or more. None is ``HalfCauchy(1)``, for ``"peese"`` divided by the median standard error.
+    """
+
+    mu: Prior | float | None = None
+    tau: Prior | float | None = None
+    tau_within: Prior | float | None = None
+    coefficient: Prior | None = None
+    weight: Beta | float | tuple[float, ...] | None = None
+    slope: Prior | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None or isinstance(value, Prior):
+                continue
+            name = f"MetaPriors, {field.name}"
+            if field.name in ("coefficient", "slope"):
+                raise DataError(f"{name}: found {value!r}, expected a prior such as bt.Normal(0, 1)")
+            numbers = value if field.name == "weight" and isinstance(value, tuple) else (value,)
+            for number in numbers:
+                if (
+                    isinstance(number, bool)
+                    or not isinstance(number, int | float | np.number)
+                    or not math.isfinite(number)
+                ):
+                    raise DataError(f"{name}: found {value!r}, expected a prior or a finite number")
+            if field.name != "mu" and min(numbers) < 0:
+                raise DataError(f"{name}: found {value!r}, expected 0 or more")
+            if field.name == "weight" and max(numbers) > 1:
+                raise DataError(f"{name}: found {value!r}, expected a probability relative to 1")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Publication depends on the p-value, in steps: those between two cuts are equally likely to be printed.
+
+    Parameters
+    ----------
+    cuts : tuple of float
+        P-values at which the probability of publication falls, increasing; one-sided 0.025 is two-sided 0.05 on the
+        favourable side.
+    side : {"one", "two"}
+        Whether only favourable results are preferred (p one-sided, towards `better`), or any significant ones.
+
+    Examples
+    --------
+    >>> Steps((0.025, 0.05))
+    Steps(cuts=(0.025, 0.05), side='one')
+    """
+
+    cuts: tuple[float, ...]
+    side: str = "one"
+
+    def __post_init__(self) -> None:
+        cuts = tuple(float(cut) for cut in np.atleast_1d(np.asarray(self.cuts, dtype=float)))
+        object.__setattr__(self, "cuts", cuts)
+        if not cuts or any(not 0 < cut < 1 for cut in cuts) or list(cuts) != sorted(set(cuts)):
+            raise DataError(
+                f"Steps: cuts are {cuts!r}, expected increasing p-values between 0 and 1, such as (0.025,)"
+            )
+        if self.side not in SIDES:
+            raise DataError(f"Steps: side is {self.side!r}, expected 'one' or 'two'")
+
+    @property
+    def labels(self) -> list[str]:
+        """The bins after the most significant one, in order of p."""
+        ends = [f"{cut:g}" for cut in self.cuts]
+        return [f"{low} < p < {high}" for low, high in itertools.pairwise(ends)] + [f"p > {ends[-1]}"]
+
+
+def resolved(
+    given: MetaPriors | None,
+    *,
+    hoped: float | None,
+    n: int | None,
+    estimate: FloatArray,
+    se: FloatArray,
+    selection: Any,
+) -> tuple[MetaPriors, dict[str, str]]:
+    """Priors without a gap, and where each comes from: "given", "hoped", "n" or "table" (too wide for evidence)."""
+    priors = given or MetaPriors()
+    if hoped is not None:
+        if not (math.isfinite(hoped) and hoped != 0):
+            raise DataError(f"hoped is {hoped!r}, expected the size of the effect that was hoped for")
+        source, spread = "hoped", _HOPED_WIDTH * abs(hoped)
+        tau = 0.5 * spread
+    elif n is not None:
+        # Unit information: the s.d. of one case, from all cases and the precision of all studies (Röver et al. 2021).
+        source, spread = "n", float(math.sqrt(n / np.sum(se**-2.0)))
+        tau = 0.25 * spread
+    else:
+        size = float(np.sqrt(np.mean(estimate**2 + se**2)))
+        source, spread, tau = "table", _WIDE * size, _WIDE_SPREAD * size
+    defaults: dict[str, Any] = {
+        "mu": Normal(0.0, spread),
+        "tau": HalfNormal(tau),
+        "tau_within": HalfNormal(tau),
+        "coefficient": Normal(0.0, spread),
+        "slope": HalfCauchy(1.0 / float(np.median(se)) if selection == "peese" else 1.0),
+    }
+    sources = {
+        name: source if getattr(priors, name) is None else "given" for name in defaults if name != "slope"
+    }
+    filled = replace(
+        priors, **{name: value for name, value in defaults.items() if getattr(priors, name) is None}
+    )
+    for name in ("tau", "tau_within", "slope"):
+        _require_spread(name, getattr(filled, name))
+    return filled, sources
+
+
+def is_point(prior: object) -> bool:
+    """Whether a prior is a number rather than a distribution."""
+    return not isinstance(prior, Prior)
+
+
+def require_evidence(priors: MetaPriors, sources: dict[str, str], name: str) -> None:
+    """Refuse a Bayes factor for a parameter whose prior is improper or wide by default."""
+    prior = getattr(priors, name)
+    if isinstance(prior, Prior) and (sources.get(name) == "table" or not prior.proper):
+        raise DataError(NO_EVIDENCE.format(name=name))
+
+
+def _require_spread(name: str, prior: Any) -> None:
+    if is_point(prior):
+        return
+    if isinstance(prior, Flat) or prior.logpdf(-1.0) > -np.inf:
+        sigma = getattr(prior, "sigma", None)
+        hint = f"; did you mean HalfNormal({sigma:g})?" if isinstance(prior, Normal) and sigma else ""
+        raise DataError(f"priors, {name}: {prior} allows negative numbers, expected 0 or more{hint}")
