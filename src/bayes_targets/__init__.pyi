@@ -79,6 +79,7 @@ from .readers.count_margins import nearest_tables as nearest_tables
 from .readers.counts import read_counts as read_counts
 from .readers.counts import with_covariate as with_covariate
 from .readers.estimates import read_estimates as read_estimates
+from .readers.evaluations import read_evaluations as read_evaluations
 from .readers.package import Study as Study
 from .readers.package import load_study as load_study
 from .sensitivity import approximate_risk_ratio as approximate_risk_ratio

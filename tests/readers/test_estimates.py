@@ -96,6 +96,162 @@ def test_a_fitted_model_keeps_its_covariance():
     assert row(table, "target")["se_low"] == row(table, "target")["se_high"]
 
 
+def test_a_regression_table_as_copied_from_a_page_holds_a_model_a_column():
+    models = bt.read_estimates(
+        TABLES / "regression_as_printed.tsv", brackets="se", focus=["Target", "Stretch"]
+    )
+    assert list(models) == ["Model 1", "Model 2"]
+    one, two = models["Model 1"], models["Model 2"]
+    assert (one.focus, one.n, two.focus, two.n) == ("Target", 150, "Stretch", 131)
+    assert row(one, "Target").tolist()[:2] == [0.952, 0.659]
+    assert row(two, "Stretch").tolist()[:2] == [0.651, 0.090]
+    assert row(two, "Deprivation").tolist()[:2] == [-0.007, 0.047]
+    assert (one.printed.loc["Target", "star"], two.printed.loc["Stretch", "star"]) == ("+", "**")
+    chosen = bt.read_estimates(TABLES / "regression_as_printed.tsv", brackets="se", model="Model 2")
+    assert chosen.heading == "Model 2"
+
+
+ESTTAB = """\
+------------------------------------------------------------
+                      (1)             (2)
+                    price           price
+------------------------------------------------------------
+mpg                -238.9***       -49.51
+                  (-4.50)         (-0.57)
+
+weight                              1.747**
+                                   (2.72)
+
+_cons             11253.1***       1946.1
+                   (9.59)          (0.54)
+------------------------------------------------------------
+N                      74              74
+------------------------------------------------------------
+t statistics in parentheses
+* p<0.05, ** p<0.01, *** p<0.001
+"""
+MODELSUMMARY = """\
+|             | (1)       | (2)       |
+|:------------|:---------:|:---------:|
+| (Intercept) | 37.285*** | 39.686*** |
+|             | (1.878)   | (1.715)   |
+| wt          | -5.344\\*\\*\\* | -3.191*** |
+|             | (0.559)   | (0.757)   |
+| Num.Obs.    | 32        | 32        |
+| R2          | 0.753     | 0.830     |
+
+Standard errors in parentheses
+"""
+R_SUMMARY = """
+            Estimate Std. Error t value Pr(>|t|)
+(Intercept) 37.22727    1.59879  23.285  < 2e-16 ***
+wt          -3.87783    0.63273  -6.129 1.12e-06 ***
+hp          -0.03177    0.00903  -3.519  0.00145 **
+---
+Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
+"""
+
+
+def test_esttab_says_in_its_note_what_stands_in_brackets_and_what_stars_mean():
+    models = bt.read_estimates(ESTTAB)
+    assert list(models) == ["(1)", "(2)"]
+    assert row(models["(2)"], "weight")["se"] == pytest.approx(1.747 / 2.72)
+    assert models["(1)"].stars == {"*": 0.05, "**": 0.01, "***": 0.001}
+    assert "weight" not in models["(1)"].estimates.index
+    assert (models["(1)"].n, models["(1)"].constants) == (74, ("_cons",))
+
+
+def test_markdown_of_modelsummary_is_read_with_its_escaped_stars():
+    model = bt.read_estimates(MODELSUMMARY)["(1)"]
+    assert row(model, "wt").tolist() == pytest.approx([-5.344, 0.559, 0.5585, 0.5595, 30])
+    assert model.printed.loc["wt", "star"] == "***"
+
+
+def test_the_summary_that_r_prints_is_read():
+    model = bt.read_estimates(R_SUMMARY)
+    assert row(model, "hp").tolist()[:2] == [-0.03177, 0.00903]
+    assert model.printed.loc["(Intercept)"].tolist() == ["37.22727", "1.59879", "23.285", "< 2e-16", "***"]
+    assert model.stars == {"*": 0.05, "**": 0.01, "***": 0.001}
+
+
+def test_the_summary_that_statsmodels_prints_is_read():
+    import statsmodels.api as sm
+
+    x = np.column_stack([np.ones(30), np.arange(30.0)])
+    fitted = sm.OLS(np.arange(30.0) * 2 + np.tile([1.0, -1.0], 15), x).fit()
+    read = bt.read_estimates(str(fitted.summary()))
+    assert read.estimates["estimate"].tolist() == pytest.approx(fitted.params, abs=1e-3)
+    assert read.estimates["se"].tolist() == pytest.approx(fitted.bse, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("term,b (s.e.)\nTarget,.95* (.66)\n", {}, [0.95, 0.66]),
+        ("term\tOR (95% CI)\nTarget\t0.50 (0.25–1.00)\n", {"ratio": "odds ratio"}, [-0.693147, 0.353653]),
+        ("term,Coef.,90% CI\nTarget,1.0,.5 to 1.5\n", {}, [1.0, 0.303978]),
+        ("term,estimate,variance\nTarget,1.0,.25\n", {}, [1.0, 0.5]),
+        ("Variable,Model 1 b,Model 1 SE\nTarget,.95,.66\n", {}, [0.95, 0.66]),
+        ("term;estimate;se\nTarget;0,95;0,66\n", {}, [0.95, 0.66]),
+        ("term,estimate,se\nTarget,\u22121.5***,(0.5)\n", {}, [-1.5, 0.5]),
+        ('term,estimate,se\nTarget,"1,234.5",100\n', {}, [1234.5, 100]),
+        ("name,beta,p\nTarget,1.0,.05\n", {"df": 10, "columns": {"name": "term"}}, [1.0, 1 / 2.228139]),
+    ],
+)
+def test_each_form_of_a_cell_gives_its_number(text, options, expected):
+    assert row(bt.read_estimates(text, **options), "Target").tolist()[:2] == pytest.approx(expected, abs=1e-5)
+
+
+def test_stars_alone_give_bounds_where_their_levels_are_given():
+    table = bt.read_estimates("term,estimate\nA,1.00*\nB,1.00\nC,1.00**\n", stars="*:.05 **:.01", df=1000)
+    low, high = table.estimates["se_low"], table.estimates["se_high"]
+    assert table.estimates["se"].isna().all()
+    assert (low["A"], high["A"]) == pytest.approx((0.995 / 2.5808, 1.005 / 1.9623), abs=1e-4)
+    assert (low["B"], high["B"]) == (pytest.approx(0.995 / 1.9623, abs=1e-4), np.inf)
+    assert low["C"] == 0
+
+
+def test_a_p_of_000_is_a_bound_and_never_zero():
+    table = bt.read_estimates("term,estimate,p\nA,1.00,.000\nB,1.00,ns\n")
+    assert table.estimates["se"].isna().all()
+    assert table.estimates.loc["A", "se_high"] == pytest.approx(1.005 / 3.4808, abs=1e-3)
+    assert table.estimates.loc["B", "se_low"] == pytest.approx(0.995 / 1.96, abs=1e-3)
+
+
+def test_reference_categories_are_no_slopes_and_a_rounded_zero_is():
+    table = bt.read_estimates("term,estimate,se\nA,.5,.2\nUnitary,0,0\nB,Ref,\nC,0.00,0.00\n")
+    assert table.reference == ("Unitary", "B")
+    assert np.isnan(table.estimates.loc["C", "se"])
+    assert table.estimates.loc["C", "se_high"] == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".xlsx", ".parquet"])
+def test_every_kind_of_file_gives_the_same_estimates(suffix, tmp_path):
+    frame = pd.DataFrame({"term": ["Target", "Size"], "estimate": [0.952, -3.5], "std.error": [0.659, 0.125]})
+    file = tmp_path / f"table{suffix}"
+    if suffix == ".xlsx":
+        frame.to_excel(file, index=False)
+    elif suffix == ".parquet":
+        frame.to_parquet(file)
+    else:
+        frame.to_csv(file, sep="\t" if suffix == ".tsv" else ",", index=False)
+    read = bt.read_estimates(file).estimates
+    assert read[["estimate", "se"]].to_numpy().tolist() == [[0.952, 0.659], [-3.5, 0.125]]
+
+
+def test_a_fitted_model_that_only_tidies_is_read_with_its_covariance():
+    class Fitted:
+        _vcov, _N = np.diag([0.04, 0.01]), 50
+
+        def tidy(self):
+            index = pd.Index(["target", "size"], name="Coefficient")
+            return pd.DataFrame({"Estimate": [1.2, 0.3], "Std. Error": [0.2, 0.1]}, index=index)
+
+    read = bt.read_estimates(Fitted(), focus="target")
+    assert row(read, "target").tolist() == pytest.approx([1.2, 0.2, 0.2, 0.2, 47])
+    assert read.covariance.loc["size", "size"] == 0.01
+
+
 @pytest.mark.parametrize(
     ("file", "options"),
     [

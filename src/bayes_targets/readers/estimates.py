@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Real
@@ -13,11 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, cell_message, did_you_mean
 from ..evaluation import RATIOS, Evaluation, is_constant
+from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import is_result, read_result
-from .rows import ReadRows, Terms, read_rows
+from .rows import PrintedRow, ReadRows, Terms, read_rows
+from .uncertainty import figure
 
 _RATIO_WORDS = {
     "or": "odds ratio",
@@ -80,11 +81,15 @@ def read_estimates(
     stars: str | Mapping[str, float] | None = None,
     tails: int | None = None,
     logs: str | None = None,
+    effect: str | None = None,
+    continuity: float | None = None,
     columns: Mapping[str, str] | None = None,
     sheet: str | int | None = None,
     decimal: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    header: int | None = None,
+    missing: Iterable[str] = (),
     assignment: str | None = None,
 ) -> Evaluation | dict[str, Evaluation]:
     r"""Read a printed table of estimates, from a file, a frame, copied text or a fitted model.
@@ -122,6 +127,10 @@ def read_estimates(
     logs : {"none", "se", "both"}, optional
         For ratios: printed with their own standard errors ("none"), with those of their logarithms ("se"), or as logarithms
         with theirs ("both"). By default read from the table, asked about where it does not tell.
+    effect : {"risk difference", "mean difference", "standardised difference", "Fisher z"}, optional
+        What to compute where counts, means or correlations are printed by arm instead of an estimate.
+    continuity : float, optional
+        Added to all four counts of a row with an empty cell, 0.5 by default.
     columns : mapping of str to str, optional
         Heading to canonical name: ``term``, ``estimate``, ``se``, ``variance``, ``t``, ``p``, ``low``, ``high``, ``star``,
         ``model``, ``df``, ``scale``, ``group``, or the names of counts and means by arm.
@@ -129,6 +138,10 @@ def read_estimates(
         Sheet of an Excel file.
     decimal, separator, encoding : str, optional
         Of a text file, where they cannot be told from it.
+    header : int, optional
+        Row of the file that holds the headings, where it cannot be told.
+    missing : sequence of str, optional
+        Marks of a missing cell beside the known ones.
     assignment : str, optional
         How units came to be treated, such as "lot" or "difference in differences".
 
@@ -154,28 +167,23 @@ def read_estimates(
     >>> evaluation.estimates.loc["Contractibility", ["estimate", "se", "se_low", "se_high", "df"]].astype(float).round(4).tolist()
     [0.049, 0.0214, 0.0212, 0.0216, 242.0]
     """
-    given = Options(
-        focus=_focus(focus),
-        better=better,
-        smallest=_real("smallest", smallest),
-        hoped=_real("hoped", hoped),
-        unit=_text("unit", unit),
-        n=n,
-        clusters=clusters,
-        df=_real("df", df),
-        ratio=_ratio(ratio),
-        model=None if model is None else str(model),
-        level=_real("level", level),
-        brackets=_choice("brackets", brackets, _BRACKETS),
-        stars=_stars(stars),
-        tails=tails,
-        logs=_choice("logs", logs, _LOGS),
-        assignment=_text("assignment", assignment),
-    )
+    said = {
+        "focus": focus, "better": better, "smallest": smallest, "hoped": hoped, "unit": unit, "n": n, "clusters": clusters, "df": df,
+        "ratio": ratio, "model": model, "level": level, "brackets": brackets, "stars": stars, "tails": tails, "logs": logs,
+        "effect": effect, "continuity": continuity, "assignment": assignment,
+    }  # fmt: skip
     if is_result(source):
-        return _of_result(source, given)
-    page = sheet_of(source, sheet=sheet, decimal=decimal, separator=separator, encoding=encoding)
-    asked = merge(given, options_in(page.comments, page.label))
+        return _of_result(source, Options(**_checked(said)))
+    page = sheet_of(
+        source,
+        sheet=sheet,
+        decimal=decimal,
+        separator=separator,
+        encoding=encoding,
+        header=header,
+        missing=missing,
+    )
+    asked = asked_of(said, page)
     renamed = _renamed(columns)
     models = read_models(page, renamed, asked.brackets, asked.level)
     return _evaluations(models, asked, page)
@@ -183,27 +191,33 @@ def read_estimates(
 
 # ---- options and header lines -----------------------------------------------------------------------------
 
-_KEY = re.compile(r"([a-z]+)\s*:\s*(.+)", re.IGNORECASE)
+
+def asked_of(given: Mapping[str, Any], page: Sheet) -> Options:
+    """Options as given, checked, and where nothing is given the file's own header lines."""
+    return merge(Options(**_checked(given)), options_in(page))
 
 
-def options_in(comments: Sequence[str], label: str) -> Options:
-    """What the header lines of a file say, such as ``focus: Target``."""
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each option in its type."""
+    return {
+        name: None if value is None else _READERS.get(name, _words)(name, value)
+        for name, value in given.items()
+    }
+
+
+def options_in(page: Sheet) -> Options:
+    """What the header lines of a file say, such as ``# focus: Target``."""
     found: dict[str, Any] = {}
-    known = {field.name for field in fields(Options)}
-    for line in comments:
-        match = _KEY.fullmatch(line.strip())
-        if match is None or match[1].lower() not in known:
-            continue
-        key, text = match[1].lower(), match[2].strip()
-        value = _READERS.get(key, lambda _, words: words)(key, text)
+    for key in {field.name for field in fields(Options)} & page.said.keys():
+        lines = page.said[key]
         if key in ("focus", "moderators", "note"):
-            found[key] = (*found.get(key, ()), text)
-        elif found.get(key, value) != value:
+            found[key] = lines
+        elif len(set(lines)) > 1:
             raise DataError(
-                f"{label}: header lines say {key} twice ({found[key]!r} and {value!r}), expected it once"
+                f"{page.label}: header lines say {key} twice ({lines[0]!r} and {lines[1]!r}), expected it once"
             )
         else:
-            found[key] = value
+            found[key] = _READERS.get(key, _words)(key, lines[0])
     return Options(**found)
 
 
@@ -217,17 +231,15 @@ def merge(given: Options, said: Options) -> Options:
     )
 
 
-def _focus(focus: object) -> tuple[str, ...] | None:
-    if focus is None:
-        return None
-    terms = (focus,) if isinstance(focus, str) or not isinstance(focus, Iterable) else tuple(focus)
-    return tuple(str(term) for term in terms) or None
+def _several(name: str, value: object) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    return tuple(str(term) for term in names)
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
+def _words(name: str, value: object) -> str:
+    if not isinstance(value, str):
         raise DataError(f"{name} is {value!r}, expected words")
-    return value or None
+    return value
 
 
 def _real(name: str, value: object) -> float | None:
@@ -268,6 +280,13 @@ def _ratio(value: object) -> str | None:
     return _choice("ratio", value, (*RATIOS, "none"))
 
 
+def _effect(value: object) -> str | None:
+    words = {name.lower(): name for name in EFFECTS} | {"standardized difference": EFFECTS[2]}
+    if value is not None and (not isinstance(value, str) or value.lower() not in words):
+        raise DataError(f"effect is {value!r}, expected one of {', '.join(map(repr, EFFECTS))}")
+    return None if value is None else words[str(value).lower()]
+
+
 def _stars(value: object) -> Mapping[str, float] | None:
     """Levels by star, from a mapping or from words such as ``*:.05 **:.01``."""
     if value is None:
@@ -291,7 +310,9 @@ def _stars(value: object) -> Mapping[str, float] | None:
     return dict(sorted(levels.items(), key=lambda item: -item[1]))
 
 
-def _covariance(name: str, value: str) -> Any:
+def _covariance(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
     try:
         return json.loads(value)
     except json.JSONDecodeError:
@@ -303,11 +324,14 @@ def _covariance(name: str, value: str) -> Any:
 _READERS: Mapping[str, Any] = (
     dict.fromkeys(("smallest", "hoped", "df", "level", "correlation", "continuity"), _real)
     | dict.fromkeys(("n", "clusters", "tails"), _whole)
+    | dict.fromkeys(("focus", "moderators", "note"), _several)
     | {
+        "model": lambda _, value: str(value),
         "ratio": lambda _, value: _ratio(value),
         "stars": lambda _, value: _stars(value),
-        "brackets": lambda name, value: _choice(name, value, _BRACKETS),
+        "brackets": lambda name, value: _BRACKETS[_choice(name, value, _BRACKETS) or "se"],
         "logs": lambda name, value: _choice(name, value, _LOGS),
+        "effect": lambda _, value: _effect(value),
         "covariance": _covariance,
     }
 )
@@ -335,7 +359,7 @@ def _evaluations(
         if asked.model not in headings:
             raise DataError(f"{page.label}: no model {asked.model!r}; {did_you_mean(asked.model, headings)}")
         models = [model for model in models if str(model.heading) == asked.model]
-    made = [_evaluation(model, asked, page) for model in models]
+    made = [evaluation_of(model, asked, page) for model in models]
     labels = [str(label) for evaluation in made for label in evaluation.estimates.index]
     for term in asked.focus or ():
         if term not in labels:
@@ -362,56 +386,100 @@ def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation
     return _evaluations(read_models(page, {}, None, None), asked, page)
 
 
-def _evaluation(model: PrintedTable, asked: Options, page: Sheet) -> Evaluation:
-    ratio = None if asked.ratio == "none" else asked.ratio
+def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = "term") -> Evaluation:
+    """One evaluation from the rows of a printed model and from what is said of it."""
+    stars = asked.stars if asked.stars is not None else stars_in(page.around)
     n, clusters = asked.n or model.n, asked.clusters or model.clusters
     level = asked.level or model.level or 0.95
-    stars = asked.stars if asked.stars is not None else stars_in(page.comments)
-    df, df_note = _degrees_of_freedom(model, asked, n, clusters)
     known = Terms(
-        ratio=ratio,
+        ratio=None if asked.ratio == "none" else asked.ratio,
         logs=asked.logs or model.logs or ("none" if asked.ratio == "none" else None),
         level=level,
         stars=stars,
         tails=asked.tails or 2,
-        df=math.inf if df is None else df,
         exact=page.exact or asked.exact == "yes",
         needs_ratio=model.needs_ratio,
+        word=word,
     )
-    read = read_rows(model.rows, known, page.label)
+    reading = {key: value for key, value in (("logs", asked.logs), ("exact", asked.exact)) if value}
+    reading |= {"ratio": "none"} if asked.ratio == "none" else {}
+    if not _has_estimates(model.rows) and kind_of(model.rows) is not None:
+        more = 0.5 if asked.continuity is None else asked.continuity
+        read, effect = read_arms(
+            model.rows, effect=asked.effect, ratio=known.ratio, continuity=more, word=word, label=page.label
+        )
+        reading |= ({} if effect == known.ratio else {"effect": effect}) | (
+            {} if more == 0.5 else {"continuity": f"{more:g}"}
+        )
+        df_note = ""
+    else:
+        df, df_note = _degrees_of_freedom(model, asked, n, clusters, word)
+        read = read_rows(model.rows, replace(known, df=math.inf if df is None else df), page.label)
+    estimates = _with_columns(read.estimates, model, page.label)
     notes = [
         *(asked.note or ()),
         *model.notes,
         *read.notes,
-        *([df_note] if df_note else []),
+        df_note,
         *_other_notes(model, asked, read, level, stars),
     ]
-    reading = {key: value for key, value in (("logs", asked.logs), ("exact", asked.exact)) if value}
-    if asked.ratio == "none":
-        reading["ratio"] = "none"
     return Evaluation(
-        estimates=read.estimates,
+        estimates=estimates,
         printed=read.printed,
         focus=tuple(term for term in asked.focus or () if term in read.estimates.index) or None,
         better=asked.better,
         unit=asked.unit,
         smallest=asked.smallest,
-        hoped=_hoped(asked.hoped, ratio),
-        ratio=ratio,
+        hoped=_hoped(asked.hoped, known.ratio),
+        ratio=known.ratio,
         n=n,
         clusters=clusters,
         df=asked.df,
         level=level,
         stars=stars,
         tails=asked.tails or 2,
-        covariance=_labelled(asked.covariance, read.estimates.index, page.label),
+        covariance=_labelled(asked.covariance, estimates.index, page.label),
         reference=read.reference,
         assignment=asked.assignment,
         source=asked.source or page.label,
         heading=model.heading or asked.heading,
         reading=reading,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(note for note in notes if note)),
     )
+
+
+def _has_estimates(rows: Sequence[PrintedRow]) -> bool:
+    """Whether a row has an estimate and an uncertainty, which win over counts and means by arm."""
+    signs = ("se", "variance", "t", "p", "low", "star")
+    return any(row.cells.get("estimate") and any(row.cells.get(name) for name in signs) for row in rows)
+
+
+def _with_columns(estimates: pd.DataFrame, model: PrintedTable, label: str) -> pd.DataFrame:
+    """The estimates with what else is known of each row: its group, and the scale of its predictor."""
+    rows = {row.term: row for row in model.rows}
+    chosen = [rows[str(term)] for term in estimates.index]
+    if any(row.cells.get("group") for row in chosen):
+        estimates = estimates.assign(
+            group=pd.array([row.cells.get("group", "") for row in chosen], dtype="str")
+        )
+    if any(row.cells.get("scale") for row in chosen):
+        values = [numeric_cell(row, "scale", row.cells.get("scale", ""), label) for row in chosen]
+        if any(value <= 0 for value in values):
+            raise DataError(
+                f"{label}, column 'scale': found a value of 0 or less, expected an s.d. of the predictor above 0, or nothing"
+            )
+        estimates = estimates.assign(scale=values)
+    return estimates
+
+
+def numeric_cell(row: PrintedRow, column: str, text: str, label: str) -> float:
+    """A number of another column, NaN where the cell is empty."""
+    read = figure(text)
+    if text and read is None:
+        raise DataError(
+            cell_message(file=label, row=row.row, column=column, value=text, expected="a number, or nothing")
+        )
+    return math.nan if read is None else read.value
 
 
 def _hoped(hoped: float | None, ratio: str | None) -> float | None:
@@ -438,11 +506,13 @@ def _labelled(matrix: Any, index: pd.Index[Any], label: str) -> pd.DataFrame | N
 
 
 def _degrees_of_freedom(
-    model: PrintedTable, asked: Options, n: int | None, clusters: int | None
+    model: PrintedTable, asked: Options, n: int | None, clusters: int | None, word: str
 ) -> tuple[float | None, str]:
     """Degrees of freedom as given, else clusters less one, else n less terms and constant; and how that came about."""
     if asked.df is not None:
         return asked.df, f"Degrees of freedom are given: {asked.df:g}."
+    if word == "study":
+        return None, ""
     if clusters is not None:
         return clusters - 1.0, f"Degrees of freedom: {clusters - 1}, one less than the {clusters} clusters."
     if n is None:
@@ -464,6 +534,8 @@ def _other_notes(
     model: PrintedTable, asked: Options, read: ReadRows, level: float, stars: Mapping[str, float]
 ) -> list[str]:
     notes = []
+    if model.unused:
+        notes.append(f"Columns not used: {', '.join(model.unused)}.")
     if read.reference:
         notes.append(f"Reference categories: {', '.join(read.reference)}.")
     if "low" in read.printed.columns and asked.level is None and model.level is None:

@@ -69,17 +69,17 @@ def read_heading(text: str) -> Heading:
     plain = " ".join(text.replace("\u2212", "-").split())
     if plain in CANONICAL:
         return Heading(text, plain)
+    if split := re.fullmatch(r"(.*?)\s*[(\[](.+)[)\]]", plain):
+        inner = read_heading(split[2])
+        if inner.quantity in ("se", "t", "p", "interval", "variance"):
+            outer = read_heading(split[1]) if split[1] else inner
+            return Heading(text, outer.quantity, inner.quantity if split[1] else None, inner.level)
     level = _level(plain)
     words = _squeeze(_PERCENT.sub("", plain)) if level is not None else _squeeze(plain)
     if words in _MEANING:
         return Heading(text, _MEANING[words], None, level)
     if quantile := _quantile(plain):
         return Heading(text, *quantile)
-    if split := re.fullmatch(r"(.*?)\s*[(\[](.+)[)\]]", plain):
-        inner = read_heading(split[2])
-        if inner.quantity in ("se", "t", "p", "interval", "variance"):
-            outer = read_heading(split[1]) if split[1] else Heading("", None)
-            return Heading(text, outer.quantity, inner.quantity, inner.level)
     return Heading(text, None, None, level)
 
 

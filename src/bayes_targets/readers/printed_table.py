@@ -12,8 +12,12 @@ import pandas as pd
 
 from ..errors import DataError, cell_message
 from . import printed_cells as cells
-from .headings import ARMS, CANONICAL, RATIO_HEADINGS, Heading, canonical_columns
-from .rows import PrintedRow
+from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
+from .cells import cell_text, is_missing
+from .headings import ARMS, CANONICAL, RATIO_HEADINGS, Heading, canonical_columns, read_heading
+from .page_text import read_page_text
+from .rows import REFERENCE_WORDS, PrintedRow
+from .table import read_table, read_text
 
 _UNCERTAINTY = ("se", "variance", "t", "p", "interval")
 _KEPT = (
@@ -50,17 +54,19 @@ _BRACKET_NOTES = {
         "interval": r"(?:confidence intervals?|\bCIs?)",
     }.items()
 }
-_STAR_NOTE = re.compile(r"(\*+|\++|†+|‡+)\s*:?\s*p?\s*(?:<=|≤|<|=)?\s*(0?\.\d+|\d+\s?%)")
+_STAR_NOTE = re.compile(r"(\*+|\++|†+|‡+)['’]?\s*:?\s*p?\s*(?:<=|≤|<|=)?\s*(0?\.\d+|\d+\s?%)")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as text: its header, rows of cells, lines around it."""
+    """A table as text: its header, rows of cells with their numbers, header lines by key, all lines around it."""
 
     label: str
     header: list[str]
     rows: list[list[str]]
-    comments: list[str] = field(default_factory=list)
+    numbers: list[int]
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    around: tuple[str, ...] = ()
     decimal: str | None = None
     exact: bool = False
 
@@ -77,6 +83,7 @@ class PrintedTable:
     needs_ratio: str | None = None
     logs: str | None = None
     beta: bool = False
+    unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -107,65 +114,58 @@ def brackets_in(comments: Sequence[str]) -> dict[str, str]:
 
 # ---- from a source to a sheet -----------------------------------------------------------------------------
 
-
-def sheet_of(
-    source: Any,
-    *,
-    sheet: str | int | None = None,
-    decimal: str | None = None,
-    separator: str | None = None,
-    encoding: str | None = None,
-) -> Sheet:
-    """The cells of a file, a frame or copied text."""
-    if isinstance(source, pd.DataFrame):
-        return _frame_sheet(source)
-    if isinstance(source, str) and "\n" in source:
-        label, text = "text", source
-    else:
-        path = Path(source)
-        label = path.name
-        try:
-            text = path.read_text(encoding=encoding or "utf-8-sig")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return _text_sheet(text, label, separator, decimal)
+_TEXTS = (".txt", ".text", ".md", ".log", ".out")
 
 
-def _frame_sheet(frame: pd.DataFrame) -> Sheet:
-    label = str(frame.attrs.get("file", "a DataFrame"))
-    if isinstance(frame.index, pd.MultiIndex) or isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(f"{label}: found an index of several levels, expected one (reset_index)")
-    header = [str(c) for c in frame.columns]
-    if not isinstance(frame.index, pd.RangeIndex) and not {"term", "study"} & set(header):
-        frame = frame.reset_index(names=str(frame.index.name or "term"))
+def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
+    """The cells of a file, a frame or copied text, as text."""
+    text = source if isinstance(source, str) and "\n" in source else None
+    if text is None and isinstance(source, str | Path) and Path(source).suffix.lower() in _TEXTS:
+        name = name or Path(source).name
+        text = read_text(Path(source), name, options.get("encoding"))
+    found = None if text is None or options.get("separator") is not None else read_page_text(text)
+    if found is not None:
+        comments = [line for line in (text or "").splitlines() if line.startswith("#")]
+        lines = [*comments, *(f"# {line}" for line in found.around), *("\t".join(row) for row in found.rows)]
+        text, options = (
+            "\n".join(lines) + "\n",
+            options | {"separator": "\t", "header": len(lines) - len(found.rows) + 1},
+        )
+    elif isinstance(source, pd.DataFrame):
+        source, name = _with_terms(source), name or str(source.attrs.get("file", "a DataFrame"))
+    ragged = text is not None or (
+        isinstance(source, str | Path) and Path(source).suffix.lower() in (".tsv", ".tab")
+    )
+    table = read_table(source if text is None else text, name=name, ragged=ragged, **options)
     return Sheet(
-        label,
-        [str(c) for c in frame.columns],
-        [[cell_text(x) for x in row] for row in frame.itertuples(index=False)],
+        label=table.label,
+        header=[str(c) for c in table.cells.columns],
+        rows=[
+            ["" if is_missing(cell, table.missing) else _cell_text(cell) for cell in row]
+            for row in table.cells.itertuples(index=False)
+        ],
+        numbers=[int(row) for row in table.cells.index],
+        said={key: tuple(value.splitlines()) for key, value in table.header.items()},
+        around=(*table.footnotes, *(line for value in table.header.values() for line in value.splitlines())),
+        decimal=table.decimal,
     )
 
 
-def cell_text(value: object) -> str:
-    """A cell of a frame as text: the shortest that gives the number back, nothing for a missing value."""
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
-        return ""
+def _with_terms(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with its labels as a column, and names of columns as text."""
+    if isinstance(frame.index, pd.MultiIndex) or isinstance(frame.columns, pd.MultiIndex):
+        raise DataError("a DataFrame: found an index of several levels, expected one (reset_index)")
+    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    if isinstance(frame.index, pd.RangeIndex) or {"term", "study"} & set(frame.columns):
+        return frame.reset_index(drop=True)
+    return frame.reset_index(names=str(frame.index.name or "term"))
+
+
+def _cell_text(value: object) -> str:
+    """A cell as text; a float keeps one decimal at least, so that it is not taken as printed to the nearest whole number."""
     if isinstance(value, float):
         return "0" if value == 0 else repr(float(value))
-    return str(value)
-
-
-def _text_sheet(text: str, label: str, separator: str | None, decimal: str | None) -> Sheet:
-    import csv
-    import io
-
-    lines = text.splitlines()
-    comments = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
-    body = [line for line in lines if line.strip() and not line.startswith("#")]
-    if not body:
-        raise DataError(f"{label}: found no table, expected a header and a row for each term")
-    sign = separator or max("\t;,|", key=lambda s: body[0].count(s))
-    rows = list(csv.reader(io.StringIO("\n".join(body)), delimiter=sign))
-    return Sheet(label, [cell.strip() for cell in rows[0]], rows[1:], comments, decimal)
+    return cell_text(value)
 
 
 # ---- from a sheet to models -------------------------------------------------------------------------------
@@ -201,9 +201,15 @@ def read_models(
     sheet = _plain_sheet(sheet)
     place = _label_place(sheet, meanings, label_word)
     found = {name: heading for name, heading in meanings.items() if sheet.header.index(name) != place}
-    if any(
-        h.quantity == "estimate" or h.quantity in RATIO_HEADINGS for h in found.values()
-    ) and not _brackets_below(sheet, place):
+    if not any(heading.quantity in ARMS for heading in found.values()):
+        by_arm = arm_columns([name for name in found if name not in renamed])
+        found |= {name: found[name]._replace(quantity=quantity) for name, quantity in by_arm.items()}
+    if "" in found:
+        nameless = sheet.header.index("")
+        found[""] = Heading("", "star" if _all_stars(sheet, nameless) else None)
+    quantities = {heading.quantity for heading in found.values()}
+    by_arms = any(quantities >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS))
+    if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
         if repeated:
             raise DataError(f"{sheet.label}: heading {repeated[0]!r} stands twice, expected each once")
         return _long(sheet, found, place, brackets, level)
@@ -212,16 +218,9 @@ def read_models(
 
 def _plain_sheet(sheet: Sheet) -> Sheet:
     """The sheet with plain cells: one kind of minus, of space, of decimal mark."""
-    width = len(sheet.header)
     rows = [[cells.plain(cell) for cell in row] for row in sheet.rows]
-    too_long = next((i for i, row in enumerate(rows, 1) if any(row[width:])), None)
-    if too_long is not None:
-        raise DataError(
-            f"{sheet.label}, row {too_long}: found {len(rows[too_long - 1])} cells, expected {width} (quote cells that hold the separator)"
-        )
-    padded = [(row + [""] * width)[:width] for row in rows]
-    decimal = sheet.decimal or cells.decimal_mark((cell for row in padded for cell in row[1:]), sheet.label)
-    return replace(sheet, rows=padded, decimal=decimal)
+    decimal = sheet.decimal or cells.decimal_mark((cell for row in rows for cell in row[1:]), sheet.label)
+    return replace(sheet, rows=rows, decimal=decimal)
 
 
 def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> int:
@@ -266,14 +265,16 @@ def _long(
     sheet: Sheet, meanings: Mapping[str, Heading], place: int, brackets: str | None, level: float | None
 ) -> list[PrintedTable]:
     """One row per term, one column per quantity."""
-    columns, notes = _chosen_columns(sheet, meanings)
+    columns, unused, notes = _chosen_columns(sheet, meanings)
     levels = {heading.level for heading in columns.values() if heading.level is not None}
     stated = _one_level(levels, level, sheet.label)
     places = {quantity: sheet.header.index(heading.text) for quantity, heading in columns.items()}
-    ratio_heading = columns["estimate"].text if columns["estimate"].quantity in RATIO_HEADINGS else None
-    inner = columns["estimate"].bracket or brackets
+    estimate = columns.get("estimate", Heading("", None))
+    ratio_heading = estimate.text if estimate.quantity in RATIO_HEADINGS else None
+    inner = estimate.bracket or brackets
+    others = {name: sheet.header.index(name) for name in unused}
     groups: dict[str, list[PrintedRow]] = {}
-    for number, row in enumerate(sheet.rows, start=1):
+    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
         if not any(row):
             continue
         term = row[place]
@@ -289,7 +290,9 @@ def _long(
             )
         texts = _row_cells(sheet, number, row, places, inner)
         model = row[places["model"]] if "model" in places else ""
-        groups.setdefault(model, []).append(PrintedRow(term, number, texts))
+        groups.setdefault(model, []).append(
+            PrintedRow(term, number, texts, {name: row[i] for name, i in others.items()})
+        )
     if not groups:
         raise DataError(f"{sheet.label}: found a header and no rows, expected a row for each term")
     if "" in groups and len(groups) > 1:
@@ -302,11 +305,11 @@ def _long(
                 expected="the model of every row",
             )
         )
-    heading = columns["estimate"].text.lower()
+    heading = estimate.text.lower()
     logs = (
         "both"
         if re.match(r"(ln|log)", heading)
-        else ("se" if columns.get("se", columns["estimate"]).quantity == "se of log" else None)
+        else ("se" if columns.get("se", estimate).quantity == "se of log" else None)
     )
     return [
         PrintedTable(
@@ -316,13 +319,16 @@ def _long(
             needs_ratio=ratio_heading,
             logs=logs,
             beta=heading in ("beta", "β"),
+            unused=unused,
             notes=tuple(notes),
         )
         for model, rows in groups.items()
     ]
 
 
-def _chosen_columns(sheet: Sheet, meanings: Mapping[str, Heading]) -> tuple[dict[str, Heading], list[str]]:
+def _chosen_columns(
+    sheet: Sheet, meanings: Mapping[str, Heading]
+) -> tuple[dict[str, Heading], tuple[str, ...], list[str]]:
     """One column for each quantity: the canonical name wins over synonyms, and two synonyms are asked about."""
     by_quantity: dict[str, list[Heading]] = {}
     read = []
@@ -340,16 +346,16 @@ def _chosen_columns(sheet: Sheet, meanings: Mapping[str, Heading]) -> tuple[dict
                 f"{sheet.label}: columns {names} may both be {quantity!r}; say which (columns={{{headings[0].text!r}: {quantity!r}}})"
             )
         chosen[quantity] = (exact or headings)[0]
-        if chosen[quantity].text.lower() != quantity:
+        if chosen[quantity].text.lower() not in (quantity, ""):
             read.append(f"{chosen[quantity].text!r} as {_WORDS.get(quantity, quantity)}")
     used = {heading.text for heading in chosen.values()}
     notes = [f"Columns are read by their names: {', '.join(read)}."] if read else []
-    unused = [
-        name for name in meanings if name not in used and meanings[name].quantity not in ("term", "study")
-    ]
-    if unused:
-        notes.append(f"Columns not used: {', '.join(unused)}.")
-    return chosen, notes
+    unused = tuple(
+        name
+        for name in meanings
+        if name and name not in used and meanings[name].quantity not in ("term", "study")
+    )
+    return chosen, unused, notes
 
 
 _WORDS = {
@@ -468,11 +474,231 @@ def _put_bracket(
 # ---- slopes with their brackets below ---------------------------------------------------------------------
 
 
+@dataclass
+class _Column:
+    """A printed model while it is read: where its numbers are, and its rows so far."""
+
+    heading: str
+    places: dict[str, int]
+    rows: list[PrintedRow] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
 def _wide(
     sheet: Sheet, meanings: Mapping[str, Heading], place: int, brackets: str | None, level: float | None
 ) -> list[PrintedTable]:
     """One column per model; below each slope its uncertainty, in brackets; N and R² at the foot."""
-    raise DataError(
-        f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of estimates, "
-        "expected one called 'estimate' (columns= renames)"
+    columns = _model_columns(sheet, meanings, place)
+    headings = [meanings[sheet.header[c.places["estimate"]]] for c in columns]
+    stated = _one_level(
+        {h.level for h in (*headings, meanings[sheet.header[place]]) if h.level is not None},
+        level,
+        sheet.label,
     )
+    kinds = _bracket_kinds(sheet, [*headings, meanings[sheet.header[place]]], brackets)
+    label, others, foot = "", [], False
+    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
+        label, below = row[place] or label, not row[place]
+        statistic = None if below else _STATISTIC.get(_bare(label))
+        foot = foot or statistic is not None
+        filled = [c for c in columns if any(row[i] for i in c.places.values())]
+        if below and not label and filled:
+            raise DataError(
+                cell_message(
+                    file=sheet.label,
+                    row=number,
+                    column=sheet.header[place],
+                    value="",
+                    expected="the name of the term",
+                )
+            )
+        if (
+            statistic is None
+            and not below
+            and (foot or not any(_is_printed(row[c.places["estimate"]]) for c in filled))
+        ):
+            others += [label] if filled else []
+            foot = foot or bool(filled)
+            continue
+        for column in filled:
+            if statistic is not None:
+                _put_count(column, statistic, row, sheet, number)
+            elif below:
+                _put_below(column, row, kinds, sheet, number)
+            else:
+                column.rows.append(PrintedRow(label, number, _own_cells(column, row, kinds, sheet, number)))
+    columns = [column for column in columns if column.rows]
+    if not columns:
+        raise DataError(
+            f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of estimates, expected one called 'estimate' "
+            "(columns= renames)"
+        )
+    notes = _wide_notes(columns, kinds, others)
+    one = len(columns) == 1 and meanings.get(columns[0].heading, Heading("", None)).quantity is not None
+    ratio = next((h.text for h in headings if h.quantity in RATIO_HEADINGS), None)
+    return [
+        PrintedTable(
+            None if one else c.heading,
+            tuple(c.rows),
+            n=c.counts.get("n"),
+            clusters=c.counts.get("clusters"),
+            level=stated,
+            needs_ratio=ratio,
+            notes=notes,
+        )
+        for c in columns
+    ]
+
+
+def _model_columns(sheet: Sheet, meanings: Mapping[str, Heading], place: int) -> list[_Column]:
+    """A column of estimates for each model; beside it, under the same name, its uncertainty or its stars."""
+    columns: dict[str, _Column] = {}
+    last: _Column | None = None
+    for i, text in enumerate(sheet.header):
+        if i == place:
+            continue
+        cells_below = [row[i] for row in sheet.rows if row[i]]
+        if not text:
+            if last is not None and cells_below and all(set(cell) <= set("*+†‡^\\ ") for cell in cells_below):
+                last.places["star"] = i
+            elif cells_below:
+                raise DataError(f"{sheet.label}: column {i + 1} has no heading, expected the model's")
+            continue
+        model, quantity = _model_and_quantity(text, meanings[text])
+        if quantity != "estimate" and model not in columns:
+            model = text
+            quantity = "estimate"
+        column = columns.setdefault(model, _Column(model, {}))
+        if quantity in column.places:
+            raise DataError(
+                f"{sheet.label}: columns {sheet.header[column.places[quantity]]!r} and {text!r} both hold {quantity} of {model!r}"
+            )
+        column.places[quantity] = i
+        last = column
+    return [column for column in columns.values() if "estimate" in column.places]
+
+
+def _all_stars(sheet: Sheet, place: int) -> bool:
+    """Whether a column holds stars and nothing else."""
+    found = [row[place] for row in sheet.rows if row[place]]
+    return bool(found) and all(set(cell) <= set("*+†‡^\\ ") for cell in found)
+
+
+def _model_and_quantity(text: str, heading: Heading) -> tuple[str, str]:
+    """Split ``Model 1 SE`` into the model and what its column holds."""
+    words = text.split(" ")
+    for k in range(1, len(words)):
+        found = read_heading(" ".join(words[k:]))
+        if found.quantity in ("estimate", "se", "t", "p", "low", "high", "interval", "star", "variance"):
+            return " ".join(words[:k]), found.quantity
+    return text, "estimate"
+
+
+def _bracket_kinds(sheet: Sheet, headings: Sequence[Heading], given: str | None) -> dict[str, str]:
+    """What each kind of bracket holds: as given, else by a heading, else by a note around the table."""
+    used: set[str] = set()
+    for row in sheet.rows:
+        for text in row[1:]:
+            cell = cells.take_apart(text) if text else None
+            if cell is not None and cell.bracket and cells.pair(cell.inner) is None:
+                used.add(cell.bracket)
+    kinds = {sign: kind for sign, kind in brackets_in(sheet.around).items() if kind != "interval"}
+    if "?" in kinds:
+        free = sorted(used - kinds.keys())
+        kinds |= {free[0]: kinds["?"]} if len(free) == 1 else {}
+    stated = next((h.bracket for h in headings if h.bracket is not None), None)
+    if stated is not None and stated != "interval":
+        kinds |= dict.fromkeys(used, stated) if len(used) == 1 else {"(": stated}
+    if given is not None:
+        kinds |= dict.fromkeys(used, given) if len(used) == 1 else {"(": given}
+    return {sign: kind for sign, kind in kinds.items() if sign in used} | ({"": given} if given else {})
+
+
+def _is_printed(text: str) -> bool:
+    """Whether a cell holds an estimate: a number first, or the word for a reference category."""
+    cell = cells.take_apart(text)
+    return (cell is not None and bool(cell.number)) or text.lower() in REFERENCE_WORDS
+
+
+def _bare(label: str) -> str:
+    return re.sub(r"[^a-z0-9²]", "", label.lower().replace("\u00b2", "²"))
+
+
+def _put_count(column: _Column, statistic: str, row: Sequence[str], sheet: Sheet, number: int) -> None:
+    """Keep N and clusters of a model; other statistics of fit are not used."""
+    text = row[column.places["estimate"]]
+    if not statistic or not text:
+        return
+    digits = cells.with_point(text, sheet.decimal or ".")
+    if not digits.isdecimal() or statistic in column.counts:
+        expected = "one whole number of observations" if statistic == "n" else "one whole number of clusters"
+        raise DataError(
+            cell_message(file=sheet.label, row=number, column=column.heading, value=text, expected=expected)
+        )
+    column.counts[statistic] = int(digits)
+
+
+def _own_cells(
+    column: _Column, row: Sequence[str], kinds: Mapping[str, str], sheet: Sheet, number: int
+) -> dict[str, str]:
+    """Cells of a model in the row that has the label."""
+    texts: dict[str, str] = {}
+    estimate = row[column.places["estimate"]]
+    if estimate.lower() in REFERENCE_WORDS:
+        return {"estimate": estimate}
+    cell = cells.take_apart(estimate) if estimate else None
+    _put_estimate(
+        texts,
+        estimate,
+        kinds.get(cell.bracket) if cell else None,
+        sheet,
+        number,
+        sheet.header[column.places["estimate"]],
+    )
+    beside = {quantity: i for quantity, i in column.places.items() if quantity != "estimate"}
+    for quantity, text in _row_cells(sheet, number, row, beside, None).items():
+        _put(texts, quantity, text, sheet, number, column.heading)
+    return texts
+
+
+def _put_below(
+    column: _Column, row: Sequence[str], kinds: Mapping[str, str], sheet: Sheet, number: int
+) -> None:
+    """What is printed below an estimate belongs to the last labelled row, if that has one in this column."""
+    text = row[column.places["estimate"]]
+    if not text:
+        return
+    cell = cells.take_apart(text)
+    if not column.rows or cell is None or (cell.number and cell.bracket):
+        raise DataError(
+            cell_message(
+                file=sheet.label,
+                row=number,
+                column=column.heading,
+                value=text,
+                expected="an uncertainty in brackets, below its estimate",
+            )
+        )
+    texts = dict(column.rows[-1].cells)
+    inside = cell if cell.bracket else cell._replace(inner=cell.number)
+    _put_bracket(texts, inside, kinds.get(cell.bracket), sheet, number, column.heading)
+    if cell.star:
+        _put(texts, "star", cell.star, sheet, number, column.heading)
+    column.rows[-1] = column.rows[-1]._replace(cells=texts)
+
+
+def _wide_notes(
+    columns: Sequence[_Column], kinds: Mapping[str, str], others: Sequence[str]
+) -> tuple[str, ...]:
+    notes = []
+    names = {"(": "round brackets", "[": "square brackets", "": "numbers below an estimate"}
+    for sign, kind in kinds.items():
+        if sign:
+            notes.append(f"Numbers in {names.get(sign, 'brackets')} are read as {_WORDS.get(kind, kind)}.")
+    for name, words in (("n", "Observations"), ("clusters", "Clusters")):
+        counts = [f"{column.heading}: {column.counts[name]:,}" for column in columns if name in column.counts]
+        if counts:
+            notes.append(f"{words} are read at the foot ({'; '.join(counts)}).")
+    if others:
+        notes.append(f"Rows not read: {', '.join(others)}.")
+    return tuple(notes)

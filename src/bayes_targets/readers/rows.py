@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from . import uncertainty as unc
 from .uncertainty import Figure, Spread
 
 PRINTED = ("estimate", "se", "variance", "t", "p", "low", "high", "star", "df")
-_SIGNS_OF_REFERENCE = {
+REFERENCE_WORDS = {
     "ref",
     "ref.",
     "reference",
@@ -37,6 +38,7 @@ class PrintedRow(NamedTuple):
     term: str
     row: int
     cells: Mapping[str, str]
+    others: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def split_reference(
         other = [text for name in ("t", "p", "low", "high", "star") if (text := texts[name])]
         estimate = texts["estimate"].lower()
         neutral = {"0"} if ratio is None else {"0", "1", "1.0", "1.00", "1.000"}
-        named = estimate in _SIGNS_OF_REFERENCE or any(
-            text.lower() in _SIGNS_OF_REFERENCE for text in (*errors, *other)
+        named = estimate in REFERENCE_WORDS or any(
+            text.lower() in REFERENCE_WORDS for text in (*errors, *other)
         )
         zero = estimate in neutral and all(text == "0" for text in errors) and not other
         if estimate and (named or zero):

@@ -61,11 +61,11 @@ class RawTable:
     sha256 : str
         Digest of the file's bytes; of a frame, the digest of its CSV text.
     header : dict of str to str
-        Lines ``# key: value`` above the table; keys in lower case.
+        Lines ``# key: value`` above the table; keys in lower case. A key that is there several times has several lines.
     notes : tuple of str
         What was recognised or left out in reading, a sentence each.
     footnotes : tuple of str
-        Title lines above and footnotes below the table.
+        Other comments and title lines above, and footnotes below the table.
     decimal : str or None
         The decimal sign that was given; `cells.settle_decimal` finds it where none was.
     missing : frozenset of str
@@ -92,6 +92,7 @@ def read_table(
     header: int | Sequence[int] | None = None,
     sheet: str | int | None = None,
     missing: Iterable[object] = (),
+    ragged: bool = False,
 ) -> RawTable:
     """Read a table without interpreting its cells.
 
@@ -99,7 +100,8 @@ def read_table(
     ----------
     source : str, Path or DataFrame
         A text file (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``), a workbook (``.xlsx``, ``.xls``, ``.ods``), a
-        ``.parquet`` or ``.feather`` file, or a frame. A named index of a frame is read as columns.
+        ``.parquet`` or ``.feather`` file, or a frame. A named index of a frame is read as columns. A text of several lines
+        is the table itself.
     name : str, optional
         What to call the table in messages; the file's name, or ``"frame"``, by default.
     separator : str, optional
@@ -115,6 +117,8 @@ def read_table(
         Sheet of a workbook by name, or by position from 1; needed where several hold cells.
     missing : iterable of str
         Marks of a missing value beside the known ones.
+    ragged : bool, default False
+        Whether rows may be shorter than the header, as in a table that was copied from a page.
 
     Returns
     -------
@@ -138,6 +142,12 @@ def read_table(
     rows = _header_rows(header)
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, name or "frame", decimal, marks)
+    if isinstance(source, str) and "\n" in source:
+        label = name or "text"
+        comments, records, notes = _text_rows(source, label, separator, ".txt")
+        cells, footnotes = _under_header(records, rows, label, notes, ragged)
+        digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+        return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
     path, label = _path(source, name)
     kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
     kind = kinds[-1] if kinds else ""
@@ -151,8 +161,7 @@ def read_table(
         content = _unpacked(content, label)
     if kind in (".parquet", ".pq", ".feather", ".arrow"):
         return _from_frame(_read_columns(content, label, kind), label, decimal, marks, digest)
-    notes: list[str] = []
-    records: list[list[Any]]
+    notes = []
     if kind in _SHEETS:
         comments, records = _sheet_comments(_read_sheet(content, label, sheet, notes))
     else:
@@ -161,16 +170,40 @@ def read_table(
                 f"{label}: found sheet={sheet!r}, expected a sheet only with an Excel or ODS file"
             )
         text = _decode(content, label, encoding, notes)
-        if "\n" not in text:
-            text = text.replace("\r", "\n")
-        comments, skipped, text = _comments(text)
-        told = re.match(r'"?sep=([,;|\t])"?\r?\n', text)
-        if told:
-            text, separator, skipped = text[told.end() :], separator or told[1], skipped + 1
-        records = [[] for _ in range(skipped)]
-        records += _split(text, label, _separator(text, label, separator, kind, notes))
-    cells, footnotes = _under_header(records, rows, label, notes)
-    return RawTable(cells, label, digest, comments, tuple(notes), tuple(footnotes), decimal, marks)
+        comments, records, more = _text_rows(text, label, separator, kind)
+        notes += more
+    cells, footnotes = _under_header(records, rows, label, notes, ragged)
+    return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
+
+
+def _raw(
+    cells: pd.DataFrame,
+    label: str,
+    digest: str,
+    comments: dict[str, str],
+    notes: list[str],
+    footnotes: list[str],
+    decimal: str | None,
+    marks: frozenset[str],
+) -> RawTable:
+    """The table with its comments: those without a key are footnotes."""
+    plain = [line for line in comments.pop("", "").splitlines() if line]
+    return RawTable(cells, label, digest, comments, tuple(notes), (*plain, *footnotes), decimal, marks)
+
+
+def _text_rows(
+    text: str, label: str, separator: str | None, kind: str
+) -> tuple[dict[str, str], list[list[Any]], list[str]]:
+    """Comments above a text's table, its rows in their places, and what was recognised."""
+    notes: list[str] = []
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    comments, skipped, text = _comments(text)
+    told = re.match(r'"?sep=([,;|\t])"?\r?\n', text)
+    if told:
+        text, separator, skipped = text[told.end() :], separator or told[1], skipped + 1
+    records: list[list[Any]] = [[] for _ in range(skipped)]
+    return comments, records + _split(text, label, _separator(text, label, separator, kind, notes)), notes
 
 
 def _header_rows(header: object) -> list[int] | None:
@@ -221,6 +254,11 @@ def read_bytes(path: Path, label: str) -> bytes:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{str(path)!r}: {error}; expected the path of a file") from error
+
+
+def read_text(path: Path, label: str, encoding: str | None = None) -> str:
+    """The text of a file, in whatever encoding it is in."""
+    return _decode(read_bytes(path, label), label, encoding, [])
 
 
 def _unpacked(content: bytes, label: str) -> bytes:
@@ -371,10 +409,16 @@ def _sheet_comments(records: list[list[Any]]) -> tuple[dict[str, str], list[list
         found = _COMMENT.fullmatch(str(row[0]).strip()) if row[0] is not None else None
         if found is None or any(not _blank(cell) for cell in row[1:]):
             break
-        if found["key"]:
-            comments[found["key"].strip().lower()] = found["value"].strip()
+        _add_comment(comments, found)
         kept[i] = []
     return comments, kept
+
+
+def _add_comment(comments: dict[str, str], found: re.Match[str]) -> None:
+    """Keep a comment by its key, one without by the empty key; a key that is there again has a line for each."""
+    key = (found["key"] or "").strip().lower()
+    value = found["value"].strip() if key else found[0].lstrip("#").strip()
+    comments[key] = f"{comments[key]}\n{value}" if key in comments else value
 
 
 # --- text
@@ -468,8 +512,8 @@ def _comments(text: str) -> tuple[dict[str, str], int, str]:
         found = _COMMENT.fullmatch(bare) if bare.startswith("#") else None
         if found is None and bare:
             break
-        if found is not None and found["key"]:
-            comments[found["key"].strip().lower()] = found["value"].strip()
+        if found is not None:
+            _add_comment(comments, found)
         text, skipped = rest, skipped + 1
     return comments, skipped, text
 
@@ -558,7 +602,7 @@ def _is_text(cell: object) -> bool:
 
 
 def _under_header(
-    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str]
+    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str], ragged: bool
 ) -> tuple[pd.DataFrame, list[str]]:
     """Find the header, and the rows that belong to the table below it."""
     filled = [(i, row) for i, row in enumerate(records) if _full(row)]
@@ -606,7 +650,8 @@ def _under_header(
         notes.append(
             f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
         )
-    _check_widths(body, len(names), label)
+    if not ragged:
+        _check_widths(body, len(names), label)
     width = len(names)
     frame = pd.DataFrame(
         [row[:width] + [""] * (width - len(row)) for _, row in body],

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import DataError
 
 _NUMBER = re.compile(r"([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d{1,3}))?")
-_P_BOUND = re.compile(r"p?\s*([<>]|<=|>=|≤|≥)\s*([0-9.]+)", re.IGNORECASE)
+_P_BOUND = re.compile(r"p?\s*(<=|>=|[<>≤≥])\s*([0-9.]+(?:e-\d+)?)", re.IGNORECASE)
 _NOT_SIGNIFICANT = {"ns", "n.s.", "n.s", "n. s.", "not significant", "not sig."}
 
 

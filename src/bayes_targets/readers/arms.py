@@ -1,0 +1,285 @@
+"""Counts, means or correlations become an effect with its standard error: what is printed by arm instead of an estimate."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, cell_message
+from .rows import PrintedRow, ReadRows
+from .uncertainty import figure
+
+COUNTS = ("events_treated", "n_treated", "events_control", "n_control")
+MEANS = ("mean_treated", "sd_treated", "n_treated", "mean_control", "sd_control", "n_control")
+CORRELATIONS = ("r", "n")
+EFFECTS = ("risk difference", "mean difference", "standardised difference", "Fisher z")
+_QUANTITIES = {
+    "events": {"events", "event", "cases", "case", "deaths", "successes", "responders", "hits"},
+    "n": {"n", "total", "number", "size", "patients", "participants"},
+    "mean": {"mean", "m", "average"},
+    "sd": {"sd", "stddev"},
+}
+_QUANTITY = {word: name for name, words in _QUANTITIES.items() for word in words}
+_CONTROL = {"control", "controls", "ctrl", "comparison", "placebo", "untreated", "unvaccinated", "unexposed"}
+_METAFOR = {
+    "ai": "events_treated", "n1i": "n_treated", "ci": "events_control", "n2i": "n_control", "m1i": "mean_treated", "sd1i": "sd_treated",
+    "m2i": "mean_control", "sd2i": "sd_control", "ri": "r", "ni": "n",
+}  # fmt: skip
+
+
+class _Effect(NamedTuple):
+    """An effect, its standard error and degrees of freedom."""
+
+    estimate: float
+    se: float
+    df: float = math.inf
+
+
+def arm_columns(header: Sequence[str]) -> dict[str, str]:
+    """Recognise columns by arm from their names, such as ``vaccinated_cases`` beside ``control_n``; empty where they are none.
+
+    Examples
+    --------
+    >>> arm_columns(["study", "control_n", "control_cases", "vaccinated_n", "vaccinated_cases"])["vaccinated_cases"]
+    'events_treated'
+    """
+    names = {name: _METAFOR[name.lower()] for name in header if name.lower() in _METAFOR}
+    if names and any(set(names.values()) >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS)):
+        return names
+    parts: dict[str, tuple[str, str]] = {}
+    for name in header:
+        words = [word for word in re.split(r"[\s_.\-]+", name.lower()) if word]
+        for i in (0, -1):
+            if len(words) > 1 and words[i] in _QUANTITY:
+                parts[name] = (_QUANTITY[words[i]], " ".join(words[1:] if i == 0 else words[:-1]))
+    arms = dict.fromkeys(arm for _, arm in parts.values())
+    control = [arm for arm in arms if arm in _CONTROL]
+    if len(arms) != 2 or len(control) != 1:
+        return {}
+    found = {
+        name: f"{quantity}_{'control' if arm == control[0] else 'treated'}"
+        for name, (quantity, arm) in parts.items()
+    }
+    return found if len(set(found.values())) == len(found) else {}
+
+
+def kind_of(rows: Sequence[PrintedRow]) -> tuple[str, ...] | None:
+    """The columns from which an effect can be computed: counts, means or correlations; None where there are none."""
+    present = {name for row in rows for name, text in row.cells.items() if text}
+    return next((needed for needed in (COUNTS, MEANS, CORRELATIONS) if present >= set(needed)), None)
+
+
+def read_arms(
+    rows: Sequence[PrintedRow],
+    *,
+    effect: str | None,
+    ratio: str | None,
+    continuity: float,
+    word: str,
+    label: str,
+) -> tuple[ReadRows, str]:
+    """Compute one effect per row from what is printed by arm.
+
+    Parameters
+    ----------
+    rows : sequence of PrintedRow
+    effect : str or None
+        One of `EFFECTS`.
+    ratio : {"odds ratio", "risk ratio"} or None
+        For counts: the log of this ratio.
+    continuity : float
+        Added to all four cells of a row with an empty one.
+    word : {"term", "study"}
+    label : str
+        What messages call the table.
+
+    Returns
+    -------
+    tuple of ReadRows and str
+        Estimates with their standard errors, and the effect that was computed.
+
+    Raises
+    ------
+    DataError
+        If a cell is no count, s.d. or correlation, or it is not said which effect counts should give.
+
+    Notes
+    -----
+    Standard errors: risk ratio :math:`1/a - 1/n_1 + 1/c - 1/n_2`, odds ratio :math:`1/a + 1/b + 1/c + 1/d`, difference of risks
+    :math:`p_1 q_1/n_1 + p_2 q_2/n_2`, of means :math:`s_1^2/n_1 + s_2^2/n_2` (Welch's degrees of freedom), standardised difference
+    with Hedges' exact correction :math:`1/n_1 + 1/n_2 + g^2 / 2(n_1 + n_2)`, Fisher's z :math:`1/(n - 3)` (the roots of these).
+    """
+    needed = kind_of(rows)
+    if needed is None:
+        raise DataError(f"{label}: found no counts, means or correlations by arm")
+    chosen = _chosen(needed, effect, ratio, label)
+    values = [_values(row, needed, label) for row in rows]
+    effects = [_EFFECTS[chosen](v, continuity) for v in values]
+    notes = [f"{_NAMED[chosen]} computed from {_SOURCES[needed]}."]
+    corrected = [
+        row.term for row, v in zip(rows, values, strict=True) if needed == COUNTS and _has_empty_cell(v)
+    ]
+    if corrected:
+        notes.append(f"{continuity:g} is added to all four cells where one is empty: {', '.join(corrected)}.")
+    for row, computed in zip(rows, effects, strict=True):
+        if not (math.isfinite(computed.estimate) and math.isfinite(computed.se) and computed.se > 0):
+            what = "no standard error: its cells are empty or its s.d.s are 0"
+            raise DataError(
+                f"{label}, row {row.row}: {row.term!r} leaves {what}; expected other counts, or continuity above 0"
+            )
+    index = pd.Index([row.term for row in rows], dtype="str", name=word)
+    se = [computed.se for computed in effects]
+    origin = [f"from {_SOURCES[needed]}"] * len(rows)
+    estimates = pd.DataFrame(
+        {
+            "estimate": [computed.estimate for computed in effects],
+            "se": se,
+            "se_low": se,
+            "se_high": se,
+            "se_from": pd.Series(origin, dtype="str").to_numpy(),
+            "df": [computed.df for computed in effects],
+        },
+        index=index,
+    )
+    printed = pd.DataFrame(
+        {name: [row.cells.get(name, "") for row in rows] for name in needed}, index=index, dtype="str"
+    )
+    return ReadRows(estimates, printed, (), tuple(notes)), chosen
+
+
+def _chosen(needed: tuple[str, ...], effect: str | None, ratio: str | None, label: str) -> str:
+    """The effect to compute; of counts it must be said."""
+    allowed = {
+        COUNTS: ("risk difference", "risk ratio", "odds ratio"),
+        MEANS: EFFECTS[1:3],
+        CORRELATIONS: EFFECTS[3:],
+    }[needed]
+    asked = ratio if ratio is not None else effect
+    if asked is not None and asked not in allowed:
+        raise DataError(
+            f"{label}: from {_SOURCES[needed]} no {asked} can be computed, expected {' or '.join(map(repr, allowed))}"
+        )
+    if asked is None and needed == COUNTS:
+        raise DataError(
+            f"{label}: counts by arm give several effects; say which: ratio='risk ratio', ratio='odds ratio' or effect='risk difference'"
+        )
+    return asked or allowed[0]
+
+
+def _values(row: PrintedRow, needed: tuple[str, ...], label: str) -> dict[str, float]:
+    values = {}
+    for name in needed:
+        text = row.cells.get(name, "")
+        read = figure(text)
+        expected = _wrong(name, None if read is None else read.value)
+        if expected:
+            raise DataError(cell_message(file=label, row=row.row, column=name, value=text, expected=expected))
+        values[name] = read.value if read is not None else math.nan
+    for arm in ("treated", "control"):
+        if needed == COUNTS and values[f"events_{arm}"] > values[f"n_{arm}"]:
+            text = row.cells[f"events_{arm}"]
+            expected = f"at most n_{arm} ({row.cells[f'n_{arm}']})"
+            raise DataError(
+                cell_message(file=label, row=row.row, column=f"events_{arm}", value=text, expected=expected)
+            )
+    return values
+
+
+def _wrong(name: str, value: float | None) -> str:
+    """What a cell should have been; empty where it is that."""
+    if value is None:
+        return "a number"
+    if name.startswith(("events", "n")):
+        least = 0 if name.startswith("events") else 4 if name == "n" else 1
+        return "" if value == int(value) and value >= least else f"a whole number of at least {least}"
+    if name.startswith("sd"):
+        return "" if value >= 0 else "a standard deviation of at least 0"
+    return "a correlation between -1 and 1" if name == "r" and not -1 < value < 1 else ""
+
+
+def _has_empty_cell(v: Mapping[str, float]) -> bool:
+    a, n1, c, n2 = (v[name] for name in COUNTS)
+    return min(a, n1 - a, c, n2 - c) == 0
+
+
+def _cells(v: Mapping[str, float], continuity: float) -> tuple[float, float, float, float]:
+    """The four cells of a row, with the continuity correction where one is empty."""
+    more = continuity if _has_empty_cell(v) else 0.0
+    a, n1, c, n2 = (v[name] for name in COUNTS)
+    return a + more, n1 - a + more, c + more, n2 - c + more
+
+
+def _risk_ratio(v: Mapping[str, float], continuity: float) -> _Effect:
+    a, b, c, d = _cells(v, continuity)
+    if not min(a, c) > 0:
+        return _Effect(math.nan, math.nan)
+    return _Effect(
+        math.log(a / (a + b)) - math.log(c / (c + d)), math.sqrt(1 / a - 1 / (a + b) + 1 / c - 1 / (c + d))
+    )
+
+
+def _odds_ratio(v: Mapping[str, float], continuity: float) -> _Effect:
+    cells = _cells(v, continuity)
+    if not min(cells) > 0:
+        return _Effect(math.nan, math.nan)
+    a, b, c, d = cells
+    return _Effect(
+        math.log(a) - math.log(b) - math.log(c) + math.log(d), math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
+    )
+
+
+def _risk_difference(v: Mapping[str, float], continuity: float) -> _Effect:
+    a, b, c, d = _cells(v, continuity)
+    n1, n2 = a + b, c + d
+    return _Effect(a / n1 - c / n2, math.sqrt(a * b / n1**3 + c * d / n2**3))
+
+
+def _mean_difference(v: Mapping[str, float], _: float) -> _Effect:
+    m1, s1, n1, m2, s2, n2 = (v[name] for name in MEANS)
+    parts = (s1**2 / n1, s2**2 / n2)
+    variance = sum(parts)
+    below = sum(part**2 / (n - 1) for part, n in zip(parts, (n1, n2), strict=True) if n > 1)
+    return _Effect(m1 - m2, math.sqrt(variance), variance**2 / below if below > 0 else math.inf)
+
+
+def _standardised_difference(v: Mapping[str, float], _: float) -> _Effect:
+    m1, s1, n1, m2, s2, n2 = (v[name] for name in MEANS)
+    df = n1 + n2 - 2
+    pooled = math.sqrt(((n1 - 1) * s1**2 + (n2 - 1) * s2**2) / df) if df > 0 else 0.0
+    if not pooled > 0:
+        return _Effect(math.nan, math.nan)
+    correction = (
+        math.exp(math.lgamma(df / 2) - 0.5 * math.log(df / 2) - math.lgamma((df - 1) / 2))
+        if df > 1
+        else math.nan
+    )
+    g = correction * (m1 - m2) / pooled
+    return _Effect(g, math.sqrt(1 / n1 + 1 / n2 + g**2 / (2 * (n1 + n2))))
+
+
+def _fisher_z(v: Mapping[str, float], _: float) -> _Effect:
+    return _Effect(float(np.arctanh(v["r"])), 1 / math.sqrt(v["n"] - 3))
+
+
+_EFFECTS: Mapping[str, Callable[[Mapping[str, float], float], _Effect]] = {
+    "risk ratio": _risk_ratio,
+    "odds ratio": _odds_ratio,
+    "risk difference": _risk_difference,
+    "mean difference": _mean_difference,
+    "standardised difference": _standardised_difference,
+    "Fisher z": _fisher_z,
+}
+_NAMED = {
+    "risk ratio": "Log risk ratios",
+    "odds ratio": "Log odds ratios",
+    "risk difference": "Differences of risks",
+    "mean difference": "Differences of means (with Welch's degrees of freedom)",
+    "standardised difference": "Standardised differences of means with Hedges' correction",
+    "Fisher z": "Fisher's z (the inverse hyperbolic tangent of the correlation)",
+}
+_SOURCES = {COUNTS: "counts by arm", MEANS: "means, s.d.s and n by arm", CORRELATIONS: "correlations and n"}

@@ -1,0 +1,228 @@
+"""A table of several evaluations, one row each, becomes an `Evaluation` whose estimates are by study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+from ..evaluation import Evaluation
+from .estimates import Options, asked_of, evaluation_of, numeric_cell
+from .printed_table import PrintedTable, read_models, sheet_of
+from .uncertainty import figure
+
+
+def read_evaluations(
+    source: Any,
+    *,
+    better: str | None = None,
+    unit: str | None = None,
+    smallest: float | None = None,
+    hoped: float | None = None,
+    ratio: str | None = None,
+    effect: str | None = None,
+    continuity: float | None = None,
+    moderators: str | Sequence[str] | None = None,
+    group: str | None = None,
+    correlation: float | None = None,
+    covariance: Any = None,
+    level: float | None = None,
+    stars: str | Mapping[str, float] | None = None,
+    tails: int | None = None,
+    df: float | None = None,
+    logs: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | int | None = None,
+    decimal: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    header: int | None = None,
+    missing: Iterable[str] = (),
+) -> Evaluation:
+    r"""Read several evaluations, one row per study, ready to be pooled.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        A CSV, TSV, Excel or Parquet file, a DataFrame, or the text of a table.
+    better : {"higher", "lower"}, optional
+        Which direction is favourable; it is never inferred from the numbers.
+    unit : str, optional
+        Unit of the outcome, in words.
+    smallest, hoped : float, optional
+        Smallest effect worth having, and the effect that was hoped for; for ratios the ratio itself.
+    ratio : {"odds ratio", "risk ratio", "hazard ratio", "rate ratio", "none"}, optional
+        What the estimates are, or what to compute from counts, where they are ratios; estimates are then logarithms.
+    effect : {"risk difference", "mean difference", "standardised difference", "Fisher z"}, optional
+        What to compute from counts, means or correlations.
+    continuity : float, optional
+        Added to all four counts of a trial with an empty cell, 0.5 by default.
+    moderators : str or sequence of str, optional
+        Columns that describe the studies; by default every other column of numbers. An empty list is none.
+    group : str, optional
+        Column whose rows of the same text belong together (several estimates of one study).
+    correlation : float, optional
+        Known or assumed correlation of the errors within a group.
+    covariance : DataFrame or matrix, optional
+        Covariance of the estimates, in the order of the rows or labelled by study.
+    level, stars, tails, df, logs, columns, sheet, decimal, separator, encoding, header, missing
+        As in `read_estimates`.
+
+    Returns
+    -------
+    Evaluation
+        Its `estimates` are indexed by ``study``, with ``group`` and moderators as columns.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or a number in it could mean two things; the message says which option decides.
+
+    Notes
+    -----
+    An estimate with any uncertainty wins over counts, means and correlations of the same row. The effects that are computed from
+    these have the standard errors of the large-sample formulas (Hedges and Olkin, 1985; Borenstein et al., 2009).
+
+    References
+    ----------
+    Borenstein, M., Hedges, L. V., Higgins, J. P. T. & Rothstein, H. R. (2009). Introduction to Meta-Analysis. Wiley.
+
+    Examples
+    --------
+    >>> text = "study,events_treated,n_treated,events_control,n_control\nAronson,4,123,11,139\nHart,62,13598,248,12867\n"
+    >>> read_evaluations(text, ratio="risk ratio", better="lower").estimates[["estimate", "se"]].round(3)
+             estimate     se
+    study
+    Aronson    -0.889  0.571
+    Hart       -1.442  0.141
+    """
+    page = sheet_of(
+        source,
+        sheet=sheet,
+        decimal=decimal,
+        separator=separator,
+        encoding=encoding,
+        header=header,
+        missing=missing,
+    )
+    given = {
+        "better": better, "unit": unit, "smallest": smallest, "hoped": hoped, "ratio": ratio, "effect": effect, "continuity": continuity,
+        "level": level, "stars": stars, "tails": tails, "df": df, "logs": logs, "moderators": moderators, "group": group,
+        "correlation": correlation, "covariance": covariance,
+    }  # fmt: skip
+    asked = asked_of(given, page)
+    renamed = {str(old): str(new) for old, new in (columns or {}).items()}
+    if asked.group is not None:
+        renamed |= {asked.group: "group"}
+    models = read_models(page, renamed, asked.brackets, asked.level, "study")
+    if len(models) > 1:
+        names = ", ".join(repr(model.heading) for model in models)
+        raise DataError(f"{page.label}: found several models ({names}), expected one row per study")
+    model, columns_of_numbers = _moderators(models[0], asked, page.label)
+    read = evaluation_of(model, replace(asked, covariance=None), page, "study")
+    estimates = read.estimates.assign(**columns_of_numbers)
+    known, words = _covariance(estimates, asked, page.label)
+    return replace(
+        read,
+        estimates=estimates,
+        covariance=known,
+        moderators=tuple(columns_of_numbers),
+        notes=tuple(dict.fromkeys((*read.notes, *words))),
+    )
+
+
+def _moderators(
+    model: PrintedTable, asked: Options, label: str
+) -> tuple[PrintedTable, dict[str, list[float]]]:
+    """Columns that describe the studies, as numbers; the model without them among its unused columns."""
+    names = list(model.unused)
+    if asked.moderators is not None:
+        for name in asked.moderators:
+            if name not in names:
+                raise DataError(f"{label}: no column {name!r} (moderators=); {did_you_mean(name, names)}")
+        names = list(asked.moderators)
+    else:
+        names = [name for name in names if not _is_another_effect(name) and _is_numeric(model, name)]
+    clash = [
+        name
+        for name in names
+        if name in ("estimate", "se", "se_low", "se_high", "se_from", "df", "group", "scale")
+    ]
+    if clash:
+        raise DataError(
+            f"{label}: a moderator is called {clash[0]!r}, which is a column of the estimates; expected another name"
+        )
+    found = {name: [numeric_cell(row, name, row.others[name], label) for row in model.rows] for name in names}
+    for name, values in found.items():
+        if asked.moderators is not None and not np.isfinite(values).all():
+            row = model.rows[int(np.flatnonzero(~np.isfinite(values))[0])]
+            raise DataError(
+                f"{label}, row {row.row}, column {name!r}: found nothing, expected a number for every study"
+            )
+    return replace(model, unused=tuple(name for name in model.unused if name not in found)), found
+
+
+def _is_another_effect(name: str) -> bool:
+    """Whether a column is another effect or its standard error by its name, which describes no study."""
+    words = name.lower().replace("_", " ").replace(".", " ").split()
+    return bool({"se", "d", "g", "smd", "var", "ci"} & set(words))
+
+
+def _is_numeric(model: PrintedTable, name: str) -> bool:
+    """Whether every study has a number in a column."""
+    return all(figure(row.others[name]) is not None for row in model.rows)
+
+
+def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd.DataFrame | None, list[str]]:
+    """Covariance as given, or from a correlation within groups."""
+    index, se = estimates.index, estimates["se"].to_numpy(float)
+    if asked.covariance is not None:
+        matrix = asked.covariance
+        if isinstance(matrix, pd.DataFrame):
+            if set(map(str, matrix.index)) != set(index) or set(map(str, matrix.columns)) != set(index):
+                raise DataError(
+                    f"{label}: the labels of covariance are not the studies of the table, expected each study once"
+                )
+            matrix = (
+                matrix.set_axis(matrix.index.astype(str))
+                .set_axis(matrix.columns.astype(str), axis=1)
+                .loc[index, index]
+            )
+        values = np.asarray(matrix, dtype=float)
+        symmetric = (
+            values.shape == (len(index),) * 2 and np.isfinite(values).all() and np.allclose(values, values.T)
+        )
+        if not symmetric or np.linalg.eigvalsh(values).min() <= 0:
+            raise DataError(
+                f"{label}: covariance is no symmetric, positive definite matrix of {len(index)} by {len(index)} numbers"
+            )
+        if not np.allclose(np.sqrt(np.diag(values)), se, rtol=0.05, equal_nan=True):
+            raise DataError(
+                f"{label}: the diagonal of covariance does not agree with the standard errors, expected their squares"
+            )
+        return pd.DataFrame(values, index=index, columns=index), ["The covariance of the estimates is given."]
+    if asked.correlation is None:
+        return None, []
+    if not -1 < asked.correlation < 1:
+        raise DataError(f"correlation is {asked.correlation:g}, expected a number between -1 and 1")
+    if "group" not in estimates.columns:
+        raise DataError(f"{label}: a correlation is given and no groups; expected a column 'group' or group=")
+    if not np.isfinite(se).all():
+        raise DataError(
+            f"{label}: a correlation needs the standard error of every study, and some have only bounds"
+        )
+    groups = estimates["group"].to_numpy()
+    same = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
+    values = np.where(same, asked.correlation, 0.0) * np.outer(se, se)
+    np.fill_diagonal(values, se**2)
+    if np.linalg.eigvalsh(values).min() <= 0:
+        raise DataError(
+            f"correlation is {asked.correlation:g}, which is impossible in groups of this size; expected one nearer 0"
+        )
+    return pd.DataFrame(values, index=index, columns=index), [
+        f"Errors within a group are taken to correlate by {asked.correlation:g}."
+    ]

@@ -1,0 +1,155 @@
+"""Tables in plain text, as Stata's esttab, R and statsmodels print them, and in Markdown: from lines to cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .printed_cells import plain, take_apart
+
+_RULE = re.compile(r"\s*[-=_─━═+|:]*[-=_─━═]{3,}[-=_─━═+|:\s]*")
+_MARKDOWN = re.compile(r"\s*\|.*\|\s*")
+_ESTIMATES, _ERRORS = (
+    re.compile(r"\b(coef|estimate)\b", re.IGNORECASE),
+    re.compile(r"\bstd\b|\bs\.e\.", re.IGNORECASE),
+)
+_GAP = re.compile(r"\S(?: {2,})\S")
+
+
+class PageTable(NamedTuple):
+    """Cells of a table in plain text, the header first, and the lines around it."""
+
+    rows: list[list[str]]
+    around: list[str]
+
+
+def read_page_text(text: str) -> PageTable | None:
+    r"""The cells of a Markdown table or of one in columns of fixed width; None where the text is neither.
+
+    Parameters
+    ----------
+    text : str
+        Lines of text; those that begin with ``#`` are left to others.
+
+    Returns
+    -------
+    PageTable or None
+
+    Examples
+    --------
+    >>> read_page_text("| | (1) |\n|---|---|\n| mpg | -1.2* |\n| | (0.5) |\n").rows
+    [['', '(1)'], ['mpg', '-1.2*'], ['', '(0.5)']]
+    """
+    lines = (
+        [line.rstrip() for line in text.expandtabs(1).splitlines() if not line.startswith("#")]
+        if "\t" not in text
+        else []
+    )
+    tables = [line for line in lines if _MARKDOWN.fullmatch(line)]
+    if len(tables) >= 3:
+        return _markdown(lines)
+    return _fixed_width(lines)
+
+
+def _markdown(lines: Sequence[str]) -> PageTable:
+    rows, around = [], []
+    for line in lines:
+        if _RULE.fullmatch(line) or not line:
+            continue
+        if _MARKDOWN.fullmatch(line):
+            rows.append(
+                [plain(cell).replace("\\", "") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+            )
+        else:
+            around.append(line.strip())
+    return PageTable(rows, around)
+
+
+def _fixed_width(lines: Sequence[str]) -> PageTable | None:
+    """Columns with blanks between them in every line."""
+    full = [line for line in lines if line]
+    gaps = sum(bool(_GAP.search(line)) for line in full if not _RULE.fullmatch(line))
+    separated = sum(max(line.count(","), line.count(";")) > 0 for line in full)
+    if len(full) < 2 or gaps < 0.4 * len(full) or separated > 0.6 * len(full):
+        return None
+    head, body, around = _parts(full)
+    if not head or not body:
+        return None
+    bounds = _bounds([*head, *body], 2)
+    cells = [_slices(line, bounds) for line in body]
+    if len(bounds) < 2 or any(_odd(cell) for row in cells for cell in row[1:]):
+        bounds = _bounds(body, 1)
+        cells = [_slices(line, bounds) for line in body]
+    names = [_slices(line, bounds) for line in head]
+    return PageTable([_header(names), *cells], around)
+
+
+def _parts(lines: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Lines of the header, of the table below it, and around both; rules of dashes divide them."""
+    rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
+    named = next(
+        (i for i, line in enumerate(lines) if _ESTIMATES.search(line) and _ERRORS.search(line)), None
+    )
+    if named is not None:
+        # A model's summary holds several tables: the one of coefficients ends at the next double rule.
+        after = [i for i in rules if i > named + 1]
+        end = after[0] if after else len(lines)
+        body = [line for line in lines[named + 1 : end] if not _RULE.fullmatch(line)]
+        return [lines[named]], body, [line.strip() for line in lines[end:] if not _RULE.fullmatch(line)]
+    if len(rules) >= 2:
+        first, second = rules[:2]
+        if second == first + 1:
+            first, second = second, rules[2] if len(rules) > 2 else len(lines)
+        last = rules[-1] if len(rules) > 2 else len(lines)
+        body = [line for line in lines[second + 1 : last] if not _RULE.fullmatch(line)]
+        around = [line.strip() for line in (*lines[:first], *lines[last + 1 :])]
+        return list(lines[first + 1 : second]), body, around
+    body = [line for line in lines if not _RULE.fullmatch(line)]
+    end = next(
+        (
+            i
+            for i, line in enumerate(body)
+            if i > 1 and not _GAP.search(line.strip()) and len(line.split()) > 3
+        ),
+        len(body),
+    )
+    return body[:1], body[1:end], [line.strip() for line in body[end:]]
+
+
+def _bounds(lines: Sequence[str], width: int) -> list[tuple[int, int]]:
+    """Columns as stretches between blanks that all lines share, `width` wide at least."""
+    length = max(len(line) for line in lines)
+    used = [any(i < len(line) and line[i] != " " for line in lines) for i in range(length)]
+    ends, start, blanks = [], None, 0
+    for i, filled in enumerate([*used, *[False] * width]):
+        if filled:
+            start = i if start is None else start
+            blanks = 0
+        elif start is not None:
+            blanks += 1
+            if blanks == width:
+                ends.append((start, i - width + 1))
+                start = None
+    # Each column begins where the one before it ends, so that wider headings are cut at the same places.
+    return [
+        (0 if k == 0 else ends[k - 1][1], end if k < len(ends) - 1 else 10_000)
+        for k, (_, end) in enumerate(ends)
+    ]
+
+
+def _slices(line: str, bounds: Sequence[tuple[int, int]]) -> list[str]:
+    return [plain(line[start:end]) for start, end in bounds]
+
+
+def _odd(cell: str) -> bool:
+    """Whether a cell holds several things, as where two columns were not told apart."""
+    return bool(cell) and take_apart(cell) is None and len(re.findall(r"\d*\.\d+", cell)) > 1
+
+
+def _header(names: Sequence[Sequence[str]]) -> list[str]:
+    """One name per column: the first line's where these differ, else all lines joined."""
+    first = list(names[0])
+    if len(names) == 1 or (all(first[1:]) and len(set(first[1:])) == len(first[1:])):
+        return first
+    return [" ".join(part for part in parts if part) for parts in zip(*names, strict=True)]
