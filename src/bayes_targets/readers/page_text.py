@@ -82,7 +82,14 @@ def _fixed_width(lines: Sequence[str]) -> PageTable | None:
         bounds = _bounds(body, 1)
         cells = [_slices(line, bounds) for line in body]
     names = [_slices(line, bounds) for line in head]
-    return PageTable([_header(names), *cells], around)
+    header = [name or _star_name(cells, j) for j, name in enumerate(_header(names))]
+    return PageTable([header, *cells], around)
+
+
+def _star_name(rows: Sequence[Sequence[str]], place: int) -> str:
+    """The name of a nameless column, where it holds stars alone."""
+    found = {cell for row in rows if (cell := row[place])}
+    return "star" if place and found and all(set(cell) <= set("*+†‡^ ") for cell in found) else ""
 
 
 def _parts(lines: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
