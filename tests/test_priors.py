@@ -1,10 +1,16 @@
 """Each prior's density, draws and PyMC counterpart are the same distribution."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 import bayes_targets as bt
+from bayes_targets.models.cohesion.simulate import simulate_authorities
+from bayes_targets.models.success.margins import MarginsPriors
+from bayes_targets.priors import LogOdds
 
 CASES = {
     "normal": (bt.Normal(1, 2), stats.norm(1, 2)),
@@ -85,3 +91,130 @@ def test_priors_print_as_they_are_written():
         "HalfCauchy(5)",
         "Flat()",
     ]
+
+
+def test_each_prior_knows_its_support():
+    assert {prior.support for prior in (bt.Normal(0, 1), bt.StudentT(3, 0, 1), bt.Flat())} == {"real"}
+    positive = (
+        bt.HalfNormal(1),
+        bt.HalfCauchy(1),
+        bt.Exponential(1),
+        bt.GammaPrecision(1, 1),
+        bt.LogFlat(),
+        bt.HalfFlat(),
+        bt.InverseGamma(1, 1),
+    )
+    assert {prior.support for prior in positive} == {"positive"}
+    assert bt.Beta(1, 2).support == "share"
+
+
+def test_log_odds_of_a_share_have_the_density_and_the_draws_of_the_share():
+    prior, p = LogOdds(bt.Beta(2, 3)), np.array([0.05, 0.5, 0.9])
+    slope = p * (1 - p)
+    assert np.exp(prior.logpdf(np.log(p / (1 - p)))) == pytest.approx(stats.beta(2, 3).pdf(p) * slope)
+    draws = prior.draw(np.random.default_rng(1), 5000)
+    assert stats.kstest(1 / (1 + np.exp(-draws)), stats.beta(2, 3).cdf).pvalue > 1e-4
+    assert np.isfinite(LogOdds(bt.Beta(0.001, 0.001)).draw(np.random.default_rng(1), 1000)).all()
+
+
+# Every model asks the same function: what cannot be a prior of a parameter, and what a user is told.
+COUNTS = pd.DataFrame(
+    {"area": ["Fire", "Health", "Crime"], "green": [1, 3, 5], "amber": [1, 5, 5], "red": [1, 3, 3]}
+)
+
+
+def success(**priors):
+    return bt.success_model(COUNTS, priors=bt.SuccessPriors(**priors))
+
+
+def cohesion(**priors):
+    return bt.cohesion_model(
+        simulate_authorities({"a": 20, "b": 20}, seed=1), priors=bt.CohesionPriors(**priors)
+    )
+
+
+def anchoring(**priors):
+    return bt.anchoring_model(bt.simulate_anchoring(seed=1), priors=bt.AnchoringPriors(**priors))
+
+
+def margins(**priors):
+    counts = bt.read_counts(COUNTS)
+    kind = bt.read_counts(pd.DataFrame({"area": ["x", "y"], "green": [4, 5], "amber": [5, 6], "red": [3, 4]}))
+    return bt.margins_model(counts, {"kind": kind}, priors=MarginsPriors(**priors))
+
+
+@pytest.mark.parametrize(
+    ("model", "priors", "message"),
+    [
+        (success, {"tau": bt.Normal(0, 1)}, r"did you mean HalfNormal\(1\)\?"),
+        (success, {"tau": bt.StudentT(3, 0, 1)}, r"did you mean HalfStudentT\(3, 1\)\?"),
+        (success, {"tau": 1.0}, "found 1.0, expected a distribution of numbers above 0"),
+        (success, {"tau": bt.LogFlat()}, "LogFlat.. is improper"),
+        (success, {"mu": "Normal(0, 1)"}, "of log-odds, such as Normal.* or of a share, such as Beta"),
+        (success, {"correlation": bt.Normal(0, 1)}, "allows numbers outside 0 to 1"),
+        (success, {"effect": None}, "priors, effect: found None"),
+        (cohesion, {"sigma": bt.Normal(0, 5)}, r"did you mean HalfNormal\(5\)\?"),
+        (cohesion, {"tau": bt.LogFlat()}, "LogFlat.. is improper"),
+        (cohesion, {"tau": bt.HalfFlat(), "mu": bt.Flat()}, "improper with 2 values"),
+        (cohesion, {"mu": 0.0}, "found 0.0, expected a distribution of any number"),
+        (cohesion, {"mu": bt.LogFlat()}, "of positive numbers alone"),
+        (cohesion, {"nu_minus_one": bt.HalfFlat()}, "improper"),
+        (anchoring, {"drift_sd": bt.Normal(0, 5)}, r"did you mean HalfNormal\(5\)\?"),
+        (anchoring, {"anchor_weight": bt.HalfNormal(1)}, "allows numbers outside 0 to 1"),
+        (anchoring, {"causal_slope": bt.Flat()}, "parameters are drawn from it"),
+        (anchoring, {"causal_slope": 1}, "found 1, expected a distribution"),
+        (margins, {"tau": bt.Normal(0, 1)}, r"did you mean HalfNormal\(1\)\?"),
+        (margins, {"member": bt.Flat()}, "improper"),
+        (margins, {"member": 0.5}, "found 0.5"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_prior_is_refused(model, priors, message):
+    with pytest.raises(bt.DataError, match=message):
+        model(**priors)
+
+
+@pytest.mark.parametrize("model", [success, cohesion])
+def test_a_uniform_spread_is_taken_where_the_posterior_is_proper(model):
+    if model is success:
+        assert str(success(tau=bt.HalfFlat()).priors.tau) == "HalfFlat()"
+        return
+    draws = bt.fit(cohesion(tau=bt.HalfFlat()), seed=1, pointwise=False)
+    assert draws.attrs["engine"] == "exact"
+    bt.require(bt.diagnose(draws))
+
+
+@pytest.mark.parametrize(
+    ("green", "prior"), [([0, 0, 0], {"mu": bt.Flat()}), ([0, 3, 5], {"tau": bt.HalfFlat(), "mu": bt.Flat()})]
+)
+def test_flat_priors_need_counts_that_make_up_for_them(green, prior):
+    table = COUNTS.assign(green=green)
+    with pytest.raises(bt.DataError, match="improper"):
+        bt.success_model(table, priors=bt.SuccessPriors(**prior))
+    bt.success_model(COUNTS, priors=bt.SuccessPriors(**prior))
+
+
+def test_a_beta_is_a_prior_of_the_share():
+    table = pd.DataFrame({"area": ["Fire", "Health"], "green": [3, 4], "red": [5, 6]})
+    priors = bt.SuccessPriors(share=bt.Beta(1, 1))
+    posterior = bt.fit(bt.success_model(table, pooling="none", priors=priors), seed=1)
+    mean = posterior["posterior"]["share"].mean(("chain", "draw")).to_numpy()
+    assert mean == pytest.approx([4 / 10, 5 / 12], abs=2e-4)
+    assert json.loads(posterior.attrs["priors"])["share"] == "Beta(1, 1) on the share"
+    bt.require(bt.diagnose(posterior))
+
+
+def test_a_beta_on_the_typical_share_is_one_too():
+    table = pd.DataFrame({"area": ["Fire", "Health"], "green": [3, 4], "red": [5, 6]})
+    model = bt.success_model(table, pooling="complete", priors=bt.SuccessPriors(mu=bt.Beta(1, 1)))
+    posterior = bt.fit(model, seed=1, pointwise=False)
+    assert float(posterior["posterior"]["share"].mean()) == pytest.approx(8 / 20, abs=0.005)
+
+
+def test_nuts_takes_a_beta_on_the_share_as_the_exact_engine_does():
+    import pymc as pm
+
+    table = pd.DataFrame({"area": ["Fire", "Health"], "green": [3, 4], "red": [5, 6]})
+    model = bt.success_model(table, pooling="complete", priors=bt.SuccessPriors(mu=bt.Beta(2, 1)))
+    with model.to_pymc() as graph:
+        draws = pm.draw(graph["mu"], 2000, random_seed=1)
+    assert stats.kstest(1 / (1 + np.exp(-draws)), stats.beta(2, 1).cdf).pvalue > 1e-4

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import require_number
+from .errors import DataError, require_number
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
@@ -40,6 +40,13 @@ class Prior:
     def proper(self) -> bool:
         """Whether the density integrates to one, so that it can be drawn from."""
         return True
+
+    @property
+    def support(self) -> str:
+        """What it is a distribution of: ``"real"`` numbers, ``"positive"`` ones, or a ``"share"`` from 0 to 1."""
+        if self.logpdf(-1.0) > -np.inf:
+            return "real"
+        return "positive" if self.logpdf(2.0) > -np.inf else "share"
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         """Log density at `x`, elementwise; minus infinity outside the support."""
@@ -385,6 +392,177 @@ class LogFlat(Prior):
         x = pm.HalfFlat(name, dims=dims)
         pm.Potential(f"{name}_log_flat", -pm.math.log(x).sum())
         return x
+
+
+@dataclass(frozen=True)
+class LogOdds(Prior):
+    """The log-odds of a share that has the distribution `share`: how a prior on shares enters a model of log-odds.
+
+    Examples
+    --------
+    >>> print(LogOdds(Beta(1, 1)), round(float(np.exp(LogOdds(Beta(1, 1)).logpdf(0.0))), 6))
+    Beta(1, 1) on the share 0.25
+    """
+
+    share: Beta
+
+    def __post_init__(self) -> None:
+        require_prior("share", self.share, "share")
+
+    def __str__(self) -> str:
+        return f"{self.share} on the share"
+
+    def logpdf(self, x: ArrayLike) -> FloatArray:
+        x = np.asarray(x, dtype=float)
+        alpha, beta = self.share.alpha, self.share.beta
+        constant = math.lgamma(alpha + beta) - math.lgamma(alpha) - math.lgamma(beta)
+        return np.asarray(constant - alpha * np.logaddexp(0.0, -x) - beta * np.logaddexp(0.0, x))
+
+    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
+        # Of two Gamma variables; in logs, as small shapes underflow.
+        log_odds = np.log(rng.gamma(self.share.alpha + 1, 1.0, size)) - np.log(
+            rng.gamma(self.share.beta + 1, 1.0, size)
+        )
+        log_odds -= rng.exponential(1 / self.share.alpha, size) - rng.exponential(1 / self.share.beta, size)
+        return np.asarray(log_odds)
+
+    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
+        import pymc as pm
+
+        share = self.share.to_pymc(f"{name}_share", dims=dims)
+        return pm.Deterministic(name, pm.math.log(share) - pm.math.log1p(-share), dims=dims)
+
+
+def on_log_odds(prior: Any) -> Any:
+    """A prior of a share as one of its log-odds; a prior of log-odds as it is.
+
+    Examples
+    --------
+    >>> str(on_log_odds(Beta(1, 1))), str(on_log_odds(Normal(0, 1.5)))
+    ('Beta(1, 1) on the share', 'Normal(0, 1.5)')
+    """
+    return LogOdds(prior) if isinstance(prior, Beta) else prior
+
+
+_WANTED = {
+    "real": "a distribution of any number, such as Normal(0, 5)",
+    "positive": "a distribution of numbers above 0, such as HalfNormal(5)",
+    "share": "a distribution of shares from 0 to 1, such as Beta(2, 2)",
+    "log-odds": "a distribution of log-odds, such as Normal(0, 1.5), or of a share, such as Beta(1, 1)",
+}
+
+
+def require_prior(
+    name: str,
+    prior: object,
+    support: str,
+    *,
+    proper: bool = False,
+    needs: str = "its posterior would be improper",
+) -> Any:
+    """Check that a prior can be one of its parameter: the one function that every model asks.
+
+    Parameters
+    ----------
+    name : str
+        Field of the priors, such as ``"tau"``.
+    prior : object
+        What the user gave.
+    support : {"real", "positive", "share", "log-odds"}
+        What the parameter is: any number (a distribution of positive numbers or shares is a restriction of it), a
+        standard deviation, a share, or log-odds of a share (where a Beta is a prior of the share).
+    proper : bool
+        Whether the prior must integrate to one.
+    needs : str
+        Why it must, for the message.
+
+    Returns
+    -------
+    Prior
+        The same, but for a share given where log-odds are meant: that of its log-odds.
+
+    Raises
+    ------
+    DataError
+        If it is no distribution, one of other numbers, or improper where it must not be.
+
+    Examples
+    --------
+    >>> require_prior("tau", Normal(0, 5), "positive")
+    Traceback (most recent call last):
+        ...
+    bayes_targets.errors.DataError: priors, tau: Normal(0, 5) allows numbers below 0; did you mean HalfNormal(5)?
+    """
+    wanted = _WANTED[support]
+    if not isinstance(prior, Prior):
+        raise DataError(f"priors, {name}: found {prior!r}, expected {wanted}")
+    found: Any = prior
+    if support == "log-odds":
+        found, support = on_log_odds(prior), "real"
+    if support == "positive" and found.support == "real":
+        hint = _half_of(found, proper=proper)
+        raise DataError(
+            f"priors, {name}: {found} allows numbers below 0{f'; did you mean {hint}?' if hint else f', expected {wanted}'}"
+        )
+    if support == "share" and found.support != "share":
+        raise DataError(f"priors, {name}: {found} allows numbers outside 0 to 1, expected {wanted}")
+    if proper and not found.proper:
+        raise DataError(f"priors, {name}: {found} is improper, and {needs}; expected a proper prior")
+    if support == "real" and not found.proper and found.support != "real":
+        raise DataError(
+            f"priors, {name}: {found} is of positive numbers alone, expected one of any number, such as Flat()"
+        )
+    return found
+
+
+def require_spread_prior(name: str, prior: object, units: int, flat_means: int) -> Any:
+    r"""Check a prior of the standard deviation of J values around a mean, under a likelihood that is bounded in them.
+
+    As :math:`\tau` grows, the density of the data falls as :math:`\tau^{-(J - m)}`, with m means that have flat priors; a uniform
+    prior of :math:`\tau` needs a fall by more than 1. As :math:`\tau` goes to 0 it goes to a positive number, under which a
+    prior of :math:`1 / \tau` has no end (Gelman 2006, Bayesian Analysis 1, 515-534).
+
+    Parameters
+    ----------
+    name, prior
+        As in `require_prior`.
+    units : int
+        J, values that the data tell of.
+    flat_means : int
+        m, means (or coefficients that tell the values apart) with flat priors.
+
+    Returns
+    -------
+    Prior
+
+    Raises
+    ------
+    DataError
+        As `require_prior`; and if the posterior would be improper.
+
+    Examples
+    --------
+    >>> require_spread_prior("tau", HalfFlat(), 3, 1)
+    HalfFlat()
+    """
+    checked: Prior = require_prior(name, prior, "positive")
+    if isinstance(checked, HalfFlat) and units - flat_means >= 2:
+        return checked
+    few = (
+        f"its posterior would be improper with {units} values"
+        if isinstance(checked, HalfFlat)
+        else "its posterior would be improper"
+    )
+    return require_prior(name, checked, "positive", proper=True, needs=few)
+
+
+def _half_of(prior: Prior, *, proper: bool) -> str:
+    """The half of a distribution that is symmetric around 0, as a user would write it."""
+    if isinstance(prior, Normal):
+        return str(HalfNormal(prior.sigma))
+    if isinstance(prior, StudentT):
+        return str(HalfStudentT(prior.nu, prior.sigma))
+    return "HalfFlat()" if isinstance(prior, Flat) and not proper else ""
 
 
 def _log_student_t(z: FloatArray, nu: float) -> FloatArray:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ...errors import DataError, cell_message
 from ...model import Model
-from ...priors import Beta, HalfNormal, Normal, Prior
+from ...priors import Beta, HalfNormal, Normal, Prior, require_prior
 from .likelihood import (
     Emulator,
     Region,
@@ -250,13 +250,8 @@ def _checked(summary: pd.DataFrame) -> tuple[Design, FloatArray]:
 
 
 def _check_priors(priors: AnchoringPriors) -> None:
+    if not isinstance(priors, AnchoringPriors):
+        raise DataError(f"priors: found {type(priors).__name__}, expected AnchoringPriors")
     for name in PARAMETERS:
-        prior: Prior = getattr(priors, name)
-        if not prior.proper:
-            raise DataError(
-                f"priors, {name}: found {prior}, expected a proper prior: parameters are drawn from it"
-            )
-        if name in (*_UNIT, *_POSITIVE) and np.isfinite(prior.logpdf(-0.01)):
-            raise DataError(f"priors, {name}: {prior} allows values below 0, expected none")
-        if name in _UNIT and np.isfinite(prior.logpdf(1.01)):
-            raise DataError(f"priors, {name}: {prior} allows values above 1, expected a Beta")
+        support = "share" if name in _UNIT else "positive" if name in _POSITIVE else "real"
+        require_prior(name, getattr(priors, name), support, proper=True, needs="parameters are drawn from it")

@@ -17,7 +17,7 @@ import xarray as xr
 
 from ...errors import DataError, did_you_mean
 from ...model import Model
-from ...priors import Exponential, HalfNormal, Normal, Prior
+from ...priors import Exponential, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
 from .equation import draw_prior, log_likelihood, predict
 from .exact import solve_cohesion
@@ -33,7 +33,7 @@ CHANGES = ("points", "percent")
 _SCORES = ("baseline", "outcome", "baseline_se", "outcome_se")
 _POSITIVE = ("tau", "tau_effect", "sigma", "nu_minus_one", "baseline_tau", "baseline_sd")
 # A flat prior on these would leave the posterior improper, however many the data.
-_MUST_BE_PROPER = ("tau", "tau_effect", "nu_minus_one", "baseline_mean", "baseline_tau", "baseline_sd")
+_MUST_BE_PROPER = ("nu_minus_one", "baseline_mean", "baseline_tau", "baseline_sd")
 
 
 @dataclass(frozen=True)
@@ -433,22 +433,32 @@ def _filled_priors(priors: CohesionPriors, effect: str | None) -> CohesionPriors
     slope, spread = _SLOPE_PRIORS[effect or "target"]
     filled = replace(priors, effect=priors.effect or slope, tau_effect=priors.tau_effect or spread)
     for name in (field.name for field in fields(filled)):
-        prior = getattr(filled, name)
-        if not isinstance(prior, Prior):
-            raise DataError(f"priors, {name}: found {prior!r}, expected a prior such as Normal(0, 5)")
-        if name in _POSITIVE and prior.logpdf(-1.0) > -np.inf:
-            raise DataError(f"priors, {name}: found {prior}, expected a prior of a number above 0")
-        if name in _MUST_BE_PROPER and not prior.proper:
-            raise DataError(f"priors, {name}: found {prior}, expected a proper prior")
-        if not prior.proper and name not in _POSITIVE and prior.logpdf(-1.0) == -np.inf:
-            raise DataError(f"priors, {name}: found {prior}, expected a prior of any number, such as Flat()")
+        support = "positive" if name in _POSITIVE else "real"
+        require_prior(name, getattr(filled, name), support, proper=name in _MUST_BE_PROPER)
     return filled
+
+
+def _telling(model: Model) -> int:
+    """Number of types within which the effect's variable varies, and so tells of their slope."""
+    kind, x = model.data["type_index"].to_numpy(), model.data[model.options["effect"]].to_numpy()
+    ends = np.full((2, model.data.sizes["authority_type"]), -np.inf)
+    np.maximum.at(ends[0], kind, x)
+    np.maximum.at(ends[1], kind, -x)
+    return int((ends.sum(axis=0) > 0).sum())
 
 
 def _check_proper(model: Model) -> None:
     """Flat priors need data that tell their terms apart, and more authorities than terms."""
     data, priors, pooling = model.data, model.priors, model.options["pooling"]
     types = [str(name) for name in data["authority_type"].to_numpy()]
+    shared = 0 if priors.coefficient.proper else data.sizes.get("control", 0)
+    require_spread_prior(
+        "tau", priors.tau, len(types), shared + (not priors.mu.proper) + (not priors.effect.proper)
+    )
+    if model.options["effect"] is not None:
+        require_spread_prior(
+            "tau_effect", priors.tau_effect, _telling(model), shared + (not priors.effect.proper)
+        )
     columns: dict[str, Any] = {}
     if pooling == "none" and not priors.intercept.proper:
         labels = [types[i] for i in data["type_index"].to_numpy()]

@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...inference.quadrature import Areas, Axis, Grid, integrate, solve
+from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
-from ...priors import Normal
+from ...priors import LogOdds, Normal
 from .ordinal import cut_labels
 from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors, with_shares
 
@@ -34,10 +34,32 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
 
     with everything better held fixed. The data tell gaps apart from mu, as they do not tell splits.
     """
+    if model.options["pooling"] == "none" and isinstance(model.priors.share, LogOdds):
+        return _solve_beta(model, size, rng)
     axes, areas, log_density = _shared(model)
     draws = solve(log_density, axes, size, rng)
     given = areas(dict(draws.values), size)
     return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+
+
+def _solve_beta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    """Areas by themselves with a Beta prior of their shares: Beta posteriors in closed form."""
+    from scipy.special import betaincinv, betaln
+
+    if model.options["outcome"] != "binomial":
+        raise NotExactError(f"priors, share: {model.priors.share} has no exact posterior; use engine 'nuts'")
+    count, prior = status_counts(model), model.priors.share.share
+    alpha, beta = prior.alpha + count[:, 0], prior.beta + count[:, 1]
+    evidence = float((betaln(alpha, beta) - betaln(prior.alpha, prior.beta) + log_ways(count)).sum())
+    draws = solve(lambda nodes: np.full(len(nodes), evidence), [], size, rng)
+    share = betaincinv(alpha, beta, stratified_uniform(rng, (size, len(count))))
+    targets = model.data["targets"].to_numpy()
+    values = {
+        "share": (("sample", "area"), share),
+        "overall_share": ("sample", share @ (targets / targets.sum())),
+    }
+    found = xr.Dataset(values, coords={"area": model.data["area"].to_numpy()})
+    return found[list(model.variables)], draws.sample_stats()
 
 
 def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:

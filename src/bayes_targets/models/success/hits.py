@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...priors import Beta
+from ...priors import Beta, require_prior
 from .parts import FloatArray, expit, stacked
 
 
@@ -53,6 +53,8 @@ class StatusCalibration:
             raise DataError(
                 f"calibration: range is {self.low} to {self.high}, expected 0 <= low <= high <= 1"
             )
+        for name in ("within", "rest"):
+            require_prior(name, getattr(self, name), "share", proper=True)
         if self.of not in ("hit", "reach"):
             raise DataError(f"calibration: of is {self.of!r}, expected 'hit' or 'reach'")
 

@@ -20,7 +20,7 @@ from .binomial import binomial_model
 from .estimands import status_share
 from .exact import solve_success
 from .ordinal import ordinal_model
-from .parts import FloatArray, expit
+from .parts import FloatArray, checked_priors, expit
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def solve_margins(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
 
 @dataclass(frozen=True)
 class MarginsPriors:
-    """Priors of `margins_model`, on log-odds.
+    """Priors of `margins_model`, on log-odds; `mu`, `split` and `member` also as a Beta on the share itself.
 
     Attributes
     ----------
@@ -129,7 +129,11 @@ def margins_model(
         raise DataError(f"pooling is {pooling!r}, {did_you_mean(str(pooling), ['partial', 'complete'])}")
     if not attributes:
         raise DataError("attributes: found none, expected at least one table of two groups")
-    priors = priors or MarginsPriors()
+    priors = MarginsPriors() if priors is None else priors
+    if not isinstance(priors, MarginsPriors):
+        raise DataError(f"priors: found {type(priors).__name__}, expected MarginsPriors")
+    count = areas["count"].transpose("area", "status").to_numpy().astype(float)
+    priors = checked_priors(priors, count, outcome="ordinal", pooling=pooling)
     base = ordinal_model(areas, pooling=pooling, priors=priors)
     parts = [_attribute(name, table, areas) for name, table in attributes.items()]
     data = base.data.merge(xr.concat(parts, dim="attribute"), join="exact")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -18,7 +19,7 @@ from .exact import solve_success
 from .multinomial import multinomial_model
 from .multinomial_exact import solve_multinomial
 from .ordinal import ordinal_model
-from .parts import area_data
+from .parts import area_data, checked_priors
 
 _OUTCOMES = ("binomial", "ordinal", "multinomial")
 _POOLINGS = ("none", "complete", "partial")
@@ -26,7 +27,10 @@ _POOLINGS = ("none", "complete", "partial")
 
 @dataclass(frozen=True)
 class SuccessPriors:
-    """Priors of `success_model`, on log-odds, with what they say about shares.
+    """Priors of `success_model`: of `mu`, `split` and `share` on log-odds, or as a Beta on the share itself.
+
+    ``Normal(0, 1.5)`` is a prior of log-odds, ``Beta(1, 1)`` of a share: every share equally probable. What a posterior
+    keeps of its priors says which, "Beta(1, 1) on the share".
 
     The shares of the statuses in a typical area have the same prior in all three models: the best status has a
     share with log-odds `mu`, the next takes of what is left a share with log-odds `split`, and so on. The
@@ -50,7 +54,8 @@ class SuccessPriors:
         the LKJ prior with shape 2 for two contrasts, with 95% between -0.81 and 0.81; of more contrasts each
         partial correlation has it.
     share : Prior
-        Log-odds of success or of the best status in an area when areas are not pooled.
+        Share of success or of the best status in an area when areas are not pooled: a distribution of its
+        log-odds, or a Beta. Under ``Beta(1, 1)`` 3 of 8 give a posterior mean of .400, 4 of 10 of .417.
     effect : Prior
         Change of the log-odds for one standard deviation of a covariate, or from 0 to 1. ``Normal(0, 1)``
         leaves 95% between odds ratios of 1/7 and 7. In the multinomial each contrast has its own.
@@ -144,12 +149,21 @@ def success_model(
     table = area_data(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
     if "predictor" in table and pooling == "none":
         raise DataError("covariates: areas that are not pooled take up all differences; use some pooling")
-    priors = priors or SuccessPriors()
-    if outcome == "binomial":
-        binomial = binomial_model(table, success=_successes(table, success), pooling=pooling, priors=priors)
-        return replace(binomial, exact=solve_success)
-    if success is not None:
+    priors = SuccessPriors() if priors is None else priors
+    if not isinstance(priors, SuccessPriors):
+        raise DataError(f"priors: found {type(priors).__name__}, expected SuccessPriors")
+    if success is not None and outcome != "binomial":
         raise DataError(f"success is for outcome 'binomial'; outcome {outcome!r} keeps all statuses apart")
+    count = table["count"].transpose("area", "status").to_numpy().astype(float)
+    chosen = _successes(table, success) if outcome == "binomial" else ()
+    if chosen:
+        best = np.isin(table["status"].to_numpy().astype(str), chosen)
+        count = np.column_stack([count[:, best].sum(axis=1), count[:, ~best].sum(axis=1)])
+    predictor = table["predictor"].transpose("area", "covariate") if "predictor" in table else None
+    priors = checked_priors(priors, count, outcome=outcome, pooling=pooling, predictor=predictor)
+    if outcome == "binomial":
+        binomial = binomial_model(table, success=chosen, pooling=pooling, priors=priors)
+        return replace(binomial, exact=solve_success)
     if outcome == "ordinal":
         return replace(ordinal_model(table, pooling=pooling, priors=priors), exact=solve_success)
     return replace(multinomial_model(table, pooling=pooling, priors=priors), exact=solve_multinomial)

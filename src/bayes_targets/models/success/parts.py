@@ -11,6 +11,7 @@ Functions with a last argument `m` serve both engines: NumPy (with any leading d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean
 from ...model import Model
+from ...priors import require_prior, require_spread_prior
 
 FloatArray = NDArray[np.float64]
 
@@ -135,6 +137,73 @@ def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset
         predictor_mean=("covariate", values.mean(axis=0)),
         predictor_scale=("covariate", np.where(binary, 1.0, spread)),
     )
+
+
+_SUPPORT = {"tau": "positive", "correlation": "share", "effect": "real"}
+
+
+def checked_priors(
+    priors: Any, count: FloatArray, *, outcome: str, pooling: str, predictor: Any = None
+) -> Any:
+    """Priors of a success model, those of shares turned into priors of log-odds.
+
+    Parameters
+    ----------
+    priors : SuccessPriors or MarginsPriors
+        As the user gave them.
+    count : array of shape (area, status)
+        Best status first; of a binomial, successes and the rest.
+    outcome, pooling : str
+        As in `success_model`.
+    predictor : array of shape (area, covariate), optional
+        Covariates of the areas.
+
+    Raises
+    ------
+    DataError
+        If a prior is of other numbers than its parameter, or improper where the counts do not make up for it.
+    """
+    found = {
+        field.name: require_prior(
+            field.name, getattr(priors, field.name), _SUPPORT.get(field.name, "log-odds")
+        )
+        for field in fields(priors)
+    }
+    for name in ("correlation", "member"):
+        if name in found:
+            require_prior(name, found[name], _SUPPORT.get(name, "log-odds"), proper=True)
+    best = count[:, :-1]
+    worse = count[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    columns = np.empty((len(count), 0)) if predictor is None else np.asarray(predictor)
+    binary = np.isin(columns, (0.0, 1.0)).all(axis=0)
+    groups = [np.ones(len(count), dtype=bool)]
+    if not found["effect"].proper:
+        groups += [columns[:, c] == value for c in np.flatnonzero(binary) for value in (0.0, 1.0)]
+    flat = 0 if found["effect"].proper else columns.shape[1]
+    for k in range(best.shape[1]):
+        name = ("share" if pooling == "none" else "mu") if k == 0 else "split"
+        alone = pooling == "none" and (k == 0 or outcome == "multinomial")
+        own = [(best[rows, k].sum(), worse[rows, k].sum()) for rows in groups]
+        if alone:
+            own = (
+                list(zip(count[:, 0], worse[:, k], strict=True))
+                if k == 0
+                else list(zip(best[:, k], worse[:, k], strict=True))
+            )
+            if outcome == "ordinal":
+                own = list(
+                    zip(count.sum(axis=1) - count[:, -1], count.sum(axis=1) - count[:, 0], strict=True)
+                )
+        if not all(some > 0 and others > 0 for some, others in own):
+            needs = "with no target, or every one, in a status its posterior would be improper"
+            require_prior(name, found[name], "log-odds", proper=True, needs=needs)
+            require_prior("effect", found["effect"], "real", proper=columns.shape[1] > 0, needs=needs)
+    mixed = int(((best > 0) & (worse > 0)).sum(axis=0).min())
+    if outcome == "ordinal":
+        mixed = int(((count > 0).sum(axis=1) > 1).sum())
+    if pooling == "partial":
+        require_spread_prior("tau", found["tau"], mixed, flat + (not found["mu"].proper))
+    return replace(priors, **found)
 
 
 def scaled_predictors(data: xr.Dataset) -> FloatArray:
