@@ -38,7 +38,7 @@ def analyse(run):
     contrasts = page.contrast_rows(posteriors, counts, PAIRS, SUCCESS)
     local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
     size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())
-    mix = float(composition_bound(posteriors["margins"], areas, size, success=report.GREEN).mean())
+    mix = composition_bound(posteriors["margins"], areas, size, success=report.GREEN)
     hits = forecast.hits_by_optimism(
         study, counts["finish"], posteriors["finish_ordinal"], seed=run.settings.seed
     )
@@ -48,15 +48,17 @@ def analyse(run):
     end = more["hits"].frame.query("quantity == 'total_hits'")
     tables |= more | {
         "misprint": page.misprint_table(local, misprints, moved["weight"].to_series(), LOCAL),
+        "mix": page.mix_table(posteriors["kind_green"], mix, LOCAL, success=report.GREEN),
         "survey": page.survey_table(bt.survey_shares(study.tables["survey"]), survey),
     }
     return Result(
         answer=(
-            f"Local targets were on course more often than national ones, by {page.contrast_words(local)}; the mix of policy areas alone "
-            f"could make {100 * mix:.0f} points. Authorities finishing in 2006 were more hopeful than those finishing in 2005 by "
-            f"{page.contrast_words(late)}. Of {int(areas['count'].sum())} targets {end['mean'].iloc[0]:.0f} would be hit in the end if "
-            f"forecasts are taken at their word ({end['low'].iloc[0]:.0f} to {end['high'].iloc[0]:.0f}), {end['mean'].iloc[-1]:.0f} "
-            f"({end['low'].iloc[-1]:.0f} to {end['high'].iloc[-1]:.0f}) if all lose another year's optimism."
+            f"Local targets were on course more often than national ones, by {page.contrast_words(local)}; the mix of policy areas "
+            f"alone could make {100 * float(mix.mean()):.0f} points. Authorities finishing in 2006 were more hopeful than those "
+            f"finishing in 2005 by {page.contrast_words(late)}. Of {int(areas['count'].sum())} targets "
+            f"{end['mean'].iloc[0]:.0f} would be hit in the end if forecasts are taken at their word ({end['low'].iloc[0]:.0f} to "
+            f"{end['high'].iloc[0]:.0f}), {end['mean'].iloc[-1]:.0f} ({end['low'].iloc[-1]:.0f} to {end['high'].iloc[-1]:.0f}) if all "
+            "lose another year's optimism."
         ),
         tables=tables,
         pictures=pictures | histogram,

@@ -6,7 +6,15 @@ import pytest
 import xarray as xr
 
 import bayes_targets as bt
-from bayes_targets.comparison.claims import COLUMNS, SCALE, estimand_draws, posteriors_named, words_for
+from bayes_targets.comparison.claims import (
+    COLUMNS,
+    LEAST,
+    MOST,
+    estimand_draws,
+    percent_text,
+    posteriors_named,
+    words_for,
+)
 
 
 def tree(**variables):
@@ -73,44 +81,85 @@ def test_probability_is_the_posterior_mass_where_the_claim_holds(posteriors, dir
     assert ledger.loc["x", "reading"] == words_for(ledger.loc["x", "probability"])
 
 
-def test_other_priors_and_specifications_stand_beside_the_default(posteriors):
-    specifications = pd.DataFrame(
-        {
-            "mean": [1.0, -1.0, 9.0],
-            "sd": [1.0, 2.0, 1.0],
-            "prob_positive": [0.8, 0.3, 1.0],
-            "passed": [True, True, False],
-        }
-    )
-    claim = study(estimand="one:mu", threshold=0.0)
-    row = bt.judge_claims(
-        claim,
+SPECIFICATIONS = pd.DataFrame(
+    {
+        "mean": [1.0, -1.0, 9.0],
+        "sd": [1.0, 2.0, 1.0],
+        "prob_positive": [0.8, 0.3, 1.0],
+        "passed": [True, True, False],
+    }
+)
+
+
+def test_the_lowest_of_all_alternatives_tried_is_told_with_its_name(posteriors):
+    sceptic = {"one": tree(effect=np.zeros((4, 10, 2)), mu=np.full((4, 10), -1.0))}
+    ledger = bt.judge_claims(
+        study(estimand="one:mu"),
         posteriors,
-        sceptical={"one": tree(effect=np.zeros((4, 10, 2)), mu=np.full((4, 10), -1.0))},
-        anchored={"one": posteriors["two"]},
-        multiverse={"one:mu": specifications},
-    ).loc["x"]
-    assert row["sceptical"] == 0.0
-    assert row["anchored"] == pytest.approx(0.977, abs=0.02)
-    assert (row["multiverse_low"], row["multiverse_high"]) == (0.3, 0.8)
-    assert row["at_worst"] == "exceptionally unlikely (sceptical prior)"
-    for direction, low, high, expected in [
+        alternatives={"sceptical prior": sceptic, "targets set after the fact": {"one": posteriors["two"]}},
+        multiverse={"one:mu": SPECIFICATIONS},
+        probabilities={"x": {"even chance of no effect": 0.25}, "other": {"not of this claim": 0.1}},
+    )
+    row = ledger.loc["x"]
+    assert tuple(ledger.columns[: len(COLUMNS)]) == COLUMNS
+    assert row["sceptical prior"] == 0.0
+    assert row["targets set after the fact"] == pytest.approx(0.977, abs=0.02)
+    assert (row[LEAST], row[MOST]) == (0.3, 0.8)
+    assert row["even chance of no effect"] == 0.25 and np.isnan(row["not of this claim"])
+    assert (row["lowest"], row["lowest_under"]) == (0.0, "sceptical prior")
+    assert row["lowest_reading"] == "exceptionally unlikely"
+    assert row["tested"] == "mu is above 0" and row["estimand"] == "one:mu above 0"
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "expected"),
+    [
         ("above", 1.0, np.nan, (0.1587, 0.5)),
         ("below", 1.0, np.nan, (0.5, 0.8413)),
+        ("below", 0.0, np.nan, (0.2, 0.7)),
         ("within", -1.0, 1.0, (0.3413, 0.4772)),
-    ]:
-        claim = study(direction=direction, threshold=low, threshold_high=high)
-        row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": specifications}).loc["x"]
-        assert (row["multiverse_low"], row["multiverse_high"]) == pytest.approx(expected, abs=1e-3)
+    ],
+)
+def test_a_threshold_is_judged_over_all_specifications(posteriors, direction, low, high, expected):
+    claim = study(direction=direction, threshold=low, threshold_high=high)
+    row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": SPECIFICATIONS}).loc["x"]
+    assert (row[LEAST], row[MOST]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_interval_that_begins_at_nothing_has_no_negative_probability(posteriors):
+    """A share of draws above 0 less a normal tail could be below 0; both ends are of one distribution."""
+    odd = SPECIFICATIONS.assign(prob_positive=0.05)
+    claim = study(direction="within", threshold=0.0, threshold_high=0.5)
+    row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": odd}).loc["x"]
+    assert 0 < row[LEAST] <= row[MOST] < 1
 
 
 def test_what_does_not_apply_is_left_open(posteriors):
-    row = bt.judge_claims(study(estimand="one:mu"), posteriors, anchored={"two": posteriors["two"]}).loc["x"]
-    assert row[["sceptical", "anchored", "multiverse_low", "multiverse_high"]].isna().all()
-    assert row["at_worst"] == "about as likely as not (default prior)"
+    after = {"after": {"two": posteriors["two"]}}
+    row = bt.judge_claims(study(estimand="one:mu"), posteriors, alternatives=after).loc["x"]
+    assert np.isnan(row["after"]) and np.isnan(row["lowest"])
+    assert row["lowest_under"] == "no alternative tried"
     mixed = study(estimand="one:mu - two:mu", threshold=-1.0)
-    row = bt.judge_claims(mixed, posteriors, anchored={"two": posteriors["one"]}).loc["x"]
-    assert row["anchored"] == 1.0  # of one and itself
+    after = {"after": {"two": posteriors["one"]}}
+    row = bt.judge_claims(mixed, posteriors, alternatives=after).loc["x"]
+    assert row["after"] == 1.0  # of one and itself
+    assert row["lowest_under"] == "default prior"
+    with pytest.raises(bt.DataError, match=r"probability of 'x', odd is 1\.2"):
+        bt.judge_claims(mixed, posteriors, probabilities={"x": {"odd": 1.2}})
+
+
+def test_a_word_near_its_boundary_says_so_where_it_was_simulated():
+    """18 in 20 above 0 is at the boundary of likely; draws that repeat carry less, an exact posterior carries no noise."""
+    draws = np.where(np.arange(400) % 20 < 18, 1.0, -1.0).reshape(4, 100)
+    simulated, exact = tree(mu=draws), tree(mu=draws)
+    simulated.attrs["engine"], exact.attrs["engine"] = "nuts", "exact"
+    readings = [bt.judge_claims(study(), {"one": each}).loc["x", "reading"] for each in (simulated, exact)]
+    assert readings == ["very likely (within simulation error of likely)", "very likely"]
+    assert words_for(0.92, error=0.001) == "very likely"
+    assert (
+        words_for(0.5, error=0.1)
+        == "about as likely as not (within simulation error of unlikely and of likely)"
+    )
 
 
 def test_the_anchored_slope_takes_the_place_of_the_printed_one():
@@ -121,7 +170,7 @@ def test_the_anchored_slope_takes_the_place_of_the_printed_one():
         {"posterior": xr.Dataset({"causal_slope": (("chain", "draw"), np.full((4, 50), 0.2))})}
     )
     trees = andrews2014.anchored(slope, package)
-    ledger = bt.judge_claims(package, {}, anchored=trees)
+    ledger = bt.judge_claims(package, {}, alternatives={"anchored": trees})
     assert ledger.loc["stretch-effect", "anchored"] == 1.0
     assert ledger.loc["stretch-size", "anchored"] == 0.0
     assert np.isnan(ledger.loc["target-effect", "anchored"])
@@ -148,8 +197,8 @@ def test_a_posterior_that_was_not_made_is_no_error(posteriors):
     [
         ("one:efect[a - b]", "no variable 'efect', did you mean 'effect'"),
         ("one:effect[c (e)]", "no label 'c .e.', did you mean 'c .d.'"),
-        ("one:effect", "expected one label a dim"),
-        ("one:mu[a]", "expected one label a dim"),
+        ("one:effect", "expected one label for each dim"),
+        ("one:mu[a]", "expected one label for each dim"),
         ("one:effect[a - b; c (d)]", "several labels"),
         ("one:mu + two:mu", "cannot be read"),
         ("mu", "cannot be read"),
@@ -163,13 +212,45 @@ def test_an_expression_that_cannot_be_read_is_told(posteriors, expression, messa
 
 
 def test_words_cover_every_probability():
-    assert [words_for(p) for p in (0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.995, 1)] == [
-        "exceptionally unlikely", "exceptionally unlikely", "very unlikely", "unlikely", "about as likely as not",
-        "likely", "very likely", "virtually certain", "virtually certain",
+    assert [words_for(p) for p in (0, 0.01, 0.05, 0.1, 0.2, 0.33, 0.5, 0.66, 0.8, 0.9, 0.95, 0.99, 0.995, 1)] == [
+        "exceptionally unlikely", "exceptionally unlikely", "very unlikely", "very unlikely", "unlikely", "unlikely",
+        "about as likely as not", "likely", "likely", "very likely", "very likely", "virtually certain", "virtually certain",
+        "virtually certain",
     ]  # fmt: skip
-    assert SCALE[-1][0] == 1
     with pytest.raises(bt.DataError, match="expected a number from 0 to 1"):
         words_for(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("p", "digits", "percent"),
+    [
+        (0.66, "0.66", "66%"),
+        (0.6596, "< 0.66", "< 66%"),
+        (0.657, "0.657", "65.7%"),
+        (0.9893, "0.989", "98.9%"),
+        (0.99, "0.99", "99%"),
+        (0.991, "0.99", "99%"),
+        (0.9951, "> 0.99", "> 99%"),
+        (0.8997, "< 0.90", "< 90%"),
+        (0.3304, "> 0.33", "> 33%"),
+        (0.004, "< 0.01", "< 1%"),
+        (0.9240, "0.92", "92%"),
+    ],
+)
+def test_digits_say_what_words_say(p, digits, percent):
+    assert (bt.probability_text(p), percent_text(p)) == (digits, percent)
+
+
+def test_digits_never_contradict_the_word():
+    """Whatever the probability: the number that is shown has the word of the number that is meant, or lies beyond it."""
+    for p in np.r_[np.linspace(0, 1, 20001), 0.66 - 1e-9, 0.33 + 1e-9, 0.9 - 1e-12, 0.99 - 1e-12]:
+        for text, of in ((bt.probability_text(p), 1), (percent_text(p), 100)):
+            number = float(text.strip("<>% ")) / of
+            if text[0] in "<>":
+                assert (number > p) == (text[0] == "<"), (p, text)
+            else:
+                assert words_for(round(number, 6)) == words_for(p), (p, text)
+    assert bt.probability_text(float("nan")) == ""
 
 
 @pytest.mark.parametrize("name", ["andrews2014", "odpm2005"])
@@ -179,3 +260,11 @@ def test_every_shipped_estimand_can_be_read(name):
         if claim["direction"] != "none":
             assert posteriors_named(claim["estimand"]), claim["id"]
             assert claim["threshold"] == claim["threshold"], claim["id"]
+
+
+def test_draws_are_paired_by_place_whatever_they_are_called(posteriors):
+    group = posteriors["two"]["posterior"].to_dataset().isel(draw=slice(0, 10))
+    short = xr.DataTree.from_dict({"posterior": group.assign_coords(draw=np.arange(10) + 5000)})
+    assert estimand_draws("one:mu - two:mu", {**posteriors, "two": short}).shape == (1, 40)
+    with pytest.raises(bt.DataError, match="not finite numbers"):
+        estimand_draws("bad:mu", {"bad": tree(mu=np.full((2, 5), np.nan))})

@@ -225,7 +225,7 @@ def test_legend_names_kind_and_probability_of_the_intervals(kind: str, words: st
 
 def test_probabilities_stand_at_the_right_and_never_claim_certainty() -> None:
     figure = plot_forest(comparison())
-    assert row_labels(figure, 1) == [">0.99", "0.06", "0.06", "0.06"]
+    assert row_labels(figure, 1) == ["> 0.99", "0.06", "0.06", "0.06"]
     assert any(text.get_text() == "P(>0)" for text in figure.axes[1].texts)
 
 

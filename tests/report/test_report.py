@@ -245,15 +245,15 @@ def test_the_index_holds_the_claims_ledger():
 
 def test_the_index_begins_with_the_headlines_and_their_probabilities():
     told = [
-        asdict(Headline("targets helped", 0.934, "very likely", "an association")),
+        asdict(Headline("targets went with more", 0.934, "very likely", "an association")),
         asdict(Headline("they brought benefits", None, "cannot be judged")),
     ]
     page = index_page("the answer", headlines=told)
     assert (
-        "0.93 · very likely targets helped an association cannot be judged they brought benefits"
+        "0.93 · very likely targets went with more an association cannot be judged they brought benefits"
         in page.words
     )
-    assert page.words.index("targets helped") < page.words.index("Claims ledger")
+    assert page.words.index("targets went with more") < page.words.index("Claims ledger")
     assert {"class": "bar none", "aria-hidden": "true"} in page.all("span")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,43 +11,34 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_number, shown
+from ..inference.convergence import mixing
+from ..readers.claims import Claim, Estimand, Reference, parse_estimand, read_claims
 from ..readers.package import Study
 
 COLUMNS = (
     "claim",
+    "tested",
     "estimand",
     "published",
     "probability",
     "reading",
-    "sceptical",
-    "anchored",
-    "multiverse_low",
-    "multiverse_high",
-    "at_worst",
+    "lowest",
+    "lowest_reading",
+    "lowest_under",
 )
-_UNDER = {
-    "probability": "default prior",
-    "sceptical": "sceptical prior",
-    "anchored": "targets set after the fact",
-    "multiverse_low": "least favourable specification",
-}
+LEAST, MOST = "least favourable specification", "most favourable specification"
+_DEFAULT = "default prior"
 
-# The calibrated language of the IPCC (Mastrandrea et al. 2010): words for probabilities, a wording that readers of
-# assessments know. Upper ends of the bands; a probability takes the first band that holds it.
-SCALE = (
-    (0.01, "exceptionally unlikely"),
-    (0.10, "very unlikely"),
-    (0.33, "unlikely"),
-    (0.66, "about as likely as not"),
-    (0.90, "likely"),
-    (0.99, "very likely"),
-    (1.00, "virtually certain"),
-)
-
-_REFERENCE = re.compile(
-    r"(?:(?P<function>max_abs|max|min)\()?"
-    r"\s*(?P<posterior>[\w.]+):(?P<variable>\w+)(?:\[(?P<labels>[^\]]*)\])?\s*(?P<close>\))?"
+# The calibrated language of the IPCC (Mastrandrea et al. 2010). A probability of at least 66% is likely, and so on up; one of
+# at most 33% is unlikely, and so on down; so a boundary belongs to the stronger word.
+_UPWARDS = ((0.99, "virtually certain"), (0.90, "very likely"), (0.66, "likely"))
+_DOWNWARDS = ((0.01, "exceptionally unlikely"), (0.10, "very unlikely"), (0.33, "unlikely"))
+_BETWEEN = "about as likely as not"
+SCALE_KEY = (
+    "Words for probabilities (IPCC): virtually certain, 99% or more; very likely, 90 to below 99%; likely, 66 to below 90%; about "
+    "as likely as not, between 33 and 66%; unlikely, 33 down to above 10%; very unlikely, 10 down to above 1%; exceptionally "
+    "unlikely, 1% or less."
 )
 _REDUCE = {
     "max_abs": lambda x: np.abs(x).max("label"),
@@ -82,11 +73,11 @@ def judge_claims(
     study: Study,
     posteriors: Mapping[str, xr.DataTree],
     *,
-    sceptical: Mapping[str, xr.DataTree] | None = None,
-    anchored: Mapping[str, xr.DataTree] | None = None,
+    alternatives: Mapping[str, Mapping[str, xr.DataTree]] | None = None,
     multiverse: Mapping[str, pd.DataFrame] | None = None,
+    probabilities: Mapping[str, Mapping[str, float]] | None = None,
 ) -> pd.DataFrame:
-    """How probable each published claim is, and how far that depends on who asks.
+    """How probable each published claim is, and how low its probability falls among the alternatives tried.
 
     Parameters
     ----------
@@ -94,44 +85,66 @@ def judge_claims(
         Its ``claims`` say of each claim which estimand would make it true, and above, below or within what.
     posteriors : mapping of str to xarray.DataTree
         The posteriors that the estimands name, e.g. ``{"model_2": posterior}``.
-    sceptical : mapping of str to xarray.DataTree, optional
-        Posteriors under a sceptical prior, by the same names.
-    anchored : mapping of str to xarray.DataTree, optional
-        Posteriors by the same names from a model in which targets may have been set after the fact; it applies to the claims
-        that name one of them. Posteriors that such a claim names beside them are the default ones.
+    alternatives : mapping of str to mapping of str to xarray.DataTree, optional
+        Name of an alternative in words, e.g. ``"sceptical prior"``, to posteriors by the same names. An alternative applies to
+        the claims that name one of its posteriors; what such a claim names beside them is taken from `posteriors`.
     multiverse : mapping of str to pandas.DataFrame, optional
-        By the reference as the estimands write it, e.g. ``"model_2:effect[LAA (target on)]"``: what `multiverse` gives as
+        By the estimand as the claims write it, e.g. ``"model_2:effect[LAA (target on)]"``: what `multiverse` returns as
         ``table``. It applies to the claims whose estimand is just that.
+    probabilities : mapping of str to mapping of str to float, optional
+        Alternatives that were computed elsewhere: id of a claim to the name of an alternative to its probability.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by the claim's ``id``; columns ``claim`` (in our words), ``estimand`` (with its threshold),
-        ``published`` (the printed reading), ``probability`` (posterior probability that the claim holds; NaN where it
-        cannot be judged) and ``reading`` (in words, on the scale of `words_for`); ``sceptical`` and ``anchored``, the
-        probability under these; ``multiverse_low`` and ``multiverse_high``, the smallest and the largest over all
-        specifications that passed; NaN where they do not apply; and ``at_worst``: the smallest of all these in words, and
-        what gives it. A probability of more than 0 in one specification is the share of its draws; of another threshold,
-        that of a normal distribution with the specification's mean and standard deviation.
+        Indexed by the claim's ``id``; columns ``claim`` (in our words), ``tested`` (what would make it true), ``estimand`` (with
+        its threshold), ``published`` (the printed reading), ``probability`` (posterior probability that what was tested
+        holds; NaN where it cannot be judged), ``reading`` (in words, see `words_for`); ``lowest``, the lowest of that and of all
+        alternatives tried, ``lowest_reading`` and ``lowest_under``, its words and its name (blank where none was tried);
+        then one column per alternative, NaN where it does not apply. A probability over specifications is the share of the
+        draws above 0, and for other thresholds that of a normal distribution with the specification's mean and s.d.
 
     Raises
     ------
     DataError
-        If an estimand is malformed, or names a variable or label that its posterior does not have. A posterior that
-        was not handed in is no error: the claim is then read as not judged.
+        If a claim is malformed, or names a variable or label that its posterior does not have. A posterior that is not given
+        is no error: the claim is then read as not judged.
+
+    Examples
+    --------
+    >>> study = Study("mine", "A table", {}, pd.DataFrame([{"id": "up", "claim": "It rose.", "locator": "Table 1",
+    ...     "estimand": "model_1:effect[target]", "direction": "above", "threshold": 0.0, "threshold_high": None,
+    ...     "published": ".95 (.66)", "true_if": "The slope of having a target is above zero."}]))
+    >>> def posterior(mean):
+    ...     draws = mean + 0.66 * np.random.default_rng(1).standard_normal((4, 1000, 1))
+    ...     effect = xr.DataArray(draws, dims=("chain", "draw", "term"), coords={"term": ["target"]})
+    ...     return xr.DataTree.from_dict({"posterior": xr.Dataset({"effect": effect})})
+    >>> ledger = judge_claims(study, {"model_1": posterior(0.95)}, alternatives={"sceptical prior": {"model_1": posterior(0.4)}})
+    >>> ledger.loc["up", ["reading", "lowest_reading", "lowest_under"]].tolist()
+    ['very likely', 'likely', 'sceptical prior']
     """
-    records: list[dict[str, Any]] = study.claims.to_dict("records")  # type: ignore[assignment]
     rows = {}
-    for claim in records:
-        row = dict(zip(COLUMNS[:5], _judge(claim, posteriors), strict=True))
-        row["sceptical"] = _probability(claim, sceptical or {})
-        row["anchored"] = _anchored(claim, posteriors, anchored or {})
-        low, high = _range(claim, multiverse or {})
-        row |= {"multiverse_low": low, "multiverse_high": high}
-        rows[claim["id"]] = row | {"at_worst": _at_worst(row)}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
-    numbers = ["probability", "sceptical", "anchored", "multiverse_low", "multiverse_high"]
-    return table.astype(dict.fromkeys(numbers, float)).rename_axis("id")
+    names = [*(alternatives or {})]
+    for each in (probabilities or {}).values():
+        names += [name for name in each if name not in names]
+    if multiverse:
+        names += [LEAST, MOST]
+    for claim in read_claims(study.claims, str(study.claims.attrs.get("file", "claims"))):
+        probability, reading = _judge(claim, posteriors)
+        tried = dict.fromkeys(names, math.nan)
+        for name, trees in (alternatives or {}).items():
+            if claim.estimand and set(claim.estimand.posteriors) & set(trees):
+                tried[name] = _probability(claim, {**posteriors, **trees})
+        for name, value in (probabilities or {}).get(claim.id, {}).items():
+            tried[name] = require_number(
+                f"probability of {claim.id!r}, {name}", value, above=-1e-9, below=1 + 1e-9
+            )
+        if multiverse:
+            tried[LEAST], tried[MOST] = _range(claim, multiverse)
+        head = (claim.claim, claim.true_if, claim.condition, claim.published, probability, reading)
+        rows[claim.id] = dict(zip(COLUMNS[:6], head, strict=True)) | _lowest(probability, tried) | tried
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[*COLUMNS, *names])
+    return table.astype(dict.fromkeys(["probability", "lowest", *names], float)).rename_axis("id")
 
 
 def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline, ...]:
@@ -160,7 +173,7 @@ def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline,
     >>> headlines(ledger, {"up": "From two scores."})
     (Headline(text='It rose.', probability=0.92, reading='very likely', note='From two scores.'),)
     """
-    told = []
+    found = []
     for claim, note in notes.items():
         if claim not in ledger.index:
             raise DataError(
@@ -169,45 +182,57 @@ def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline,
         row: Mapping[Any, Any] = ledger.loc[[claim]].to_dict("records")[0]
         known = not pd.isna(row["probability"])
         probability = float(row["probability"]) if known else None
-        told.append(
-            Headline(
-                str(row["claim"]), probability, str(row["reading"]) if known else "cannot be judged", note
-            )
-        )
-    return tuple(told)
+        reading = str(row["reading"]) if known else "cannot be judged"
+        found.append(Headline(str(row["claim"]), probability, reading, note))
+    return tuple(found)
 
 
-def words_for(probability: float) -> str:
+def words_for(probability: float, *, error: float = 0.0) -> str:
     """The words for a probability: the calibrated scale of the IPCC's assessment reports.
 
     Parameters
     ----------
     probability : float
         Between 0 and 1.
+    error : float
+        Monte Carlo standard error of a simulated probability. Where a boundary between two words is within two of these, both
+        words are given.
 
     Returns
     -------
     str
-        From "exceptionally unlikely" (at most 1%) over "about as likely as not" (33 to 66%) to "virtually certain"
-        (more than 99%).
+        From "exceptionally unlikely" (at most 1%) over "about as likely as not" (between 33 and 66%) to "virtually certain"
+        (at least 99%); `SCALE_KEY` is the whole scale.
+
+    References
+    ----------
+    Mastrandrea et al. (2010), *Guidance Note for Lead Authors of the IPCC Fifth Assessment Report on Consistent Treatment of
+    Uncertainties*.
 
     Examples
     --------
     >>> words_for(0.92), words_for(0.5), words_for(0.004)
     ('very likely', 'about as likely as not', 'exceptionally unlikely')
+    >>> words_for(0.905, error=0.004)
+    'very likely (within simulation error of likely)'
     """
     if not 0 <= probability <= 1:
         raise DataError(f"probability is {probability!r}, expected a number from 0 to 1")
-    return next(words for upper, words in SCALE if probability <= upper)
+    words = _words(probability)
+    near = [_words(min(max(probability + step * error, 0.0), 1.0)) for step in (-2, 2)]
+    others = [each for each in dict.fromkeys(near) if each != words]
+    return f"{words} (within simulation error of {' and of '.join(others)})" if others else words
 
 
 def probability_text(probability: float) -> str:
-    """A probability with two decimals, never rounded to an impossible certainty.
+    """A probability in digits that agree with its words, and never claim a certainty.
+
+    Two decimals; a third where two would round it into the neighbouring word's range of the scale.
 
     Parameters
     ----------
     probability : float
-        Between 0 and 1.
+        Between 0 and 1; a NaN gives the empty string.
 
     Returns
     -------
@@ -215,33 +240,43 @@ def probability_text(probability: float) -> str:
 
     Examples
     --------
-    >>> probability_text(0.927), probability_text(1.0), probability_text(0.0)
-    ('0.93', '> 0.99', '< 0.01')
+    >>> [probability_text(p) for p in (0.927, 0.9893, 0.991, 1.0, 0.0)]
+    ['0.93', '0.989', '0.99', '> 0.99', '< 0.01']
     """
-    return "> 0.99" if probability > 0.995 else "< 0.01" if probability < 0.005 else f"{probability:.2f}"
+    return _digits(probability, 1, 2, "")
 
 
-def estimand_draws(expression: str, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
+def percent_text(probability: float) -> str:
+    """A probability in per cent, in digits that agree with its words; see `probability_text`.
+
+    Examples
+    --------
+    >>> [percent_text(p) for p in (0.927, 0.9893, 0.991, 1.0, 0.6596)]
+    ['93%', '98.9%', '99%', '> 99%', '< 66%']
+    """
+    return _digits(probability, 100, 0, "%")
+
+
+def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
     """Posterior draws of an estimand.
 
     Parameters
     ----------
-    expression : str
-        ``posterior:variable[label]``, the label left out for a scalar; several labels as ``[a; b]`` inside
-        ``max_abs(...)``, ``max(...)`` or ``min(...)``; and a difference of two such, as ``a - b``.
+    expression : str or Estimand
+        As `parse_estimand` reads it: ``posterior:variable[label]``, a function of several labels, or a difference.
     posteriors : mapping of str to xarray.DataTree
         By the names used in the expression.
 
     Returns
     -------
     xarray.DataArray
-        Dims ``chain`` and ``draw``. In a difference of two posteriors that were sampled apart, draws are paired as
-        they come, which is right because they are independent.
+        Dims ``chain`` and ``draw``. In a difference of two posteriors that were sampled apart, draws are paired as they come,
+        which is right because they are independent; of two of different size, as many as the smaller one has.
 
     Raises
     ------
     DataError
-        If the expression cannot be read or names what is not there.
+        If the expression cannot be read, names what is not there, or has draws that are not numbers.
 
     Examples
     --------
@@ -250,135 +285,162 @@ def estimand_draws(expression: str, posteriors: Mapping[str, xr.DataTree]) -> xr
     >>> estimand_draws("max_abs(m:effect[a; b]) - m:effect[a]", {"m": tree}).item()
     2.0
     """
-    first, sign, second = _split(expression)
-    value = _reference_draws(first, expression, posteriors)
-    return value - _reference_draws(second, expression, posteriors) if sign else value
+    estimand = parse_estimand(expression) if isinstance(expression, str) else expression
+    value = _reference_draws(estimand.first, estimand, posteriors)
+    if estimand.second is not None:
+        value = _paired(value, _reference_draws(estimand.second, estimand, posteriors))
+    if value.size == 0 or not np.isfinite(value.to_numpy().astype(float)).all():
+        raise DataError(f"estimand {shown(estimand.text)} has draws that are not finite numbers, or none")
+    return value
 
 
 def posteriors_named(expression: str) -> list[str]:
     """Names of the posteriors that an estimand needs, in order, e.g. ``["model_2"]``."""
-    return list(dict.fromkeys(match["posterior"] for match in _REFERENCE.finditer(expression)))
+    return list(parse_estimand(expression).posteriors)
 
 
-def _judge(claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree]) -> tuple[object, ...]:
-    expression, direction = str(claim["estimand"] or ""), str(claim["direction"])
-    head = (claim["claim"], _in_words(claim), claim["published"])
-    if direction == "none" or not expression:
-        return *head, np.nan, f"cannot be judged from the tables: {claim['true_if']}"
-    absent = [name for name in posteriors_named(expression) if name not in posteriors]
+def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[float, str]:
+    if claim.estimand is None:
+        return math.nan, f"cannot be judged from the tables: {claim.true_if}"
+    absent = [name for name in claim.estimand.posteriors if name not in posteriors]
     if absent:
-        return *head, np.nan, f"not judged: needs the posterior {absent[0]!r}"
-    probability = _probability(claim, posteriors)
-    return *head, probability, words_for(probability)
+        return math.nan, f"not judged: needs the posterior {absent[0]!r}"
+    holds = _holds(claim, posteriors)
+    simulated = any(
+        posteriors[name].attrs.get("engine", "exact") != "exact" for name in claim.estimand.posteriors
+    )
+    probability = float(holds.mean())
+    return probability, words_for(probability, error=_mc_error(holds) if simulated else 0.0)
 
 
-def _probability(claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree]) -> float:
-    """Share of the draws where a claim holds; NaN where it cannot be judged."""
-    expression, direction = str(claim["estimand"] or ""), str(claim["direction"])
-    if direction == "none" or not expression:
-        return np.nan
-    if any(name not in posteriors for name in posteriors_named(expression)):
-        return np.nan
-    draws = estimand_draws(expression, posteriors)
-    low, high = float(claim["threshold"]), float(claim["threshold_high"])
-    holds = {"above": draws > low, "below": draws < low, "within": (draws > low) & (draws < high)}[direction]
-    return float(holds.mean())
+def _holds(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
+    """Where among the draws a claim holds."""
+    assert claim.estimand is not None
+    draws = estimand_draws(claim.estimand, posteriors)
+    if claim.direction == "above":
+        return draws > claim.low
+    return draws < claim.low if claim.direction == "below" else (draws > claim.low) & (draws < claim.high)
 
 
-def _anchored(
-    claim: Mapping[str, Any], posteriors: Mapping[str, xr.DataTree], anchored: Mapping[str, xr.DataTree]
-) -> float:
-    if not set(posteriors_named(str(claim["estimand"] or ""))) & set(anchored):
-        return np.nan
-    return _probability(claim, {**posteriors, **anchored})
+def _mc_error(holds: xr.DataArray) -> float:
+    """Monte Carlo standard error of the share of draws where a claim holds."""
+    values = holds.transpose("chain", "draw").to_numpy().astype(float)
+    share = float(values.mean())
+    if share in (0.0, 1.0) or values.shape[1] < 4:
+        return 1 / values.size
+    size = float(mixing(values).ess_bulk)
+    return math.sqrt(share * (1 - share) / (size if math.isfinite(size) and size >= 1 else 1.0))
 
 
-def _range(claim: Mapping[str, Any], multiverse: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
+def _probability(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> float:
+    """Share of the draws where a claim holds; NaN where a posterior is missing."""
+    if claim.estimand is None or any(name not in posteriors for name in claim.estimand.posteriors):
+        return math.nan
+    return float(_holds(claim, posteriors).mean())
+
+
+def _range(claim: Claim, multiverse: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
     """Smallest and largest probability of a claim over the specifications that passed."""
-    if claim["estimand"] not in multiverse or claim["direction"] == "none":
-        return np.nan, np.nan
-    table = multiverse[claim["estimand"]]
+    if claim.estimand is None or claim.estimand.text not in multiverse:
+        return math.nan, math.nan
+    table = multiverse[claim.estimand.text]
     passed = table[table["passed"].astype(bool)]
     if passed.empty:
-        return np.nan, np.nan
-    low, high = float(claim["threshold"]), float(claim["threshold_high"])
-    above = _share_above(passed, low)
-    beyond = _share_above(passed, high) if claim["direction"] == "within" else 0.0
-    holds = 1.0 - above if claim["direction"] == "below" else above - beyond
+        return math.nan, math.nan
+    if claim.low == 0 and claim.direction != "within":
+        above = passed["prob_positive"].to_numpy(float)
+        holds = above if claim.direction == "above" else 1.0 - above
+    else:
+        below = _share_below(passed, claim.low)
+        ends = {"above": 1.0 - below, "below": below}
+        # both ends by the same normal distribution, so that the difference is not negative
+        holds = ends.get(claim.direction, _share_below(passed, claim.high) - below)
     return float(np.min(holds)), float(np.max(holds))
 
 
-def _share_above(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _share_below(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     from scipy import special
 
-    if threshold == 0:
-        return table["prob_positive"].to_numpy(float)
     mean, sd = table["mean"].to_numpy(float), table["sd"].to_numpy(float)
-    return np.asarray(special.ndtr((mean - threshold) / sd))
+    return np.asarray(special.ndtr((threshold - mean) / sd))
 
 
-def _at_worst(row: Mapping[str, Any]) -> str:
-    found = {name: float(row[name]) for name in _UNDER if not np.isnan(float(row[name]))}
+def _lowest(probability: float, tried: Mapping[str, float]) -> dict[str, Any]:
+    """The lowest of the default and the alternatives tried, and its name."""
+    found = {name: value for name, value in tried.items() if not math.isnan(value)}
+    if math.isnan(probability) and not found:
+        return {"lowest": math.nan, "lowest_reading": "", "lowest_under": ""}
     if not found:
-        return ""
+        return {"lowest": math.nan, "lowest_reading": "", "lowest_under": "no alternative tried"}
+    if not math.isnan(probability):
+        found = {_DEFAULT: probability} | found
     least = min(found, key=lambda name: found[name])
-    return f"{words_for(found[least])} ({_UNDER[least]})"
+    return {"lowest": found[least], "lowest_reading": words_for(found[least]), "lowest_under": least}
 
 
-def _in_words(claim: Mapping[str, Any]) -> str:
-    expression, direction = claim["estimand"], claim["direction"]
-    if not expression or direction == "none":
+def _paired(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
+    """The difference of two quantities, draw by draw by position, whatever the labels of their draws are."""
+    values = [each.transpose("chain", "draw").to_numpy() for each in (first, second)]
+    if values[0].shape != values[1].shape:
+        size = min(value.size for value in values)
+        values = [value.reshape(1, -1)[:, :size] for value in values]
+    return xr.DataArray(values[0] - values[1], dims=("chain", "draw"))
+
+
+def _words(probability: float) -> str:
+    for least, words in _UPWARDS:
+        if probability >= least:
+            return words
+    for most, words in _DOWNWARDS:
+        if probability <= most:
+            return words
+    return _BETWEEN
+
+
+def _digits(probability: float, of: int, decimals: int, sign: str) -> str:
+    if probability != probability:
         return ""
-    if direction == "within":
-        return f"{expression} between {claim['threshold']:g} and {claim['threshold_high']:g}"
-    return f"{expression} {direction} {claim['threshold']:g}"
+    if not 0 <= probability <= 1:
+        raise DataError(f"probability is {probability!r}, expected a number from 0 to 1")
+    if probability > 0.995 or probability < 0.005:
+        end, side = (0.99, ">") if probability > 0.5 else (0.01, "<")
+        return f"{side} {of * end:.{decimals}f}{sign}"
+    words = _words(probability)
+    for more in (0, 1):
+        text = f"{of * probability:.{decimals + more}f}"
+        # a text such as 0.66 is read as the number it shows
+        if _words(round(float(text) / of, 6)) == words:
+            return f"{text}{sign}"
+    near = f"{of * probability:.{decimals}f}"
+    return f"{'<' if float(near) / of > probability else '>'} {near}{sign}"
 
 
-def _split(expression: str) -> tuple[str, str, str]:
-    """Both sides of a difference; labels may themselves hold hyphens, so look for it only between references."""
-    matches = list(_REFERENCE.finditer(expression))
-    if len(matches) == 1 and matches[0].span() == (0, len(expression)):
-        return expression, "", ""
-    if len(matches) == 2 and expression[matches[0].end() : matches[1].start()].strip() in ("-", ""):
-        between = expression[matches[0].start() : matches[1].start()]
-        if between.rstrip().endswith("-") and matches[1].end() == len(expression):
-            return matches[0].group().strip(), "-", matches[1].group().strip()
-    raise DataError(
-        f"estimand {expression!r} cannot be read, expected posterior:variable[label], optionally inside "
-        "max_abs(), max() or min(), or a difference of two such"
-    )
-
-
-def _reference_draws(text: str, expression: str, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
-    match = _REFERENCE.fullmatch(text)
-    if match is None or bool(match["function"]) != bool(match["close"]):
-        raise DataError(f"estimand {expression!r}: {text!r} cannot be read")
-    if match["posterior"] not in posteriors:
-        hint = did_you_mean(match["posterior"], list(posteriors))
-        raise DataError(f"estimand {expression!r}: no posterior {match['posterior']!r}, {hint}")
-    group = posteriors[match["posterior"]]["posterior"].to_dataset()
-    if match["variable"] not in group:
-        hint = did_you_mean(match["variable"], [str(name) for name in group.data_vars])
-        raise DataError(f"estimand {expression!r}: no variable {match['variable']!r}, {hint}")
-    variable = group[match["variable"]]
+def _reference_draws(
+    reference: Reference, estimand: Estimand, posteriors: Mapping[str, xr.DataTree]
+) -> xr.DataArray:
+    whole = f"estimand {shown(estimand.text)}"
+    if reference.posterior not in posteriors:
+        hint = did_you_mean(reference.posterior, list(posteriors))
+        raise DataError(f"{whole}: no posterior {reference.posterior!r}, {hint}")
+    tree = posteriors[reference.posterior]
+    group = tree["posterior"].to_dataset() if "posterior" in tree.children else xr.Dataset()
+    if reference.variable not in group:
+        hint = did_you_mean(reference.variable, [str(name) for name in group.data_vars])
+        raise DataError(f"{whole}: no variable {reference.variable!r}, {hint}")
+    variable = group[reference.variable]
     own = [dim for dim in variable.dims if dim not in ("chain", "draw")]
-    labels = [label.strip() for label in match["labels"].split(";")] if match["labels"] is not None else []
-    if len(own) != min(len(labels), 1):
-        raise DataError(
-            f"estimand {expression!r}: {match['variable']!r} has dims {own}, expected one label a dim"
-        )
+    if len(own) != min(len(reference.labels), 1):
+        raise DataError(f"{whole}: {reference.variable!r} has dims {own}, expected one label for each dim")
     if not own:
         return variable
     known = [str(label) for label in variable[own[0]].to_numpy()]
-    for label in labels:
+    for label in reference.labels:
         if label not in known:
-            raise DataError(f"estimand {expression!r}: no label {label!r}, {did_you_mean(label, known)}")
-    chosen = variable.rename({own[0]: "label"}).assign_coords(label=known).sel(label=labels)
-    if match["function"]:
-        reduced: xr.DataArray = _REDUCE[match["function"]](chosen)
+            raise DataError(f"{whole}: no label {label!r}, {did_you_mean(label, known)}")
+    chosen = variable.rename({own[0]: "label"}).assign_coords(label=known).sel(label=list(reference.labels))
+    if reference.function:
+        reduced: xr.DataArray = _REDUCE[reference.function](chosen)
         return reduced
-    if len(labels) > 1:
-        raise DataError(
-            f"estimand {expression!r}: several labels, expected them inside max_abs(), max() or min()"
-        )
+    if len(reference.labels) > 1:
+        raise DataError(f"{whole}: several labels, expected them inside max_abs(), max() or min()")
     return chosen.isel(label=0, drop=True)

@@ -162,21 +162,6 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def probability_words(p: float) -> str:
-    """Write a probability in two decimals that never claims certainty.
-
-    Examples
-    --------
-    >>> [probability_words(p) for p in (0.5, 0.9996, 0.001)]
-    ['0.50', '>0.99', '<0.01']
-    """
-    if p != p:
-        return ""
-    if p > 0.99:
-        return ">0.99"
-    return "<0.01" if p < 0.01 else f"{p:.2f}"
-
-
 def key(look: Look, label: str, *, hollow: bool = False, line: bool = True) -> Line2D:
     """Make the legend entry of a look."""
     from matplotlib.lines import Line2D

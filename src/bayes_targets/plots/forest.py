@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..comparison.claims import probability_text
 from ..errors import DataError
 from ._rows import (
     draw_rows,
@@ -37,7 +38,6 @@ from ._style import (
     origin_of,
     percent,
     plain,
-    probability_words,
     row_label,
     small_sample_key,
     style,
@@ -266,7 +266,7 @@ def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
 
 
 def _column(panel: pd.DataFrame) -> list[str]:
-    return [probability_words(float(p)) for p in _values(panel, ("prob_positive",))[0]]
+    return [probability_text(float(p)) for p in _values(panel, ("prob_positive",))[0]]
 
 
 def _limit(ax: Axes, parts: list[pd.DataFrame], ropes: list[tuple[float, float] | None]) -> None:

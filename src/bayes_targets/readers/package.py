@@ -16,21 +16,11 @@ from types import MappingProxyType
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
+from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
 from .schema import typed_frame
 from .table import CsvText, read_csv_text
 
-CLAIM_COLUMNS = (
-    "id",
-    "claim",
-    "locator",
-    "estimand",
-    "direction",
-    "threshold",
-    "threshold_high",
-    "published",
-    "true_if",
-)
 _OWN_ATTRS = ("source", "locator", "sha256", "units", "licence", "file")
 
 
@@ -176,11 +166,7 @@ def read_package(path: str | Path) -> Study:
     descriptor = read_descriptor(path)
     tables = {resource.name: _read_table(resource, descriptor) for resource in descriptor.resources}
     claims = tables.get("claims", _no_claims())
-    missing = [column for column in CLAIM_COLUMNS if column not in claims.columns]
-    if missing:
-        raise DataError(
-            f"{claims.attrs['file']}: found no column {missing[0]!r}, expected {', '.join(CLAIM_COLUMNS)}"
-        )
+    read_claims(claims, str(claims.attrs.get("file", "claims")))
     return Study(descriptor.name, descriptor.citation, MappingProxyType(tables), claims)
 
 

@@ -42,10 +42,10 @@ HEADINGS = {
     "probability": "Probability",
     "reading": "Reading",
     "sceptical": "Sceptical",
-    "anchored": "Set after the fact",
-    "multiverse_low": "Multiverse, low",
-    "multiverse_high": "Multiverse, high",
-    "at_worst": "At worst",
+    "tested": "Tested as",
+    "lowest": "Lowest of the alternatives tried",
+    "lowest_reading": "In words",
+    "lowest_under": "Under",
     "question": "Question",
     "check": "Check",
     "printed": "Printed",
@@ -91,7 +91,17 @@ HEADINGS = {
     "slope_low": "Slope, low",
     "slope_high": "Slope, high",
 }
-_PROBABILITIES = ("prob", "rope_", "p_one", "p_two", "sceptical", "anchored", "multiverse_")
+_PROBABILITIES = (
+    "prob",
+    "rope_",
+    "p_one",
+    "p_two",
+    "sceptical",
+    "lowest",
+    "multiverse_",
+    "least fav",
+    "most fav",
+)
 
 
 def number(value: object) -> str:

@@ -12,7 +12,7 @@ from ..comparison.claims import probability_text
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import fisher_tests, raw_shares
-from ..models.success.estimands import area_contrasts, contrast_table, summarise_draws
+from ..models.success.estimands import area_contrasts, contrast_table, status_share, summarise_draws
 from ..models.success.hits import summarise_hits
 from ..plots import plot_hits, plot_shares
 from .result import Picture, Table
@@ -103,7 +103,8 @@ def group_tables(
     for table, data in counts.items():
         for word, statuses in success.items():
             raw = raw_shares(data, success=statuses)
-            frames[f"{table}_{word}"] = compare(posteriors[f"{table}_{word}"], raw).assign(n=raw["n"])
+            compared = compare(posteriors[f"{table}_{word}"], raw)
+            frames[f"{table}_{word}"] = compared.assign(n=raw["n"], success=" or ".join(statuses))
     first = next(iter(success))
     shown = pd.concat([frames[f"{table}_{first}"] for table in counts])
     shown.attrs = next(iter(frames.values())).attrs
@@ -177,6 +178,51 @@ def misprint_table(
         frame,
         f"Green {pair[0].lower()} minus green {pair[1].lower()} (difference in share, {_INTERVAL}) for the printed table and for each of "
         "the tables with the margins that the other two print: three targets moved from red. Weight: share of the ways to move them.",
+    )
+
+
+def mix_table(
+    posterior: xr.DataTree, bound: xr.DataArray, pair: tuple[str, str], *, success: tuple[str, ...]
+) -> Table:
+    """Contrast of two groups beyond what the mix of policy areas alone could make.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        Of the groups' shares.
+    bound : xarray.DataArray
+        From `composition_bound`, of another posterior of the same targets.
+    pair : tuple of str
+        The two groups.
+    success : tuple of str
+        The statuses that count as success.
+
+    Returns
+    -------
+    Table
+        Rows: the difference, the largest that the mix could make, and what is left.
+    """
+    share = status_share(posterior, success)
+    gap = (share.sel(area=pair[0]) - share.sel(area=pair[1])).to_numpy().ravel()
+    mix = bound.to_numpy().ravel()
+    size = min(gap.size, mix.size)
+    rows = {
+        "difference": gap[:size],
+        "largest that the mix of policy areas could make": mix[:size],
+        "difference left": gap[:size] - mix[:size],
+    }
+    frame = pd.concat(
+        {
+            name: summarise_draws(xr.DataArray(values[None], dims=("chain", "draw"), name="value")).iloc[0]
+            for name, values in rows.items()
+        },
+        axis=1,
+    ).T[["mean", "low", "high"]]
+    frame["prob_positive"] = [float((values > 0).mean()) for values in rows.values()]
+    return Table(
+        frame.rename_axis("quantity"),
+        f"Share {' or '.join(success)} of {pair[0].lower()} less that of {pair[1].lower()} (difference in share, {_INTERVAL}), beside the "
+        f"largest difference that the mix of policy areas alone could make: {pair[0].lower()} are given the most successful areas.",
     )
 
 

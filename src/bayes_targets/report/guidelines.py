@@ -112,9 +112,9 @@ ITEMS = (
     Item(
         _POSTERIOR,
         "Bayes factors and model probabilities",
-        "",
-        "",
-        "Not used: no hypothesis is given a prior probability of its own.",
+        "bayes-factors",
+        "the table that gives them, with the prior that each rests on",
+        "Not used on this page: no hypothesis is given a prior probability of its own.",
     ),
     Item(
         _DECISIONS,

@@ -117,7 +117,8 @@ def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFr
     Parameters
     ----------
     frame : pandas.DataFrame
-        Index ``term``, columns ``posterior`` (a name), ``mean``, ``low``, ``high`` and perhaps ``prob_positive``.
+        Index ``term``, columns ``posterior`` (a name), ``mean``, ``low``, ``high`` and perhaps ``prob_positive``; a column
+        ``success`` says what a share is of, so that shares of different things are not set beside one another.
     shown : pandas.DataFrame, optional
         What the page shows of it: only terms in its index are told.
 
@@ -137,6 +138,9 @@ def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFr
     if not {"posterior", "mean", "low", "high"} <= set(frame.columns) or frame.index.nlevels > 1:
         return None
     terms = frame if shown is None else frame[frame.index.isin(shown.index)]
+    if "success" in terms:
+        terms = terms.set_index(terms.index.astype(str) + ": " + terms["success"].astype(str))
+        terms.index.name = frame.index.name
     groups = terms.groupby(level=0, sort=False)
     table = pd.DataFrame(
         {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..comparison.claims import SCALE_KEY, percent_text
 from ..inference.diagnostics import gates
 from . import guidelines
 from .cells import number, probability_cell, table_cells
@@ -39,6 +40,7 @@ _PARTS = {
     "exact": "Diagnostics",
     "prior-predictive": "Predictive checks",
     "posterior-predictive": "Predictive checks",
+    "bayes-factors": "Tables",
     "decisions": "Claims",
     "rope": "Tables",
 }
@@ -46,6 +48,7 @@ _ANCHORS = {
     "exact": "diagnostics",
     "prior-predictive": "predictive",
     "posterior-predictive": "predictive",
+    "bayes-factors": "tables",
     "decisions": "claims",
     "rope": "tables",
 }
@@ -112,6 +115,7 @@ def analysis_page(
         limits=result.limits,
         notes=result.notes,
         claims=parts["claims"],
+        scale=SCALE_KEY,
         pictures=parts["figures"],
         tables=parts["tables"],
         more_tables=_tables(result, "sensitivity"),
@@ -159,6 +163,7 @@ def index_page(
         others=[summary for summary in summaries if summary["name"] != "claims"],
         manifest=manifest,
         studies=studies,
+        scale=SCALE_KEY,
     )
 
 
@@ -228,11 +233,21 @@ def _guidelines(
         "exact": checks is not None and bool(_told(checks, "mass at the edge").any()),
         "prior-predictive": bool(predictive["prior_95"].notna().any()),
         "posterior-predictive": len(predictive) > 0,
+        "bayes-factors": any(_holds_bayes_factors(table.frame) for table in result.tables.values()),
         "decisions": "claims" in there,
         "rope": "tables" in there and any(column.startswith("rope_") for column in columns),
     }
     rows = guidelines.answered(there | {name for name, known in held.items() if known}, _SECTIONS | _PARTS)
     return [row | {"section": _ANCHORS.get(row["section"], row["section"])} for row in rows]
+
+
+def _holds_bayes_factors(frame: pd.DataFrame) -> bool:
+    """Whether a table has evidences, probabilities of no effect at all, or a row about Bayes factors."""
+    named = {str(column) for column in frame.columns} & {"log_evidence", "prob_zero", "bayes_factor"}
+    if frame.index.name == "question":
+        asked = frame.index.astype(str).str.lower()
+        return bool(named) or bool((asked.str.contains("bayes") | asked.str.contains("odds")).any())
+    return bool(named)
 
 
 def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
@@ -281,10 +296,20 @@ def _claim(row: Mapping[Any, Any]) -> dict[str, Any]:
     value = float(row["probability"]) if str(row["probability"]) not in ("", "nan") else math.nan
     known = not math.isnan(value)
     return {
+        "tested": "",
         **row,
         "shown": probability_cell(value),
         "percent": round(100 * value) if known else None,
+        "lowest_shown": _lowest(row),
     }
+
+
+def _lowest(row: Mapping[Any, Any]) -> str:
+    """The lowest of the alternatives tried, with its name; empty where none was."""
+    text = str(row.get("lowest", ""))
+    if text in ("", "nan"):
+        return str(row.get("lowest_under", ""))
+    return f"{percent_text(float(text))}: {row['lowest_under']}"
 
 
 def _headline(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def area_result(
 def _answer(areas: Any, ranks: Any, headline: xr.DataTree, success: str) -> str:
     last = ranks.columns[-1]
     best, worst = ranks[1].idxmax(), ranks[last].idxmax()
+    raw, total = float(areas.loc[best, "ols_estimate"]), int(areas.loc[best, "n"])
     small = areas.index[areas["n"] < SMALL_SAMPLE]
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
     told = (
@@ -106,9 +107,10 @@ def _answer(areas: Any, ranks: Any, headline: xr.DataTree, success: str) -> str:
         else ""
     )
     return (
-        f"{best} leads: {areas.loc[best, 'mean']:.0%} of its targets {success} ({_INTERVAL} {areas.loc[best, 'low']:.0%} to "
-        f"{areas.loc[best, 'high']:.0%}), against {areas.attrs['overall']:.0%} overall; the probability that it is the best of the "
-        f"{len(areas)} areas is {probability_text(ranks.loc[best, 1])}. {worst} is the most probable worst "
+        f"{best} leads: {round(raw * total)} of {total} ({raw:.0%}) were {success}; allowing for small numbers, "
+        f"{areas.loc[best, 'mean']:.0%} ({_INTERVAL} {areas.loc[best, 'low']:.0%} to {areas.loc[best, 'high']:.0%}), against "
+        f"{areas.attrs['overall']:.0%} overall; the probability that it is the best of the {len(areas)} areas is "
+        f"{probability_text(ranks.loc[best, 1])}. {worst} is the most probable worst "
         f"({probability_text(ranks.loc[worst, last])}){told}: a new area could have anything from {new['low']:.0%} to {new['high']:.0%}."
     )  # fmt: skip
 

@@ -223,3 +223,26 @@ CAPTIONS = {
     "joint_figure": "Weight and slope cannot be told apart: what the one gains the other loses.",
     "check_figure": "The model is able to print what was printed: squares inside the grey band.",
 }
+
+
+def tried_weights(bands: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The lowest probability of a causal slope of stretch above 0, by what target setters saw, for the ledger of claims.
+
+    Parameters
+    ----------
+    bands : pandas.DataFrame
+        The table ``slope_by_weight`` of the analysis: columns ``assumed``, ``weight`` (or the index) and ``prob_positive``.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        Id of the claim to name of the assumption to probability.
+    """
+    table = bands if "weight" in bands else bands.reset_index()
+    found = {}
+    for assumed, rows in table.groupby("assumed", sort=False):
+        least = rows.nsmallest(1, "prob_positive").iloc[0]
+        found[f"targets set with weight {least['weight']:.2f} on the later score, {assumed}"] = float(
+            least["prob_positive"]
+        )
+    return {"stretch-effect": found}

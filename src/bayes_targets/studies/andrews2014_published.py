@@ -64,8 +64,9 @@ def published_result(
 def _answer(on: Any, stretch: Any) -> str:
     return (
         f"Having a target: posterior mean {on['mean']:.2f} percentage points of change in cohesion (95% equal-tailed interval "
-        f"{on['low']:.2f} to {on['high']:.2f}), probability {on['prob_positive']:.2f} that it helped at all and "
-        f"{on['rope_above']:.2f} that it helped by more than half a point. A point of stretch: {stretch['mean']:.2f} "
+        f"{on['low']:.2f} to {on['high']:.2f}), probability {probability_text(float(on['prob_positive']))} of any improvement "
+        "beside areas without one, and "
+        f"{probability_text(float(on['rope_above']))} of more than half a point. A point of stretch: {stretch['mean']:.2f} "
         f"({stretch['low']:.2f} to {stretch['high']:.2f}), probability {probability_text(float(stretch['prob_positive']))} of a "
         "positive association, if the printed standard error is taken as it stands."
     )

@@ -89,6 +89,33 @@ def robustness_table(
     return table
 
 
+def tried_priors(grid: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Probability of each effect above 0 under the priors of the grid, for the ledger of claims.
+
+    Parameters
+    ----------
+    grid : pandas.DataFrame
+        The table ``prior_grid`` of this analysis.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        Id of the claim to name of the prior to probability.
+    """
+    families = {
+        "normal": "",
+        "student_t": ", Student-t",
+        "spike": ", no effect at all has an even chance beforehand",
+    }
+    return {
+        claim: {
+            f"{row['attitude']} prior{families[row['family']]}": float(row["prob_positive"])
+            for row in grid[grid["effect"] == NAMES[effect]].to_dict("records")
+        }
+        for effect, claim in (("target", "target-effect"), ("stretch", "stretch-effect"))
+    }
+
+
 def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     """What the analysis of targets set after the fact says of both effects, for `robustness_table`.
 

@@ -162,8 +162,9 @@ def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
     for study in run.studies.values() if result.posteriors else []:
         with suppress(DataError):  # a user's posterior of a name that the study means otherwise
             ledger = judge_claims(study, result.posteriors)
-            # Only the defaults were tried here, so that nothing can be said about the worst.
-            judged.append(ledger[ledger["probability"].notna()].drop(columns="at_worst"))
+            # Only the defaults were tried here, so that there is no lowest of several.
+            lowest = [column for column in ledger.columns if str(column).startswith("lowest")]
+            judged.append(ledger[ledger["probability"].notna()].drop(columns=lowest))
     whole = pd.concat(judged) if judged else pd.DataFrame()
     return None if whole.empty else whole
 

@@ -1,0 +1,288 @@
+"""Published claims: each with the quantity that decides it, read and checked before anything is fitted."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..errors import DataError, did_you_mean, require_number, shown
+
+CLAIM_COLUMNS = (
+    "id",
+    "claim",
+    "locator",
+    "estimand",
+    "direction",
+    "threshold",
+    "threshold_high",
+    "published",
+    "true_if",
+)
+DIRECTIONS = ("above", "below", "within", "none")
+FUNCTIONS = ("max_abs", "max", "min")
+_LONGEST = 10_000
+_NAME = re.compile(r"\s*([\w.]+)\s*")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A variable of one posterior, at some of its labels, perhaps reduced by a function.
+
+    Attributes
+    ----------
+    posterior, variable : str
+        Names.
+    labels : tuple of str
+        Labels along the variable's one dim; none for a scalar.
+    function : str
+        One of `FUNCTIONS`, or the empty string.
+    """
+
+    posterior: str
+    variable: str
+    labels: tuple[str, ...] = ()
+    function: str = ""
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """A reference, or the difference of two; `text` as it was written."""
+
+    text: str
+    first: Reference
+    second: Reference | None = None
+
+    @property
+    def posteriors(self) -> tuple[str, ...]:
+        """Names of the posteriors that it needs, in order."""
+        both = (self.first,) if self.second is None else (self.first, self.second)
+        return tuple(dict.fromkeys(reference.posterior for reference in both))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published claim.
+
+    Attributes
+    ----------
+    id, claim, published, true_if : str
+        As in the table: a name, the claim in our words, the printed reading, and what would make it true.
+    estimand : Estimand or None
+        The quantity that decides it; None where the tables cannot.
+    direction : {"above", "below", "within", "none"}
+        Where the estimand must lie.
+    low, high : float
+        The threshold, and the upper one of ``"within"``; NaN where there is none.
+    """
+
+    id: str
+    claim: str
+    published: str
+    true_if: str
+    estimand: Estimand | None
+    direction: str
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def condition(self) -> str:
+        """The estimand with its threshold, as text."""
+        if self.estimand is None:
+            return ""
+        if self.direction == "within":
+            return f"{self.estimand.text} between {self.low:g} and {self.high:g}"
+        return f"{self.estimand.text} {self.direction} {self.low:g}"
+
+
+def read_claims(claims: pd.DataFrame, file: str = "claims") -> list[Claim]:
+    """Read a table of claims, and refuse what could not be judged as it was meant.
+
+    Parameters
+    ----------
+    claims : pandas.DataFrame
+        Columns `CLAIM_COLUMNS`, one row per claim.
+    file : str
+        What the table is called in messages.
+
+    Returns
+    -------
+    list of Claim
+        In the order of the table.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, an id is blank or stands twice, a direction is not known, a threshold is missing or not a
+        number, an interval is empty, or an estimand cannot be read; the message names the claim.
+
+    Examples
+    --------
+    >>> row = {"id": "up", "claim": "It rose.", "locator": "Table 1", "estimand": "m:effect[a]", "direction": "above",
+    ...        "threshold": 0.0, "threshold_high": None, "published": ".5", "true_if": "The effect is above zero."}
+    >>> read_claims(pd.DataFrame([row]))[0].condition
+    'm:effect[a] above 0'
+    """
+    missing = [column for column in CLAIM_COLUMNS if column not in claims.columns]
+    if missing:
+        raise DataError(f"{file}: found no column {missing[0]!r}, expected {', '.join(CLAIM_COLUMNS)}")
+    found: dict[str, Claim] = {}
+    for number, row in enumerate(claims.to_dict("records"), start=1):
+        claim = _read_claim({str(key): value for key, value in row.items()}, f"{file}, row {number}", file)
+        if claim.id in found:
+            raise DataError(
+                f"{file}, row {number}: the claim {shown(claim.id)} stands twice, expected each id once"
+            )
+        found[claim.id] = claim
+    return list(found.values())
+
+
+def parse_estimand(text: str) -> Estimand:
+    """Read an estimand: a reference, or the difference of two.
+
+    Parameters
+    ----------
+    text : str
+        ``posterior:variable[label]``, the label left out for a scalar; several labels as ``[a; b]`` inside
+        ``max_abs(...)``, ``max(...)`` or ``min(...)``; and a difference of two such, as ``a - b``. A label that holds ``]``
+        or ``;`` stands in double quotes, in which a quote is written twice.
+
+    Returns
+    -------
+    Estimand
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> parse_estimand('max(m:effect[a; "b [c]; d"]) - n:mu').first
+    Reference(posterior='m', variable='effect', labels=('a', 'b [c]; d'), function='max')
+    """
+    if len(text) > _LONGEST:
+        raise DataError(
+            f"estimand {shown(text)} is {len(text):,} characters long, expected at most {_LONGEST:,}"
+        )
+    first, at = _reference(text, 0)
+    rest = text[at:].strip()
+    if not rest:
+        return Estimand(text.strip(), first)
+    if not rest.startswith("-"):
+        raise _unreadable(text)
+    second, end = _reference(text, text.index("-", at) + 1)
+    if text[end:].strip():
+        raise _unreadable(text)
+    return Estimand(text.strip(), first, second)
+
+
+def _read_claim(row: Mapping[str, Any], place: str, file: str) -> Claim:
+    name = _text(row["id"])
+    if not name:
+        raise DataError(f"{place}: the id is blank, expected a name for the claim")
+    where = f"{file}, claim {shown(name)}"
+    direction, text = _text(row["direction"]), _text(row["estimand"])
+    if direction not in DIRECTIONS:
+        raise DataError(
+            f"{where}: direction is {shown(direction)}, {did_you_mean(direction, list(DIRECTIONS))}"
+        )
+    head = (name, _text(row["claim"]), _text(row["published"]), _text(row["true_if"]))
+    if direction == "none":
+        return Claim(*head, None, direction)
+    if not text:
+        raise DataError(
+            f"{where}: the estimand is blank, expected one for the direction {direction!r}, or 'none'"
+        )
+    try:
+        estimand = parse_estimand(text)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    low = _threshold(row["threshold"], "threshold", where, direction)
+    if direction != "within":
+        if not _blank(row["threshold_high"]):
+            raise DataError(
+                f"{where}: threshold_high is {shown(row['threshold_high'])}, expected a blank for the direction {direction!r}"
+            )
+        return Claim(*head, estimand, direction, low)
+    high = _threshold(row["threshold_high"], "threshold_high", where, direction)
+    if not low < high:
+        raise DataError(
+            f"{where}: within {low:g} to {high:g} holds no number, expected the lower threshold first"
+        )
+    return Claim(*head, estimand, direction, low, high)
+
+
+def _threshold(value: object, column: str, where: str, direction: str) -> float:
+    if _blank(value):
+        raise DataError(f"{where}: {column} is blank, expected a number for the direction {direction!r}")
+    return require_number(f"{where}: {column}", value)
+
+
+def _blank(value: Any) -> bool:
+    return pd.api.types.is_scalar(value) and (bool(pd.isna(value)) or value == "")
+
+
+def _text(value: Any) -> str:
+    return "" if _blank(value) else str(value).strip()
+
+
+def _reference(text: str, at: int) -> tuple[Reference, int]:
+    """The reference that begins at a place, and the place behind it."""
+    name = _NAME.match(text, at)
+    if name is None:
+        raise _unreadable(text)
+    function = ""
+    if name[1] in FUNCTIONS and text[name.end() : name.end() + 1] == "(":
+        function = name[1]
+        name = _NAME.match(text, name.end() + 1)
+    if name is None or text[name.end() : name.end() + 1] != ":":
+        raise _unreadable(text)
+    variable = _NAME.match(text, name.end() + 1)
+    if variable is None or "." in variable[1]:
+        raise _unreadable(text)
+    at = variable.end()
+    labels: tuple[str, ...] = ()
+    if text[at : at + 1] == "[":
+        labels, at = _labels(text, at + 1)
+    while function and text[at : at + 1].isspace():
+        at += 1
+    if function and text[at : at + 1] != ")":
+        raise _unreadable(text)
+    return Reference(name[1], variable[1], labels, function), at + bool(function)
+
+
+def _labels(text: str, at: int) -> tuple[tuple[str, ...], int]:
+    """The labels from behind an opening bracket on, and the place behind the closing one."""
+    labels: list[str] = []
+    while True:
+        while text[at : at + 1].isspace():
+            at += 1
+        quoted, label = text[at : at + 1] == '"', []
+        at += quoted
+        while at < len(text) and (text[at] not in '"' if quoted else text[at] not in ";]"):
+            label.append(text[at])
+            at += 1
+            if quoted and text[at : at + 2] == '""':
+                label.append('"')
+                at += 2
+        at += quoted
+        while text[at : at + 1].isspace():
+            at += 1
+        labels.append("".join(label) if quoted else "".join(label).strip())
+        closing, at = text[at : at + 1], at + 1
+        if closing == "]":
+            return tuple(labels), at
+        if closing != ";":
+            raise _unreadable(text)
+
+
+def _unreadable(text: str) -> DataError:
+    return DataError(
+        f"estimand {shown(text)} cannot be read, expected posterior:variable[label], optionally inside max_abs(), max() or "
+        "min(), or a difference of two such"
+    )
