@@ -6,9 +6,10 @@ with another year to go, and how many targets will be hit in the end? ODPM (2005
 
 import bayes_targets as bt
 from bayes_targets.models.success.margins import composition_bound
-from bayes_targets.report import contrasts as page
 from bayes_targets.report.result import Result
+from bayes_targets.report.success import contrast_rows, contrast_words
 from bayes_targets.studies import odpm2005 as report
+from bayes_targets.studies import odpm2005_contrasts as page
 from bayes_targets.studies import odpm2005_hits as forecast
 
 LOCAL = ("Local targets", "National targets")
@@ -35,7 +36,7 @@ def analyse(run):
     for table in moved["table"].to_numpy():
         model = bt.success_model(moved.sel(table=table), success=report.GREEN, pooling="none")
         misprints[table] = run.fit(f"kind_green, {table}", model)
-    contrasts = page.contrast_rows(posteriors, counts, PAIRS, SUCCESS)
+    contrasts = contrast_rows(posteriors, counts, PAIRS, SUCCESS)
     local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
     size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())
     mix = composition_bound(posteriors["margins"], areas, size, success=report.GREEN)
@@ -53,9 +54,9 @@ def analyse(run):
     }
     return Result(
         answer=(
-            f"Local targets were on course more often than national ones, by {page.contrast_words(local)}; the mix of policy areas "
+            f"Local targets were on course more often than national ones, by {contrast_words(local)}; the mix of policy areas "
             f"alone could make {100 * float(mix.mean()):.0f} points. Authorities finishing in 2006 were more hopeful than those "
-            f"finishing in 2005 by {page.contrast_words(late)}. Of {int(areas['count'].sum())} targets "
+            f"finishing in 2005 by {contrast_words(late)}. Of {int(areas['count'].sum())} targets "
             f"{end['mean'].iloc[0]:.0f} would be hit in the end if forecasts are taken at their word ({end['low'].iloc[0]:.0f} to "
             f"{end['high'].iloc[0]:.0f}), {end['mean'].iloc[-1]:.0f} ({end['low'].iloc[-1]:.0f} to {end['high'].iloc[-1]:.0f}) if all "
             "lose another year's optimism."

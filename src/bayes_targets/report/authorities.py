@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.authority_tables import NOT_DETERMINED, marked, summarise_fit, summarise_types
-from ..comparison.claims import probability_text, words_for
+from ..comparison.claims import percent_text, words_for
 from ..comparison.compare import compare
 from ..comparison.ols import fit_ols
 from ..errors import DataError
@@ -356,15 +356,15 @@ def _answer(
             sentences.append(_types_answer(types["types, partial"], words))
             continue
         lead = (
-            f"in {words.units} with the target than in comparable {words.units} without it"
+            f"in {words.units} with {words.target} than in comparable {words.units} without it"
             if effect == "target"
             else "for each point of stretch"
         )
         p = float(row["prob_positive"])
         sentence = (
-            f"The {words.what} was {_difference(row['mean'], words.measure)} {lead} (95% equal-tailed interval "
+            f"The {words.what_when} was {_difference(row['mean'], words.measure)} {lead} (95% equal-tailed interval "
             f"{number(float(row['low']))} to {number(float(row['high']))}); that it was higher is {words_for(p)} (probability "
-            f"{probability_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {number(float(row['ols_estimate']))}."
+            f"{percent_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {number(float(row['ols_estimate']))}."
         )
         if made_up:
             share = float(row["between_share"])
@@ -378,7 +378,7 @@ def _answer(
     if "types" in comparison:
         sentences.append(f"A cross-section cannot show a change, nor why {words.groups} differ.")
     elif not made_up:
-        sentences.append("Whether the target was the cause, this table cannot show.")
+        sentences.append(f"Whether {words.target} was the cause, this table cannot show.")
     lead = "On RECONSTRUCTED authorities, not observed ones: " if made_up else ""
     return lead + " ".join(sentences)
 
@@ -433,16 +433,17 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
         )
     if not words.change:
         return (
-            f"Any change: there is no earlier {words.outcome}, so {words.units} with the target may have differed before they had it.",
-            "Whether the target was the cause: a cross-section compares those that have it with those that have not, as they are.",
+            f"Any change: there is no earlier {words.outcome}, so {words.units} with {words.target} may have differed before they had it.",
+            f"Whether {words.target} was the cause: a cross-section compares those that have it with those that have not, as they are.",
         )
-    lot = (
+    cause = "targets" if words.target == "the target" else words.target
+    why = (
         "targets were negotiated, not drawn by lot"
         if made_up
-        else "unless targets were drawn by lot, those who had one may differ"
+        else f"unless {words.units} got it by lot, those that have it may differ in other ways"
     )
     return (
-        f"Whether targets caused the change: {lot}, and a low first {words.outcome} tends to be followed by a higher one whatever is "
+        f"Whether {cause} caused the change: {why}, and a low first {words.outcome} tends to be followed by a higher one whatever is "
         "done. With standard errors of the two scores the model with measurement error accounts for that.",
     )
 
@@ -450,7 +451,7 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
 def _title(words: Words, comparison: Mapping[str, pd.DataFrame]) -> str:
     if "types" in comparison:
         return capital(f"{words.outcome} of {words.units}, by {words.group}")
-    return capital(f"{words.what} of {words.units}, with and without a target")
+    return capital(f"{words.what} of {words.units}, with and without {words.target}")
 
 
 def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataFrame], source: str) -> str:
@@ -458,7 +459,7 @@ def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataF
     what = (
         f"How far does the {words.what} differ between {words.groups}"
         if "types" in comparison
-        else f"Did the {words.what} differ between {words.units} with a target, or a tougher one, and the others"
+        else f"Did the {words.what_when} differ between {words.units} with {words.target} and the others"
     )
     named = f"; {source}" if source else ""
     pooled = f"once {words.groups} are pooled as far as the data ask for it"
@@ -525,7 +526,7 @@ def _group_pictures(
             plot_forest(
                 drawn,
                 title=f"Slope of the {effect} by {words.group}{f' ({said})' if said else ''}",
-                xlabel=f"{words.axis}, for {_SLOPE[effect]}",
+                xlabel=f"{words.axis}, for {_SLOPE[effect].replace('the target', words.target)}",
             ),
             f"Solid: slope of each {words.group}, partially pooled. Dashed: the one slope of OLS, the same in every row.",
             f"Slopes of the {effect} by {words.group} ({origin} data).",

@@ -1,20 +1,23 @@
-"""What an analysis of success by area hands back: tables, figures and words, of the shipped counts or a user's own."""
+"""The page of an analysis of counts by area and status: tables, figures and words, of a user's own file or of a study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import probability_text
+from ..comparison.claims import percent_text, words_for
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
-from ..comparison.proportions import area_shares, chi_square, raw_shares
+from ..comparison.proportions import area_shares, chi_square, fisher_tests, raw_shares
 from ..models.success.estimands import (
+    area_contrasts,
     check_fit,
     collapse_statuses,
+    contrast_table,
     predictive_counts,
     rank_probabilities,
     share_spread,
@@ -24,21 +27,21 @@ from ..models.success.estimands import (
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_shrinkage, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
 from .result import Picture, Result, Table
+from .words import CountWords, capital
 
-METHODS = (
-    "Counts of an area are binomial (success or not), ordinal (a cumulative logit: one effect moves an area along all statuses) or "
-    "multinomial (each status has an effect of its own). With partial pooling the areas' effects on the log-odds are drawn from a "
-    "normal distribution with standard deviation HalfNormal(1); a typical area's log-odds are Normal(0, 1.5), which leaves 95% of the "
-    "prior between shares of 5% and 95%. Without pooling each area's log-odds are Normal(0, 1.5); with complete pooling all share one.",
-    "Ordinal and multinomial models are compared by what they predict of each area from a fit without it (leave one area out, "
-    "every area refitted), and checked against counts replicated from them.",
-    "Beside the posterior: raw shares with Wilson intervals, proportional odds by maximum likelihood, and Pearson's chi-square.",
-)
-LIMITS = (
-    "Two targets of one area count as independent given the area, so where targets hang together the intervals are too narrow.",
-    "Why areas differ: the counts hold no comparison with targets that were set or managed otherwise.",
-)
+# Areas that a figure or a table of the page can show; of more, those at both ends. Statuses that can be drawn.
+MANY, STATUSES = 24, 6
+_POOR = 0.005
 _INTERVAL = "95% equal-tailed interval"
+_RAW = {"ols_estimate": "Raw share", "ols_low": "Low", "ols_high": "High"}
+SHARE, NONE, COMPLETE, NOT_WORST, ORDINAL, MULTINOMIAL = (
+    "share",
+    "share_none",
+    "share_complete",
+    "not_worst",
+    "ordinal",
+    "multinomial",
+)
 
 
 def area_result(
@@ -46,73 +49,229 @@ def area_result(
     posteriors: Mapping[str, xr.DataTree],
     models: pd.DataFrame | None,
     *,
-    title: str,
-    limits: tuple[str, ...] = LIMITS,
+    words: CountWords,
+    success: Sequence[str],
+    title: str = "",
+    question: str = "",
+    names: Mapping[str, str] | None = None,
+    limits: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Result:
     """The result of an analysis of success by area.
 
     Parameters
     ----------
     counts : xarray.Dataset
-        From `read_counts`, best status first; the best one is success.
+        From `read_counts`, best status first.
     posteriors : mapping of str to xarray.DataTree
-        ``area_green`` (binomial, partial pooling: the headline), ``area_green_none``, ``area_green_complete``; with three
-        statuses or more ``area_ordinal``, ``area_multinomial``; any others are kept.
+        ``share`` (binomial, partial pooling: the headline), ``share_none``, ``share_complete``; with three
+        statuses or more perhaps ``ordinal``, ``multinomial``; any others are kept.
     models : pandas.DataFrame or None
         From `compare_models`, ordinal against multinomial.
-    title : str
-        What the shares are of, for figures.
-    limits : tuple of str
-        What cannot be concluded.
+    words : CountWords
+        What is counted, and by what.
+    success : sequence of str
+        The statuses that count as success.
+    title, question : str
+        Of the page, where the first lines of the script do not say it.
+    names : mapping of str to str, optional
+        Other names of posteriors in files.
+    limits, notes : tuple of str
+        What cannot be concluded besides what holds for any counts, and what was assumed.
 
     Returns
     -------
     Result
+        Of two areas a contrast, of more a ranking.
     """
-    success = str(counts["status"].to_numpy()[0])
-    headline = posteriors["area_green"]
+    for tree in posteriors.values():
+        tree.attrs["words"] = json.dumps(words.as_record())
+    named = dict(names or {})
+    headline = posteriors[SHARE]
     areas = area_shares(headline, counts, success=success)
-    ranks = rank_probabilities(status_share(headline, success))
-    tables = {
-        "comparison": _comparison(posteriors, counts, success, areas),
-        "ranks": Table(
-            ranks, f"Posterior probability of each rank (1: highest share {success}), partial pooling."
-        ),
-    }
-    pictures = _share_pictures(areas, ranks, headline, title, success)
-    if "area_ordinal" in posteriors:
-        tables |= _status_tables(counts, posteriors, models)
-        pictures["statuses"] = _status_picture(predictive_counts(posteriors["area_ordinal"]))
-    tables |= _frequentist(counts)
-    tables["spread"], pictures["spread"] = _spread(headline, success)
+    tables = {"comparison": _comparison(posteriors, counts, success, areas, words, named)}
+    pictures = {"shares": _shares_picture(areas, words, title)}
+    lead, more = (
+        _contrast(counts, posteriors, areas, success, words)
+        if len(areas) == 2
+        else _ranking(areas, headline, success, words)
+    )
+    tables |= more.tables
+    pictures |= more.pictures
+    if ORDINAL in posteriors:
+        tables |= _status_tables(posteriors, models, words)
+        if counts.sizes["status"] <= STATUSES:
+            pictures["statuses"] = _status_picture(predictive_counts(posteriors[ORDINAL]), words)
+    tables |= _frequentist(counts, words)
+    tables["spread"], pictures["spread"] = _spread(headline, success, words)
     return Result(
-        answer=_answer(areas, ranks, headline, success) + _verdict(models),
+        answer=lead + _verdict(models) + _failures(posteriors, models, words),
         tables=tables,
         pictures=pictures,
-        posteriors=posteriors,
-        methods=METHODS,
-        limits=limits,
+        posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
+        methods=_methods(words),
+        limits=(*limits, *_limits(words)),
+        notes=notes,
+        title=title if question else "",
+        question=question,
     )
 
 
-def _answer(areas: Any, ranks: Any, headline: xr.DataTree, success: str) -> str:
+def _methods(words: CountWords) -> tuple[str, ...]:
+    area, areas = words.area, words.areas
+    return (
+        f"Counts of a {area} are binomial (success or not), ordinal (a cumulative logit: one effect moves a {area} along all "
+        f"statuses) or multinomial (each status has an effect of its own). With partial pooling the effects of {areas} on the "
+        "log-odds are drawn from a normal distribution; without pooling each stands alone; with complete pooling all share one. "
+        "The priors stand below.",
+        f"Ordinal and multinomial models are compared by what they predict of each {area} from a fit without it (leave one {area} "
+        "out, every one refitted), and checked against counts replicated from them.",
+        "Beside the posterior: raw shares with Wilson intervals, proportional odds by maximum likelihood, and Pearson's chi-square.",
+    )
+
+
+def _limits(words: CountWords) -> tuple[str, ...]:
+    return (
+        f"Two {words.items} of one {words.area} count as independent given the {words.area}, so where {words.items} hang together "
+        "the intervals are too narrow.",
+        f"Why {words.areas} differ: the counts hold no comparison with {words.items} that were set or managed otherwise.",
+    )
+
+
+def _ranking(
+    areas: Any, headline: xr.DataTree, success: Sequence[str], words: CountWords
+) -> tuple[str, Result]:
+    ranks: Any = rank_probabilities(status_share(headline, success))
     last = ranks.columns[-1]
-    best, worst = ranks[1].idxmax(), ranks[last].idxmax()
-    raw, total = float(areas.loc[best, "ols_estimate"]), int(areas.loc[best, "n"])
+    best, worst = str(ranks[1].idxmax()), str(ranks[last].idxmax())
     small = areas.index[areas["n"] < SMALL_SAMPLE]
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
-    told = (
-        f", and the {len(small)} areas with fewer than {SMALL_SAMPLE} targets tell next to nothing"
+    few = (
+        f" The {len(small):,} {words.areas} with fewer than {SMALL_SAMPLE} {words.items} say next to nothing."
         if len(small)
         else ""
     )
-    return (
-        f"{best} leads: {round(raw * total)} of {total} ({raw:.0%}) were {success}; allowing for small numbers, "
-        f"{areas.loc[best, 'mean']:.0%} ({_INTERVAL} {areas.loc[best, 'low']:.0%} to {areas.loc[best, 'high']:.0%}), against "
-        f"{areas.attrs['overall']:.0%} overall; the probability that it is the best of the {len(areas)} areas is "
-        f"{probability_text(ranks.loc[best, 1])}. {worst} is the most probable worst "
-        f"({probability_text(ranks.loc[worst, last])}){told}: a new area could have anything from {new['low']:.0%} to {new['high']:.0%}."
-    )  # fmt: skip
+    row = areas.loc[best]
+    hits = round(float(row["ols_estimate"] * row["n"]))
+    p = float(ranks.loc[best, 1])
+    answer = (
+        f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
+        f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%}), against "
+        f"{areas.attrs['overall']:.0%} overall. That it is the best of the {len(areas):,} {words.areas} is {words_for(p)} "
+        f"(probability {percent_text(p)}); {worst} is most probably the last ({percent_text(float(ranks.loc[worst, last]))})."
+        f"{few} A new {words.area} could have anything from {new['low']:.0%} to {new['high']:.0%}."
+    )
+    tables = {"ranks": _rank_table(ranks, words)}
+    average = areas.attrs["overall"]
+    few_areas, said = _ends(areas)
+    pictures = {
+        "shrinkage": Picture(
+            plot_shrinkage(
+                few_areas["ols_estimate"], {"partial pooling": few_areas}, average=average, n=few_areas["n"],
+                percent_axis=True, title=f"How far pooling moves each {words.area}{said}",
+                xlabel=f"share {words.success}, per cent of {words.items}",
+            ),
+            f"Each line runs from the raw share to the pooled one: the fewer {words.items}, the longer the way to the average.",
+            f"Lines from raw to pooled shares; {words.areas} with few {words.items} move most.",
+        )
+    }  # fmt: skip
+    if len(ranks) <= MANY:
+        pictures["ranks"] = Picture(
+            plot_ranks(
+                ranks, n=areas["n"], origin=headline.attrs.get("origin"),
+                title="How sure is the ranking? Probability of each rank, per cent",
+                xlabel=f"rank (1 = highest share {words.success})",
+            ),
+            f"Each row adds up to 100%. Dark cells are ranks that a {words.area} probably has; a row of pale cells could be anywhere.",
+            f"Heat map of rank probabilities; {best} most probably first, {worst} last.",
+        )  # fmt: skip
+    return answer, Result("", tables=tables, pictures=pictures)
+
+
+def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
+    """All probabilities as a file; on the page, of many areas, the rank that is expected and its interval."""
+    caption = f"Posterior probability of each rank (1: highest share {words.success}), partial pooling."
+    if len(ranks) <= MANY:
+        return Table(ranks, caption)
+    places, below = ranks.columns.to_numpy(dtype=float), ranks.cumsum(axis=1).to_numpy()
+    shown = pd.DataFrame(
+        {
+            "expected rank": ranks.to_numpy() @ places,
+            "low": places[(below < 0.025).sum(axis=1).clip(max=len(places) - 1)],
+            "high": places[(below < 0.975).sum(axis=1).clip(max=len(places) - 1)],
+            "prob_best": ranks[1],
+            "prob_worst": ranks[ranks.columns[-1]],
+        },
+        index=ranks.index,
+    ).sort_values("expected rank")
+    shown = pd.concat([shown.head(MANY // 2), shown.tail(MANY // 2)])
+    return Table(
+        ranks,
+        f"{caption} Here the expected rank and its 95% equal-tailed interval, of the {MANY // 2} first and the {MANY // 2} last of "
+        f"{len(ranks):,} {words.areas}; all are in the CSV file.",
+        shown=shown,
+    )
+
+
+def _ends(areas: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Areas by their share, of many those at both ends; and words that say so."""
+    ordered = areas.sort_values("mean", ascending=False, kind="stable")
+    ordered.attrs = areas.attrs
+    if len(areas) <= MANY:
+        return ordered, ""
+    few = pd.concat([ordered.head(MANY // 2), ordered.tail(MANY // 2)])
+    few.attrs = areas.attrs
+    return few, f" ({MANY // 2} highest and {MANY // 2} lowest of {len(areas):,})"
+
+
+def _contrast(
+    counts: xr.Dataset,
+    posteriors: Mapping[str, xr.DataTree],
+    areas: Any,
+    success: Sequence[str],
+    words: CountWords,
+) -> tuple[str, Result]:
+    """Two groups: a difference, an odds ratio and Fisher's test, each group with a share of its own."""
+    one, other = (str(name) for name in areas.index)
+    name = f"{one} minus {other}"
+    rows = contrast_rows(
+        {f"share_{words.success}": posteriors[NONE]},
+        {"share": counts},
+        {"share": {name: (one, other)}},
+        {words.success: tuple(success)},
+    )
+    row: Any = rows.iloc[0]
+    raw = areas["ols_estimate"]
+    hits = {group: round(float(raw[group] * areas.loc[group, "n"])) for group in areas.index}
+    counted = " and ".join(
+        f"{hits[group]:,} of {int(areas.loc[group, 'n']):,} {words.items} of {group} ({raw[group]:.0%})"
+        for group in areas.index
+    )
+    answer = (
+        f"{counted} were {words.success}. The share of {one} minus that of {other} is {contrast_words(row)}; odds ratio "
+        f"{row['odds_ratio']:.2f} ({row['odds_low']:.2f} to {row['odds_high']:.2f}). Fisher's exact test, two-tailed: p = "
+        f"{row['p_fisher']:.3f}."
+    )
+    table = Table(
+        rows,
+        f"Difference between the two, as a difference in share and as an odds ratio (posterior median); {_INTERVAL}. Beside them the "
+        "raw difference and odds ratio, and the two-tailed p of Fisher's exact test.",
+        headings=CONTRAST_HEADINGS,
+    )
+    return answer, Result("", tables={"contrasts": table})
+
+
+CONTRAST_HEADINGS = {
+    "contrast": "Contrast",
+    "success": "Success",
+    "mean": "Difference",
+    "odds_ratio": "Odds ratio",
+    "odds_low": "Low",
+    "odds_high": "High",
+    "raw_difference": "Raw difference",
+    "raw_odds_ratio": "Raw odds ratio",
+    "p_fisher": "Fisher's p",
+}
 
 
 def _verdict(models: Any) -> str:
@@ -121,16 +280,38 @@ def _verdict(models: Any) -> str:
     ordinal = float(models.loc["ordinal", "pseudo_bma"])
     best, other = models.index[0], models.index[1]
     gap, error = -float(models.loc[other, "difference"]), float(models.loc[other, "difference_se"])
-    told = "left open" if gap < 2.0 * error else "borne out" if best == "ordinal" else "contradicted"
+    found = "left open" if gap < 2.0 * error else "borne out" if best == "ordinal" else "contradicted"
     return (
-        f" That areas differ by one level that moves all statuses (proportional odds) is {told}: the {best} model predicts "
-        f"left-out areas better by {gap:.1f} in log density (standard error {error:.1f}), weight of proportional odds "
-        f"{probability_text(ordinal)}."
+        f" That one level moves all statuses (proportional odds) is {found}: the {best} model predicts what was left out better by "
+        f"{gap:.1f} in log density (standard error {error:.1f}), weight of proportional odds {percent_text(ordinal)}."
+    )
+
+
+def _failures(posteriors: Mapping[str, xr.DataTree], models: Any, words: CountWords) -> str:
+    """Failing predictive checks of the model that the page prefers."""
+    if ORDINAL not in posteriors:
+        return ""
+    name = ORDINAL if models is None else str(models.index[0])
+    checks = check_fit(posteriors[name])
+    named = {
+        "fit": f"how much the counts differ between {words.areas}",
+        "cut distances": f"how the distances between statuses differ between {words.areas}",
+    }
+    bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks["p_value"].items() if p < _POOR]
+    return (
+        f" Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care."
+        if bad
+        else ""
     )
 
 
 def _comparison(
-    posteriors: Mapping[str, xr.DataTree], counts: xr.Dataset, success: str, areas: pd.DataFrame
+    posteriors: Mapping[str, xr.DataTree],
+    counts: xr.Dataset,
+    success: Sequence[str],
+    areas: pd.DataFrame,
+    words: CountWords,
+    names: Mapping[str, str],
 ) -> Table:
     raw = raw_shares(counts, success=success)
     frames = {}
@@ -138,106 +319,106 @@ def _comparison(
         fitted = posterior["posterior"]["share"]
         if "status" in fitted.dims:
             frames[name] = compare(collapse_statuses(posterior, success), raw).assign(n=raw["n"])
-        elif name.startswith("area_green"):
+        elif name.startswith(SHARE):
             frames[name] = compare(posterior, raw).assign(n=raw["n"])
     added = areas[["shrinkage", "prob_best", "prob_worst", "prob_above_average"]]
-    frames["area_green"] = frames["area_green"].join(added)
-    whole = pd.concat(frames, names=["posterior"]).reset_index("posterior")
-    shown = areas.rename(columns={"ols_estimate": "raw_share", "ols_low": "raw_low", "ols_high": "raw_high"})
+    frames[SHARE] = frames[SHARE].join(added)
+    whole = pd.concat({names.get(name, name): frame for name, frame in frames.items()}, names=["posterior"])
+    shown, said = _ends(areas)
     return Table(
-        whole,
-        f"Share of targets {success} by area: raw share with its 95% Wilson interval beside the partially pooled posterior share with "
-        f"its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (1: all the way). The CSV "
-        "adds the other poolings, and the same shares under the ordinal and the multinomial model.",
-        shown=shown,
+        whole.reset_index("posterior"),
+        f"Share {words.success} by {words.area}{said}: raw share with its 95% Wilson interval beside the partially pooled posterior "
+        f"share with its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (1: all the "
+        "way). The CSV adds the other poolings, and the same shares under the ordinal and the multinomial model.",
+        shown=shown if said else areas,
+        headings={**_RAW, "area": capital(words.area), "shrinkage": "Shrinkage", "prob_best": "P(best)"}
+        | {"prob_worst": "P(last)", "prob_above_average": "P(above average)"},
     )
 
 
-def _share_pictures(
-    areas: pd.DataFrame, ranks: pd.DataFrame, headline: xr.DataTree, title: str, success: str
-) -> dict[str, Picture]:
-    ordered = areas.sort_values("mean", ascending=False)
-    ordered.attrs = areas.attrs
-    origin = headline.attrs.get("origin")
-    return {
-        "shares": Picture(
-            plot_shares(ordered, title=title),
-            f"Open squares: raw shares {success} with Wilson intervals. Blue: partially pooled. Small areas move far towards the average.",
-            f"Shares {success} by area; {ordered.index[0]} is highest, {ordered.index[-1]} lowest; intervals of small areas are wide.",
-        ),
-        "shrinkage": Picture(
-            plot_shrinkage(
-                areas["ols_estimate"], {"partial pooling": areas}, average=areas.attrs["overall"], n=areas["n"],
-                percent_axis=True, title="How far pooling moves each area", xlabel=f"share of targets {success}, per cent",
-            ),
-            "Each line runs from the raw share to the pooled one: the fewer targets, the longer the way to the average.",
-            "Lines from raw to pooled shares; areas with few targets move most.",
-        ),
-        "ranks": Picture(
-            plot_ranks(
-                ranks, n=areas["n"], origin=origin, title="How sure is the ranking? Probability of each rank, per cent",
-                xlabel=f"rank (1 = highest share {success})",
-            ),
-            "Each row adds up to 100%. Dark cells are ranks that an area probably has; a row of pale cells could be anywhere.",
-            f"Heat map of rank probabilities; {ordered.index[0]} most probably first, {ordered.index[-1]} among the last.",
-        ),
-    }  # fmt: skip
+def _shares_picture(areas: pd.DataFrame, words: CountWords, title: str) -> Picture:
+    few, said = _ends(areas)
+    return Picture(
+        plot_shares(few, title=f"{title or capital(f'share {words.success} by {words.area}')}{said}"),
+        f"Open squares: raw shares {words.success} with Wilson intervals. Blue: partially pooled. Those with few {words.items} move far "
+        "towards the average.",
+        f"Shares {words.success} by {words.area}; {few.index[0]} is highest, {few.index[-1]} lowest.",
+    )
 
 
 def _status_tables(
-    counts: xr.Dataset, posteriors: Mapping[str, xr.DataTree], models: pd.DataFrame | None
+    posteriors: Mapping[str, xr.DataTree], models: pd.DataFrame | None, words: CountWords
 ) -> dict[str, Table]:
-    fitted = {name.removeprefix("area_"): posteriors[name] for name in ("area_ordinal", "area_multinomial")}
+    fitted = {name: posteriors[name] for name in (ORDINAL, MULTINOMIAL) if name in posteriors}
     checks = pd.concat({name: check_fit(tree) for name, tree in fitted.items()}, names=["model"])
     statuses = {name: predictive_counts(tree) for name, tree in fitted.items()}
+    shown = statuses[ORDINAL].reset_index()
+    if len(shown) > 4 * MANY:
+        shown = shown.loc[(shown["p_value"] - 0.5).abs().nlargest(MANY).index]
     found = {
         "statuses": Table(
             pd.concat(statuses, names=["model"]).reset_index(),
-            f"Targets by area and status: observed, and replicated from each model (mean, {_INTERVAL}, mid p-value).",
-            shown=statuses["ordinal"].reset_index(),
+            f"{capital(words.items)} by {words.area} and status: observed, and replicated from each model (mean, {_INTERVAL}, mid "
+            "p-value)"
+            + (f"; the {MANY} that fit worst, all are in the CSV file." if len(shown) == MANY else "."),
+            shown=shown,
+            headings={"area": capital(words.area), "status": "Status", "mean": "Replicated"},
         ),
         "checks_by_model": Table(
             checks.reset_index(),
             "Posterior predictive checks: Pearson's chi-square of all counts, and how much the distances between cutpoints vary between "
-            "areas; a small p-value speaks against the model (of the ordinal one, against proportional odds).",
+            f"{words.areas}; a small p-value speaks against the model (of the ordinal one, against proportional odds).",
+            headings={"check": "Check"},
         ),
     }
     if models is not None:
         found["models"] = Table(
             models,
-            "Ordinal (proportional odds) against multinomial by leaving one area out, every area refitted: expected log predictive density "
-            "(elpd; higher is better), difference from the best with its standard error over areas, weights by stacking and pseudo-BMA+.",
+            f"Ordinal (proportional odds) against multinomial by leaving one {words.area} out, every one refitted: expected log "
+            f"predictive density (elpd; higher is better), difference from the best with its standard error over {words.areas}, "
+            "weights by stacking and pseudo-BMA+.",
         )
     return found
 
 
-def _status_picture(table: pd.DataFrame) -> Picture:
+def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
     outside = int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
+    areas = list(dict.fromkeys(table.index.get_level_values("area")))
+    drawn, said = table, ""
+    if len(areas) > MANY:
+        size = table["observed"].groupby(level="area").sum().nlargest(MANY).index
+        drawn = table[table.index.get_level_values("area").isin(size)]
+        drawn.attrs, said = table.attrs, f", the {MANY} largest of {len(areas):,}"
     return Picture(
         plot_status_bars(
-            table, title="Targets by status: observed, and what the ordinal model would have them be"
+            drawn,
+            title=f"{capital(words.items)} by status{said}: observed, and what the ordinal model would have them be",
         ),
         f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {outside} of {len(table)} counts lie outside their "
         "95% equal-tailed interval.",
-        "Bars of observed counts by area and status with predictive intervals over them.",
+        f"Bars of observed counts by {words.area} and status with predictive intervals over them.",
     )
 
 
-def _frequentist(counts: xr.Dataset) -> dict[str, Table]:
+def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
     tables = {
         "chi_square": Table(
-            chi_square(counts), "Pearson's chi-square test that all areas have the same shares; see the note."
+            chi_square(counts),
+            f"Pearson's chi-square test that all {words.areas} have the same shares; see the note.",
         )
     }
     if counts.sizes["status"] > 2 and bool((counts["count"].sum("area") > 0).all()):
+        odds: Any = fit_proportional_odds(counts)
         tables["proportional_odds"] = Table(
-            fit_proportional_odds(counts),
-            "Proportional odds by maximum likelihood: cutpoints, and each area's log odds ratio against the average area (95% Wald).",
+            odds,
+            f"Proportional odds by maximum likelihood: cutpoints, and the log odds ratio of each {words.area} against the average one "
+            "(95% Wald).",
+            shown=odds if len(odds) <= 2 * MANY else pd.concat([odds.head(MANY), odds.tail(MANY // 2)]),
         )
     return tables
 
 
-def _spread(headline: xr.DataTree, success: str) -> tuple[Table, Picture]:
+def _spread(headline: xr.DataTree, success: Sequence[str], words: CountWords) -> tuple[Table, Picture]:
     """What the priors say about the gap between best and worst area, and what the data make of it."""
     groups: dict[str, Any] = {}
     rows = {}
@@ -250,14 +431,80 @@ def _spread(headline: xr.DataTree, success: str) -> tuple[Table, Picture]:
     tree.attrs = {"origin": headline.attrs.get("origin", "observed")}
     table = pd.DataFrame(rows).T.rename_axis("draws")
     figure = plot_prior_posterior(
-        tree, title="How far apart may areas lie? Prior predictive and posterior", xlabel="percentage points"
+        tree,
+        title=f"How far apart may {words.areas} lie? Prior predictive and posterior",
+        xlabel="percentage points",
     )
     return (
-        Table(table, f"Gap between the highest and the lowest share {success} of any area; {_INTERVAL}."),
+        Table(
+            table,
+            f"Gap between the highest and the lowest share {words.success} of any {words.area}; {_INTERVAL}.",
+        ),
         Picture(
             figure,
-            f"Dashed: what the priors say about the gap between best and worst area; the data leave {rows['posterior']['low']:.0%} to "
-            f"{rows['posterior']['high']:.0%} ({_INTERVAL}).",
-            "Densities of the gap between best and worst area under prior and posterior.",
+            f"Dashed: what the priors say about the gap between the best and the last {words.area}; the data leave "
+            f"{rows['posterior']['low']:.0%} to {rows['posterior']['high']:.0%} ({_INTERVAL}).",
+            f"Densities of the gap between the best and the last {words.area} under prior and posterior.",
         ),
+    )
+
+
+def contrast_rows(
+    posteriors: Mapping[str, xr.DataTree],
+    counts: Mapping[str, xr.Dataset],
+    pairs: Mapping[str, Mapping[str, tuple[str, str]]],
+    success: Mapping[str, tuple[str, ...]],
+) -> pd.DataFrame:
+    """Differences in share and odds ratios of pairs of groups, beside Fisher's exact test.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        Named ``<table>_<success>``, e.g. ``"kind_green"``.
+    counts : mapping of str to xarray.Dataset
+        By table.
+    pairs : mapping of str to mapping
+        By table, the contrasts and their two groups.
+    success : mapping of str to tuple of str
+        Name of each way to succeed, and its statuses.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a contrast and way: ``contrast``, ``success``, ``mean, low, high`` (difference in share),
+        ``odds_ratio, odds_low, odds_high`` (posterior median and interval), ``prob_positive``, ``raw_difference``,
+        ``raw_odds_ratio``, ``p_fisher`` (two-tailed).
+    """
+    rows = []
+    for table, contrasts in pairs.items():
+        for word, statuses in success.items():
+            tree = area_contrasts(posteriors[f"{table}_{word}"], contrasts, success=statuses)
+            found: Any = contrast_table(tree)
+            fisher: Any = fisher_tests(counts[table], contrasts, success=statuses)
+            for name in contrasts:
+                difference, ratio = found.loc[(name, "difference")], found.loc[(name, "odds_ratio")]
+                rows.append(
+                    {
+                        "contrast": name,
+                        "success": word.replace("_", " "),
+                        **{column: difference[column] for column in ("mean", "low", "high")},
+                        "odds_ratio": ratio["median"],
+                        "odds_low": ratio["low"],
+                        "odds_high": ratio["high"],
+                        "prob_positive": difference["prob_positive"],
+                        "raw_difference": fisher.loc[name, "difference"],
+                        "raw_odds_ratio": fisher.loc[name, "odds_ratio"],
+                        "p_fisher": fisher.loc[name, "p_fisher"],
+                    }
+                )
+    result = pd.DataFrame(rows).set_index("contrast")
+    result.attrs = {"interval": "eti", "prob": 0.95}
+    return result
+
+
+def contrast_words(row: pd.Series[float]) -> str:
+    """A difference in share in words, with interval and probability."""
+    return (
+        f"{100 * row['mean']:.0f} percentage points ({_INTERVAL} {round(100 * row['low']) + 0:d} to {100 * row['high']:.0f}; "
+        f"probability {percent_text(float(row['prob_positive']))} of any advantage)"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,10 @@ class Words:
         Unit of a difference in the outcome: ``"percentage points"``, ``"pounds"``, ``"per cent of the baseline"``.
     change : bool
         Whether the change of the outcome is explained, and not the outcome itself.
+    target : str
+        What some units have and others have not.
+    period : str
+        From when to when the outcome changed, such as ``"from 2006 to 2008"``; empty where it is not known.
     """
 
     unit: str = "authority"
@@ -36,6 +40,8 @@ class Words:
     outcome: str = "score"
     measure: str = "points"
     change: bool = True
+    target: str = "the target"
+    period: str = ""
 
     @staticmethod
     def of(data: xr.Dataset) -> Words:
@@ -57,12 +63,22 @@ class Words:
         if changed and attrs.get("change", "percent") == "percent":
             measure = "per cent of the baseline"
         outcome = str(attrs.get("outcome_words") or "score")
-        return Words(unit, plural(unit), group, plural(group), outcome, measure, changed)
+        target = str(attrs.get("target_words") or "target")
+        target = "the target" if target.casefold() == "target" else target
+        before, after = (str(attrs.get(f"{when}_words") or when) for when in ("before", "after"))
+        known = changed and (before, after) != ("before", "after")
+        period = f"from {before} to {after}" if known else ""
+        return Words(unit, plural(unit), group, plural(group), outcome, measure, changed, target, period)
 
     @property
     def what(self) -> str:
         """What is explained."""
         return f"change in {self.outcome}" if self.change else self.outcome
+
+    @property
+    def what_when(self) -> str:
+        """What is explained, and from when to when it changed where that is known."""
+        return f"{self.what} {self.period}" if self.period else self.what
 
     @property
     def axis(self) -> str:
@@ -77,6 +93,46 @@ class Words:
     def read(record: Mapping[str, Any] | None) -> Words:
         """The words that a posterior's attrs hold; plain names where there are none."""
         return Words(**record) if record else Words(measure="units of the outcome")
+
+
+@dataclass(frozen=True)
+class CountWords:
+    """What is counted, and what it is counted by.
+
+    Attributes
+    ----------
+    item, items : str
+        One and several of what has a status, such as target or inspection.
+    area, areas : str
+        What they are counted by, such as service or region.
+    success : str
+        The statuses that count as success, such as ``"on target"`` or ``"A or B"``.
+    """
+
+    item: str = "target"
+    items: str = "targets"
+    area: str = "area"
+    areas: str = "areas"
+    success: str = "the best status"
+
+    @staticmethod
+    def of(counts: xr.Dataset, success: Sequence[str]) -> CountWords:
+        """The words of a table of counts; what its attrs do not say gets a plain name.
+
+        Examples
+        --------
+        >>> counts = xr.Dataset(attrs={"type_word": "service"})
+        >>> words = CountWords.of(counts, ["green", "amber"])
+        >>> words.areas, words.items, words.success
+        ('services', 'targets', 'green or amber')
+        """
+        item = str(counts.attrs.get("unit_word") or "target")
+        area = str(counts.attrs.get("type_word") or "area")
+        return CountWords(item, plural(item), area, plural(area), " or ".join(success).replace("_", " "))
+
+    def as_record(self) -> dict[str, Any]:
+        """The words as plain values, for the attrs of a posterior."""
+        return asdict(self)
 
 
 _USUAL = {"unit_word": "authority", "type_word": "type"}

@@ -37,7 +37,7 @@ MODEL_OPTIONS = {
     "table": frozenset[str](),
     "pool": frozenset({"pooling", "selection", "priors"}),
     "authorities": frozenset[str](),
-    "counts": frozenset[str](),
+    "counts": frozenset({"success"}),
 }
 
 

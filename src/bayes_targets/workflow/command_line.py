@@ -333,6 +333,7 @@ def _add_units(group: argparse._ArgumentGroup) -> None:
     add("--before", metavar="VALUE", help="period before")
     add("--after", metavar="VALUE", help="period after")
     add("--statuses", **_words("STATUS"), help="statuses of the counts, from best to worst")
+    add("--success", **_words("STATUS"), help="statuses that count as success (the best one), also as A+B")
 
 
 def _words(metavar: str) -> dict[str, Any]:

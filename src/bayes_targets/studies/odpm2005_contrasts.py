@@ -1,4 +1,4 @@
-"""What an analysis of contrasts between groups of targets hands back: local against national, late against early."""
+"""ODPM (2005): tables and figures of the contrasts between local and national targets, and early and late ones."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import probability_text
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
-from ..comparison.proportions import fisher_tests, raw_shares
-from ..models.success.estimands import area_contrasts, contrast_table, status_share, summarise_draws
+from ..comparison.proportions import raw_shares
+from ..models.success.estimands import status_share, summarise_draws
 from ..models.success.hits import summarise_hits
 from ..plots import plot_hits, plot_shares
-from .result import Picture, Table
+from ..report.result import Picture, Table
 
 _INTERVAL = "95% equal-tailed interval"
 METHODS = (
@@ -25,59 +24,6 @@ METHODS = (
     "finish year from its status. Area, kind and finish are independent given the status: the tables do not cross them, so nothing "
     "in them can test that.",
 )
-
-
-def contrast_rows(
-    posteriors: Mapping[str, xr.DataTree],
-    counts: Mapping[str, xr.Dataset],
-    pairs: Mapping[str, Mapping[str, tuple[str, str]]],
-    success: Mapping[str, tuple[str, ...]],
-) -> pd.DataFrame:
-    """Differences in share and odds ratios of pairs of groups, beside Fisher's exact test.
-
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        Named ``<table>_<success>``, e.g. ``"kind_green"``.
-    counts : mapping of str to xarray.Dataset
-        By table.
-    pairs : mapping of str to mapping
-        By table, the contrasts and their two groups.
-    success : mapping of str to tuple of str
-        Name of each way to succeed, and its statuses.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a contrast and way: ``contrast``, ``success``, ``mean, low, high`` (difference in share),
-        ``odds_ratio, odds_low, odds_high`` (posterior median and interval), ``prob_positive``, ``raw_difference``,
-        ``raw_odds_ratio``, ``p_fisher`` (two-tailed).
-    """
-    rows = []
-    for table, contrasts in pairs.items():
-        for word, statuses in success.items():
-            tree = area_contrasts(posteriors[f"{table}_{word}"], contrasts, success=statuses)
-            found: Any = contrast_table(tree)
-            fisher: Any = fisher_tests(counts[table], contrasts, success=statuses)
-            for name in contrasts:
-                difference, ratio = found.loc[(name, "difference")], found.loc[(name, "odds_ratio")]
-                rows.append(
-                    {
-                        "contrast": name,
-                        "success": word.replace("_", " "),
-                        **{column: difference[column] for column in ("mean", "low", "high")},
-                        "odds_ratio": ratio["median"],
-                        "odds_low": ratio["low"],
-                        "odds_high": ratio["high"],
-                        "prob_positive": difference["prob_positive"],
-                        "raw_difference": fisher.loc[name, "difference"],
-                        "raw_odds_ratio": fisher.loc[name, "odds_ratio"],
-                        "p_fisher": fisher.loc[name, "p_fisher"],
-                    }
-                )
-    result = pd.DataFrame(rows).set_index("contrast")
-    result.attrs = {"interval": "eti", "prob": 0.95}
-    return result
 
 
 def group_tables(
@@ -283,12 +229,4 @@ def survey_table(shares: pd.DataFrame, statements: pd.Series[str]) -> Table:
         f"Survey of coordinators and target owners: posterior share (beta-binomial, uniform prior, {_INTERVAL}), with the range of bases "
         "where none is printed. The CSV lists also the shares whose base could be anything.",
         shown=shown,
-    )
-
-
-def contrast_words(row: pd.Series[float]) -> str:
-    """A difference in share in words, with interval and probability."""
-    return (
-        f"{100 * row['mean']:.0f} percentage points ({_INTERVAL} {round(100 * row['low']) + 0:d} to {100 * row['high']:.0f}; "
-        f"probability {probability_text(float(row['prob_positive']))} of any advantage)"
     )

@@ -1,0 +1,52 @@
+"""Your own counts by area and status: which areas are on course?
+
+Targets (or inspections, or complaints) counted by area (service, region, agency) and status. Small areas are pooled as far as
+the data ask for it; two areas are compared with one another.
+"""
+
+from pathlib import Path
+
+import bayes_targets as bt
+from bayes_targets.models.success.loo import compare_models, leave_one_area_out
+from bayes_targets.report import success as page
+from bayes_targets.report.words import CountWords, capital
+
+DATA = "counts"
+
+
+def analyse(run):
+    counts, settings = run.counts(), run.settings
+    statuses = [str(status) for status in counts["status"].to_numpy()]
+    chosen = settings.modelling.get("success") or statuses[:1]
+    success = [part for text in chosen for part in ([text] if text in statuses else text.split("+"))]
+    words = CountWords.of(counts, success)
+    bare = counts.drop_dims("covariate", errors="ignore")
+    fits = {page.SHARE: run.fit(page.SHARE, bt.success_model(counts, success=success))}
+    for name, pooling in ((page.NONE, "none"), (page.COMPLETE, "complete")):
+        fits[name] = run.fit(name, bt.success_model(bare, success=success, pooling=pooling))
+    models, notes = (
+        None,
+        [f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."],
+    )
+    if len(statuses) > 2:
+        made = {o: bt.success_model(counts, outcome=o) for o in (page.ORDINAL, page.MULTINOMIAL)}
+        fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
+        if all(fits[outcome].attrs["engine"] != "nuts" for outcome in made):
+            left_out = {o: leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
+            models = compare_models(left_out, seed=settings.seed)
+        else:
+            notes.append(
+                f"The ordinal and the multinomial model were sampled, and not compared by leaving {words.areas} out."
+            )
+    n, areas = int(counts["count"].sum()), counts.sizes["area"]
+    return page.area_result(
+        counts,
+        fits,
+        models,
+        words=words,
+        success=success,
+        title=capital(f"{words.items} {words.success}, by {words.area}"),
+        question=f"Which share of {words.items} is {words.success} in each {words.area}, and how sure is it? {n:,} {words.items} of "
+        f"{areas:,} {words.areas}; {Path(settings.data).name}.",
+        notes=tuple(notes),
+    )
