@@ -94,3 +94,4 @@ from .sensitivity import prior_sensitivity as prior_sensitivity
 from .sensitivity import retrodesign as retrodesign
 from .sensitivity import reverse_bayes as reverse_bayes
 from .sensitivity import robustness_value as robustness_value
+from .sensitivity.robustness import robustness as robustness

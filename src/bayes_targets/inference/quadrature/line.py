@@ -69,6 +69,34 @@ class Line:
             low, high = np.where(along < wanted, t, low), np.where(along < wanted, high, t)
         return np.asarray(start + width * 0.5 * (low + high))
 
+    def probability_below(self, x: float) -> float:
+        """Mass below a value."""
+        if x <= self.ends[0]:
+            return 0.0
+        if x >= self.ends[-1]:
+            return 1.0
+        k = int(np.searchsorted(self.ends, x, side="right")) - 1
+        width = float(self.ends[k + 1] - self.ends[k])
+        t = (x - float(self.ends[k])) / width
+        rise, end_rise = width * float(self.density[k]), width * float(self.density[k + 1])
+        whole = float(self.cumulative[k + 1] - self.cumulative[k])
+        along = whole * t**2 * (3 - 2 * t) + t * (1 - t) * ((1 - t) * rise - t * end_rise)
+        return float(self.cumulative[k]) + along
+
+    def mean(self) -> float:
+        """Mean, by Simpson's rule over each panel's distribution function."""
+        middle = 0.5 * (self.ends[1:] + self.ends[:-1])
+        return float(np.diff(self.cumulative) @ (middle + self._lean()))
+
+    def _lean(self) -> FloatArray:
+        """How far the mean of each panel's mass lies from its middle."""
+        width, mass = np.diff(self.ends), np.diff(self.cumulative)
+        # With the cubic distribution function: by parts, half the width less the mean of the function within the panel.
+        inside = 0.5 * mass + width * (self.density[:-1] - self.density[1:]) / 12
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lean = np.where(mass > 0, width * (0.5 - inside / mass), 0.0)
+        return np.clip(lean, -0.5 * width, 0.5 * width)
+
     def draws(self, name: str, log_density: LogDensity, size: int, rng: np.random.Generator) -> Draws:
         """Quantiles at the middles of `size` equal shares, in random order, with the engine's statistics."""
         values = self.quantile(stratified_uniform(rng, size))
