@@ -28,7 +28,9 @@ class Evaluation:
         Indexed by ``term`` (several evaluations: by ``study``). Columns ``estimate`` and ``se``, on the log scale where
         `ratio` is given; ``se_low`` and ``se_high``, what rounding leaves open; ``se_from``, how the standard error came
         about; ``df``, degrees of freedom (infinite where they are not known). ``se`` is missing where the table gives only a
-        bound. Several evaluations may have ``group`` and moderators besides.
+        bound. There may be ``scale``, one scale of the predictor (its s.d., or 1; missing for a constant): `smallest` and
+        `hoped` are then effects of one scale. Terms of one ``group`` are alternatives of one reference category; of several
+        evaluations a group is a study with more than one estimate, and moderators are further columns.
     printed : pandas.DataFrame
         The cells as read, as text, with the same index: what an audit and a page show.
     focus : str, tuple of str or None

@@ -472,3 +472,81 @@ def test_a_descriptor_that_cannot_be_written_is_told_and_nothing_is_left_behind(
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)"):
         tables.seal(package)
     assert sorted(package.iterdir()) == before
+
+
+# Evaluations that a package describes
+
+
+def test_the_evaluations_of_a_package_are_its_printed_models():
+    evaluations = tables.load_study("andrews2014").evaluations
+    assert list(evaluations) == ["target", "stretch", "controls"]
+    target, stretch, controls = evaluations.values()
+    assert (target.focus, stretch.focus, controls.focus) == ("LAA (target on)", "LAA (target stretch)", None)
+    assert target.estimates.loc["LAA (target on)", ["estimate", "se", "df"]].tolist() == [0.952, 0.659, 137]
+    assert stretch.estimates.loc["LAA (target stretch)", ["estimate", "se", "df", "scale"]].tolist() == [
+        0.651,
+        0.090,
+        118,
+        3.93,
+    ]
+    assert (target.n, stretch.n, controls.n) == (150, 131, 150)
+    assert (target.reference, target.hoped, target.better, target.tails) == (
+        ("Unitary authority",),
+        1.0,
+        "higher",
+        1,
+    )
+    assert controls.estimates.loc["Metropolitan borough", "group"] == "authority type"
+    assert np.isnan(controls.estimates.loc["Constant", "scale"])
+
+
+def test_the_evaluations_hold_the_slopes_and_scales_that_the_study_has():
+    from bayes_targets.studies import andrews2014
+
+    study = tables.load_study("andrews2014")
+    for model, evaluation in zip((2, 3, 1), study.evaluations.values(), strict=True):
+        frame = andrews2014.estimates(study, model=model).set_index("term")
+        frame = frame[frame["se"] > 0]
+        for column in ("estimate", "se", "scale"):
+            np.testing.assert_array_equal(evaluation.estimates[column], frame[column])
+
+
+REGRESSION = [
+    {"name": "term", "type": "string"},
+    {"name": "estimate", "type": "number", "printed": True},
+    {"name": "se", "type": "number", "printed": True},
+]
+
+
+def regression_package(folder: Path, evaluations: object = None) -> Path:
+    folder = small_package(folder, b"term,estimate,se\nTarget,1.0,.40\n", REGRESSION)
+    edit_descriptor(folder, lambda d: d["resources"][0].update(bayes_targets={"role": "regression"}))
+    if evaluations is not None:
+        edit_descriptor(folder, lambda d: d.update(evaluations=evaluations))
+    return folder
+
+
+def test_a_printed_regression_is_an_evaluation_without_being_described(tmp_path: Path):
+    evaluation = tables.load_study(regression_package(tmp_path / "mine")).evaluations["estimates"]
+    assert evaluation.printed.loc["Target"].tolist() == ["1.0", ".40"]
+    assert (evaluation.focus, evaluation.better) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"table": "areas"}, "name: found None"),
+        ({"name": "a", "table": "araes"}, "did you mean 'areas'"),
+        ({"name": "a", "table": "areas", "rows": {"model": 2}}, "no column 'model'"),
+        ({"name": "a", "table": "areas", "rows": {"term": "x"}}, "no row has"),
+        ({"name": "a", "table": "areas", "bettr": "higher"}, "did you mean 'better'"),
+        ({"name": "a", "table": "areas", "better": "up"}, "'up'"),
+        ({"name": "a", "table": "areas", "focus": "x"}, "no term"),
+        ({"name": "a", "table": "areas", "scale": "areas"}, "variable, mean and sd"),
+        ("a", "expected an object"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_refused_with_its_place(tmp_path: Path, entry: object, expected: str):
+    message = complaint(regression_package(tmp_path / "mine", [entry]))
+    assert "mine/datapackage.json, evaluations[0]" in message
+    assert expected in message

@@ -161,7 +161,10 @@ def _prepared(
     if isinstance(estimates, Evaluation):
         frame, smallest = estimates.estimates, smallest_effect(estimates)
         if rope is None and smallest is not None:
-            rope = dict.fromkeys(estimates.focal_terms or map(str, frame.index), (-smallest, smallest))
+            # The smallest effect is that of one scale of the predictor, where the table gives its scale.
+            scale = frame["scale"] if "scale" in frame.columns else pd.Series(1.0, index=frame.index)
+            terms = estimates.focal_terms or [str(term) for term in frame.index[scale.notna()]]
+            rope = {term: (-smallest / scale[term], smallest / scale[term]) for term in terms}
     elif isinstance(estimates, pd.DataFrame):
         by_term = estimates.index.name == "term" or "term" not in estimates.columns
         frame = estimates if by_term else estimates.set_index("term")

@@ -17,7 +17,7 @@ from ..evaluation import RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import is_result, read_result
-from .rows import PrintedRow, ReadRows, Terms, read_rows
+from .rows import PrintedRow, ReadRows, Terms, read_rows, split_reference
 from .uncertainty import figure
 
 _RATIO_WORDS = {
@@ -173,7 +173,7 @@ def read_estimates(
         "effect": effect, "continuity": continuity, "assignment": assignment,
     }  # fmt: skip
     if is_result(source):
-        return _of_result(source, Options(**_checked(said)))
+        return _of_result(source, Options(**checked(said)))
     page = sheet_of(
         source,
         sheet=sheet,
@@ -194,10 +194,10 @@ def read_estimates(
 
 def asked_of(given: Mapping[str, Any], page: Sheet) -> Options:
     """Options as given, checked, and where nothing is given the file's own header lines."""
-    return merge(Options(**_checked(given)), options_in(page))
+    return merge(Options(**checked(given)), options_in(page))
 
 
-def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """Each option in its type."""
     return {
         name: None if value is None else _READERS.get(name, _words)(name, value)
@@ -360,13 +360,18 @@ def _evaluations(
             raise DataError(f"{page.label}: no model {asked.model!r}; {did_you_mean(asked.model, headings)}")
         models = [model for model in models if str(model.heading) == asked.model]
     made = [evaluation_of(model, asked, page) for model in models]
-    labels = [str(label) for evaluation in made for label in evaluation.estimates.index]
-    for term in asked.focus or ():
+    require_focus(asked.focus or (), made, page.label)
+    return made[0] if len(made) == 1 else {str(evaluation.heading): evaluation for evaluation in made}
+
+
+def require_focus(focus: Sequence[str], made: Sequence[Evaluation], label: str) -> None:
+    """Raise unless every term in question is in one of the evaluations."""
+    labels = [str(term) for evaluation in made for term in evaluation.estimates.index]
+    for term in focus:
         if term not in labels:
             raise DataError(
-                f"{page.label}: focus is {term!r}, which is no term of the table; {did_you_mean(term, labels)}"
+                f"{label}: focus is {term!r}, which is no term of the table; {did_you_mean(term, labels)}"
             )
-    return made[0] if len(made) == 1 else {str(evaluation.heading): evaluation for evaluation in made}
 
 
 def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation]:
@@ -517,8 +522,8 @@ def _degrees_of_freedom(
         return clusters - 1.0, f"Degrees of freedom: {clusters - 1}, one less than the {clusters} clusters."
     if n is None:
         return None, "Degrees of freedom are not known: the normal distribution is used."
-    terms = [row.term for row in model.rows if row.cells.get("estimate")]
-    slopes = sum(not is_constant(term) for term in terms)
+    kept, _ = split_reference(model.rows, asked.ratio)
+    slopes = sum(not is_constant(row.term) for row in kept if row.cells.get("estimate"))
     df = n - slopes - 1
     if df < 1:
         raise DataError(

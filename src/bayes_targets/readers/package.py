@@ -16,8 +16,10 @@ from types import MappingProxyType
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
+from ..evaluation import Evaluation
 from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
+from .package_evaluations import package_evaluations
 from .schema import typed_frame
 from .table import CsvText, read_csv_text
 
@@ -41,6 +43,9 @@ class Study:
         ``sha256``, ``units`` (column to unit) and what the package says of the table's role.
     claims : DataFrame
         The claims of the publication, a row each: columns `CLAIM_COLUMNS`; empty where the package has none.
+    evaluations : mapping of str to Evaluation
+        The questions that the package puts to its printed estimates, by name; without a list of its own, every model of a
+        printed regression.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class Study:
     citation: str
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
     claims: pd.DataFrame = field(repr=False)
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict, repr=False)
 
 
 def load_study(name_or_path: str | Path) -> Study:
@@ -167,7 +173,11 @@ def read_package(path: str | Path) -> Study:
     tables = {resource.name: _read_table(resource, descriptor) for resource in descriptor.resources}
     claims = tables.get("claims", _no_claims())
     read_claims(claims, str(claims.attrs.get("file", "claims")))
-    return Study(descriptor.name, descriptor.citation, MappingProxyType(tables), claims)
+    label = f"{descriptor.file.parent.resolve().name}/{descriptor.file.name}"
+    evaluations = package_evaluations(descriptor.document, tables, label)
+    return Study(
+        descriptor.name, descriptor.citation, MappingProxyType(tables), claims, MappingProxyType(evaluations)
+    )
 
 
 def seal(path: str | Path) -> list[str]:
