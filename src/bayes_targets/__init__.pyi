@@ -1,7 +1,10 @@
+from .comparison.averaging import Average as Average
+from .comparison.averaging import average_models as average_models
 from .comparison.claims import judge_claims as judge_claims
 from .comparison.claims import probability_text as probability_text
 from .comparison.compare import clear_of_zero as clear_of_zero
 from .comparison.compare import compare as compare
+from .comparison.meta import fit_meta as fit_meta
 from .comparison.ols import fit_ols as fit_ols
 from .comparison.ols import ols_from_estimates as ols_from_estimates
 from .comparison.proportional_odds import fit_proportional_odds as fit_proportional_odds

@@ -383,6 +383,9 @@ def _largest_dependence(values: dict[str, FloatArray]) -> float:
         if own.shape[1] < 4:
             return math.nan
         signs = np.where(own > np.median(own, axis=(0, 1)), 1.0, -1.0)
+        # Where many draws are the median itself, such as a mean of 0 in some of several models, signs are not balanced.
+        signs = signs - signs.mean(axis=(0, 1))
+        signs = signs / np.maximum(np.sqrt((signs**2).mean(axis=(0, 1))), 1e-300)
         pairs = signs[:, 1:] * signs[:, :-1]
         successive = pairs.mean(axis=(0, 1)) * np.sqrt(pairs.shape[0] * pairs.shape[1])
         chain = signs.mean(axis=1) * np.sqrt(signs.shape[1])
