@@ -17,6 +17,7 @@ from bayes_targets.errors import DataError
 from bayes_targets.models.cohesion.simulate import simulate_authorities
 from bayes_targets.readers.authorities import read_authorities
 
+FILES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files"
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "authorities_2008.csv"
 CONTROLS = ["deprivation", "population"]
 
@@ -47,12 +48,12 @@ def table(**changes: object) -> pd.DataFrame:
 
 
 def read(frame: object, **options: object) -> xr.Dataset:
-    return read_authorities(frame, **({"controls": CONTROLS} | options))
+    return read_authorities(frame, **({"controls": CONTROLS, "change": "percent"} | options))
 
 
 def problems(frame: object, **options: object) -> str:
     with pytest.raises(DataError) as caught:
-        read(frame, **options)
+        read(frame, **({"incomplete": "refuse"} | options))
     return str(caught.value)
 
 
@@ -120,7 +121,7 @@ def test_a_mapped_column_goes_before_one_that_bears_our_name():
     frame = table().assign(outcome_old=lambda f: f["outcome"], outcome=99.0)
     ds = read(frame, columns={"outcome_old": "outcome"})
     assert (ds["outcome"] == read(table())["outcome"]).all()
-    assert "column 'outcome' set aside, since 'outcome_old' was mapped to 'outcome'" in ds.attrs["notes"]
+    assert "Column 'outcome' was set aside, since 'outcome_old' was mapped to 'outcome'." in ds.attrs["notes"]
 
 
 def test_the_baseline_can_be_a_control_too():
@@ -170,7 +171,9 @@ def test_stretch_is_zero_without_a_target_and_kept_missing_with_one():
     assert np.isnan(ds["stretch"].values[[0, 3]]).all()
     assert (ds["stretch"].values[[1, 4]] == 0).all()
     assert ds.attrs["n_missing_stretch"] == 2
-    assert ds.attrs["notes"] == ["stretch not known for 2 authorities with a target; kept as missing"]
+    assert ds.attrs["notes"] == [
+        "The stretch is not known for 2 units with a target, and was kept as missing."
+    ]
 
 
 def test_survey_sizes_become_standard_errors():
@@ -181,20 +184,23 @@ def test_survey_sizes_become_standard_errors():
     assert ds["baseline_se"].sel(authority="Area B") == pytest.approx(2.0)
     doubled = read(table(n_baseline=400, n_outcome=1000), design_effect=2.0)
     np.testing.assert_allclose(doubled["baseline_se"], np.sqrt(2) * ds["baseline_se"])
-    assert "baseline_se computed from n_baseline with design effect 2" in doubled.attrs["notes"]
+    said = "Standard errors of 'baseline' were computed from 'n_baseline' with a design effect of 2."
+    assert said in doubled.attrs["notes"]
 
 
 def test_given_standard_errors_go_before_survey_sizes():
     ds = read(table(n_baseline=400, baseline_se=1.5))
     assert (ds["baseline_se"] == 1.5).all()
-    assert ds.attrs["notes"] == ["baseline_se read as it is; n_baseline set aside"]
+    assert ds.attrs["notes"] == [
+        "Standard errors were read from 'baseline_se', and 'n_baseline' was set aside."
+    ]
 
 
 def test_logged_controls_are_renamed():
     ds = read(table(), log=["population"])
     assert list(ds["control"].values) == ["deprivation", "population (log)"]
     np.testing.assert_allclose(ds["controls"].sel(control="population (log)"), np.log(table()["population"]))
-    assert ds.attrs["notes"] == ["natural logarithm taken of control 'population'"]
+    assert ds.attrs["notes"] == ["The natural logarithm was taken of control 'population'."]
 
 
 def test_true_and_false_are_a_target():
@@ -205,7 +211,7 @@ def test_a_cross_section_is_read_with_its_further_outcomes():
     frame = table(satisfied=[50.0 + i for i in range(12)]).drop(columns=["baseline", "target", "stretch"])
     ds = read(frame, further_outcomes=["satisfied"])
     assert set(ds.data_vars) == {"outcome", "satisfied", "controls"}
-    assert ds["satisfied"].attrs["units"] == "% of respondents"
+    assert ds["satisfied"].attrs["units"] == "points" and ds.attrs["design"] == "cross-section"
     with pytest.raises(DataError, match="no variable 'target'"):
         fit_ols(ds)
     assert fit_ols(ds, effect=None).attrs["response"] == "outcome"
@@ -222,7 +228,7 @@ def test_simulated_authorities_come_back_from_a_csv_as_they_went(tmp_path):
     frame = made.drop_vars(["controls", "control"]).to_dataframe()
     frame["age"] = made["controls"].sel(control="age").values
     frame.to_csv(tmp_path / "made.csv")
-    back = read_authorities(tmp_path / "made.csv", controls=["age"], origin="simulated")
+    back = read_authorities(tmp_path / "made.csv", controls=["age"], origin="simulated", change="percent")
     xr.testing.assert_allclose(back, made)
     assert back.attrs["origin"] == "simulated"
     assert back.attrs["n_missing_stretch"] == 4
@@ -265,6 +271,355 @@ if SHARED.is_file():
         assert {"satisfied_2008", "belonging_2008"} < set(ds.data_vars)
 
 
+# --- units, scales and words
+
+
+def test_the_change_is_in_points_or_in_per_cent_of_the_baseline_and_says_which():
+    points, percent = read(table(), change="points"), read(table())
+    np.testing.assert_allclose(points["change"], points["outcome"] - points["baseline"])
+    np.testing.assert_allclose(percent["change"], 100 * points["change"] / points["baseline"])
+    assert read_authorities(table(), controls=CONTROLS).equals(points)
+    assert (points["change"].attrs["units"], points.attrs["change"]) == ("points", "points")
+    assert (percent["change"].attrs["units"], percent.attrs["change"]) == (
+        "% of the baseline score",
+        "percent",
+    )
+    with pytest.raises(DataError, match="change: found 'per cent'; did you mean 'percent'"):
+        read(table(), change="per cent")
+
+
+def test_scores_of_any_size_and_sign_have_a_change_in_points():
+    frame = table(baseline=table()["baseline"] * 100 - 7500, outcome=table()["outcome"] * 100 - 7500)
+    np.testing.assert_allclose(read(frame, change="points")["change"].values[:2], [-120, 120])
+    assert "holds scores of 0 or less in 6 rows, first row 3: '-350'; expected a score above 0" in problems(
+        frame
+    )
+    frame = table(baseline={1: "£1,234.5"}, outcome={1: "£1,300.0"})
+    ds = read(frame, change="points")
+    assert ds["change"].values[0] == 65.5 and ds["change"].attrs["units"] == "£"
+
+
+def test_shares_are_multiplied_by_100_and_it_is_said():
+    frame = table(baseline=table()["baseline"] / 100, outcome=table()["outcome"] / 100, n_baseline=400)
+    ds = read(frame, change="points")
+    np.testing.assert_allclose(ds["baseline"], table()["baseline"])
+    assert (
+        "'baseline' and 'outcome' hold shares of 0 to 1, which were multiplied by 100." in ds.attrs["notes"]
+    )
+    assert ds["change"].attrs["units"] == "percentage points" and ds.attrs["outcome_unit"] == "%"
+    # 80% of 400 has a standard error of 2 percentage points, whichever way the share was written.
+    assert ds["baseline_se"].values[1] == pytest.approx(2.0)
+    rates = read(frame, change="points", words={"outcome_unit": "admissions a head"})
+    np.testing.assert_allclose(rates["baseline"], table()["baseline"] / 100)
+    assert rates["change"].attrs["units"] == "admissions a head"
+
+
+def test_two_scales_in_one_table_are_refused():
+    frame = table(outcome=table()["outcome"] / 100)
+    assert (
+        "'baseline' goes up to 82.1 and 'outcome' to 0.812, expected both in per cent or both as shares"
+        in problems(frame)
+    )
+    message = problems(table(outcome={3: 0.705, 7: 0.711}))
+    assert "column 'outcome': holds what look like shares in 2 rows, first row 3: '0.705'" in message
+    cells = [f"{x}%" for x in table()["outcome"]]
+    assert read(table(outcome=cells)).attrs["outcome_unit"] == "%"
+    assert "expected a percentage, as where a per cent sign is printed" in problems(
+        table(outcome=[*cells[:-1], "0.75"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("yes", "no"), ("Y", "N"), ("TRUE", "FALSE"), ("1", "0"), (1.0, 0.0), (True, False), (" Yes ", "No")],
+)
+def test_a_target_is_yes_or_no_in_any_of_their_forms(yes, no):
+    frame = table(target=[yes if one else no for one in table()["target"]])
+    assert read(frame).equals(read(table()))
+
+
+@pytest.mark.parametrize(
+    "date", ["2007-04-01", "01/04/2007", "April 2007", "1 Apr 2007", "2007", pd.Timestamp(2007, 4, 1)]
+)
+def test_a_date_of_adoption_is_a_target(date):
+    ds = read(table(target=[date if one else None for one in table()["target"]]))
+    assert ds.equals(read(table()))
+    assert ds.attrs["notes"][0].startswith(
+        "Column 'target' holds dates: the 7 units with a date were read as having a target"
+    )
+
+
+def test_spellings_of_one_type_are_one_type_and_said():
+    types = [
+        "Médecine",
+        "Acute [r]",
+        "Acute ",
+        "M\u00e9decine",
+        "acute",
+        "ACUTE",
+        "Me\u0301decine",
+        "Acute",
+        "Acute",
+        *["Médecine"] * 3,
+    ]
+    ds = read(table(authority_type=types), change="points")
+    assert ds.attrs["types"] == ["Médecine", "Acute"]
+    assert ds.attrs["notes"] == [
+        "In column 'authority_type', 'Acute [r]' and 'acute' and 'ACUTE' were read as 'Acute'."
+    ]
+    assert read(table(authority_type=["A", "A*", "B"] * 4)).attrs["types"] == ["A", "A*", "B"]
+
+
+def test_rows_that_lack_a_value_are_left_out_counted_and_named():
+    frame = table(outcome={2: "-", 5: "[c]"}, deprivation={5: "NA"}, target={7: ".."}, authority_type={9: ""})
+    ds = read(frame)
+    assert ds.sizes["authority"] == 8
+    assert ds.attrs["notes"] == [
+        "4 of 12 rows lack a value that the model needs and were left out (missing: 'authority_type' in 1, 'outcome' in 2, "
+        "'target' in 1, 'deprivation' in 1)."
+    ]
+    assert ds.attrs["left_out"] == [
+        "Area B: no value of outcome", "Area E: no value of outcome, deprivation", "Area G: no value of target",
+        "Area I: no value of authority_type",
+    ]  # fmt: skip
+    assert read(table(outcome={3: "n.k."}), missing=["n.k."]).attrs["left_out"] == [
+        "Area C: no value of outcome"
+    ]
+    assert (
+        "column 'outcome': holds nothing in 2 rows, first row 2: '-'; expected a number, not an empty cell"
+        in problems(frame)
+    )
+    assert "no row has a value in every column that is needed; missing: 'outcome' in 12" in problems(
+        table(outcome="-"), incomplete="drop"
+    )
+
+
+def test_controls_of_words_become_columns_of_0_and_1_beside_a_named_one():
+    ds = read(
+        table(settlement=["urban", "rural", "urban", "coast"] * 3, nrf=["Y", "N", "N"] * 4),
+        controls=["settlement"],
+    )
+    assert list(ds["control"].values) == ["settlement: rural", "settlement: coast"]
+    assert ds["controls"].sel(control="settlement: coast").values[:4].tolist() == [0, 0, 0, 1]
+    assert ds.attrs["notes"] == [
+        "Control 'settlement' holds words: 2 of its 3 became columns of 0 and 1, beside 'urban'."
+    ]
+    flags = read(table(nrf=["Y", "N", "N", "N"] * 3), controls=["nrf"])
+    assert flags["controls"].values[:4, 0].tolist() == [1, 0, 0, 0]
+    assert "holds text in 6 rows, first row 2: 'x'" in problems(table(mixed=[1, "x"] * 6), controls=["mixed"])
+
+
+def test_total_and_average_rows_are_left_out_or_asked_about():
+    def with_row(name, **cells):
+        return pd.concat(
+            [table(), pd.DataFrame([{"authority": name, "authority_type": "county"} | cells])],
+            ignore_index=True,
+        )
+
+    mean = {"baseline": 74.98, "outcome": 74.53, "target": 0}
+    total = {
+        "baseline": 75.0,
+        "outcome": 74.7,
+        "target": 1,
+        "population": table()["population"].sum(),
+        "deprivation": 22.0,
+    }
+    for name, cells in (
+        ("England", total),
+        ("Average", mean | {"population": 3e5, "deprivation": 22}),
+        ("Total", total),
+    ):
+        ds = read(with_row(name, **cells))
+        assert ds.sizes["authority"] == 12, name
+        assert ds.attrs["notes"][0] == f"Row {name!r} was left out as a total or average of the others."
+    asked = problems(
+        with_row("England", baseline=60.0, outcome=66.0, target=1, population=5e5, deprivation=22.0)
+    )
+    assert (
+        "row 13, column 'authority': found 'England', expected a unit, and this looks like a total" in asked
+    )
+    assert read(with_row("England", **total), totals=["England"]).sizes["authority"] == 12
+    assert read(with_row("England", **total), totals=[]).sizes["authority"] == 13
+
+
+def long_table():
+    frame = table()
+    parts = [
+        frame.assign(year=2006, score=frame["baseline"]),
+        frame.assign(year=2007, score=1.0),
+        frame.assign(year=2008, score=frame["outcome"]),
+    ]
+    return (
+        pd.concat(parts).drop(columns=["baseline", "outcome", "stretch"]).sort_values(["authority", "year"])
+    )
+
+
+def test_a_table_in_long_form_is_pivoted():
+    ds = read(long_table(), columns={"score": "outcome"}, period="year", before=2006, after=2008)
+    expected = read(table().drop(columns="stretch"))
+    assert ds.equals(expected)
+    assert ds.attrs["notes"] == ["Rows of 1 other period in column 'year' were left out."]
+    assert (ds.attrs["before_words"], ds.attrs["after_words"], ds.attrs["outcome_words"]) == (
+        "2006",
+        "2008",
+        "score",
+    )
+    two = long_table().query("year != 2007")
+    assert read(two, columns={"score": "outcome"}, period="year").equals(expected)
+    gone = read(two.iloc[1:], columns={"score": "outcome"}, period="year")
+    assert gone.attrs["left_out"] == ["Area A: no value of score (2006)"]
+
+
+def test_a_table_that_looks_long_is_asked_about_with_the_command():
+    message = problems(long_table(), columns={"score": "outcome"})
+    assert (
+        "frame: looks like long form, since 12 names have 36 rows, which differ in column 'year' (2006, 2007, 2008); give "
+        "period='year', before='2006', after='2008' (--period year --before 2006 --after 2008)" in message
+    )
+    for options, message in (
+        ({"period": "yeer"}, "period: no column 'yeer'; did you mean 'year'?"),
+        ({"period": "year"}, "column 'year': before is '', expected one of '2006', '2007', '2008'"),
+        ({"period": "year", "before": 2005, "after": 2008}, "before is '2005', expected one of '2006'"),
+        ({"period": "year", "before": 2008, "after": 2008}, "before and after are both '2008'"),
+        (
+            {"period": "year", "before": 2006, "after": 2008, "columns": {}},
+            "with a period, expected the columns",
+        ),
+    ):
+        assert message in problems(long_table(), **({"columns": {"score": "outcome"}} | options))
+    twice = pd.concat([long_table(), long_table().iloc[:1]])
+    assert "found 'Area A', expected each unit once in period '2006'" in problems(
+        twice, columns={"score": "outcome"}, period="year", before=2006, after=2008
+    )
+
+
+def test_the_users_own_words_come_from_options_header_lines_or_columns(tmp_path):
+    names = {
+        "baseline": "score_2006",
+        "outcome": "score_2008",
+        "authority": "Trust",
+        "authority_type": "Region",
+    }
+    frame = table().rename(columns=names)
+    ds = read(frame, columns={theirs: ours for ours, theirs in names.items()})
+    words = (
+        "unit_word",
+        "type_word",
+        "outcome_words",
+        "before_words",
+        "after_words",
+        "outcome_unit",
+        "target_words",
+    )
+    assert [ds.attrs[word] for word in words] == [
+        "trust",
+        "region",
+        "score",
+        "score_2006",
+        "score_2008",
+        "",
+        "target",
+    ]
+    lines = "# unit: hospital\n# outcome: waiting time\n# outcome unit: days\n# change: points\n# controls: deprivation\n"
+    ds = read_authorities(csv_file(tmp_path, lines + table().to_csv(index=False)), words={"type": "area"})
+    assert [ds.attrs[word] for word in words[:3]] == ["hospital", "area", "waiting time"]
+    assert ds["change"].attrs["units"] == "days" and list(ds["control"].values) == ["deprivation"]
+    with pytest.raises(DataError, match="words: 'units' is not among the words; did you mean 'unit'"):
+        read(table(), words={"units": "x"})
+
+
+def test_columns_found_and_wanted_are_shown_side_by_side_with_a_command():
+    frame = table().rename(
+        columns={
+            "authority": "Org Code",
+            "authority_type": "Region",
+            "baseline": "Jan-23",
+            "outcome": "Jan-25",
+            "target": "FT",
+        }
+    )[["Org Code", "Region", "Jan-23", "Jan-25", "FT"]]
+    assert (
+        "if they are what they look like, give columns={'Org Code': 'authority', 'Region': 'authority_type', 'FT': 'target', "
+        "'Jan-23': 'baseline', 'Jan-25': 'outcome'} (--columns 'Org Code=authority' Region=authority_type FT=target "
+        "Jan-23=baseline Jan-25=outcome)" in problems(frame, controls=None)
+    )
+
+
+NHS = {
+    "Org Code": "authority", "Region": "authority_type", "FT": "target", "4hr Jan-23": "baseline", "4hr Jan-25": "outcome"
+}  # fmt: skip
+RIGHT = {
+    "nhs_four_hours.csv": (170, (-0.030, 0.801), (0.169, 1.245)),
+    "nhs_semicolon_comma.csv": (170, (-0.030, 0.801), (0.169, 1.245)),
+    "nhs_percent.csv": (170, (-0.037, 0.802), (0.159, 1.246)),
+    "nhs.xlsx": (170, (-0.029, 0.801), (0.170, 1.245)),
+    "nhs_share_missing.csv": (170, (-0.029, 0.801), (0.170, 1.245)),
+}
+
+
+@pytest.mark.parametrize("file", list(RIGHT))
+def test_patients_within_four_hours_are_read_from_every_form_of_the_file(file):
+    n, *right = RIGHT[file]
+    for change, answer in zip(("points", "percent"), right, strict=True):
+        ds = read_authorities(FILES / file, columns=NHS, change=change)
+        row = fit_ols(ds, effect="target").loc["target"]
+        assert ds.sizes["authority"] == n and len(ds.attrs["types"]) == 7
+        assert (row["estimate"], row["se"]) == (
+            pytest.approx(answer[0], abs=5e-4),
+            pytest.approx(answer[1], abs=5e-4),
+        )
+    if file in ("nhs.xlsx", "nhs_share_missing.csv"):
+        assert len(ds.attrs["left_out"]) == 23 and "RC9: no value of 4hr Jan-23" in ds.attrs["left_out"]
+
+
+@pytest.mark.parametrize("file", ["points.csv", "windows1252.csv"])
+def test_a_target_of_three_points_on_a_baseline_of_thirty_is_three_points(file):
+    row = fit_ols(read_authorities(FILES / file), effect="target").loc["target"]
+    assert (row["estimate"], row["se"]) == (pytest.approx(3.008, abs=5e-4), pytest.approx(0.128, abs=5e-4))
+
+
+def test_recycling_rates_are_a_cross_section_by_type():
+    names = {
+        "household_recycle_rate": "outcome",
+        "collection_type": "authority_type",
+        "local_authority": "authority",
+    }
+    ds = read_authorities(FILES / "recycling_cross_section.csv", columns=names)
+    assert ds.attrs["design"] == "cross-section" and ds.sizes["authority"] == 41 and "change" not in ds
+    means = ds["outcome"].groupby("authority_type").mean()
+    difference = means - means.sel(authority_type="Co-Mingled")
+    assert difference.sel(authority_type="Two Stream") == pytest.approx(-2.33, abs=0.005)
+    assert difference.sel(authority_type="Multi-Stream") == pytest.approx(1.94, abs=0.005)
+
+
+def test_scores_of_schools_and_council_taxes_of_the_same_authorities_are_read():
+    data = FILES.parents[1] / "data"
+    row = fit_ols(read_authorities(data / "cpa_gcse.csv"), effect="target")
+    assert row.loc["target", "estimate"] == pytest.approx(9.39, abs=1.5)
+    tax = read_authorities(data / "cpa_counciltax.csv", words={"outcome_unit": "£"})
+    assert tax.sizes["authority"] == 164 and tax["change"].attrs["units"] == "£"
+
+
+def test_many_rows_and_types_are_read_in_little_time():
+    rng = np.random.default_rng(1)
+    n = 20_000
+    frame = pd.DataFrame(
+        {
+            "authority": [f"unit {i}" for i in range(n)],
+            "authority_type": [f"type {i % 3000}" for i in range(n)],
+            "baseline": rng.normal(50, 10, n),
+            "outcome": rng.normal(52, 10, n),
+            "target": rng.integers(0, 2, n),
+            "age": rng.normal(size=n),
+        }
+    )
+    import time
+
+    start = time.process_time()
+    ds = read_authorities(frame, controls=["age"])
+    assert len(ds.attrs["types"]) == 3000 and time.process_time() - start < 10
+
+
 # --- what is refused
 
 CASES = {
@@ -278,20 +633,15 @@ CASES = {
         {},
         "row 2, column 'authority': found '', expected a n",
     ),
-    "percentage above 100": (
-        {"outcome": {2: 101}},
+    "percentage above 100 with a survey size": (
+        {"outcome": {2: 101}, "n_outcome": 400},
         {},
-        "row 2, column 'outcome': found '101', expected a perc",
+        "row 2, column 'outcome': found '101', expected a percentage from 0 to 100, since its survey size is given",
     ),
-    "percentage below 0": (
-        {"outcome": {2: -1}},
+    "percentage below 0 with a survey size": (
+        {"outcome": {2: -1}, "n_outcome": 400},
         {},
         "row 2, column 'outcome': found '-1', expected a percentage",
-    ),
-    "further outcome above 100": (
-        {"satisfied": [101.0, *range(11)]},
-        {"further_outcomes": ["satisfied"]},
-        "row 1, column 'satisfied': found '101', expected a percentage from 0 to 100",
     ),
     "baseline 0": ({"baseline": {5: 0}}, {}, "row 5, column 'baseline': found '0', expected a score above 0"),
     "baseline next to 0": (
@@ -300,7 +650,11 @@ CASES = {
         "row 5, column 'baseline': found '1e-320', expected a",
     ),
     "target 2": ({"target": {4: 2}}, {}, "row 4, column 'target': found '2', expected 0 or 1"),
-    "target yes": ({"target": {4: "yes"}}, {}, "row 4, column 'target': found 'yes', expected a number"),
+    "target maybe": (
+        {"target": {4: "maybe"}},
+        {},
+        "row 4, column 'target': found 'maybe', expected a number",
+    ),
     "target missing": (
         {"target": {4: None}},
         {},
@@ -315,9 +669,14 @@ CASES = {
     "thousands separator": (
         {"population": {6: "1,000"}},
         {},
-        "row 6, column 'population': found '1,000', expected a number",
+        "row 6, column 'population': found '1,000', expected one reading; it can be a thousand or a thousandth",
     ),
-    "NA in words": ({"stretch": {1: "NA"}}, {}, "row 1, column 'stretch': found 'NA', expected a number"),
+    "a word": ({"stretch": {1: "some"}}, {}, "row 1, column 'stretch': found 'some', expected a number"),
+    "a number in brackets": (
+        {"outcome": {1: "(61.2)"}},
+        {},
+        "row 1, column 'outcome': found '(61.2)', expected a number",
+    ),
     "a date": ({"outcome": {6: pd.Timestamp(0)}}, {}, "row 6, column 'outcome': found '1970-01-01 00:00:00'"),
     "infinite": (
         {"deprivation": {7: np.inf}},
@@ -379,12 +738,6 @@ CASES = {
         {"authority_type": {3: "London boro"}},
         {"types": ["county", "unitary authority", "London borough"]},
         "row 3, column 'authority_type': found 'London boro', expected one of types; did you mean 'London b",
-    ),
-    "type that differs by capitals and spaces": (
-        {"authority_type": {2: "Unitary  authority "}},
-        {},
-        "row 2, column 'authority_type': found 'Unitary  authority ', expected one spelling of each type; "
-        "did you mean 'unitary authority'?",
     ),
     "type misspelt once": (
         {"authority_type": {2: "unitary authorty"}},
@@ -513,8 +866,8 @@ def test_one_type_is_read_where_it_is_allowed():
 
 
 def test_a_message_names_the_users_own_column():
-    frame = table(outcome={2: 101}).rename(columns={"outcome": "score_2008"})
-    assert "row 2, column 'score_2008': found '101'" in problems(frame, columns={"score_2008": "outcome"})
+    frame = table(outcome={2: "x"}).rename(columns={"outcome": "score_2008"})
+    assert "row 2, column 'score_2008': found 'x'" in problems(frame, columns={"score_2008": "outcome"})
 
 
 def test_all_violations_are_told_at_once(tmp_path):
@@ -522,20 +875,19 @@ def test_all_violations_are_told_at_once(tmp_path):
         authority={3: "Area A"},
         authority_type={2: "unitary authorty"},
         baseline={5: 0},
-        outcome={2: 101, 6: "abc"},
+        outcome={6: "abc"},
         target={4: 3},
         stretch={2: 1.5},
         deprivation=3.0,
     )
     frame.to_csv(tmp_path / "mine.csv", index=False)
     message = problems(tmp_path / "mine.csv", log=["deprivation"], columns={"x": "change"})
-    assert message.startswith("mine.csv: 9 problems\n- mine.csv, ")
+    assert message.startswith("mine.csv: 8 problems\n- mine.csv, ")
     for part in (
         "no column 'x'",
         "row 3, column 'authority'",
         "row 2, column 'authority_type'",
         "row 5, column 'baseline'",
-        "row 2, column 'outcome'",
         "row 6, column 'outcome'",
         "row 4, column 'target'",
         "row 2, column 'stretch'",
@@ -544,10 +896,11 @@ def test_all_violations_are_told_at_once(tmp_path):
         assert part in message
 
 
-def test_a_long_list_of_violations_is_cut_at_20():
-    message = problems(table(outcome=-1.0, baseline="x"))
-    assert message.count("\n- ") == 20
-    assert message.endswith("\nand 4 more")
+def test_many_wrong_cells_of_one_kind_are_one_message():
+    message = problems(table(outcome={1: "x", 4: "y", 5: ""}, baseline="x"))
+    assert "frame, column 'baseline': holds text in 12 rows, first row 1: 'x'; expected a number" in message
+    assert "frame, column 'outcome': holds text in 2 rows, first row 1: 'x'; expected a number" in message
+    assert "frame, row 5, column 'outcome': found '', expected a number, not an empty cell" in message
 
 
 # --- files
@@ -562,12 +915,12 @@ def test_a_byte_order_mark_blank_lines_at_the_end_and_any_line_end_are_tolerated
     assert read(csv_file(tmp_path, text.replace("authority,", " authority ,", 1))).equals(expected)
 
 
-def test_latin_1_is_refused_with_the_line(tmp_path):
+def test_windows_1252_is_read_and_said(tmp_path):
     text = table(authority={3: "Ynys Môn"}).to_csv(index=False)
-    message = problems(csv_file(tmp_path, text.encode("latin-1")))
-    assert message.startswith("mine.csv, line 4: found byte 0xf4, which is not UTF-8 (Latin-1")
-    assert message.endswith("save the file as CSV UTF-8")
-    assert "Ynys Môn" in read(csv_file(tmp_path, text))["authority"].values
+    ds = read(csv_file(tmp_path, text.encode("windows-1252")))
+    assert "Ynys Môn" in ds["authority"].values
+    assert ds.attrs["notes"] == ["The file is not UTF-8 and was read as Windows-1252 (first: 'Môn')."]
+    assert read(csv_file(tmp_path, text)).equals(ds)
 
 
 @pytest.mark.parametrize(
@@ -579,12 +932,7 @@ def test_latin_1_is_refused_with_the_line(tmp_path):
         ("a,b\n1,2\n1,2,3\n1\n", "mine.csv, row 2: found '3 cells', expected 2"),
         ("a,b\n1,2\n1,2,3\n1\n", "mine.csv, row 3: found '1 cells', expected 2"),
         ("a,b,a\n1,2,3\n", "mine.csv, header: found 'a' 2 times, expected each column name once"),
-        ("a;b\n1;2\n", "mine.csv, header: found 'a;b', expected column names separated by commas"),
         ('a,b\n"1,2\n', "mine.csv, line 2: unexpected end of data"),
-        (
-            table().to_csv(index=False).encode("utf-16"),
-            "mine.csv, line 1: found byte 0xff, which is not UTF-8",
-        ),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, content, message):
@@ -595,8 +943,8 @@ def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
     assert "nothing.csv: No such file" in problems(tmp_path / "nothing.csv")
     assert "Is a directory" in problems(tmp_path)
     assert "embedded null" in problems("a\0b.csv")
-    assert "found a .xlsx file, expected .csv or .parquet" in problems(csv_file(tmp_path, "x", "mine.xlsx"))
-    assert "found int, expected a CSV file" in problems(3)
+    assert "found a .doc file, expected .csv, .tsv" in problems(csv_file(tmp_path, "x", "mine.doc"))
+    assert "found int, expected the path of a table" in problems(3)
     assert "mine.parquet: not a Parquet file" in problems(csv_file(tmp_path, "x" * 50, "mine.parquet"))
 
 
@@ -637,7 +985,9 @@ JUNK = st.one_of(
         [pd.NA, pd.NaT, pd.Timestamp(0), 1j, b"7", (), np.float32(2), np.datetime64(0, "s"), 10**400]
     ),
 )
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @st.composite
@@ -668,9 +1018,6 @@ def check_dataset(ds: xr.Dataset) -> None:
     for name in ds.data_vars:
         if name != "stretch":
             assert np.isfinite(ds[name].values).all()
-    for name in ("baseline", "outcome"):
-        if name in ds:
-            assert ((ds[name] >= 0) & (ds[name] <= 100)).all()
     if "target" in ds:
         assert set(np.unique(ds["target"])) == {0.0, 1.0}
     if "stretch" in ds:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bayes_targets as bt
 from bayes_targets.readers.count_margins import nearest_tables
@@ -34,7 +36,7 @@ def long(frame):
 
 def problems(frame, **options):
     with pytest.raises(bt.DataError) as caught:
-        read_counts(frame, **options)
+        read_counts(frame, **({"incomplete": "refuse"} | options))
     return str(caught.value)
 
 
@@ -47,9 +49,10 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_wide_table_a_long_table_and_their_files_are_the_same_counts(tmp_path):
     wide = read_counts(table())
     assert wide["count"].sel(area="Health", status="amber").item() == 5
-    assert wide.identical(read_counts(long(table())))
-    assert wide.identical(read_counts(written(tmp_path, table().to_csv(index=False))))
-    assert wide.identical(read_counts(str(written(tmp_path, long(table()).to_csv(index=False)))))
+    assert wide.equals(read_counts(long(table())))
+    assert wide.equals(read_counts(written(tmp_path, table().to_csv(index=False))))
+    assert wide.equals(read_counts(str(written(tmp_path, long(table()).to_csv(index=False)))))
+    assert wide.attrs["notes"] == wide.attrs["left_out"] == []
 
 
 def test_a_table_of_a_study_says_itself_what_its_columns_are():
@@ -72,8 +75,12 @@ def test_covariates_are_numbers_or_words():
     counts = read_counts(frame, covariates=["budget", "region"])
     assert counts["covariate"].values.tolist() == ["budget", "region: south"]
     assert counts["predictor"].values.tolist() == [[1.5, 0.0], [2.5, 1.0], [4.0, 0.0]]
-    # Without being named they cannot be told from statuses.
-    assert "column 'region': holds no number" in problems(frame.drop(columns="budget"))
+    assert counts.attrs["notes"] == [
+        "Covariate 'region' holds words: 1 of its 2 became columns of 0 and 1, beside 'north'."
+    ]
+    # A column of words that is not named is left alone; one of numbers could be a status.
+    assert "covariate" not in read_counts(frame.drop(columns="budget")).coords
+    assert "'budget' holds numbers; give statuses=['green', 'amber', 'red']" in problems(frame)
 
 
 def test_covariates_of_a_long_table_belong_to_the_area():
@@ -121,9 +128,8 @@ def test_a_covariate_can_be_added_by_hand():
         ({"area": {3: None}}, "counts, row 3, column 'area': found '', expected a name"),
         (
             {"green": [0, 3, 5], "amber": [0, 5, 5], "red": [0, 3, 3]},
-            "counts, row 1: found 'Fire', expected at least one",
+            "counts, row 1, column 'area': found 'Fire', expected at least one",
         ),
-        ({"note": ["a", "b", "c"]}, "column 'note': holds no number, expected the counts of a status"),
     ],
 )
 def test_bad_cells_are_told(change, message):
@@ -137,25 +143,215 @@ def test_all_violations_are_told_at_once():
         assert part in told
 
 
-def test_a_total_row_among_the_areas_would_count_every_target_twice():
-    frame = pd.concat([table(), pd.DataFrame([{"area": "Total", "green": 9, "amber": 11, "red": 7}])])
-    assert "row 4, column 'area': found 'Total', expected areas only; this row is the sum" in problems(frame)
+def test_a_total_row_is_left_out_where_its_numbers_and_its_name_or_place_say_so():
+    def with_row(area, green, amber, red, frame=None):
+        row = pd.DataFrame([{"area": area, "green": green, "amber": amber, "red": red}])
+        return pd.concat([table() if frame is None else frame, row], ignore_index=True)
+
+    for name in ("Total", "Grand total", "Council total", "England", "All areas", "TOTALS"):
+        counts = read_counts(with_row(name, 9, 11, 7))
+        assert counts.equals(read_counts(table())), name
+        assert counts.attrs["notes"] == [f"Row {name!r} was left out as a total of the others."]
+        assert counts.attrs["left_out"] == [f"{name}: a total of the other rows"]
+    # By its place: the last of five rows and more.
+    five = with_row("Roads", 2, 1, 0)
+    assert read_counts(with_row("Borsetshire", 11, 12, 7, five)).sizes["area"] == 4
+    # Where only the name or only the numbers say so, it is asked about.
+    asked = problems(with_row("England", 9, 11, 8))
+    assert (
+        "row 4, column 'area': found 'England', expected a unit, and this looks like a total (its name says so"
+        in asked
+    )
+    assert "give totals=['England'] to leave it out, or totals=[] to keep it" in asked
+    asked = problems(with_row("Roads", 9, 11, 7))
+    assert "its numbers are the sum or mean of the others, its name does not say so" in asked
+    assert read_counts(with_row("England", 9, 11, 8), totals=["england"]).sizes["area"] == 3
+    assert read_counts(with_row("England", 9, 11, 8), totals=[]).sizes["area"] == 4
+    assert "totals: no row 'Wales'" in problems(table(), totals=["Wales"])
 
 
-def test_an_unknown_status_is_told_in_both_forms():
+def test_subtotals_add_up_the_rows_above_them():
+    frame = pd.DataFrame(
+        {
+            "area": ["a", "b", "North total", "c", "d", "South total", "Grand total"],
+            "green": [1, 2, 3, 4, 5, 9, 12],
+            "red": [2, 2, 4, 1, 0, 1, 5],
+        }
+    )
+    assert read_counts(frame)["area"].values.tolist() == ["a", "b", "c", "d"]
+
+
+def test_columns_of_totals_years_and_shares_are_no_statuses():
+    for name in ("Total", "n", "All", "Number of targets"):
+        counts = read_counts(table(**{name: [3, 11, 13]}))
+        assert counts.equals(read_counts(table()))
+        assert counts.attrs["notes"] == [
+            f"Column {name!r} was left out, since it holds the sum of the statuses."
+        ]
+    asked = problems(table(Year=2024, **{"% green": ["33%", "27%", "38%"]}))
+    assert (
+        "counts: beside the statuses 'green', 'amber', 'red', 'Year', '% green' hold numbers; give "
+        "statuses=['green', 'amber', 'red'] (--statuses green amber red) to leave them out" in asked
+    )
+    named = read_counts(table(Year=2024), statuses=["green", "amber", "red"])
+    assert named.equals(read_counts(table()))
+    assert named.attrs["notes"] == [
+        "Column 'Year' was left out, since it is not among the statuses that were named."
+    ]
+    assert "column 'total': found '12', expected the sum" in problems(table(total=[3, 12, 13]))
+
+
+def test_the_order_of_statuses_is_known_or_must_be_given():
+    shuffled = table()[["area", "red", "green", "amber"]]
+    assert read_counts(shuffled).equals(read_counts(table()))
+    kpi = pd.DataFrame(
+        {"u": ["a", "b"], "Off target": [1, 2], "Within tolerance": [0, 1], "On Target": [5, 4]}
+    )
+    assert read_counts(kpi)["status"].values.tolist() == ["On Target", "Within tolerance", "Off target"]
+    other = pd.DataFrame({"area": ["a", "b"], "bad": [1, 2], "good": [3, 4]})
+    assert (
+        "found the columns of numbers 'bad', 'good', whose order from best to worst is not known; give the statuses, best "
+        "first: statuses=['bad', 'good'] (--statuses bad good) in the right order" in problems(other)
+    )
+    assert read_counts(other, statuses=["good", "bad"])["count"].values.tolist() == [[3, 1], [4, 2]]
+
+
+def test_an_unknown_status_is_left_out_by_name_or_taken_for_a_slip():
     frame = long(table())
     frame.loc[4, "status"] = "ambre"
     told = problems(frame, statuses=["green", "amber", "red"])
     assert "row 5, column 'status': found 'ambre', expected a known status; did you mean 'amber'?" in told
-    assert "area 'Health': no row for status 'amber', expected one" in told
-    wide = problems(table(purple=[1, 1, 1]), statuses=["green", "amber", "red"])
-    assert "column 'purple': expected the label 'area', a status (green, amber, red)" in wide
+    frame.loc[4, "status"] = "not rated"
+    counts = read_counts(frame, statuses=["green", "amber", "red"])
+    assert counts["count"].sel(area="Health").values.tolist() == [3, 0, 3]
+    assert counts.attrs["notes"] == [
+        "Status 'not rated' (5 targets) was left out, since it is not among those that were named.",
+        "1 combination of area and status without a row was read as 0.",
+    ]
+    assert "no row has the status 'blue'" in problems(frame, statuses=["green", "blue"])
+
+
+def test_a_row_for_each_target_is_counted():
+    rows = [
+        ("Fire", "Green"),
+        ("Fire", "red"),
+        ("Health", "green"),
+        ("Health", "Green"),
+        ("Crime", "amber"),
+        ("Crime", None),
+    ]
+    frame = pd.DataFrame(rows * 2, columns=["service", "RAG"])
+    counts = read_counts(frame, columns={"service": "area", "RAG": "status"})
+    assert counts["status"].values.tolist() == ["Green", "amber", "red"]
+    assert counts["count"].values.tolist() == [[2, 0, 2], [4, 0, 0], [0, 2, 0]]
+    assert counts.attrs["notes"][:2] == [
+        "2 rows without a status were left out.",
+        "Each of the 10 rows with a status was counted as one target.",
+    ]
+    # Where nothing was said, the message shows the command.
+    assert (
+        "looks like long form, one row for each target, since 3 names have 12 rows; if column 'RAG' holds the status, give "
+        "columns={'service': 'area', 'RAG': 'status'} (--columns service=area RAG=status)" in problems(frame)
+    )
+    listed = long(table()).rename(columns={"status": "rating", "count": "n"})
+    assert "(--columns rating=status n=count)" in problems(listed)
 
 
 def test_a_long_table_must_have_each_status_once():
     frame = long(table())
-    assert "expected each status once an area" in problems(pd.concat([frame, frame.iloc[:1]]))
-    assert "'note': expected the label, 'status', 'count' or a named" in problems(frame.assign(note="x"))
+    assert "expected each status once an area" in problems(
+        pd.concat([frame, frame.iloc[:1]], ignore_index=True)
+    )
+    assert read_counts(frame.assign(note="x")).equals(read_counts(table()))
+
+
+def test_areas_without_a_count_or_a_target_are_left_out_by_name():
+    counts = read_counts(table(green={1: 0}, amber={1: 0, 2: "[c]"}, red={1: 0}))
+    assert counts["area"].values.tolist() == ["Crime"]
+    assert counts.attrs["left_out"] == ["Fire: no target in these statuses", "Health: a count is missing"]
+    assert counts.attrs["notes"][1] == "1 area was left out (a count is missing): 'Health'."
+
+
+def test_counts_are_read_in_the_notations_of_real_files(tmp_path):
+    text = "# statuses: met, missed\n# unit: service\nService;met;missed\nRoads;1 234;56\nParks;78;9\n"
+    counts = read_counts(written(tmp_path, text))
+    assert counts["count"].values.tolist() == [[1234, 56], [78, 9]] and counts.attrs["unit_word"] == "service"
+    text = 'area,green,red\na,"1,234",5\nb,"2,345",6\n'
+    assert (
+        "2 rows, first row 1: '1,234'; expected a whole number of 0 or more; it can be a thousand"
+        in problems(written(tmp_path, text))
+    )
+    assert read_counts(tmp_path / "mine.csv", decimal=".")["count"].values[0].tolist() == [1234, 5]
+
+
+FILES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files"
+JUDGED = ["outstanding", "good", "requires improvement", "inadequate"]
+
+
+@pytest.mark.parametrize("file", ["kpi.csv", "kpi_total_column.csv", "kpi_council_total_row.csv"])
+def test_a_councils_targets_are_41_of_11_services_whatever_totals_there_are(file):
+    counts = read_counts(FILES / file, columns={"u": "area"})
+    assert counts.sizes["area"] == 11 and counts["count"].sum("area").values.tolist() == [30, 3, 8]
+
+
+@pytest.mark.parametrize("file", ["ofsted_four_statuses.csv", "ofsted_long.csv"])
+def test_inspections_by_region_are_142_in_wide_and_in_long_form(file):
+    counts = read_counts(FILES / file, columns={"region_name": "area"}, statuses=JUDGED)
+    assert (
+        counts["count"].sum("area").values.tolist() == [46, 61, 24, 11]
+        and counts.attrs["unit_word"] == "region"
+    )
+    left = "Status 'not_reported_post_reform' (11 targets) was left out, since it is not among those that were named."
+    assert (left in counts.attrs["notes"]) == (file == "ofsted_long.csv")
+    with pytest.raises(
+        bt.DataError, match="whose order from best to worst is not known; give the statuses, best first"
+    ):
+        read_counts(FILES / file, columns={"region_name": "area"})
+
+
+def test_ratings_of_targets_are_counted_by_agency():
+    data = FILES.parents[1] / "data"
+    names = {"Agency_Full_Name": "area", "Rating": "status"}
+    rated = ["Fully Achieved", "Partially Achieved", "Not Achieved"]
+    counts = read_counts(data / "dc_2013_targets.csv", columns=names, statuses=rated)
+    assert counts.sizes["area"] == 71 and counts["count"].sum("area").values.tolist() == [745, 235, 130]
+    wide = read_counts(
+        data / "dc_2013_agency_counts.csv", statuses=["fully_achieved", "partially_achieved", "not_achieved"]
+    )
+    assert wide["count"].sum("area").values.tolist() == [745, 235, 130]
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 12), st.floats(), st.text(max_size=4), st.just(10**400),
+    st.sampled_from(["1,234", "2.5", "Total", "green", "[c]", "\ud800", "a\0b", "12%", pd.NaT, pd.Timestamp(0), (), 1j]),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    cells=st.lists(st.lists(JUNK, min_size=4, max_size=4), max_size=6),
+    names=st.lists(st.sampled_from(["area", "green", "red", "amber", "status", "count", "Total", "", "x"]), min_size=4, max_size=4),
+    options=st.fixed_dictionaries(
+        {},
+        optional={
+            "statuses": st.sampled_from([["green", "red"], ["x"], "green", 3, [1, 2], None]),
+            "covariates": st.sampled_from([["x"], "x", [None], ()]),
+            "columns": st.sampled_from([{"x": "area"}, {"x": 1}, {1: "x"}, [("x", "y")], {"green": "red"}]),
+            "totals": st.sampled_from([["Total"], "Total", 1]),
+            "missing": st.sampled_from([["12%"], 5, "x"]),
+            "incomplete": st.sampled_from(["drop", "refuse", 1]),
+            "decimal": st.sampled_from([",", ".", "x", None]),
+            "words": st.sampled_from([{"unit": "service"}, {"x": "y"}, "unit"]),
+        },
+    ),
+)  # fmt: skip
+def test_whatever_table_comes_gives_counts_or_a_data_error(cells, names, options):
+    try:
+        counts = read_counts(pd.DataFrame(cells, columns=names, dtype=object), **options)
+    except bt.DataError as error:
+        assert str(error)
+    else:
+        assert (counts["count"] >= 0).all() and len(set(counts["area"].values)) == counts.sizes["area"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +384,6 @@ def test_an_empty_covariate_is_told():
         ("", "mine.csv: found an empty file"),
         ("area,green,red\n", "mine.csv: found a header and no rows"),
         ("area,green,red\nFire,1\n", "mine.csv, row 1: found '2 cells', expected 3"),
-        ("area;green;red\nFire;1;2\n", "expected column names separated by commas"),
         ("area,green,red\nFire,1,x\n", "mine.csv, row 1, column 'red': found 'x'"),
         ("area,green,red\nFire,1,1.5\nFire,1,2\n", "mine.csv: 2 problems"),
     ],
@@ -221,7 +416,8 @@ def test_six_tables_make_the_kinds_agree_with_the_other_tables():
 
 def test_weights_are_those_of_every_way_to_move_the_targets():
     """Three targets moved one by one, in every way: which table each way ends in."""
-    printed = read_counts(pd.DataFrame({"area": ["a", "b"], "g": [1, 0], "m": [0, 1], "r": [3, 2]}))
+    frame = pd.DataFrame({"area": ["a", "b"], "g": [1, 0], "m": [0, 1], "r": [3, 2]})
+    printed = read_counts(frame, statuses=["g", "m", "r"])
     tables = nearest_tables(printed, {"g": 3, "m": 1, "r": 3})
     reds = ["a", "a", "a", "b", "b"]
     found: dict[tuple[int, ...], int] = {}

@@ -1,71 +1,113 @@
-"""Reading authorities: a user's table becomes the labelled Dataset, or one message says all that is wrong."""
+"""Reading authorities: a user's table of units becomes the labelled Dataset, or one message says all that is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError, cell_message, did_you_mean
-from .authority_cells import (
-    cell_limits,
-    duplicate_problems,
-    half_unit,
-    misspelt_type_problems,
+from ..errors import DataError, did_you_mean
+from .cells import (
+    Problems,
+    cell_text,
+    is_missing,
+    is_number,
     read_labels,
+    read_number,
     read_numbers,
+    settle_decimal,
     shortest,
-    unknown_type_problems,
+    smallest_half_width,
 )
-from .authority_columns import NUMBERS, Columns, as_names, locate_columns
-from .authority_dataset import ORIGINS, authority_dataset
-from .authority_files import raise_problems, read_raw
+from .columns import (
+    FLAGS,
+    NUMBERS,
+    Columns,
+    as_mapping,
+    as_names,
+    common_words,
+    listed,
+    locate_columns,
+    mapped,
+    missing_columns,
+    own_words,
+    plain_word,
+    with_header,
+)
 from .design_matrix import choose_reference, dependent_columns, type_dummies
+from .units import check_spelling, one_spelling, ordered_periods, repeated_names, total_rows, without_rows
+from .table import RawTable, read_table
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray = NDArray[np.float64]
+ORIGINS = ("observed", "reconstructed", "simulated")
+CHANGES = ("points", "percent")
+_DATE = re.compile(
+    r"\d{4}-\d{1,2}(?:-\d{1,2})?(?:[T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|(?:\d{1,2}\s)?[A-Za-z]{3,9}\.?,?\s(?:\d{1,2},\s)?\d{4}|"
+    r"[A-Za-z]{3}-\d{2,4}"
+)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass
 class _Reading:
-    """What has been read so far, and every problem met, by variable (``"control x"`` for a control x)."""
+    """What has been read so far, and every problem met."""
 
-    label: str
-    theirs: Mapping[str, str]
+    table: RawTable
+    cells: pd.DataFrame
+    located: Columns
+    problems: Problems
+    decimal: str | None
     authority: list[str] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     values: dict[str, FloatArray] = field(default_factory=dict)
     controls: dict[str, FloatArray] = field(default_factory=dict)
-    problems: dict[str, list[str]] = field(default_factory=dict)
+    percent: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    missing: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
-    def add(self, key: str, problems: Sequence[str]) -> None:
-        if problems:
-            self.problems.setdefault(key, []).extend(problems)
+    @property
+    def rows(self) -> list[Any]:
+        """Rows as people count them."""
+        return list(self.cells.index)
+
+    def theirs(self, name: str) -> str:
+        """The table's name of one of our columns or of a control."""
+        return self.located.ours.get(name, self.located.controls.get(name, name))
 
     def clean(self, *names: str) -> bool:
         """Whether all these variables are there and no cell of them is wrong."""
-        return all(name in self.values and name not in self.problems for name in names)
+        return all(name in self.values and not self.problems.concerns(self.theirs(name)) for name in names)
 
-    def add_cells(self, name: str, wrong: npt.NDArray[np.bool_], expected: Sequence[str]) -> None:
-        """Say of a variable's wrong cells what was expected there."""
-        self.add(
-            name,
-            [
-                cell_message(
-                    file=self.label,
-                    row=i + 1,
-                    column=self.theirs.get(name, name),
-                    value=shortest(self.values[name][i]),
-                    expected=expected[i],
-                )
-                for i in np.flatnonzero(wrong).tolist()
-            ],
-        )
+    def wrong(self, name: str, places: NDArray[np.bool_], expected: str | Sequence[str], kind: str) -> None:
+        """Note a variable's wrong cells."""
+        values = self.values.get(name, self.controls.get(name))
+        for i in np.flatnonzero(places).tolist():
+            words = expected if isinstance(expected, str) else expected[i]
+            self.problems.cell(
+                self.cells.index[i],
+                self.theirs(name),
+                shortest(values[i]) if values is not None else "",
+                words,
+                kind,
+            )
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some rows of everything that was read."""
+        self.cells = self.cells.loc[kept]
+        self.authority = [name for name, keep in zip(self.authority, kept, strict=True) if keep]
+        self.types = [name for name, keep in zip(self.types, kept, strict=True) if keep] if self.types else []
+        for arrays in (self.values, self.controls):
+            arrays.update({name: values[kept] for name, values in arrays.items()})
+        self.percent = {name: flags[kept] for name, flags in self.percent.items()}
+        self.missing = {name: flags[kept] for name, flags in self.missing.items()}
 
 
 def read_authorities(
@@ -73,75 +115,104 @@ def read_authorities(
     *,
     columns: Mapping[str, str] | None = None,
     controls: Sequence[str] | None = None,
+    change: str | None = None,
+    period: str | None = None,
+    before: object = None,
+    after: object = None,
     types: Sequence[str] | None = None,
     log: Sequence[str] = (),
     further_outcomes: Sequence[str] = (),
     design_effect: float = 1.0,
     allow_one_type: bool = False,
+    incomplete: str = "drop",
+    totals: Sequence[str] | None = None,
+    words: Mapping[str, str] | None = None,
     origin: str = "observed",
     name: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: int | Sequence[int] | None = None,
+    sheet: str | int | None = None,
+    missing: Iterable[object] = (),
 ) -> xr.Dataset:
-    """Read a table of authorities, one row each, and check every cell of it.
+    """Read a table of authorities or other units, one row each, and check every cell of it.
 
     Parameters
     ----------
     source : str, Path or DataFrame
-        A CSV file (UTF-8, commas, empty cell = missing; a byte order mark is tolerated), a Parquet file
-        (needs the package pyarrow) or a frame.
+        A text file (``.csv``, ``.tsv``, ``.txt``, also ``.gz``), a workbook (``.xlsx``, ``.xls``, ``.ods``), a Parquet or
+        Feather file, or a frame. Lines ``# key: value`` at its top say the same as the options below, which win.
     columns : mapping of str to str, optional
-        The table's column names to ours: ``authority``, ``authority_type``, ``baseline``, ``outcome``,
-        ``change``, ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, ``n_baseline``, ``n_outcome``. A
-        column that already bears our name needs no entry. Columns that are not asked for are ignored.
+        The table's column names to ours: ``authority``, ``authority_type``, ``baseline``, ``outcome``, ``change``,
+        ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, ``n_baseline``, ``n_outcome``. A column that already
+        bears our name needs no entry. Columns that are not asked for are left alone.
     controls : sequence of str, optional
-        Columns to control for, any number; none by default.
+        Columns to control for. A column of words becomes one column of 0 and 1 for each word but the commonest.
+    change : {"points", "percent"}, optional
+        Whether the change is the outcome minus the baseline, in the outcome's own unit (default), or in per cent of
+        the baseline.
+    period, before, after : optional
+        For a table in long form, with one row per unit and period: the column that holds the period, and the periods
+        of baseline and outcome. The score's column is then mapped to ``outcome``.
     types : sequence of str, optional
-        The authority types that may occur, in the order in which results show them. Without it every
-        label is a type, in order of appearance, and labels that look like another one misspelt are errors.
+        The types that may occur, in the order in which results show them. Without it every label is a type, in order
+        of appearance, and labels that look like another one misspelt are errors.
     log : sequence of str, optional
-        Controls to take the natural logarithm of; ``"population"`` becomes ``"population (log)"``, as in
-        Andrews, Downe & Guarneros-Meza (2014), Table 2.
+        Controls to take the natural logarithm of; ``"population"`` becomes ``"population (log)"``.
     further_outcomes : sequence of str, optional
-        More percentages to carry along as variables under their own names.
+        More scores to carry along as variables under their own names.
     design_effect : float, default 1
         Factor on the sampling variance where standard errors come from survey sizes.
     allow_one_type : bool, default False
-        Whether all authorities may be of one type (then nothing is there to pool).
+        Whether all units may be of one type (then nothing is there to pool).
+    incomplete : {"drop", "refuse"}
+        What to do with rows that lack a value: leave them out, which `notes` and `left_out` say, or refuse the table.
+    totals : sequence of str, optional
+        Names of rows that are totals or averages and no units; an empty list says that there is none. Without it a row
+        is left out where its numbers agree with the others' sum or mean and its name or place says so.
+    words : mapping of str to str, optional
+        The user's own words: ``unit`` ("school"), ``type`` ("region"), ``outcome`` ("pass rate"), ``outcome_unit``
+        ("%"), ``target``, ``before``, ``after``.
     origin : {"observed", "reconstructed", "simulated"}
         Where the rows come from; every table and figure made of them repeats it.
     name : str, optional
         What to call the table in messages and in ``attrs["source"]``.
+    separator, decimal, encoding : str, optional
+        How the text is written, such as ``";"``, ``","`` and ``"windows-1252"``; recognised where the file allows one
+        reading only.
+    header : int or sequence of int, optional
+        Row of the file that holds the names of the columns, 1 for the first.
+    sheet : str or int, optional
+        Sheet of a workbook.
+    missing : iterable of str
+        Marks of a missing value beside the known ones (``NA``, ``-``, ``..``, ``:``, ``[c]``, ``SUPP``, ...).
 
     Returns
     -------
     xarray.Dataset
-        Dims ``authority`` and ``control``; coords ``authority``, ``authority_type`` (on dim ``authority``)
-        and ``control``; variables, each where the table has it and absent where it has not: ``baseline``,
-        ``outcome`` (percentages), ``change`` (percentage change from the baseline), ``target`` (0 or 1),
-        ``stretch`` (percentage points; 0 where there is no target, NaN where it is not known),
-        ``baseline_se``, ``outcome_se`` (percentage points), the further outcomes, and always ``controls``
-        ``(authority, control)``. Units stand in each variable's ``attrs["units"]``; attrs are ``origin``,
-        ``source``, ``sha256`` (of the file, or of the frame's CSV text), ``types``, ``n_missing_stretch``
-        and ``notes``.
+        Dims ``authority`` and ``control``; coords ``authority``, ``authority_type`` (on dim ``authority``) and
+        ``control``; variables, each where the table has it: ``baseline``, ``outcome`` (shares of 0 to 1 are
+        multiplied by 100), ``change`` (in the unit that ``attrs["change"]`` names), ``target`` (0 or 1), ``stretch``
+        (0 where there is no target, NaN where it is not known), ``baseline_se``, ``outcome_se``, the further
+        outcomes, and always ``controls`` ``(authority, control)``. A table with an outcome and no baseline has no
+        ``change``, and ``attrs["design"]`` is ``"cross-section"`` (else ``"change"``). Units are in each variable's
+        ``attrs["units"]``. Further attrs: ``origin``, ``source``, ``sha256``, ``types``, ``n_missing_stretch``,
+        ``notes`` (what was recognised or assumed, a sentence each), ``left_out`` (``"name: reason"``), ``unit_word``,
+        ``type_word``, ``outcome_words``, ``outcome_unit``, ``target_words``, ``before_words``, ``after_words``.
 
     Raises
     ------
     DataError
-        With every violation at once (the first 20 are listed), each with row, column, value and what was
-        expected: cells that are missing (a stretch may be), not numbers or infinite; percentages outside 0
-        to 100; a baseline of 0; a target other than 0 or 1; a stretch without a target; a change that
-        contradicts the scores; authorities that occur twice; types that are unknown or misspelt; columns
-        that are missing, misspelt, constant or collinear; not more authorities than regression terms; one
-        type only. A file whose shape is broken (empty, not UTF-8, ragged, header with duplicates) is told
-        alone, since its cells cannot be placed.
+        With every violation at once, grouped by column and kind, each with row, column, value and what was expected.
 
     Notes
     -----
-    Where baseline and outcome are there, ``change = 100 (outcome - baseline) / baseline``; a given change
-    must agree with that within the rounding of the three columns, and the computed one is used.
+    A given change must agree with baseline and outcome within the rounding of the three columns, and the computed one
+    is used.
 
-    Survey sizes n become standard errors ``sqrt(design_effect * p (100 - p) / n)`` in percentage points.
-    With the default design effect of 1 that is a simple random sample's; a weighted or clustered survey
-    has a larger error, so pass its design effect, or the published standard errors, where they are known.
+    Survey sizes n become standard errors ``sqrt(design_effect * p (100 - p) / n)`` in percentage points. With the
+    default design effect of 1 that is a simple random sample's; a weighted or clustered survey has a larger error.
 
     Examples
     --------
@@ -149,131 +220,544 @@ def read_authorities(
     ...     "authority": list("ABCDEF"), "authority_type": ["county", "unitary"] * 3,
     ...     "score_2006": [80.0, 75, 70, 78, 82, 60], "score_2008": [78.0, 75, 71, 76, 80, 63],
     ...     "target": [1, 0, 1, 0, 0, 1]})
-    >>> authorities = read_authorities(frame, columns={"score_2006": "baseline", "score_2008": "outcome"})
-    >>> authorities["change"].values.round(2)
+    >>> names = {"score_2006": "baseline", "score_2008": "outcome"}
+    >>> read_authorities(frame, columns=names)["change"].values
+    array([-2.,  0.,  1., -2., -2.,  3.])
+    >>> read_authorities(frame, columns=names, change="percent")["change"].values.round(2)
     array([-2.5 ,  0.  ,  1.43, -2.56, -2.44,  5.  ])
-    >>> authorities.attrs["types"]
-    ['county', 'unitary']
     """
+    table = read_table(
+        source,
+        name=name,
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        header=header,
+        sheet=sheet,
+        missing=missing,
+    )
+    lines = table.header
+    if controls is None and lines.get("controls"):
+        controls = listed(lines["controls"])
+    if totals is None and lines.get("totals"):
+        totals = listed(lines["totals"])
     control_names, further = as_names(controls, "controls"), as_names(further_outcomes, "further_outcomes")
     logged, allowed = as_names(log, "log"), as_names(types, "types")
-    _check_settings(control_names, logged, design_effect, origin)
-    raw = read_raw(source, name)
-    located, problems = locate_columns(
-        list(raw.cells.columns), columns=columns, controls=control_names, further=further, label=raw.label
+    told = None if totals is None else as_names(totals, "totals")
+    change = with_header(change, lines, "change") or "points"
+    _check_settings(control_names, logged, design_effect, origin, change, incomplete)
+    names = as_mapping(columns, "columns") or mapped(lines.get("columns", ""))
+    own = own_words(words, lines)
+    problems = Problems(table.label)
+    notes = list(table.notes)
+    located = locate_columns(
+        [str(column) for column in table.cells.columns],
+        columns=names,
+        controls=control_names,
+        further=further,
+        problems=problems,
     )
-    reading = _Reading(raw.label, located.ours)
-    reading.add("columns", problems)
-    _read_cells(reading, raw.cells, located)
+    period = with_header(period, lines, "period")
+    before, after = with_header(before, lines, "before"), with_header(after, lines, "after")
+    cells = table.cells
+    if period is not None or before is not None or after is not None:
+        cells, located, shown = _pivoted(table, located, period, before, after, problems, notes)
+        own = shown | own
+    missing_columns(located, cells, problems)
+    reading = _Reading(table, cells, located, problems, None, notes=notes)
+    _read_cells(reading, told)
+    _leave_out_incomplete(reading, incomplete)
+    unit = _settle_scales(reading, own.get("outcome_unit"), further)
+    _check_limits(reading, change)
     _check_types(reading, allowed, allow_one_type)
-    _compute_change(reading, raw.cells)
-    _compute_standard_errors(reading, design_effect)
+    _compute_change(reading, change)
+    _compute_standard_errors(reading, float(design_effect))
     _check_variation(reading)
-    _take_logs(reading, located, logged)
+    _take_logs(reading, logged)
     _check_terms(reading)
-    everything = [text for texts in reading.problems.values() for text in texts]
-    raise_problems(list(dict.fromkeys(everything)), raw.label)
-    _write_notes(reading, located)
-    present = [label.strip() for label in reading.types]
+    problems.check()
+    _write_notes(reading)
     return authority_dataset(
-        [label.strip() for label in reading.authority],
-        present,
+        reading.authority,
+        reading.types,
         reading.values,
-        controls={f"{name} (log)" if name in logged else name: v for name, v in reading.controls.items()},
-        types=[known for known in allowed or dict.fromkeys(present) if known in present],
+        controls={f"{n} (log)" if n in logged else n: v for n, v in reading.controls.items()},
+        types=[known for known in allowed or dict.fromkeys(reading.types) if known in set(reading.types)],
         origin=origin,
-        source=raw.label,
-        sha256=raw.sha256,
-        units=dict.fromkeys(further, "% of respondents"),
+        source=table.label,
+        sha256=table.sha256,
+        units=dict.fromkeys(further, unit or "points"),
         notes=reading.notes,
+        left_out=reading.left_out,
+        change=change,
+        outcome_unit=unit,
+        words=_words(located, own),
     )
 
 
 def _check_settings(
-    controls: Sequence[str], logged: Sequence[str], design_effect: float, origin: str
+    controls: Sequence[str],
+    logged: Sequence[str],
+    design_effect: object,
+    origin: object,
+    change: object,
+    incomplete: object,
 ) -> None:
     for name in logged:
         if name not in controls:
             raise DataError(f"log: {name!r} is not one of the controls; {did_you_mean(name, list(controls))}")
-    if not (np.isfinite(design_effect) and design_effect > 0):
+    if not is_number(design_effect) or float(str(design_effect)) <= 0:
         raise DataError(f"design_effect: found {design_effect!r}, expected a number above 0")
-    if origin not in ORIGINS:
-        raise DataError(f"origin: found {origin!r}; {did_you_mean(str(origin), list(ORIGINS))}")
+    for option, found, known in (
+        ("origin", origin, ORIGINS),
+        ("change", change, CHANGES),
+        ("incomplete", incomplete, ("drop", "refuse")),
+    ):
+        if found not in known or not isinstance(found, str):
+            raise DataError(f"{option}: found {found!r}; {did_you_mean(str(found), list(known))}")
 
 
-def _read_cells(reading: _Reading, cells: pd.DataFrame, located: Columns) -> None:
-    """Read every column that was found as labels or numbers, and check the cells one by one."""
-    label, ours = reading.label, {name: column for name, column in located.ours.items() if column in cells}
-    if "authority" in ours:
-        column = ours["authority"]
-        reading.authority, problems = read_labels(cells[column], name=column, label=label)
-        reading.add("authority", problems)
-        reading.add("authority", duplicate_problems(reading.authority, name=column, label=label))
-    if "authority_type" in ours:
-        column = ours["authority_type"]
-        reading.types, problems = read_labels(cells[column], name=column, label=label)
-        reading.add("authority_type", problems)
-    numbers = {name: ours[name] for name in NUMBERS if name in ours} | {
-        name: name for name in located.further
-    }
-    for name, column in numbers.items():
-        reading.values[name], problems = read_numbers(
-            cells[column], name=column, label=label, optional=name == "stretch"
+# --- long form
+
+
+def _pivoted(
+    table: RawTable,
+    located: Columns,
+    period: object,
+    before: object,
+    after: object,
+    problems: Problems,
+    notes: list[str],
+) -> tuple[pd.DataFrame, Columns, dict[str, str]]:
+    """A table with one row per unit and period becomes one with one row per unit, and its columns are located anew."""
+    cells, label, ours = table.cells, table.label, located.ours
+    if not isinstance(period, str) or period not in cells.columns:
+        raise DataError(
+            f"{label}, period: no column {period!r}; {did_you_mean(str(period), [str(c) for c in cells.columns])}"
         )
-        reading.add(name, problems)
-    for name, column in located.controls.items():
-        if column in cells:
-            reading.controls[name], problems = read_numbers(cells[column], name=column, label=label)
-            reading.add(f"control {name}", problems)
-    frame = pd.DataFrame(reading.values, index=cells.index, dtype=float)
-    for name, problems in cell_limits(frame, names=located.ours, label=label).items():
-        reading.add(name, problems)
+    if "authority" not in ours or "outcome" not in ours or "baseline" in ours:
+        raise DataError(
+            f"{label}: with a period, expected the columns 'authority' and 'outcome' (the score of either period) and no "
+            f"'baseline'; found the columns {', '.join(repr(str(c)) for c in cells.columns)}; give columns={{...: 'outcome'}}"
+        )
+    times = pd.Series([cell_text(cell) for cell in cells[period]], index=cells.index, dtype=object)
+    known = ordered_periods(set(times[times != ""]))
+    chosen = [cell_text(before) if before is not None else "", cell_text(after) if after is not None else ""]
+    if chosen == ["", ""] and len(known) == 2:
+        chosen = known
+        notes.append(
+            f"Column {period!r} holds two periods: {known[0]!r} was read as before and {known[1]!r} as after."
+        )
+    for option, found in zip(("before", "after"), chosen, strict=True):
+        if found not in known:
+            listed_periods = ", ".join(repr(one) for one in known[:12])
+            raise DataError(
+                f"{label}, column {period!r}: {option} is {found!r}, expected one of {listed_periods}"
+            )
+    if chosen[0] == chosen[1]:
+        raise DataError(f"{label}: before and after are both {chosen[0]!r}, expected two periods")
+    names = pd.Series([cell_text(cell) for cell in cells[ours["authority"]]], index=cells.index, dtype=object)
+    parts = []
+    for when in chosen:
+        part = cells[times == when].copy()
+        part.index = pd.Index(names[times == when])
+        again = names[times == when]
+        for row, name in again[again.duplicated() & (again != "")].items():
+            problems.cell(
+                row,
+                ours["authority"],
+                name,
+                f"each unit once in period {when!r}",
+                "units that occur twice in a period",
+            )
+        parts.append(part[~part.index.duplicated()])
+    first, last = parts
+    order = list(dict.fromkeys(name for name in names if name))
+    order = [name for name in order if name in first.index or name in last.index]
+    first_rows = {name: row for row, name in reversed(list(names.items()))}
+    wide = last.reindex(order)
+    wide[ours["authority"]] = order
+    # What describes a unit is taken from the period before, so that no control is a consequence of the target.
+    for column in {
+        *located.controls.values(),
+        *([ours["authority_type"]] if "authority_type" in ours else []),
+    }:
+        if column not in ("", ours["outcome"], period):
+            earlier = first[column].reindex(order)
+            both = earlier.notna() & wide[column].notna()
+            differ = int((earlier[both].map(cell_text) != wide[column][both].map(cell_text)).sum())
+            if differ:
+                notes.append(
+                    f"Column {column!r} differs between the periods for {differ:,} units; its value of {chosen[0]!r} was used."
+                )
+            wide[column] = earlier.where(earlier.notna(), wide[column])
+    moved = dict(ours)
+    for later, earlier_name in (
+        ("outcome", "baseline"),
+        ("outcome_se", "baseline_se"),
+        ("n_outcome", "n_baseline"),
+    ):
+        if later in ours:
+            column = ours[later]
+            after_name, before_name = f"{column} ({chosen[1]})", f"{column} ({chosen[0]})"
+            wide[after_name], wide[before_name] = wide[column], first[column].reindex(order)
+            moved[later], moved[earlier_name] = after_name, before_name
+    wide = wide.astype(object).where(wide.notna(), None)
+    wide.index = pd.Index([first_rows[name] for name in order])
+    others = len(known) - 2
+    if others:
+        notes.append(
+            f"Rows of {others} other period{'s' if others > 1 else ''} in column {period!r} were left out."
+        )
+    shown = {"before_words": chosen[0], "after_words": chosen[1], "outcome_words": ours["outcome"]}
+    return wide, Columns(moved, located.controls, located.further, located.shadowed), shown
+
+
+# --- cells
+
+
+def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
+    """Find the rows that are units, and read every column that was found as labels, flags or numbers."""
+    ours, marks, problems = reading.located.ours, reading.table.missing, reading.problems
+    numeric = [ours[name] for name in NUMBERS if ours.get(name) in reading.cells and name != "target"]
+    numeric += [
+        c for c in (*reading.located.controls.values(), *reading.located.further) if c in reading.cells
+    ]
+    numeric = list(dict.fromkeys(numeric))
+    reading.decimal = settle_decimal(reading.cells, numeric, reading.table.decimal, problems)
+    if reading.decimal == "," and reading.table.decimal is None and numeric:
+        reading.notes.append(
+            "The comma was taken as the decimal sign, the only reading that the numbers allow."
+        )
+    if ours.get("authority") in reading.cells:
+        _leave_out_totals(reading, numeric, told)
+        column = ours["authority"]
+        reading.authority, _ = read_labels(reading.cells[column], column, problems)
+        for row, label, cell in zip(reading.rows, reading.authority, reading.cells[column], strict=True):
+            if not label and is_missing(cell):
+                problems.cell(row, column, "", "a name", "nothing")
+        repeated_names(reading.authority, reading.rows, column, reading.cells, problems)
+    else:
+        reading.authority = [""] * len(reading.cells)
+    if ours.get("authority_type") in reading.cells:
+        column = ours["authority_type"]
+        labels, gone = read_labels(reading.cells[column], column, problems, marks=marks)
+        reading.types, reading.missing["authority_type"] = one_spelling(labels, reading.notes, column), gone
+    for name in (*(n for n in NUMBERS if n in ours), *reading.located.further):
+        column = reading.theirs(name)
+        if column not in reading.cells:
+            continue
+        if name == "target":
+            reading.values[name], gone = _read_target(reading, column)
+            reading.missing[name] = gone
+            continue
+        found = read_numbers(reading.cells[column], column, problems, decimal=reading.decimal, marks=marks)
+        reading.values[name], reading.percent[name] = found.values, found.percent
+        if name != "stretch":
+            reading.missing[name] = found.missing
+    for name, column in list(reading.located.controls.items()):
+        if column in reading.cells:
+            _read_control(reading, name, column)
     if reading.clean("stretch", "target"):
         unknown, target = np.isnan(reading.values["stretch"]), reading.values["target"]
         reading.values["stretch"] = np.where(unknown & (target == 0), 0.0, reading.values["stretch"])
 
 
+def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[str] | None) -> None:
+    """Leave out rows that are totals or averages of the others."""
+    ours, cells = reading.located.ours, reading.cells
+    column = ours["authority"]
+    names = [cell_text(cell) for cell in cells[column]]
+    quiet = Problems("")
+    scores = [ours[name] for name in ("baseline", "outcome", "change") if ours.get(name) in cells]
+    # Numbers that are read for nothing else may be the weights of an average, such as attendances.
+    weights = [str(c) for c in cells.columns if str(c) and c not in (column, *numeric)][:20]
+    read = {
+        c: read_numbers(
+            cells[c], c, quiet, decimal=reading.decimal or ".", marks=reading.table.missing
+        ).values
+        for c in (*numeric, *weights)
+    }
+    numbers = pd.DataFrame(
+        {c: v for c, v in read.items() if c in scores or np.isfinite(v).mean() > 0.8}, index=cells.index
+    )
+    flags = [c for c in numbers if set(np.unique(numbers[c].dropna())) <= {0.0, 1.0}]
+    sums = [str(c) for c in numbers if c not in (*scores, *flags)]
+    left = total_rows(
+        names, numbers.drop(columns=flags), sums=sums, means=[c for c in scores if c not in flags], told=told,
+        column=column, problems=reading.problems,
+    )  # fmt: skip
+    if left:
+        words = " and ".join(repr(names[i]) for i in left[:5]) + (" and others" if len(left) > 5 else "")
+        one = len(left) == 1
+        reading.notes.append(
+            f"{'Row' if one else 'Rows'} {words} {'was' if one else 'were'} left out as "
+            f"{'a total or average' if one else 'totals or averages'} of the others."
+        )
+        reading.left_out += [f"{names[i]}: a total or average of the other rows" for i in left]
+        reading.cells = without_rows(cells, left)
+
+
+def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Read who has a target: yes or no in any of their forms, or the date since when."""
+    cells = reading.cells[column]
+    marks = reading.table.missing - set(FLAGS)
+    values, gone = np.full(len(cells), np.nan), np.zeros(len(cells), dtype=bool)
+    texts = ["" if is_missing(cell, marks) else cell_text(cell) for cell in cells]
+    known = [text for text in texts if text]
+    dated = [text for text in known if _DATE.fullmatch(text) or _YEAR.fullmatch(text)]
+    if dated and all(text in dated or text == "0" for text in dict.fromkeys(known)) and len(dated) >= 1:
+        values = np.array([float(bool(text) and text != "0") for text in texts])
+        reading.notes.append(
+            f"Column {column!r} holds dates: the {int(values.sum()):,} units with a date were read as having a target, the "
+            f"{int((values == 0).sum()):,} without one as having none."
+        )
+        return values, gone
+    for i, (row, text, cell) in enumerate(zip(cells.index, texts, cells, strict=True)):
+        flag = FLAGS.get(text.casefold())
+        if flag is not None:
+            values[i] = flag
+        elif not text:
+            gone[i] = True
+        else:
+            number = read_number(cell)
+            words = (
+                "0 or 1" if number is not None else "a number, 0 or 1 (or yes or no, or a date of adoption)"
+            )
+            reading.problems.cell(row, column, text, words, "other values than 0 and 1")
+    return values, gone
+
+
+def _read_control(reading: _Reading, name: str, column: str) -> None:
+    """Read a control as numbers, or as one column of 0 and 1 for each word but the commonest."""
+    cells, marks = reading.cells[column], reading.table.missing
+    present = {cell_text(cell) for cell in cells if not is_missing(cell, marks)}
+    flags = {text.casefold() for text in present} <= FLAGS.keys()
+    numbers = [read_number(text, reading.decimal or ".") for text in list(present)[:1000]]
+    if not present or (not flags and any(number is not None for number in numbers)):
+        found = read_numbers(cells, column, reading.problems, decimal=reading.decimal, marks=marks)
+        reading.controls[name], reading.missing[f"control {name}"] = found.values, found.missing
+        return
+    gone = np.array([is_missing(cell, marks) for cell in cells])
+    reading.missing[f"control {name}"] = gone
+    if flags:
+        reading.controls[name] = np.array(
+            [
+                np.nan if lost else FLAGS[cell_text(cell).casefold()]
+                for cell, lost in zip(cells, gone, strict=True)
+            ]
+        )
+        return
+    labels, _ = read_labels(cells, column, reading.problems, marks=marks)
+    labels = one_spelling(labels, reading.notes, column)
+    counts = pd.Series([label for label in labels if label], dtype=object).value_counts(sort=True)
+    order = list(dict.fromkeys(label for label in labels if label))
+    if not order:
+        return
+    reference = max(order, key=lambda label: int(counts[label]))
+    for label in order:
+        if label != reference:
+            values = np.array(
+                [np.nan if lost else float(one == label) for one, lost in zip(labels, gone, strict=True)]
+            )
+            reading.controls[f"{name}: {label}"] = values
+            reading.located.controls[f"{name}: {label}"] = column
+    reading.notes.append(
+        f"Control {name!r} holds words: {len(order) - 1} of its {len(order)} became columns of 0 and 1, beside {reference!r}."
+    )
+
+
+def _leave_out_incomplete(reading: _Reading, incomplete: str) -> None:
+    """Leave out rows that lack a value which a model needs, or refuse them."""
+    lacking = {name: mask for name, mask in reading.missing.items() if mask.any()}
+    if not lacking:
+        return
+    if incomplete == "refuse":
+        for name, mask in lacking.items():
+            expected = "a name" if name == "authority_type" else "a number, not an empty cell"
+            column = reading.theirs(name.removeprefix("control "))
+            for i in np.flatnonzero(mask).tolist():
+                value = cell_text(reading.cells[column].iloc[i])
+                reading.problems.cell(reading.cells.index[i], column, value, expected, "nothing")
+        return
+    gone = np.logical_or.reduce(list(lacking.values()))
+    columns = {name: reading.theirs(name.removeprefix("control ")) for name in lacking}
+    counts = ", ".join(f"{columns[name]!r} in {int(mask.sum()):,}" for name, mask in lacking.items())
+    if gone.all():
+        reading.problems.say(
+            f"{reading.problems.label}: no row has a value in every column that is needed; missing: {counts}"
+        )
+        return
+    total, n = len(gone), int(gone.sum())
+    reading.notes.append(
+        f"{n:,} of {total:,} rows lack a value that the model needs and {'was' if n == 1 else 'were'} left out (missing: {counts})."
+    )
+    for i in np.flatnonzero(gone).tolist():
+        lacks = ", ".join(dict.fromkeys(columns[name] for name, mask in lacking.items() if mask[i]))
+        reading.left_out.append(f"{reading.authority[i]}: no value of {lacks}")
+    reading.keep(~gone)
+
+
+# --- scales
+
+
+def _settle_scales(reading: _Reading, unit: str | None, further: Sequence[str]) -> str:
+    """Multiply shares of 0 to 1 by 100, refuse scores on two scales, and return the unit of the outcome."""
+    scores = [name for name in ("baseline", "outcome") if reading.clean(name)]
+    signs = [name for name in scores if reading.percent[name].any()]
+    shares = {name for name in scores if _is_share(reading.values[name]) and name not in signs}
+    for name in signs:
+        bare = ~reading.percent[name]
+        small = bare & (np.abs(reading.values[name]) <= 1) & (reading.values[name] != 0)
+        if small.any() and reading.values[name][~bare].max() > 1:
+            reading.wrong(
+                name,
+                small,
+                "a percentage, as where a per cent sign is printed (is it a share of 0 to 1?)",
+                "shares",
+            )
+    others = [name for name in scores if name not in shares]
+    for name in shares:
+        for other in others:
+            large, small = float(np.median(reading.values[other])), float(np.median(reading.values[name]))
+            if large > 2 and large > 10 * small:
+                reading.problems.say(
+                    f"{reading.problems.label}: {reading.theirs(other)!r} goes up to {shortest(reading.values[other].max())} and "
+                    f"{reading.theirs(name)!r} to {shortest(reading.values[name].max())}, expected both in per cent or both as "
+                    "shares of 0 to 1",
+                    reading.theirs(name),
+                )
+    if unit is None or unit.startswith("%") or "per cent" in unit or "percent" in unit:
+        _check_mixed(reading, scores)
+    explicit = unit is not None and not re.match(r"%|per ?cent|percentage|points?$", unit)
+    if shares and shares == set(scores) and not explicit:
+        for name in (*scores, *(f"{score}_se" for score in scores)):
+            if name in reading.values:
+                reading.values[name] = 100 * reading.values[name]
+        for name in further:
+            if reading.clean(name) and _is_share(reading.values[name]):
+                reading.values[name] = 100 * reading.values[name]
+        if reading.clean("stretch") and np.nanmax(np.abs(reading.values["stretch"]), initial=0.0) <= 1:
+            reading.values["stretch"] = 100 * reading.values["stretch"]
+        words = " and ".join(repr(reading.theirs(name)) for name in scores)
+        reading.notes.append(
+            f"{words} {'hold' if len(scores) > 1 else 'holds'} shares of 0 to 1, which were multiplied by 100."
+        )
+        return unit or "%"
+    if unit is not None:
+        return unit
+    if signs:
+        return "%"
+    texts = [
+        cell
+        for name in scores
+        for cell in reading.cells[reading.theirs(name)].iloc[:50]
+        if isinstance(cell, str)
+    ]
+    return next((text.strip()[0] for text in texts if text.strip()[:1] in ("£", "$", "€")), "")
+
+
+def _is_share(values: FloatArray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(known.size and known.min() >= 0 and known.max() <= 1 and (known % 1 != 0).any())
+
+
+def _check_mixed(reading: _Reading, scores: Sequence[str]) -> None:
+    """Refuse a few shares of 0 to 1 in a column of percentages."""
+    for name in scores:
+        values = reading.values[name]
+        small = (values > 0) & (values < 1)
+        rest = values[~small & np.isfinite(values)]
+        if small.any() and rest.size > 4 and np.quantile(rest, 0.02) > 10 and rest.max() <= 100:
+            reading.wrong(
+                name,
+                small,
+                "a percentage like the others (is it a share of 0 to 1?)",
+                "what look like shares",
+            )
+
+
+def _check_limits(reading: _Reading, change: str) -> None:
+    """Check numbers against what they can be."""
+    values = reading.values
+
+    def limit(name: str, wrong: Any, expected: str, kind: str) -> None:
+        if name in values:
+            with np.errstate(invalid="ignore"):
+                reading.wrong(name, np.asarray(wrong(values[name]), dtype=bool), expected, kind)
+
+    for score in ("baseline", "outcome"):
+        if f"n_{score}" in values and f"{score}_se" not in values:
+            limit(
+                score,
+                lambda x: (x < 0) | (x > 100),
+                "a percentage from 0 to 100, since its survey size is given",
+                "other numbers",
+            )
+        limit(f"{score}_se", lambda x: x <= 0, "a standard error above 0", "numbers of 0 or less")
+        limit(f"n_{score}", lambda x: x < 1, "a number of respondents, 1 or more", "numbers under 1")
+    if change == "percent":
+        limit(
+            "baseline",
+            lambda x: x <= 0,
+            "a score above 0, from which a percentage change is defined",
+            "scores of 0 or less",
+        )
+        limit("change", lambda x: x < -100, "a percentage change of -100 or more", "changes under -100")
+    if "target" in values:
+        target = values["target"]
+        limit(
+            "stretch",
+            lambda x: (x != 0) & ~np.isnan(x) & (target == 0),
+            "0 (or nothing) where target is 0",
+            "other numbers than 0",
+        )
+
+
 def _check_types(reading: _Reading, allowed: Sequence[str], allow_one_type: bool) -> None:
     if not reading.types:
         return
-    column, label = reading.theirs["authority_type"], reading.label
-    if allowed:
-        problems = unknown_type_problems(reading.types, allowed, name=column, label=label)
-    else:
-        problems = misspelt_type_problems(reading.types, name=column, label=label)
-    reading.add("authority_type", problems)
-    present = {found.strip() for found in reading.types if found}
+    column, label = reading.theirs("authority_type"), reading.problems.label
+    check_spelling(reading.types, reading.rows, column, allowed, reading.problems)
+    present = {found for found in reading.types if found}
     if len(present) == 1 and not allow_one_type:
-        only = f"{label}, column {column!r}: found one type only, {present.pop()!r}"
-        reading.add(
-            "authority_type",
-            [f"{only}, expected two or more to pool (or allow_one_type=True)"],
+        reading.problems.say(
+            f"{label}, column {column!r}: found one type only, {present.pop()!r}, expected two or more to pool "
+            "(or allow_one_type=True)",
+            column,
         )
     for name in reading.controls:
         if name in present:
-            reading.add(f"control {name}", [f"{label}, controls: {name!r} is an authority type too"])
+            reading.problems.say(f"{label}, controls: {name!r} is an authority type too")
 
 
-def _compute_change(reading: _Reading, cells: pd.DataFrame) -> None:
-    """Compute the percentage change where both scores are there; a given one must agree with it."""
+def _compute_change(reading: _Reading, change: str) -> None:
+    """Compute the change where both scores are there; a given one must agree with it."""
     if not reading.clean("baseline", "outcome"):
         return
     before, after = reading.values["baseline"], reading.values["outcome"]
-    with np.errstate(over="ignore"):
-        change = 100 * (after - before) / before
-    tiny = ~np.isfinite(change)
-    reading.add_cells("baseline", tiny, ["a score large enough to compute a change from"] * len(change))
+    if change == "points":
+        computed, per_before, per_after = after - before, np.ones_like(before), 1.0 / np.ones_like(before)
+    else:
+        with np.errstate(over="ignore"):
+            computed = 100 * (after - before) / before
+        per_before, per_after = 100 * np.abs(after / before) / before, 100 / before
+    tiny = ~np.isfinite(computed)
+    reading.wrong("baseline", tiny, "a score large enough to compute a change from", "scores too small")
     if tiny.any():
         return
     if reading.clean("change"):
-        half = {name: half_unit(cells[reading.theirs[name]]) for name in ("baseline", "outcome", "change")}
+        half = {
+            n: smallest_half_width(reading.cells[reading.theirs(n)], reading.decimal)
+            for n in ("baseline", "outcome", "change")
+        }
         # Each printed score may be off by half a unit; to first order the errors of the change add up.
-        slack = 100 * (half["outcome"] + half["baseline"] * after / before) / before + half["change"]
-        off = np.abs(change - reading.values["change"]) > 1.01 * slack + 1e-9
-        expected = [f"{value:.4g}, the change from baseline to outcome" for value in change]
-        reading.add_cells("change", off, expected)
-    if "change" not in reading.problems:
-        reading.values["change"] = change
+        slack = half["outcome"] * per_after + half["baseline"] * per_before + half["change"]
+        off = np.abs(computed - reading.values["change"]) > 1.01 * slack + 1e-9
+        words = [f"{value:.4g}, the change from baseline to outcome" for value in computed]
+        reading.wrong("change", off, words, "changes that contradict the scores")
+    if not reading.problems.concerns(reading.theirs("change")):
+        reading.values["change"] = computed
 
 
 def _compute_standard_errors(reading: _Reading, design_effect: float) -> None:
@@ -282,89 +766,247 @@ def _compute_standard_errors(reading: _Reading, design_effect: float) -> None:
         size, error = f"n_{score}", f"{score}_se"
         if error not in reading.values and reading.clean(score, size):
             share, n = reading.values[score], reading.values[size]
-            expected = ["a score above 0 and below 100, since its standard error comes from a survey size"]
             reading.values[error] = np.sqrt(design_effect * share * (100 - share) / n)
-            reading.add_cells(score, reading.values[error] == 0, expected * len(share))
-            reading.notes.append(f"{error} computed from {size} with design effect {design_effect:g}")
+            expected = "a score above 0 and below 100, since its standard error comes from a survey size"
+            reading.wrong(score, reading.values[error] == 0, expected, "scores of 0 or 100")
+            reading.notes.append(
+                f"Standard errors of {reading.theirs(score)!r} were computed from {reading.theirs(size)!r} with a design effect "
+                f"of {design_effect:g}."
+            )
         elif error in reading.values and size in reading.values:
-            reading.notes.append(f"{error} read as it is; {size} set aside")
+            reading.notes.append(
+                f"Standard errors were read from {reading.theirs(error)!r}, and {reading.theirs(size)!r} was set aside."
+            )
     for score in ("baseline", "outcome"):
         reading.values.pop(f"n_{score}", None)
 
 
-def _take_logs(reading: _Reading, located: Columns, logged: Sequence[str]) -> None:
+def _take_logs(reading: _Reading, logged: Sequence[str]) -> None:
     for name in logged:
         values = reading.controls.get(name)
         if values is None:
             continue
-        problems = [
-            cell_message(
-                file=reading.label,
-                row=i + 1,
-                column=located.controls[name],
-                value=shortest(values[i]),
-                expected="a number above 0, to take the logarithm of",
-            )
-            for i in np.flatnonzero(values <= 0).tolist()
-        ]
-        reading.add(f"control {name}", problems)
-        if not problems:
+        low = values <= 0
+        reading.wrong(name, low, "a number above 0, to take the logarithm of", "numbers of 0 or less")
+        if not low.any():
             reading.controls[name] = np.log(values)
-            reading.notes.append(f"natural logarithm taken of control {name!r}")
+            reading.notes.append(f"The natural logarithm was taken of control {name!r}.")
+
+
+# --- what a regression needs
 
 
 def _check_variation(reading: _Reading) -> None:
     """Check that outcome, effects and controls are not constant."""
     outcome = next((name for name in ("change", "outcome") if reading.clean(name)), "outcome")
-    columns = {n: reading.values[n] for n in (outcome, "target", "stretch") if reading.clean(n)}
-    places = {n: f"column {reading.theirs.get(n, n)!r}" for n in columns}
-    for name, values in reading.controls.items():
-        key = f"control {name}"
-        if key not in reading.problems:
-            columns[key], places[key] = values, f"control {name!r}"
-    for key, values in columns.items():
+    for name in (outcome, "target", "stretch", *reading.controls):
+        control = name in reading.controls
+        column = reading.theirs(name)
+        if (control and reading.problems.concerns(column)) or (not control and not reading.clean(name)):
+            continue
+        values = reading.controls[name] if control else reading.values[name]
         known = values[~np.isnan(values)]
         if known.size == 0 or np.all(known == known[0]):
             found = f"every value is {shortest(known[0])}" if known.size else "no value is known"
-            reading.add(key, [f"{reading.label}, {places[key]}: {found}, expected some variation"])
+            place = f"control {name!r}" if control else f"column {column!r}"
+            reading.problems.say(
+                f"{reading.problems.label}, {place}: {found}, expected some variation", column
+            )
 
 
 def _check_terms(reading: _Reading) -> None:
-    """Check that a regression has more authorities than terms, and that no term is collinear."""
-    if not reading.types or "authority_type" in reading.problems:
+    """Check that a regression has more units than terms, and that no term is collinear."""
+    problems, label = reading.problems, reading.problems.label
+    if not reading.types or problems.concerns(reading.theirs("authority_type")):
         return
-    types, label = [found.strip() for found in reading.types], reading.label
-    dummies = type_dummies(types, list(dict.fromkeys(types)), choose_reference(types))
+    types = reading.types
+    n_types = len(set(types))
     effect = bool(reading.values.keys() & {"target", "stretch"})
-    terms = 1 + dummies.shape[1] + len(reading.controls) + effect
-    enough = len(types) > terms
-    if not enough:
-        problem = (
-            f"{label}: found {len(types)} authorities, expected more than the {terms} regression terms "
-            "(constant, types, controls, effect)"
+    terms = n_types + len(reading.controls) + effect
+    if len(types) <= terms:
+        problems.say(
+            f"{label}: found {len(types):,} authorities, expected more than the {terms:,} regression terms (constant, types, "
+            "controls, effect)"
         )
-        reading.add("rows", [problem])
-    matrix = dummies.add_prefix("type ").assign(
-        **{f"control {n}": v for n, v in reading.controls.items() if f"control {n}" not in reading.problems}
-    )
+        return
+    usable = {
+        f"control {n}": v for n, v in reading.controls.items() if not problems.concerns(reading.theirs(n))
+    }
     if reading.clean("target"):
-        matrix["target"] = reading.values["target"]
-    for name, others in dependent_columns(matrix).items() if enough else ():
+        usable["target"] = reading.values["target"]
+    matrix = pd.DataFrame(usable, index=range(len(types)))
+    if matrix.isna().any(axis=None) or _independent_within_types(matrix, types):
+        return
+    dummies = type_dummies(types, list(dict.fromkeys(types)), choose_reference(types)).add_prefix("type ")
+    for name, others in dependent_columns(pd.concat([dummies, matrix], axis=1)).items():
         if others:
-            problem = (
-                f"{label}, {reading.theirs.get(name, name)}: an exact linear combination of "
-                f"{', '.join(others)} (and a constant), expected columns that can be told apart"
+            shown = others if len(others) <= 5 else [*others[:5], f"{len(others) - 5} more"]
+            theirs = name if name.startswith("control ") else reading.theirs(name)
+            problems.say(
+                f"{label}, {theirs}: an exact linear combination of {', '.join(shown)} (and a constant), expected columns that can "
+                "be told apart"
             )
-            reading.add(name, [problem])
 
 
-def _write_notes(reading: _Reading, located: Columns) -> None:
-    for name in located.shadowed:
-        mapped = located.ours[name]
-        reading.notes.append(f"column {name!r} set aside, since {mapped!r} was mapped to {name!r}")
+def _independent_within_types(matrix: pd.DataFrame, types: Sequence[str]) -> bool:
+    """Whether columns are clearly independent of one another and of the types: one decomposition of what types leave."""
+    if matrix.empty:
+        return True
+    groups = pd.factorize(pd.Series(types, dtype=object))[0]
+    values = matrix.to_numpy(dtype=float)
+    scale = np.abs(values).max(axis=0)
+    if not (scale > 0).all():
+        return False
+    values = values / scale
+    sizes = np.bincount(groups)
+    within = np.empty_like(values)
+    for j in range(values.shape[1]):
+        within[:, j] = values[:, j] - (np.bincount(groups, weights=values[:, j]) / sizes)[groups]
+    length = np.linalg.norm(within, axis=0)
+    if (length <= 1e-6 * np.linalg.norm(values - values.mean(axis=0), axis=0)).any() or (length == 0).any():
+        return False
+    away = np.abs(np.diag(np.linalg.qr(within / length, mode="r")))
+    return bool(len(away) == values.shape[1] and away.min() > 1e-6)
+
+
+def _write_notes(reading: _Reading) -> None:
+    for name in reading.located.shadowed:
+        if name in NUMBERS or name in ("authority", "authority_type"):
+            mapped_to = reading.located.ours[name]
+            reading.notes.append(
+                f"Column {name!r} was set aside, since {mapped_to!r} was mapped to {name!r}."
+            )
     missing = int(np.isnan(reading.values.get("stretch", np.zeros(0))).sum())
     if missing:
-        reading.notes.append(f"stretch not known for {missing} authorities with a target; kept as missing")
-    for name in ("baseline", "outcome"):
-        if name in reading.values and reading.values[name].max() <= 1:
-            reading.notes.append(f"every value of {name!r} is at most 1: is it a share, not a percentage?")
+        reading.notes.append(
+            f"The stretch is not known for {missing} {'unit' if missing == 1 else 'units'} with a target, and was kept as missing."
+        )
+
+
+def _words(located: Columns, own: Mapping[str, str]) -> dict[str, str]:
+    """The user's words, and where none were given the names of the columns."""
+    ours = located.ours
+    before, after = ours.get("baseline"), ours.get("outcome")
+    named = after if after not in (None, "outcome", "change") else None
+    score = common_words(before, after) if before else (named or "")
+    defaults = {
+        "unit_word": "authority"
+        if ours["authority"] == "authority"
+        else plain_word(ours["authority"], "unit"),
+        "type_word": "authority type"
+        if ours["authority_type"] == "authority_type"
+        else plain_word(ours["authority_type"], "group"),
+        "outcome_words": re.sub(r"[\s_]+", " ", score).strip() or "score",
+        "target_words": "target" if ours.get("target", "target") == "target" else str(ours["target"]),
+        "before_words": before if before not in (None, "baseline") else "before",
+        "after_words": after if after not in (None, "outcome") else "after",
+    }
+    return {name: str(own.get(name) or word) for name, word in defaults.items()}
+
+
+def authority_dataset(
+    authority: Sequence[str],
+    authority_type: Sequence[str],
+    variables: Mapping[str, ArrayLike],
+    *,
+    controls: Mapping[str, ArrayLike],
+    types: Sequence[str],
+    origin: str,
+    source: str,
+    sha256: str = "",
+    units: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    change: str = "percent",
+    outcome_unit: str = "% of respondents",
+    words: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Put columns that were already checked, or made, into the Dataset of authorities.
+
+    Parameters
+    ----------
+    authority, authority_type : sequence of str, of length n
+        Name and type of each authority.
+    variables : mapping of str to array of shape (n,)
+        ``baseline``, ``outcome``, ``change``, ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, where they are
+        known, and further outcomes.
+    controls : mapping of str to array of shape (n,)
+        Control variables on their own scale; may be empty.
+    types : sequence of str
+        The types in the order in which tables and figures show them.
+    origin : {"observed", "reconstructed", "simulated"}
+        Where the rows come from.
+    source, sha256 : str
+        What was read, and its digest.
+    units : mapping of str to str, optional
+        Units of variables that are not among ours.
+    notes, left_out : sequence of str
+        What a reader of the results should know about the reading, and which rows were left out and why.
+    change : {"points", "percent"}
+        Unit of ``change``: that of the outcome, or per cent of the baseline.
+    outcome_unit : str
+        Unit of the scores, empty where it is not known.
+    words : mapping of str to str, optional
+        Further attrs, such as ``unit_word``.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `read_authorities` returns it.
+
+    Examples
+    --------
+    >>> ds = authority_dataset(["A", "B"], ["x", "y"], {"change": [1.0, -2.0]}, controls={"age": [3.0, 4.0]},
+    ...                        types=["x", "y"], origin="simulated", source="example")
+    >>> dict(ds.sizes), ds["change"].attrs["units"], ds.attrs["n_missing_stretch"]
+    ({'authority': 2, 'control': 1}, '% of the baseline score', 0)
+    """
+    points = "percentage points" if outcome_unit.startswith("%") else outcome_unit or "points"
+    known = {
+        "baseline": f"{outcome_unit or 'points'}, before",
+        "outcome": f"{outcome_unit or 'points'}, after"
+        if "baseline" in variables
+        else outcome_unit or "points",
+        "change": "% of the baseline score" if change == "percent" else points,
+        "target": "1 where the authority has the target, else 0",
+        "stretch": f"{points} that the target asks for",
+        "baseline_se": points,
+        "outcome_se": points,
+    } | dict(units or {})
+    data = {
+        name: ("authority", np.asarray(values, dtype=float), {"units": known[name]})
+        for name, values in variables.items()
+    }
+    columns = [np.asarray(values, dtype=float) for values in controls.values()]
+    block = np.column_stack(columns) if columns else np.empty((len(authority), 0))
+    stretch = np.asarray(variables.get("stretch", 0.0), dtype=float)
+    defaults = {
+        "unit_word": "authority",
+        "type_word": "authority type",
+        "outcome_words": "score",
+        "target_words": "target",
+        "before_words": "before",
+        "after_words": "after",
+    }
+    return xr.Dataset(
+        data | {"controls": (("authority", "control"), block, {"units": "each control on its own scale"})},
+        coords={
+            "authority": ("authority", np.array(list(authority), dtype=np.str_)),
+            "authority_type": ("authority", np.array(list(authority_type), dtype=np.str_)),
+            "control": ("control", np.array(list(controls), dtype=np.str_)),
+        },
+        attrs={
+            "origin": origin,
+            "source": source,
+            "sha256": sha256,
+            "types": list(types),
+            "n_missing_stretch": int(np.isnan(stretch).sum()),
+            "notes": list(notes),
+            "left_out": list(left_out),
+            "design": "change" if "change" in variables else "cross-section",
+            "change": change,
+            "outcome_unit": outcome_unit,
+        }
+        | defaults
+        | dict(words or {}),
+    )

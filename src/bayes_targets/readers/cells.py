@@ -137,6 +137,16 @@ def is_missing(cell: object, marks: frozenset[str] = frozenset({""})) -> bool:
     return _is_empty(cell)
 
 
+def is_number(value: object) -> bool:
+    """Whether an option is one finite number of Python or NumPy; a truth value is none."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
 def _is_empty(cell: object) -> bool:
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return True

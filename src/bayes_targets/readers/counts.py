@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +17,133 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
-from .authority_cells import is_missing, parse_number
-from .authority_files import raise_problems, read_raw
-from .count_cells import Layout, is_long, predictors, read_long, read_wide, row_problems
+from .cells import (
+    Problems,
+    cell_text,
+    decimal_of,
+    is_missing,
+    read_labels,
+    read_number,
+    read_numbers,
+    settle_decimal,
+    shortest,
+    tidy,
+)
+from .columns import as_mapping, as_names, listed, mapped, own_words, plain_word
+from .units import total_rows
+from .table import RawTable, read_table
+
+FloatArray = NDArray[np.float64]
+_WHOLE = "a whole number of 0 or more"
+# Orders that are known, best first; every other set of statuses must be given in order.
+_KNOWN = (
+    (("green",), ("amber", "yellow"), ("red",)),
+    (
+        ("on target", "on track"),
+        (
+            "within tolerance",
+            "within target",
+            "within target tolerance",
+            "near target",
+            "slightly off target",
+        ),
+        ("off target", "off track"),
+    ),
+)
+_TOTAL = re.compile(
+    r"(?:grand |overall |row )?totals?\b.*|.*\btotals?|all|all targets|sum|n|no\.?|number|count|overall|base|targets|number of .*",
+    re.IGNORECASE,
+)
+_STATUS = re.compile(
+    r"status|rating|rag\b|grade|outcome|result|judge?ment|achieved|performance", re.IGNORECASE
+)
+
+
+@dataclass(eq=False)
+class _Counting:
+    """A table on its way to counts: areas with the row where each is first, and numbers by what may be a status."""
+
+    table: RawTable
+    label: str
+    problems: Problems
+    areas: list[str]
+    rows: list[Any]
+    numbers: dict[str, FloatArray]
+    notes: list[str]
+    cells: pd.DataFrame | None = None
+    decimal: str | None = None
+    status_rows: dict[str, Any] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def noun(self) -> str:
+        """What a status is in this table."""
+        return "column" if self.cells is not None else "status"
 
 
 def read_counts(
     counts: pd.DataFrame | str | Path,
     *,
-    label: str | None = None,
+    columns: Mapping[str, str] | None = None,
     statuses: Sequence[str] | None = None,
     covariates: Sequence[str] = (),
-    columns: Mapping[str, str] | None = None,
+    label: str | None = None,
+    totals: Sequence[str] | None = None,
+    incomplete: str = "drop",
+    words: Mapping[str, str] | None = None,
+    name: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    header: int | Sequence[int] | None = None,
+    sheet: str | int | None = None,
+    missing: Iterable[object] = (),
 ) -> xr.Dataset:
-    """Labelled counts from a table with a row an area and a column a status.
+    """Read counts of targets by area and status.
 
     Parameters
     ----------
     counts : pandas.DataFrame, str or Path
-        A table, or the path of a CSV or Parquet file that holds one. Wide: one column that names the rows,
-        one column of whole numbers a status (ordered from best to worst), and optionally a column ``total``
-        that must be their sum. Long: columns for the label, ``status`` and ``count``. Tables of a study say
-        in their ``attrs`` which columns these are (``label``, ``statuses``, ``total``) and which row is the
-        printed total (``total_label``: left out).
-    label : str, optional
-        Column that names the rows; default: from ``attrs``, else ``"area"``, else the first text column.
-    statuses : sequence of str, optional
-        The statuses, best first; default: from ``attrs``, else (wide) every other column but the total and
-        the covariates, (long) as they first appear.
-    covariates : sequence of str, optional
-        Columns that describe the areas. Numbers are taken as they are; a column of words gives a 0/1
-        covariate for every word but the first that occurs, named ``column: word``.
+        A table, or the path of a text file, workbook, Parquet or Feather file that holds one. Wide: one row per area
+        and one column of whole numbers per status. Long: columns for the area and ``status``, and either ``count`` or
+        one row per target. Tables of a study say in their ``attrs`` which columns these are. Lines ``# key: value``
+        at the top of a file say the same as the options, which win.
     columns : mapping of str to str, optional
-        Their name and our name of columns that are called otherwise, e.g. ``{"service": "area"}``.
+        The table's names to ours: ``area``, ``status``, ``count``, ``total``; e.g. ``{"service": "area"}``.
+    statuses : sequence of str, optional
+        The statuses, best first. Needed unless they are red, amber and green, or on, within and off target. Other
+        columns of numbers and other statuses are then left out, which the notes say.
+    covariates : sequence of str, optional
+        Columns that describe the areas. Numbers are taken as they are; a column of words gives a 0/1 covariate for
+        every word but the first that occurs, named ``column: word``.
+    label : str, optional
+        Column that names the areas; default: from ``attrs``, else ``"area"``, else the first column of text.
+    totals : sequence of str, optional
+        Names of rows that are totals; an empty list says that there is none. Without it a row is left out where it is
+        the sum of the others and its name or place says so.
+    incomplete : {"drop", "refuse"}
+        What to do with areas that lack a count or have no target: leave them out, which `notes` and `left_out` say,
+        or refuse the table.
+    words : mapping of str to str, optional
+        The user's own word for an area: ``{"unit": "service"}``.
+    name : str, optional
+        What to call the table in messages.
+    separator, decimal, encoding, header, sheet, missing : optional
+        As for `read_authorities`.
 
     Returns
     -------
     xarray.Dataset
-        Variable ``count (area, status)``, whole numbers; with covariates also ``predictor (area,
-        covariate)``; coords ``area`` and ``status``, best first; attrs ``origin``.
+        Variable ``count (area, status)``, whole numbers; with covariates also ``predictor (area, covariate)``; coords
+        ``area`` and ``status``, best first; attrs ``origin``, ``source``, ``sha256``, ``unit_word``, ``notes`` and
+        ``left_out`` (``"name: reason"``).
 
     Raises
     ------
     DataError
-        Every violation at once, each with row, column and value: empty table, missing or unknown column,
-        unknown status, duplicate or empty area, a count that is missing, negative or not whole, a total that
-        disagrees, a total row among the areas, an area without any target, an empty covariate.
+        Every violation at once, grouped by column and kind: statuses whose order is not known, a column of numbers or
+        a row that may be a total, a count that is negative or not whole, a total that disagrees, an area twice.
 
     Examples
     --------
@@ -70,19 +156,69 @@ def read_counts(
             f"counts: found {type(counts).__name__}, expected a DataFrame or the path of a CSV file"
         )
     attrs: Mapping[Any, Any] = counts.attrs if isinstance(counts, pd.DataFrame) else {}
-    name = str(attrs.get("file", "counts")) if isinstance(counts, pd.DataFrame) else None
-    if isinstance(counts, pd.DataFrame) and counts.empty:
-        raise DataError(f"{name}: no rows, expected an area a row")
-    raw = read_raw(counts, name)
-    cells, file = _renamed(raw.cells, columns or {}, raw.label), raw.label
-    layout = _layout(cells, file, attrs, label, statuses, covariates)
-    counted = (read_long if is_long(cells) else read_wide)(cells, layout)
-    predictor, names, more = predictors(cells, layout, counted)
-    raise_problems([*counted.problems, *row_problems(layout, counted), *more], file)
+    if isinstance(counts, pd.DataFrame):
+        name = name or str(attrs.get("file", "counts"))
+        if counts.empty:
+            raise DataError(f"{name}: no rows, expected an area a row")
+    if incomplete not in ("drop", "refuse"):
+        raise DataError(f"incomplete: found {incomplete!r}, expected 'drop' or 'refuse'")
+    table = read_table(
+        counts,
+        name=name,
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        header=header,
+        sheet=sheet,
+        missing=missing,
+    )
+    lines = table.header
+    named = as_names(statuses, "statuses") or tuple(listed(lines.get("statuses", "")))
+    named = named or tuple(str(status) for status in attrs.get("statuses") or ())
+    described = as_names(covariates, "covariates") or tuple(listed(lines.get("controls", "")))
+    told = listed(lines["totals"]) if totals is None and lines.get("totals") else totals
+    told_names = None if told is None else as_names(told, "totals")
+    own = own_words(words, lines)
+    theirs = as_mapping(columns, "columns") or mapped(lines.get("columns", ""))
+    cells = _renamed(table.cells, theirs, table.label)
+    label = label or attrs.get("label") or _label_column(cells, table)
+    for wanted in (label, *described):
+        if wanted not in cells.columns:
+            raise DataError(
+                f"{table.label}: no column {wanted!r}, {did_you_mean(str(wanted), _named_columns(cells))}"
+            )
+    percents = [str(column) for column in dict(attrs.get("percents") or {}).values()]
+    read = _read_long if "status" in cells.columns else _read_wide
+    counting = read(table, cells, str(label), [*described, *percents], named)
+    chosen = _choose_statuses(counting, named, str(attrs.get("total") or "total"))
+    gone = _count_strictly(counting, chosen)
+    if attrs.get("total_label") is not None and told_names is None:
+        told_names = tuple(area for area in [str(attrs["total_label"])] if area in counting.areas)
+    kept = _without_totals(counting, chosen, told_names)
+    kept &= _complete(counting, chosen, gone, kept, incomplete)
+    rows = [row for row, keep in zip(counting.rows, kept, strict=True) if keep]
+    areas = [area for area, keep in zip(counting.areas, kept, strict=True) if keep]
+    predictor, names = _predictors(cells, counting, areas, rows, described)
+    counting.problems.check()
+    if not areas:
+        raise DataError(f"{table.label}: no area has a target in these statuses, expected an area a row")
+    word = next((old for old, new in theirs.items() if new == "area"), str(label))
     data = xr.Dataset(
-        {"count": (("area", "status"), counted.values.astype(np.int64))},
-        coords={"area": np.array(counted.areas, dtype=str), "status": np.array(layout.statuses, dtype=str)},
-        attrs={"origin": attrs.get("origin", "observed")},
+        {
+            "count": (
+                ("area", "status"),
+                np.column_stack([counting.numbers[status][kept] for status in chosen]).astype(np.int64),
+            )
+        },
+        coords={"area": np.array(areas, dtype=str), "status": np.array(chosen, dtype=str)},
+        attrs={
+            "origin": attrs.get("origin", "observed"),
+            "source": table.label,
+            "sha256": table.sha256,
+            "unit_word": own.get("unit_word") or plain_word(word, "area"),
+            "notes": counting.notes,
+            "left_out": counting.left_out,
+        },
     )
     return _with_predictor(data, names, predictor) if names else data
 
@@ -137,40 +273,8 @@ def _with_predictor(data: xr.Dataset, names: list[str], values: NDArray[np.float
     return labelled.assign(predictor=(("area", "covariate"), values))
 
 
-def _layout(
-    cells: pd.DataFrame,
-    file: str,
-    attrs: Mapping[Any, Any],
-    label: str | None,
-    statuses: Sequence[str] | None,
-    covariates: Sequence[str],
-) -> Layout:
-    columns = [str(column) for column in cells.columns]
-    label = label or attrs.get("label") or _label_column(cells, file)
-    total = str(attrs.get("total") or "total")
-    for wanted in (label, *covariates):
-        if wanted not in columns:
-            raise DataError(f"{file}: no column {wanted!r}, {did_you_mean(wanted, columns)}")
-    known = list(statuses or attrs.get("statuses") or [])
-    percents = [str(column) for column in dict(attrs.get("percents") or {}).values()]
-    if is_long(cells):
-        known = known or list(dict.fromkeys(str(c).strip() for c in cells["status"] if not is_missing(c)))
-    else:
-        known = known or [c for c in columns if c not in (label, total, *covariates, *percents)]
-        missing = [status for status in known if status not in columns]
-        if missing:
-            raise DataError(
-                f"{file}: no column {missing[0]!r}, expected one column a status: {', '.join(known)}"
-            )
-    if len(set(known)) < 2 or len(set(known)) < len(known):
-        raise DataError(
-            f"{file}: found statuses {', '.join(known) or 'none'}; expected two or more, each once"
-        )
-    return Layout(file, label, known, list(covariates), total, attrs.get("total_label"), percents)
-
-
 def _renamed(cells: pd.DataFrame, columns: Mapping[str, str], file: str) -> pd.DataFrame:
-    known = [str(column) for column in cells.columns]
+    known = _named_columns(cells)
     for theirs, ours in columns.items():
         if theirs not in known:
             raise DataError(f"{file}: no column {theirs!r}, {did_you_mean(theirs, known)}")
@@ -178,13 +282,439 @@ def _renamed(cells: pd.DataFrame, columns: Mapping[str, str], file: str) -> pd.D
             raise DataError(
                 f"{file}: {theirs!r} cannot become {ours!r}, there is a column of that name already"
             )
+    if len(set(columns.values())) < len(columns):
+        raise DataError(f"{file}, columns: two columns get one name, expected a name of its own for each")
     return cells.rename(columns=dict(columns))
 
 
-def _label_column(cells: pd.DataFrame, file: str) -> str:
+def _named_columns(cells: pd.DataFrame) -> list[str]:
+    return [str(column) for column in cells.columns if column]
+
+
+def _label_column(cells: pd.DataFrame, table: RawTable) -> str:
     if "area" in cells.columns:
         return "area"
-    for column in cells.columns:
-        if any(not is_missing(cell) and parse_number(cell) is None for cell in cells[column]):
-            return str(column)
-    raise DataError(f"{file}: no column of names, expected a column 'area'")
+    for column in _named_columns(cells):
+        held = (cell for cell in cells[column] if not is_missing(cell, table.missing))
+        if column != "status" and any(read_number(cell) is None for cell in held):
+            return column
+    raise DataError(f"{table.label}: no column of names, expected a column 'area'")
+
+
+def _holds_numbers(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
+    held = [cell for cell in cells if not is_missing(cell, marks)]
+    numbers = sum(read_number(cell) is not None or read_number(cell, ",") is not None for cell in held)
+    return 2 * numbers > len(held)
+
+
+# --- wide and long
+
+
+def _read_wide(
+    table: RawTable, cells: pd.DataFrame, label: str, skipped: Sequence[str], named: Sequence[str]
+) -> _Counting:
+    """Read a table with a column for each status: its areas, and the numbers of every column that may be one."""
+    problems = Problems(table.label)
+    areas, _ = read_labels(cells[label], label, problems)
+    for row, area, cell in zip(cells.index, areas, cells[label], strict=True):
+        if not area and is_missing(cell):
+            problems.cell(row, label, "", "a name", "nothing")
+    hint = _looks_like_targets(cells, label, areas, skipped, table)
+    if hint:
+        raise DataError(hint)
+    first: dict[str, int] = {}
+    for i, area in enumerate(areas):
+        if area and area in first:
+            expected = f"each area once (it stands in row {cells.index[first[area]]} too)"
+            problems.cell(
+                cells.index[i], label, cells[label].iloc[i], expected, "areas that occur more than once"
+            )
+        first.setdefault(area, i)
+    wanted = {tidy(status).casefold() for status in named} or {
+        name for f in _KNOWN for names in f for name in names
+    }
+    candidates = [
+        column
+        for column in _named_columns(cells)
+        if column not in (label, *skipped)
+        and not column.endswith("_printed")
+        and (column.casefold() in wanted or _holds_numbers(cells[column], table.missing))
+    ]
+    decimal = settle_decimal(cells, candidates, table.decimal, problems)
+    # Loosely for now: only of a status is it known that its numbers are whole.
+    loose = {
+        column: read_numbers(
+            cells[column], column, Problems(""), decimal=decimal or ".", marks=table.missing
+        ).values
+        for column in candidates
+    }
+    return _Counting(
+        table, label, problems, areas, list(cells.index), loose, list(table.notes), cells, decimal
+    )
+
+
+def _read_long(
+    table: RawTable, cells: pd.DataFrame, label: str, skipped: Sequence[str], named: Sequence[str]
+) -> _Counting:
+    """Read a table with a row for each area and status, or for each target; a combination without a row is 0."""
+    problems, marks, notes = Problems(table.label), table.missing, list(table.notes)
+    names, _ = read_labels(cells[label], label, problems)
+    for row, area, cell in zip(cells.index, names, cells[label], strict=True):
+        if not area and is_missing(cell):
+            problems.cell(row, label, "", "a name", "nothing")
+    found, unrated = read_labels(cells["status"], "status", problems, marks=marks)
+    if unrated.any():
+        n = int(unrated.sum())
+        notes.append(
+            f"{n:,} row{'s' if n > 1 else ''} without a status {'were' if n > 1 else 'was'} left out."
+        )
+    if "count" in cells.columns:
+        decimal = settle_decimal(cells, ["count"], table.decimal, problems)
+        numbers, gone = _whole_numbers(cells["count"], "count", problems, decimal, marks)
+        for i in np.flatnonzero(gone & ~unrated).tolist():
+            problems.cell(cells.index[i], "count", "", _WHOLE, "nothing")
+    else:
+        numbers = np.ones(len(cells))
+        notes.append(f"Each of the {int((~unrated).sum()):,} rows with a status was counted as one target.")
+    areas = list(dict.fromkeys(name for name, status in zip(names, found, strict=True) if name and status))
+    # The known spelling of a status is that of `statuses`, else the commonest.
+    spelt = {tidy(status).casefold(): status for status in named}
+    for status, _ in Counter(status for status in found if status).most_common():
+        spelt.setdefault(status.casefold(), status)
+    known = list(dict.fromkeys(spelt[status.casefold()] for status in found if status))
+    place = {area: i for i, area in enumerate(areas)}
+    values = {status: np.zeros(len(areas)) for status in known}
+    seen: set[tuple[str, str]] = set()
+    rows: dict[str, Any] = {}
+    first: dict[str, Any] = {}
+    for row, area, status, number in zip(cells.index, names, found, numbers, strict=True):
+        if not area or not status:
+            continue
+        status = spelt[status.casefold()]
+        rows.setdefault(area, row)
+        first.setdefault(status, row)
+        if "count" in cells.columns and (area, status) in seen:
+            problems.cell(
+                row, "status", status, "each status once an area", "statuses that occur twice in an area"
+            )
+        seen.add((area, status))
+        values[status][place[area]] += number
+    return _Counting(
+        table,
+        label,
+        problems,
+        areas,
+        [rows[area] for area in areas],
+        values,
+        notes,
+        status_rows=first,
+        seen=seen,
+    )
+
+
+def _looks_like_targets(
+    cells: pd.DataFrame, label: str, areas: Sequence[str], skipped: Sequence[str], table: RawTable
+) -> str:
+    """A sentence that says how to count a table with a row for each target, where this looks like one."""
+    if len(set(areas)) > 0.67 * len(areas):
+        return ""
+    found = []
+    for column in _named_columns(cells):
+        texts = [cell_text(cell) for cell in cells[column] if not is_missing(cell, table.missing)]
+        if (
+            column not in (label, *skipped)
+            and 2 <= len(set(texts)) <= 8
+            and all(read_number(text) is None for text in texts)
+        ):
+            found.append((not _STATUS.search(column), len(column), column))
+    if not found:
+        return ""
+    status = min(found)[2]
+    pairs = {label: "area", status: "status"} if label != "area" else {status: "status"}
+    whole = [
+        c
+        for c in _named_columns(cells)
+        if c not in (label, status, *skipped) and _all_whole(cells[c], table.missing)
+    ]
+    one = len({(a, cell_text(s)) for a, s in zip(areas, cells[status], strict=True)}) == len(areas)
+    if one and len(whole) == 1:
+        pairs[whole[0]] = "count"
+    words = " ".join(shlex.quote(f"{theirs}={ours}") for theirs, ours in pairs.items())
+    kind = "one row for each area and status" if one else "one row for each target"
+    return (
+        f"{table.label}: looks like long form, {kind}, since {len(set(areas)):,} names have {len(areas):,} rows; if column "
+        f"{status!r} holds the status, give columns={pairs!r} (--columns {words})"
+    )
+
+
+def _all_whole(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
+    numbers = [read_number(cell) for cell in cells if not is_missing(cell, marks)]
+    return all(
+        n is not None and n.value >= 0 and n.value == round(n.value)
+        for n in numbers
+        if n is None or np.isfinite(n.value)
+    )
+
+
+# --- statuses and totals
+
+
+def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> list[str]:
+    """The statuses, best first: as given, else in a known order; every other column of numbers is accounted for."""
+    file, present = counting.table.label, list(counting.numbers)
+    if named:
+        chosen = _as_named(counting, named)
+    else:
+        chosen = _known_order(present)
+    rest = [name for name in present if name not in chosen]
+    if not chosen:
+        likely = [name for name in rest if not (_TOTAL.fullmatch(name) or name == total)]
+        if len(likely) < 2:
+            raise DataError(
+                f"{file}: found statuses {', '.join(likely) or 'none'}; expected two or more, each once"
+            )
+        words = " ".join(shlex.quote(name) for name in likely)
+        nouns = "columns of numbers" if counting.cells is not None else "statuses"
+        raise DataError(
+            f"{file}: found the {nouns} {', '.join(repr(name) for name in likely)}, whose order from best to worst is not known; "
+            f"give the statuses, best first: statuses={likely!r} (--statuses {words}) in the right order"
+        )
+    unknown = _account_for(counting, chosen, rest, total, bool(named))
+    if unknown:
+        words = " ".join(shlex.quote(name) for name in chosen)
+        one = len(unknown) == 1
+        counting.problems.say(
+            f"{file}: beside the statuses {', '.join(map(repr, chosen))}, {', '.join(map(repr, unknown))} "
+            f"{'holds' if one else 'hold'} numbers; give statuses={chosen!r} (--statuses {words}) to leave "
+            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status or a covariate"
+        )
+    return chosen
+
+
+def _as_named(counting: _Counting, named: Sequence[str]) -> list[str]:
+    file, present = counting.table.label, list(counting.numbers)
+    alike = {tidy(name).casefold(): name for name in present}
+    chosen = []
+    for status in named:
+        name = status if status in present else alike.get(tidy(status).casefold())
+        if name is None and counting.cells is not None:
+            known = [column for column in _named_columns(counting.cells) if column != counting.label]
+            hint = did_you_mean(status, known)
+            raise DataError(
+                f"{file}: no column {status!r}, expected one column a status: {', '.join(named)}; {hint}"
+            )
+        if name is None:
+            raise DataError(f"{file}: no row has the status {status!r}; {did_you_mean(status, present)}")
+        chosen.append(name)
+    if len(set(chosen)) < 2 or len(set(chosen)) < len(chosen):
+        raise DataError(f"{file}: found statuses {', '.join(named)}; expected two or more, each once")
+    return chosen
+
+
+def _known_order(present: Sequence[str]) -> list[str]:
+    """Those of some names that are red, amber and green, or on, within and off target, best first; none if fewer than two are."""
+    for family in _KNOWN:
+        places = {
+            name: i for name in present for i, names in enumerate(family) if tidy(name).casefold() in names
+        }
+        if len(places) > 1 and len(set(places.values())) == len(places):
+            return sorted(places, key=lambda name: places[name])
+    return []
+
+
+def _account_for(
+    counting: _Counting, chosen: Sequence[str], rest: Sequence[str], total: str, named: bool
+) -> list[str]:
+    """Tell totals from other numbers beside the statuses; return what must be asked about."""
+    numbers, notes, unknown = counting.numbers, counting.notes, []
+    sums = np.sum([numbers[status] for status in chosen], axis=0)
+    every = sums + np.sum(
+        [numbers[name] for name in rest if not _TOTAL.fullmatch(name)] or [0 * sums], axis=0
+    )
+    complete = np.isfinite(sums)
+    for name in rest:
+        values = numbers[name]
+        says = name == total or _TOTAL.fullmatch(name) is not None
+        agrees = bool(complete.any()) and any(
+            np.array_equal(values[complete], s[complete]) for s in (sums, every)
+        )
+        if agrees and (says or name == rest[-1] == list(numbers)[-1]):
+            if name != total:
+                notes.append(
+                    f"{counting.noun.capitalize()} {name!r} was left out, since it holds the sum of the statuses."
+                )
+        elif says and (not named or name == total):
+            for i in np.flatnonzero(complete & (values != sums)).tolist():
+                found = (
+                    cell_text(counting.cells[name].iloc[i])
+                    if counting.cells is not None
+                    else shortest(values[i])
+                )
+                expected = f"the sum of the statuses, {sums[i]:g}"
+                counting.problems.cell(
+                    counting.rows[i], name, found, expected, "numbers that are not the sum of the statuses"
+                )
+        elif not named:
+            unknown.append(name)
+        elif counting.cells is not None:
+            notes.append(f"Column {name!r} was left out, since it is not among the statuses that were named.")
+        else:
+            near = difflib.get_close_matches(
+                name.casefold(), [status.casefold() for status in chosen], n=1, cutoff=0.79
+            )
+            if near:
+                meant = next(status for status in chosen if status.casefold() == near[0])
+                expected = f"a known status; did you mean {meant!r}?"
+                counting.problems.cell(
+                    counting.status_rows[name], "status", name, expected, "unknown statuses"
+                )
+            else:
+                n = int(np.nansum(values))
+                notes.append(
+                    f"Status {name!r} ({n:,} target{'' if n == 1 else 's'}) was left out, since it is not among those that were named."
+                )
+    return unknown
+
+
+def _whole_numbers(
+    cells: pd.Series[Any], column: str, problems: Problems, decimal: str | None, marks: frozenset[str]
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Read the counts in a column: NaN where a cell is wrong or missing, and which cells are missing."""
+    found = read_numbers(cells, column, Problems(""), decimal=decimal, marks=marks)
+    flags = np.array([isinstance(cell, bool | np.bool_) for cell in cells])
+    values = found.values
+    with np.errstate(invalid="ignore"):
+        whole = (values >= 0) & (values < 2**53) & (values == np.round(values)) & ~flags & ~found.percent
+    for i in np.flatnonzero(~whole & ~found.missing).tolist():
+        cell = cells.iloc[i]
+        open_ = decimal is None and isinstance(cell, str) and decimal_of(cell) == "either"
+        hint = "; it can be a thousand or a thousandth: give decimal='.' or decimal=','" if open_ else ""
+        kind = "text" if read_number(cell) is None else "other numbers"
+        problems.cell(cells.index[i], column, cell, _WHOLE + hint, kind)
+    return np.where(whole, values, np.nan), found.missing
+
+
+def _count_strictly(counting: _Counting, chosen: Sequence[str]) -> NDArray[np.bool_]:
+    """Read the statuses of a wide table as counts (in a long one what has no row is 0); return which areas lack one."""
+    gone = np.zeros(len(counting.areas), dtype=bool)
+    if counting.cells is None:
+        empty = sum((area, status) not in counting.seen for area in counting.areas for status in chosen)
+        if empty:
+            words = (
+                "1 combination of area and status without a row was"
+                if empty == 1
+                else (f"{empty:,} combinations of area and status without a row were")
+            )
+            counting.notes.append(f"{words} read as 0.")
+        return gone
+    for status in chosen:
+        counting.numbers[status], missing = _whole_numbers(
+            counting.cells[status], status, counting.problems, counting.decimal, counting.table.missing
+        )
+        gone |= missing
+    return gone
+
+
+def _without_totals(
+    counting: _Counting, chosen: Sequence[str], told: Sequence[str] | None
+) -> NDArray[np.bool_]:
+    """Which rows are areas and not totals of the others."""
+    numbers = pd.DataFrame({status: counting.numbers[status] for status in chosen}, index=counting.rows)
+    left = total_rows(
+        counting.areas, numbers, sums=list(chosen), means=(), told=told, column=counting.label, problems=counting.problems
+    )  # fmt: skip
+    kept = np.ones(len(counting.areas), dtype=bool)
+    kept[left] = False
+    for i in left:
+        counting.notes.append(f"Row {counting.areas[i]!r} was left out as a total of the others.")
+        counting.left_out.append(f"{counting.areas[i]}: a total of the other rows")
+    return kept
+
+
+def _complete(
+    counting: _Counting,
+    chosen: Sequence[str],
+    gone: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    incomplete: str,
+) -> NDArray[np.bool_]:
+    """Which areas have every count and at least one target; the others are left out, or refused."""
+    totals = np.sum([counting.numbers[status] for status in chosen], axis=0)
+    reasons = {"no target in these statuses": totals == 0, "a count is missing": gone}
+    complete = np.ones(len(gone), dtype=bool)
+    for reason, places in reasons.items():
+        found = np.flatnonzero(places & kept)
+        if incomplete == "refuse":
+            for i in found.tolist():
+                if reason == "a count is missing":
+                    empty = [s for s in chosen if np.isnan(counting.numbers[s][i])]
+                    for status in empty:
+                        counting.problems.cell(counting.rows[i], status, "", _WHOLE, "nothing")
+                else:
+                    counting.problems.cell(
+                        counting.rows[i], counting.label, counting.areas[i],
+                        "at least one target in the area, found none", "areas without a target",
+                    )  # fmt: skip
+            continue
+        if len(found):
+            names = ", ".join(repr(counting.areas[i]) for i in found[:5]) + (
+                ", ..." if len(found) > 5 else ""
+            )
+            n = len(found)
+            counting.notes.append(
+                f"{n:,} area{'s' if n > 1 else ''} {'were' if n > 1 else 'was'} left out ({reason}): {names}."
+            )
+            counting.left_out += [f"{counting.areas[i]}: {reason}" for i in found.tolist()]
+        complete &= ~places
+    return complete
+
+
+def _predictors(
+    cells: pd.DataFrame,
+    counting: _Counting,
+    areas: Sequence[str],
+    rows: Sequence[Any],
+    covariates: Sequence[str],
+) -> tuple[FloatArray, list[str]]:
+    """Read covariates as numbers: their values and their names."""
+    problems, marks = counting.problems, counting.table.missing
+    columns: list[FloatArray] = []
+    names: list[str] = []
+    own = pd.Series([cell_text(cell) for cell in cells[counting.label]], index=cells.index)
+    for name in covariates:
+        if counting.cells is None:
+            texts = (
+                pd.Series([cell_text(cell) for cell in cells[name]], index=cells.index).groupby(own).nunique()
+            )
+            for area in areas:
+                if texts.get(area, 1) > 1:
+                    problems.say(
+                        f"{problems.label}, column {name!r}: area {area!r} has several values, expected one",
+                        name,
+                    )
+        found = cells[name].loc[list(rows)]
+        empty = [row for row, cell in found.items() if is_missing(cell, marks)]
+        for row in empty:
+            problems.cell(row, name, "", "a value for the area", "nothing")
+        if empty:
+            continue
+        decimal = settle_decimal(cells, [name], counting.table.decimal, problems)
+        quiet = Problems(problems.label)
+        numbers = read_numbers(found, name, quiet, decimal=decimal, marks=marks)
+        if not quiet:
+            columns.append(numbers.values)
+            names.append(name)
+            continue
+        if any(read_number(cell, decimal or ".") is not None for cell in found):
+            read_numbers(found, name, problems, decimal=decimal, marks=marks)
+            continue
+        words, _ = read_labels(found, name, problems)
+        others = list(dict.fromkeys(words))[1:]
+        for word in others:
+            columns.append(np.array([float(one == word) for one in words]))
+            names.append(f"{name}: {word}")
+        if words:
+            counting.notes.append(
+                f"Covariate {name!r} holds words: {len(others)} of its {len(others) + 1} became columns of 0 and 1, beside {words[0]!r}."
+            )
+    return np.array(columns, dtype=float).reshape(len(names), len(areas)).T, names

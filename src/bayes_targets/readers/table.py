@@ -149,13 +149,14 @@ def read_table(
         digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
     path, label = _path(source, name)
+    check_ordinary(path, label)
     kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
     kind = kinds[-1] if kinds else ""
     if kind == ".gz":
         kind = kinds[0] if len(kinds) == 2 else ""
     if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
         raise DataError(f"{_printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
-    content = read_bytes(path, label)
+    content = _read_bytes(path, label)
     digest = hashlib.sha256(content).hexdigest()
     if kinds[-1] == ".gz":
         content = _unpacked(content, label)
@@ -236,24 +237,31 @@ def _path(source: object, name: str | None) -> tuple[Path, str]:
     return path, name or _printable(path.name)
 
 
-def read_bytes(path: Path, label: str) -> bytes:
+def _read_bytes(path: Path, label: str) -> bytes:
     """The content of an ordinary file; anything else (a folder, a pipe, a device) is a `DataError`, never a wait."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise DataError(f"{_printable(str(path))}: Is a directory; expected a file")
-        if not stat.S_ISREG(mode):
-            raise DataError(f"{_printable(str(path))}: found a pipe or a device, expected an ordinary file")
-        if path.stat().st_size > _LARGEST:
-            raise DataError(f"{label}: found more than {_LARGEST >> 30} GiB, expected a smaller file")
+        check_ordinary(path, label)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{_printable(str(path))}: {reason}; expected a file that can be read") from error
+
+
+def check_ordinary(path: Path, label: str) -> None:
+    """Refuse what is no ordinary file, before anything waits for it."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{_printable(str(path))}: {reason}; expected a file that can be read") from error
     except ValueError as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"{str(path)!r}: {error}; expected the path of a file") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise DataError(f"{_printable(str(path))}: Is a directory; expected a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"{_printable(str(path))}: found a pipe or a device, expected an ordinary file")
+    if found.st_size > _LARGEST:
+        raise DataError(f"{label}: found more than {_LARGEST >> 30} GiB, expected a smaller file")
 
 
 def read_text(path: Path, label: str, encoding: str | None = None) -> str:

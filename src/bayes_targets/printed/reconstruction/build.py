@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError, cell_message, did_you_mean
-from ...readers.authority_dataset import authority_dataset
+from ...readers.authorities import authority_dataset
 from ...readers.design_matrix import dependent_columns
 from ...readers.package import Study
 from .columns import Given, make_columns

@@ -1,0 +1,342 @@
+"""Which column of a user's table holds what: the mapping to our names, the user's own words, and a guess where a name lacks."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+from .cells import MISSING, Problems, cell_text, is_missing, read_number
+
+LABELS = ("authority", "authority_type")
+NUMBERS = (
+    "baseline",
+    "outcome",
+    "change",
+    "target",
+    "stretch",
+    "baseline_se",
+    "outcome_se",
+    "n_baseline",
+    "n_outcome",
+)
+# Names that a regression table or the Dataset gives to something else.
+_TAKEN = ("target", "stretch", "constant", "authority", "authority_type", "control", "controls")
+FLAGS = {
+    **dict.fromkeys(("1", "1.0", "yes", "y", "true", "t"), 1.0),
+    **dict.fromkeys(("0", "0.0", "no", "n", "false", "f"), 0.0),
+}
+"""Texts that mean that there is a target, or none."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where to find what.
+
+    Attributes
+    ----------
+    ours : dict of str to str
+        Our name to the table's column.
+    controls : dict of str to str
+        Name of each control to the table's column.
+    further : tuple of str
+        Columns that are further outcomes, under their own names.
+    shadowed : tuple of str
+        Columns that bear one of our names but were set aside, since another one was mapped to it.
+    """
+
+    ours: dict[str, str]
+    controls: dict[str, str]
+    further: tuple[str, ...]
+    shadowed: tuple[str, ...]
+
+    def used(self) -> list[str]:
+        """All columns of the table that are read."""
+        return list(dict.fromkeys([*self.ours.values(), *self.controls.values(), *self.further]))
+
+
+def as_names(value: object, argument: str) -> tuple[str, ...]:
+    """Turn an argument that lists names into a tuple.
+
+    Examples
+    --------
+    >>> as_names(["population"], "controls"), as_names(None, "controls")
+    (('population',), ())
+    """
+    if isinstance(value, str):
+        raise DataError(f"{argument}: found {value!r}, expected a list of names such as [{value!r}]")
+    if value is None:
+        return ()
+    if not isinstance(value, Sequence | np.ndarray | pd.Index | pd.Series) or isinstance(value, bytes):
+        raise DataError(f"{argument}: found {value!r}, expected a list of names")
+    names = tuple(value)
+    for name in names:
+        if not isinstance(name, str):
+            raise DataError(f"{argument}: found {name!r}, expected a list of names")
+    return tuple(str(name) for name in names)
+
+
+def as_mapping(value: object, argument: str) -> dict[str, str]:
+    """Turn an argument that maps names to names into a dict."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(f"{argument}: found {value!r}, expected a dict of names such as {{'Region': 'type'}}")
+    for theirs, ours in value.items():
+        if not isinstance(theirs, str) or not isinstance(ours, str):
+            raise DataError(f"{argument}: found {theirs!r}: {ours!r}, expected names as text")
+    return {str(theirs): str(ours) for theirs, ours in value.items()}
+
+
+def listed(text: str) -> list[str]:
+    """The items of a header line such as ``# controls: age, deprivation``."""
+    return [item.strip() for item in re.split(r"[,;]", text) if item.strip()]
+
+
+def mapped(text: str) -> dict[str, str]:
+    """The pairs of a header line such as ``# columns: Region=authority_type, FT=target``; the last = divides."""
+    pairs = (item.rpartition("=") for item in listed(text))
+    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs if theirs.strip()}
+
+
+def with_header(given: object, header: Mapping[str, str], key: str) -> Any:
+    """An option as given, else what a line of the file's header says."""
+    if given is not None:
+        return given
+    return header.get(key) or None
+
+
+def locate_columns(
+    found: Sequence[str],
+    *,
+    columns: Mapping[str, str],
+    controls: Sequence[str],
+    further: Sequence[str],
+    problems: Problems,
+) -> Columns:
+    """Find every column that is needed, and say what is missing, misspelt or asked for twice.
+
+    Parameters
+    ----------
+    found : sequence of str
+        The table's columns.
+    columns : mapping of str to str
+        The table's name to our name.
+    controls, further : sequence of str
+        Columns by the table's names, or by ours.
+    problems : Problems
+        Gets a sentence for each fault.
+
+    Examples
+    --------
+    >>> problems = Problems("m.csv")
+    >>> located = locate_columns(["authority", "kind", "change"], columns={"kind": "authority_typ"},
+    ...                          controls=[], further=[], problems=problems)
+    >>> problems.sentences()[0]
+    "m.csv, columns: 'authority_typ' is not a column of ours; did you mean 'authority_type'?"
+    """
+    label = problems.label
+    ours = _mapped(found, columns, problems)
+    shadowed = tuple(name for name in ours if name in found and ours[name] != name)
+    control_columns = _asked_for(found, ours, controls, "controls", problems)
+    further_columns = _asked_for(found, ours, further, "further_outcomes", problems)
+    for name in further_columns:
+        if name in (*NUMBERS, *_TAKEN):
+            problems.say(
+                f"{label}, further_outcomes: {name!r} is a name of ours, expected a column beside them"
+            )
+    return Columns(ours, control_columns, tuple(further_columns), shadowed)
+
+
+def _mapped(found: Sequence[str], columns: Mapping[str, str], problems: Problems) -> dict[str, str]:
+    ours: dict[str, str] = {}
+    label = problems.label
+    for theirs, name in columns.items():
+        if theirs not in found:
+            problems.say(f"{label}, columns: no column {theirs!r}; {did_you_mean(theirs, list(found))}")
+        if name not in (*LABELS, *NUMBERS):
+            hint = did_you_mean(name, [*LABELS, *NUMBERS])
+            problems.say(f"{label}, columns: {name!r} is not a column of ours; {hint}")
+        elif name in ours:
+            problems.say(
+                f"{label}, columns: {ours[name]!r} and {theirs!r} both become {name!r}, expected one"
+            )
+        else:
+            ours[name] = theirs
+    # A column that is mapped away is no longer read under its own name.
+    named = {n: n for n in (*LABELS, *NUMBERS) if n in found and n not in columns and n not in ours}
+    return ours | named
+
+
+def _asked_for(
+    found: Sequence[str], ours: Mapping[str, str], names: Sequence[str], argument: str, problems: Problems
+) -> dict[str, str]:
+    where: dict[str, str] = {}
+    label = problems.label
+    for name in names:
+        if name in where:
+            problems.say(f"{label}, {argument}: {name!r} is listed twice, expected each name once")
+        elif name in _TAKEN:
+            problems.say(f"{label}, {argument}: {name!r} is a name of ours, expected another name")
+        elif name in found:
+            where[name] = name
+        elif name in ours:
+            where[name] = ours[name]
+        else:
+            problems.say(f"{label}, {argument}: no column {name!r}; {did_you_mean(name, list(found))}")
+    return where
+
+
+def missing_columns(located: Columns, cells: pd.DataFrame, problems: Problems) -> None:
+    """Say which columns are missing, which ones nearly bear our names, and what could be mapped to what."""
+    ours, label = located.ours, problems.label
+    used = set(located.used())
+    unused = [str(name) for name in cells.columns if name and name not in used]
+    absent = [name for name in (*LABELS, *NUMBERS) if name not in ours]
+    for theirs in unused:
+        near = difflib.get_close_matches(theirs.casefold(), [*LABELS, *NUMBERS], n=1, cutoff=0.85)
+        if near and near[0] in absent:
+            problems.say(
+                f"{label}, column {theirs!r}: not a column of ours; did you mean {near[0]!r}? "
+                f"Then pass columns={{{theirs!r}: {near[0]!r}}}"
+            )
+    wanted: list[str] = []
+
+    def lacks(name: str, why: str) -> None:
+        wanted.append(name)
+        problems.say(f"{label}, column {name!r}: missing, expected {why}")
+
+    for name in LABELS:
+        if name not in ours:
+            lacks(name, "it in every table (or mapped by columns)")
+    if "change" not in ours and "outcome" not in ours:
+        lacks("outcome", "baseline and outcome, or change, or (for a cross-section) outcome alone")
+    if "baseline" in ours and "change" not in ours and "outcome" not in ours:
+        lacks("change", "outcome or change beside baseline")
+    if "stretch" in ours and "target" not in ours:
+        lacks("target", "target (0 or 1) beside stretch")
+    for part, score in [
+        ("baseline_se", "baseline"),
+        ("n_baseline", "baseline"),
+        ("outcome_se", "outcome"),
+        ("n_outcome", "outcome"),
+    ]:
+        if part in ours and score not in ours:
+            lacks(score, f"the score beside {part}")
+    if wanted and unused:
+        problems.say(_columns_side_by_side(cells, unused, ours, label))
+
+
+def _columns_side_by_side(
+    cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str], label: str
+) -> str:
+    found = ", ".join(repr(name) for name in unused[:20]) + (", ..." if len(unused) > 20 else "")
+    sentence = f"{label}: found the columns {found}"
+    guesses = _guessed(cells, unused, ours)
+    if guesses:
+        words = " ".join(shlex.quote(f"{theirs}={name}") for theirs, name in guesses.items())
+        sentence += f"; if they are what they look like, give columns={guesses!r} (--columns {words})"
+    return sentence
+
+
+def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]) -> dict[str, str]:
+    """A guess which columns hold names, types, a target and scores, by what is in them."""
+    names, types, flags, scores = [], [], [], []
+    sample = cells.iloc[:2000]
+    for column in unused:
+        texts = [cell_text(cell) for cell in sample[column] if not is_missing(cell, MISSING)]
+        distinct = len(set(texts))
+        if distinct < 2:
+            continue
+        if {text.casefold() for text in texts} <= FLAGS.keys():
+            flags.append(column)
+        elif all(read_number(text) is not None or read_number(text, ",") is not None for text in texts):
+            scores.append(column)
+        elif distinct == len(texts):
+            names.append(column)
+        elif distinct <= max(2, len(texts) // 3):
+            types.append(column)
+    wanted = {"authority": names, "authority_type": types, "target": flags}
+    guesses = {found[0]: name for name, found in wanted.items() if name not in ours and found}
+    if "outcome" not in ours and "change" not in ours and scores:
+        pair = scores[:2] if "baseline" not in ours else scores[:1]
+        guesses |= dict(zip(pair, ("baseline", "outcome")[-len(pair) :], strict=True))
+    return guesses
+
+
+# --- the user's own words
+
+_WORDS = {
+    "unit": "unit_word",
+    "type": "type_word",
+    "outcome": "outcome_words",
+    "outcome_unit": "outcome_unit",
+}
+_WORDS |= {"target": "target_words", "before": "before_words", "after": "after_words"}
+
+
+def own_words(given: object, header: Mapping[str, str]) -> dict[str, str]:
+    """What the user calls things, by the name of the Dataset's attribute; lines of the file's header count too.
+
+    Examples
+    --------
+    >>> own_words({"unit": "school", "outcome": "pass rate"}, {"type": "region"})
+    {'type_word': 'region', 'unit_word': 'school', 'outcome_words': 'pass rate'}
+    """
+    words = {
+        attribute: header[key]
+        for name, attribute in _WORDS.items()
+        for key in (name, name.replace("_", " "))
+        if name not in ("before", "after") and header.get(key)
+    }
+    for name, word in as_mapping(given, "words").items():
+        key = name.strip().casefold().replace(" ", "_")
+        if key not in _WORDS:
+            raise DataError(f"words: {name!r} is not among the words; {did_you_mean(key, list(_WORDS))}")
+        words[_WORDS[key]] = word.strip()
+    return words
+
+
+def plain_word(column: str | None, default: str) -> str:
+    """A column's name as a word of prose, or a default where it is a code or abbreviation.
+
+    Examples
+    --------
+    >>> plain_word("Region", "group"), plain_word("lad21cd", "unit"), plain_word("Trust name", "unit")
+    ('region', 'unit', 'trust')
+    """
+    if column is None:
+        return default
+    words = re.sub(r"[\s_.]+", " ", column).strip()
+    words = re.sub(r"\b(names?|labels?)$", "", words, flags=re.IGNORECASE).strip()
+    if re.search(r"\b(?:codes?|ids?)$", words, re.IGNORECASE) or not re.fullmatch(
+        r"[^\W\d_]{3,}(?: [^\W\d_]+){0,3}", words
+    ):
+        return default
+    return words if words.isupper() else words.lower()
+
+
+def common_words(before: str | None, after: str | None) -> str:
+    """The words with which two names of scores begin, without years.
+
+    Examples
+    --------
+    >>> common_words("score_2006", "score_2008"), common_words("baseline", "outcome")
+    ('score', '')
+    """
+    if before is None or after is None:
+        return ""
+    pairs = zip(re.split(r"[\s_]+", before), re.split(r"[\s_]+", after), strict=False)
+    shared = []
+    for first, second in pairs:
+        if first.casefold() != second.casefold():
+            break
+        shared.append(first)
+    return " ".join(shared)
