@@ -14,7 +14,7 @@ from bayes_targets.studies import odpm2005
 
 def counts(rows, statuses=("green", "amber", "red")):
     frame = pd.DataFrame(list(rows.values()), columns=list(statuses))
-    return read_counts(frame.assign(area=list(rows)))
+    return read_counts(frame.assign(area=list(rows)), statuses=list(statuses))
 
 
 @pytest.fixture(scope="module")

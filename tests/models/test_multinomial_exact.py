@@ -73,20 +73,20 @@ def test_without_correlation_the_evidence_is_that_of_two_binomials():
     parts = 0.0
     for best, rest in (("green", ["amber", "red"]), ("amber", ["red"])):
         table = pd.DataFrame({"area": COUNTS["area"], "yes": COUNTS[best], "no": COUNTS[rest].sum(axis=1)})
-        counts = bt.success_model(bt.read_counts(table.query("yes + no > 0")))
+        counts = bt.success_model(bt.read_counts(table.query("yes + no > 0"), statuses=["yes", "no"]))
         parts += float(counts.exact(counts, 100, np.random.default_rng(1))[1]["log_evidence"])
     assert float(stats["log_evidence"]) == pytest.approx(parts, abs=5 * float(stats["log_evidence_mcse"]))
     assert float(stats["log_evidence_mcse"]) < 0.05
 
 
 def test_four_statuses_are_left_to_nuts_which_says_why():
-    four = COUNTS.assign(black=[1, 0, 0, 1, 0])
+    four = bt.read_counts(COUNTS.assign(black=[1, 0, 0, 1, 0]), statuses=["green", "amber", "red", "black"])
     with pytest.raises(NotExactError, match=r"4 statuses.*nuts"):
         bt.fit(bt.success_model(four, outcome="multinomial"), engine="exact", seed=1)
 
 
 def test_four_statuses_without_correlated_effects_are_exact():
-    four = COUNTS.assign(black=[1, 0, 0, 1, 0])
+    four = bt.read_counts(COUNTS.assign(black=[1, 0, 0, 1, 0]), statuses=["green", "amber", "red", "black"])
     posterior = bt.fit(bt.success_model(four, outcome="multinomial", pooling="complete"), seed=1)
     assert posterior.attrs["engine"] == "exact"
     bt.require(bt.diagnose(posterior))

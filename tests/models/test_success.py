@@ -22,7 +22,7 @@ FLAT = SuccessPriors(mu=bt.Flat(), share=bt.Flat(), split=bt.Flat())
 
 def counts(rows, statuses=("green", "amber", "red")):
     frame = pd.DataFrame(list(rows.values()), columns=list(statuses))
-    return read_counts(frame.assign(area=list(rows)))
+    return read_counts(frame.assign(area=list(rows)), statuses=list(statuses))
 
 
 def fit(model, **options):

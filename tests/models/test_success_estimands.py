@@ -39,7 +39,7 @@ STATUSES = ["green", "amber", "red"]
 
 def counts(rows, statuses=STATUSES):
     frame = pd.DataFrame(list(rows.values()), columns=list(statuses))
-    return read_counts(frame.assign(area=list(rows)))
+    return read_counts(frame.assign(area=list(rows)), statuses=list(statuses))
 
 
 def tree(share, table, *, predictive=None, **attrs):

@@ -103,7 +103,8 @@ def fisher_tests(
     Examples
     --------
     >>> from bayes_targets.readers.counts import read_counts
-    >>> counts = read_counts(pd.DataFrame({"area": ["milk", "tea"], "yes": [3, 1], "no": [1, 3]}))
+    >>> table = pd.DataFrame({"area": ["milk", "tea"], "yes": [3, 1], "no": [1, 3]})
+    >>> counts = read_counts(table, statuses=["yes", "no"])
     >>> fisher_tests(counts, {"tasting": ("milk", "tea")}, success="yes")["p_fisher"].round(3).item()
     0.486
     """

@@ -51,7 +51,7 @@ _KNOWN = (
     ),
 )
 _TOTAL = re.compile(
-    r"(?:grand |overall |row )?totals?\b.*|.*\btotals?|all|all targets|sum|n|no\.?|number|count|overall|base|targets|number of .*",
+    r"(?:grand |overall |row )?totals?\b.*|.*\btotals?|all|all targets|sum|n|number|count|overall|base|targets|number of .*",
     re.IGNORECASE,
 )
 _STATUS = re.compile(
@@ -468,7 +468,10 @@ def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> l
         chosen = _known_order(present)
     rest = [name for name in present if name not in chosen]
     if not chosen:
-        likely = [name for name in rest if not (_TOTAL.fullmatch(name) or name == total)]
+        every = np.sum([counting.numbers[name] for name in rest] or [np.zeros(0)], axis=0)
+        # A total is the sum of all others: half of the sum of all columns.
+        totals = [name for name in rest if (_TOTAL.fullmatch(name) or name == total) and len(rest) > 2]
+        likely = [name for name in rest if name not in totals or not np.array_equal(2 * counting.numbers[name], every)]
         if len(likely) < 2:
             raise DataError(
                 f"{file}: found statuses {', '.join(likely) or 'none'}; expected two or more, each once"
