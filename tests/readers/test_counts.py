@@ -162,7 +162,10 @@ def test_a_total_row_is_left_out_where_its_numbers_and_its_name_or_place_say_so(
         "row 4, column 'area': found 'England', expected a unit, and this looks like a total (its name says so"
         in asked
     )
-    assert "give totals=['England'] to leave it out, or totals=[] to keep it" in asked
+    assert (
+        "give totals=['England'] (--totals England) to leave it out, or totals=[] (--totals) to keep it"
+        in asked
+    )
     asked = problems(with_row("Roads", 9, 11, 7))
     assert "its numbers are the sum or mean of the others, its name does not say so" in asked
     assert read_counts(with_row("England", 9, 11, 8), totals=["england"]).sizes["area"] == 3

@@ -42,8 +42,8 @@ from .columns import (
     with_header,
 )
 from .design_matrix import choose_reference, dependent_columns, type_dummies
-from .units import check_spelling, one_spelling, ordered_periods, repeated_names, total_rows, without_rows
 from .table import RawTable, read_table
+from .units import check_spelling, one_spelling, ordered_periods, repeated_names, total_rows, without_rows
 
 FloatArray = NDArray[np.float64]
 ORIGINS = ("observed", "reconstructed", "simulated")

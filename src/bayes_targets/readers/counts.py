@@ -30,8 +30,8 @@ from .cells import (
     tidy,
 )
 from .columns import as_mapping, as_names, listed, mapped, own_words, plain_word
-from .units import total_rows
 from .table import RawTable, read_table
+from .units import total_rows
 
 FloatArray = NDArray[np.float64]
 _WHOLE = "a whole number of 0 or more"
@@ -471,7 +471,11 @@ def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> l
         every = np.sum([counting.numbers[name] for name in rest] or [np.zeros(0)], axis=0)
         # A total is the sum of all others: half of the sum of all columns.
         totals = [name for name in rest if (_TOTAL.fullmatch(name) or name == total) and len(rest) > 2]
-        likely = [name for name in rest if name not in totals or not np.array_equal(2 * counting.numbers[name], every)]
+        likely = [
+            name
+            for name in rest
+            if name not in totals or not np.array_equal(2 * counting.numbers[name], every)
+        ]
         if len(likely) < 2:
             raise DataError(
                 f"{file}: found statuses {', '.join(likely) or 'none'}; expected two or more, each once"

@@ -156,7 +156,7 @@ def read_table(
         kind = kinds[0] if len(kinds) == 2 else ""
     if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
         raise DataError(f"{_printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
-    content = _read_bytes(path, label)
+    content = read_bytes(path, label)
     digest = hashlib.sha256(content).hexdigest()
     if kinds[-1] == ".gz":
         content = _unpacked(content, label)
@@ -237,7 +237,7 @@ def _path(source: object, name: str | None) -> tuple[Path, str]:
     return path, name or _printable(path.name)
 
 
-def _read_bytes(path: Path, label: str) -> bytes:
+def read_bytes(path: Path, label: str) -> bytes:
     """The content of an ordinary file; anything else (a folder, a pipe, a device) is a `DataError`, never a wait."""
     try:
         check_ordinary(path, label)

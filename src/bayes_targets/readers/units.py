@@ -93,7 +93,8 @@ def total_rows(
             numbers.index[i],
             column,
             names[i],
-            f"a unit, and this looks like a total ({why}): give totals=[{names[i]!r}] to leave it out, or totals=[] to keep it",
+            f"a unit, and this looks like a total ({why}): give totals=[{names[i]!r}] (--totals {shlex.quote(names[i])}) to leave it "
+            "out, or totals=[] (--totals) to keep it",
             "what may be totals",
         )
     return totals

@@ -25,12 +25,13 @@ _ORDER = (
 # What a user's file may be, as an analysis' constant ``DATA`` says, and the options that its reader takes, by the names of the
 # reader's keywords. The analysis of the same name is there for such files alone; others have data of their own besides.
 _TABLE = frozenset({"columns", "separator", "decimal", "encoding", "missing", "sheet", "header"})
+_UNITS = _TABLE | {"words", "controls", "totals", "incomplete"}
 _QUESTION = frozenset({"better", "smallest", "hoped", "unit", "ratio", "level"})
 READER_OPTIONS = {
     "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "df", "model", "brackets", "stars", "tails"},
     "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation", "continuity"},
-    "authorities": _TABLE | {"words", "controls", "change", "period", "before", "after"},
-    "counts": _TABLE | {"words", "controls", "statuses"},
+    "authorities": _UNITS | {"change", "period", "before", "after"},
+    "counts": _UNITS | {"statuses"},
 }
 # Options for the model of such a file.
 MODEL_OPTIONS = {

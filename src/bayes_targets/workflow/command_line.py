@@ -333,6 +333,18 @@ def _add_units(group: argparse._ArgumentGroup) -> None:
     add("--before", metavar="VALUE", help="period before")
     add("--after", metavar="VALUE", help="period after")
     add("--statuses", **_words("STATUS"), help="statuses of the counts, from best to worst")
+    add(
+        "--totals",
+        nargs="*",
+        action="extend",
+        metavar="ROW",
+        help="rows that are totals (found; no name: none is one)",
+    )
+    add(
+        "--incomplete",
+        choices=("drop", "refuse"),
+        help="what to do with rows that lack a value (drop, and say so)",
+    )
     add("--success", **_words("STATUS"), help="statuses that count as success (the best one), also as A+B")
 
 
