@@ -716,7 +716,7 @@ def test_draws_that_depend_on_one_another_fail(tree):
     for spoil in (np.sort, lambda x: np.repeat(x[:, ::2], 2, axis=1), lambda x: x + 0.5 * np.eye(4, 1)):
         changed = tree.copy(deep=True)
         changed["posterior"]["sigma"][:] = spoil(tree["posterior"]["sigma"].to_numpy())
-        assert failed(changed) == [quantity]
+        assert quantity in failed(changed)
 
 
 def test_a_draw_that_is_not_finite_and_too_few_draws_fail(tree, authorities):

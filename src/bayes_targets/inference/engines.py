@@ -74,7 +74,9 @@ def fit(
         Number of chains; the gate of `require` asks for at least 4.
     seed : int, optional
         Seed of everything random here. The same seed, versions and machine give the same draws; without
-        one a fresh seed is drawn, and kept in ``attrs["seed"]``.
+        one a fresh seed is drawn, and kept in ``attrs["seed"]``. An exact posterior is the same set of draws for any
+        seed, as it is for the data: stratified draws, which the seed puts in order. Means, probabilities and quantiles
+        of it do not depend on the seed, and other seeds say nothing of their Monte Carlo error.
     progress : bool
         Show a progress bar while sampling.
     pointwise : bool
@@ -101,10 +103,13 @@ def fit(
     _require_settings(model, engine, seed)
     _require_counts(draws=draws, tune=tune, chains=chains)
     entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
-    sampler_seed, prior_seed, predictive_seed = np.random.SeedSequence(entropy).spawn(3)
+    own = data_hash(model.data)
+    # What is drawn beside the posterior, too: of an exact one everything is the same for any seed, but for the order.
+    seeds = np.random.SeedSequence(entropy), np.random.SeedSequence(int(own[:32], 16))
     used, note, (posterior, stats) = _draw(
-        model, engine, draws=draws, tune=tune, chains=chains, seed=sampler_seed, progress=progress
+        model, engine, draws=draws, tune=tune, chains=chains, seeds=seeds, progress=progress
     )
+    _, prior_seed, predictive_seed = seeds[used == "exact"].spawn(3)
     size = draws * chains * max(model.data[name].size for name in model.observed)
     more: dict[str, xr.Dataset] = {}
     if pointwise and size <= _MOST_POINTWISE:
@@ -113,6 +118,11 @@ def fit(
             "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
             **_prior_groups(model, prior_seed, draws),
         }
+    if used == "exact":
+        order = np.random.default_rng(seeds[0]).permutation(draws * chains)
+        shuffled = ("log_likelihood", "posterior_predictive")
+        more |= {name: _in_order(more[name], order) for name in shuffled if name in more}
+        posterior, stats = _in_order(posterior, order), _in_order(stats, order)
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
@@ -127,7 +137,7 @@ def fit(
             _LEFT_OUT.format(size) if pointwise else "all groups but the posterior's, as was asked for"
         )
     how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
-    tree.attrs = {"model": model.name, **how, **_described(model)}
+    tree.attrs = {"model": model.name, **how, **_described(model, own)}
     return tree
 
 
@@ -138,16 +148,17 @@ def _draw(
     draws: int,
     tune: int,
     chains: int,
-    seed: np.random.SeedSequence,
+    seeds: tuple[np.random.SeedSequence, np.random.SeedSequence],
     progress: bool,
 ) -> tuple[str, str, tuple[xr.Dataset, xr.Dataset]]:
     """The engine that was used, why not a better one, and what it gave: posterior and statistics."""
     wanted, note = (_AUTO if engine == "auto" else engine), ""
+    seed = seeds[0].spawn(1)[0]
     if engine == "smc" or (engine == "auto" and model.exact is None and model.particles is not None):
         return "smc", note, _draw_particles(model, draws=draws, chains=chains, seed=seed)
     if wanted == "exact":
         try:
-            return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seed)
+            return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seeds[1])
         except NotExactError as error:
             if engine == "exact":
                 raise
@@ -159,7 +170,7 @@ def _draw(
     return "nuts", note, found
 
 
-def _described(model: Model) -> dict[str, str]:
+def _described(model: Model, own: str) -> dict[str, str]:
     """What a posterior's attrs tell of its model, and of the versions behind it."""
     conflict = {} if model.conflict is None else dict(model.conflict(model))
     return ({"prior_conflict": json.dumps(conflict)} if conflict else {}) | {
@@ -167,7 +178,7 @@ def _described(model: Model) -> dict[str, str]:
         "options": json.dumps(dict(model.options)),
         "priors": json.dumps(describe_priors(model.priors)),
         "terms": json.dumps(list(model.terms)),
-        "data_hash": data_hash(model.data),
+        "data_hash": own,
         "versions": json.dumps(versions()),
     }
 
@@ -238,6 +249,19 @@ def _draw_particles(
     posterior = xr.concat([part for part, _ in found], "chain").rename(sample="draw")
     stats = xr.concat([part for _, part in found], "chain")
     return posterior.assign_coords(labels), stats.assign_coords(chain=labels["chain"])
+
+
+def _in_order(data: xr.Dataset, order: NDArray[np.int64]) -> xr.Dataset:
+    """The same draws in another order, chains being nothing but places; labels stay."""
+
+    def moved(variable: xr.DataArray) -> Any:
+        if variable.dims[:2] != ("chain", "draw"):
+            return variable.variable
+        values = variable.to_numpy()
+        flat = values.reshape(order.size, *values.shape[2:])
+        return variable.dims, flat[order].reshape(values.shape), variable.attrs
+
+    return data.assign({name: moved(variable) for name, variable in data.data_vars.items()})
 
 
 def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .stratified import stratified_uniform
+
 FloatArray = NDArray[np.float64]
 
 # Distance of the nodes in units of 1 / sqrt(K) and of 1 / tau (the nearest pole of f is pi / tau off the real line).
@@ -98,7 +100,7 @@ class Areas:
             ends.append(np.minimum(reached, mode) if sign < 0 else np.maximum(reached, mode))
             scales.append(1.0 / np.abs(steep))
         box = ends[1] - ends[0]
-        place = rng.random(shape) * (scales[0] + box + scales[1]) - scales[0]
+        place = stratified_uniform(rng, shape) * (scales[0] + box + scales[1]) - scales[0]
         tail = np.where((place < 0) | (place > box), -np.log(rng.random(shape)), 0.0)
         z = ends[0] + np.where(place < 0, -tail * scales[0], np.minimum(place, box) + tail * scales[1])
         # The few whose mode is not found yet have their turn among those that were not kept.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model import NotExactError
+from .stratified import stratified_normal
 
 FloatArray = NDArray[np.float64]
 # Multiplications at a time. Larger products are shared out among threads, which for sizes like ours costs more than it
@@ -101,7 +102,9 @@ class Coefficients:
         ratio, d = self._scales(sigma)
         u = v.reshape(len(spread), -1 if len(spread) else 0, sigma.size) * spread[:, None]
         right = self.cross[:, -1:] - multiply(self.cross[:, :-1], u.reshape(v.shape))
-        return multiply(self.basis, (ratio * right + rng.standard_normal(d.shape) * np.sqrt(d)) / d), u
+        return multiply(
+            self.basis, (ratio * right + stratified_normal(rng, d.shape[::-1]).T * np.sqrt(d)) / d
+        ), u
 
     def _scales(self, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
         ratio = self.unit / sigma**2
@@ -199,7 +202,7 @@ class Deviations:
         aa, ab = a**2 * count, a * b * count * mean_x
         bb = b**2 * (spread_x + count * mean_x**2)
         det = 1.0 + aa + bb + a**2 * b**2 * count * spread_x
-        za, zb = rng.standard_normal((2, *ra.shape))
+        za, zb = (stratified_normal(rng, ra.shape[::-1]).T for _ in range(2))
         ua = ((1.0 + bb) * ra - ab * rb) / (det * sigma) + np.sqrt((1.0 + bb) / det) * za
         ub = ((1.0 + aa) * rb - ab * ra) / (det * sigma) - ab / np.sqrt((1.0 + bb) * det) * za
         ub += zb / np.sqrt(1.0 + bb)

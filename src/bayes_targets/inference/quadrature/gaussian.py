@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import PRODUCT, Coefficients, Deviations
+from .stratified import stratified_normal
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
@@ -154,7 +155,7 @@ class Hierarchy:
         beta, u = [], []
         for some in self._pieces(sigma.size):
             factor, solved, _ = _factor(self.first.schur(sigma[some], spread[some].T)[0])
-            drawn = _back_substitute(factor, solved + rng.standard_normal(solved.shape))
+            drawn = _back_substitute(factor, solved + stratified_normal(rng, solved.shape[::-1]).T)
             own = self.first.complete(drawn, sigma[some], spread[some].T, rng)
             beta.append(own[0])
             u.append(own[1])

@@ -1,4 +1,4 @@
-r"""Integrals over at most three hyperparameters, and independent draws of them, from one regular grid.
+r"""Integrals over at most three hyperparameters, and stratified draws of them, from one regular grid.
 
 Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out, and
 what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a coordinate x on the whole
@@ -7,8 +7,8 @@ covariance I in u. There the plain sum over a regular grid (the trapezoidal rule
 
 .. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, |A|\, du \approx h_1 \cdots h_D \sum_{u \in grid} p(y, \phi)\, \phi'\, |A|
 
-The multilinear interpolant of the same values is the proposal of a rejection sampler, so that draws are independent
-and follow the density itself, not the grid.
+The multilinear interpolant of the same values proposes points, stratified over its mass, and of these the draws are
+resampled, so that they follow the density itself, not the grid, and say the same whatever the seed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _MOST_CELLS, _MOST_LAYERS = 1e6, 100
 # Powers of the density that proposals follow, each on a grid twice as fine as the one before: far out, straight lines may lie
 # well below a bent ridge.
 _POWERS = (1.0, 0.75, 0.75)
-# Head room of the envelope above the largest ratio of density to proposal among thousands of proposals.
-_HEAD_ROOM = 1.05
+# Head room above the largest ratio of density to proposal among thousands of proposals; proposals for a draw at most.
+_HEAD_ROOM, _MOST_PROPOSALS = 1.05, 4
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Draws:
-    """Independent draws of the hyperparameters, and how well computing them went.
+    """Stratified draws of the hyperparameters in random order, and how well computing them went.
 
     Attributes
     ----------
@@ -144,8 +144,9 @@ class Draws:
     lp : array of shape (draws,)
         Log density of data and hyperparameters.
     stats : dict of str to float
-        ``log_evidence``; ``acceptance`` of the rejection sampler; ``grid_size``, its nodes; ``edge_mass`` as in `Grid`;
-        ``refinement_change``, the largest of `Grid.changes`, in Monte Carlo standard errors of these draws.
+        ``log_evidence``; ``acceptance``, the mean ratio of density to proposal over the largest; ``grid_size``, its
+        nodes; ``edge_mass`` as in `Grid`; ``refinement_change``, the largest of `Grid.changes`, in Monte Carlo standard errors
+        of as many independent draws.
     """
 
     values: Mapping[str, FloatArray]
@@ -331,40 +332,61 @@ def _change(whole: FloatArray, half: FloatArray) -> float:
 def _draw(
     log_density: LogDensity, grid: Grid, size: int, rng: np.random.Generator, power: float
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Draw hyperparameters (D, size) by rejection; also their log density, and the share of proposals that was kept.
+    """Draw hyperparameters (D, size); also their log density, and the mean ratio of density to proposal over the largest.
 
-    The interpolant g of the density, or of a power of it below 1, is a mixture of tents over the nodes: draw a node by its
-    mass, then a triangular distance. A proposal is kept with probability p / (c g), one off the grid never. That c covers
-    p / g is seen from the proposals themselves: c lies above the largest ratio among all of them, and when it is raised
-    every decision is taken anew. Fewer draws than asked for are all that the proposals gave.
+    The interpolant g of the density, or of a power of it below 1, is a mixture of tents over the nodes. Proposals are
+    stratified: one in each of equal shares of its mass, in an order in which neighbours are neighbours, and of those within
+    a tent one in each of equal shares along each axis. Of the proposals, systematic resampling by p / g takes the draws in the
+    same order, none twice, so that the draws are stratified too. Fewer draws than asked for are all that the proposals gave.
     """
     p = grid.p**power
-    total = np.cumsum(p)
-    values, lp = np.empty((len(grid.first), 0)), np.empty(0)
-    log_ratio, log_u = np.empty(0), np.empty(0)
-    wanted = int(1.2 * size) + 16
-    while lp.size < 4 * size + 1000:
-        node = np.minimum(
-            np.searchsorted(total, rng.random(wanted) * total[-1], side="right"), total.size - 1
-        )
-        place = np.stack(np.unravel_index(node, p.shape)) + rng.random((len(values), wanted))
-        place -= rng.random(place.shape)
-        new, new_lp, log_volume = grid.frame.evaluate(
+    path = _path(p.shape)
+    total = np.cumsum(p.ravel()[path])
+    wanted = int(1.4 * size) + 16
+    while True:
+        share = (np.arange(wanted) + 0.5) / wanted
+        node = path[np.minimum(np.searchsorted(total, share * total[-1], side="right"), total.size - 1)]
+        place = np.stack(np.unravel_index(node, p.shape)) + _tent(_spread_out(len(p.shape), wanted))
+        values, lp, log_volume = grid.frame.evaluate(
             log_density, grid.first[:, None] + place * grid.step[:, None]
         )
         with np.errstate(divide="ignore", invalid="ignore"):
-            new_ratio = new_lp + log_volume - grid.log_p.max() - np.log(_interpolate(p, place))
+            log_ratio = lp + log_volume - grid.log_p.max() - np.log(_interpolate(p, place))
         # Off the grid the density of proposals is 0, and nothing is kept.
-        new_ratio = np.where(np.isfinite(new_ratio), new_ratio, -np.inf)
-        values, lp = np.concatenate([values, new], axis=1), np.concatenate([lp, new_lp])
-        log_ratio = np.concatenate([log_ratio, new_ratio])
-        log_u = np.concatenate([log_u, np.log(rng.random(wanted))])
-        kept = np.flatnonzero(log_u + (log_ratio.max() + math.log(_HEAD_ROOM)) < log_ratio)
-        if kept.size >= size:
-            return values[:, kept[:size]], lp[kept[:size]], kept.size / lp.size
-        wanted = int(1.1 * (size - kept.size) * lp.size / max(kept.size, 1)) + 16
-        wanted = min(wanted, 2 * size + 1000)
-    return values[:, kept], lp[kept], kept.size / lp.size
+        ratio = np.where(np.isfinite(log_ratio), np.exp(np.minimum(log_ratio, 700.0)), 0.0)
+        top = float(ratio.max())
+        acceptance = float(ratio.mean() / (_HEAD_ROOM * top)) if top > 0 else 0.0
+        needed = int(size / max(acceptance, 1e-3)) + 16
+        if wanted >= min(needed, _MOST_PROPOSALS * size + 1000):
+            break
+        wanted = min(int(1.05 * needed), _MOST_PROPOSALS * size + 1000)
+    size = min(size, int(acceptance * wanted))
+    mass = np.cumsum(ratio)
+    kept = np.searchsorted(mass, (np.arange(size) + 0.5) / max(size, 1) * mass[-1]).clip(0, wanted - 1)
+    kept = rng.permutation(kept)
+    return values[:, kept], lp[kept], acceptance
+
+
+def _path(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Numbers of a grid's nodes along a path that goes back and forth, so that successive nodes are neighbours."""
+    nodes = np.zeros(1, dtype=np.int64)
+    for size in reversed(shape):
+        there_and_back = np.stack([nodes, nodes[::-1]])
+        nodes = (np.arange(size)[:, None] * nodes.size + there_and_back[np.arange(size) % 2]).ravel()
+    return nodes
+
+
+def _spread_out(d: int, size: int) -> FloatArray:
+    """Points between 0 and 1, shape (d, size), any few successive ones far apart along each axis (Roberts 2018)."""
+    root = 2.0
+    for _ in range(60):
+        root = (1.0 + root) ** (1.0 / (d + 1))
+    return np.asarray((0.5 + np.outer(root ** -np.arange(1.0, d + 1), np.arange(1, size + 1))) % 1.0)
+
+
+def _tent(share: FloatArray) -> FloatArray:
+    """Quantiles of the density 1 - abs(x) between -1 and 1."""
+    return np.where(share < 0.5, np.sqrt(2.0 * share) - 1.0, 1.0 - np.sqrt(2.0 * (1.0 - share)))
 
 
 def _interpolate(p: FloatArray, place: FloatArray) -> FloatArray:
