@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
+from bayes_targets.inference.importance import pareto_k
 from bayes_targets.model import NotExactError
-from bayes_targets.models.success.multinomial_exact import Pair, pareto_k, solve_multinomial
+from bayes_targets.models.success.multinomial_exact import Effects, solve_multinomial
 
 COUNTS = pd.DataFrame(
     {
@@ -16,12 +17,22 @@ COUNTS = pd.DataFrame(
         "red": [16, 0, 2, 1, 0],
     }
 )
-PAIR = Pair(
+
+
+def read(table):
+    """Counts whose statuses are in the order of the columns."""
+    return bt.read_counts(table, statuses=[str(name) for name in table.columns if name != "area"])
+
+
+TAU = np.array([[0.5, 1.5], [2.0, 0.05], [1.0, 0.8]])
+RHO = np.array([0.9, -0.5, 0.0])
+PAIR = Effects(
     successes=np.array([[10.0, 9.0], [2.0, 1.0], [3.0, 0.0], [0.0, 1.0]]),
     trials=np.array([[35.0, 25.0], [3.0, 1.0], [3.0, 0.0], [1.0, 1.0]]),
     centre=np.array([[[-0.4, 0.7]] * 4, [[0.5, -1.0]] * 4, [[0.0, 0.0]] * 4]),
-    tau=np.array([[[0.5, 1.5]], [[2.0, 0.05]], [[1.0, 0.8]]]),
-    rho=np.array([[0.9], [-0.5], [0.0]]),
+    root=np.array(
+        [[[t[0], 0.0], [t[1] * r, t[1] * np.sqrt(1 - r**2)]] for t, r in zip(TAU, RHO, strict=True)]
+    ),
 )
 
 
@@ -29,10 +40,9 @@ def density(s, j, reach=9.0, points=801):
     """The integrand of one area on a fine grid of both effects, times the area of a cell."""
     line = np.linspace(-reach, reach, points)
     z, e = np.meshgrid(line, line, indexing="ij")
-    rho = PAIR.rho[s, 0]
     theta = [
-        PAIR.centre[s, j, 0] + PAIR.tau[s, 0, 0] * z,
-        PAIR.centre[s, j, 1] + PAIR.tau[s, 0, 1] * (rho * z + np.sqrt(1 - rho**2) * e),
+        PAIR.centre[s, j, 0] + TAU[s, 0] * z,
+        PAIR.centre[s, j, 1] + TAU[s, 1] * (RHO[s] * z + np.sqrt(1 - RHO[s] ** 2) * e),
     ]
     log_p = -0.5 * (z**2 + e**2) - np.log(2 * np.pi)
     for k in (0, 1):
@@ -43,14 +53,12 @@ def density(s, j, reach=9.0, points=801):
 @pytest.mark.parametrize("s", range(3))
 @pytest.mark.parametrize("j", range(4))
 def test_the_integral_over_both_effects_agrees_with_a_fine_sum(s, j):
-    assert PAIR.log_likelihood()[s, j] == pytest.approx(np.log(density(s, j)[0].sum()), abs=2e-4)
+    assert PAIR.log_likelihood()[s, j] == pytest.approx(np.log(density(s, j)[0].sum()), abs=1e-3)
 
 
 def test_draws_of_both_effects_have_the_moments_of_their_density():
-    many = Pair(
-        PAIR.successes,
-        PAIR.trials,
-        *(np.repeat(x, 20_000, axis=0) for x in (PAIR.centre, PAIR.tau, PAIR.rho)),
+    many = Effects(
+        PAIR.successes, PAIR.trials, *(np.repeat(x, 20_000, axis=0) for x in (PAIR.centre, PAIR.root))
     )
     drawn = many.draw(np.random.default_rng(1)).reshape(3, 20_000, 4, 2)
     for s in range(3):
@@ -79,10 +87,41 @@ def test_without_correlation_the_evidence_is_that_of_two_binomials():
     assert float(stats["log_evidence_mcse"]) < 0.05
 
 
-def test_four_statuses_are_left_to_nuts_which_says_why():
-    four = bt.read_counts(COUNTS.assign(black=[1, 0, 0, 1, 0]), statuses=["green", "amber", "red", "black"])
-    with pytest.raises(NotExactError, match=r"4 statuses.*nuts"):
-        bt.fit(bt.success_model(four, outcome="multinomial"), engine="exact", seed=1)
+def test_effects_of_an_area_that_says_much_have_the_moments_of_their_density():
+    """Few proposals of unit variance would be kept: one of many is taken by its weight."""
+    size, tau = 20_000, 1.5
+    area = Effects(
+        np.array([[300.0, 120.0]]),
+        np.array([[500.0, 200.0]]),
+        np.zeros((size, 1, 2)),
+        np.full((size, 2, 2), 0.0),
+    )
+    area.root[:] = tau * np.eye(2)
+    drawn = area.draw(np.random.default_rng(1))[:, 0]
+    line = np.linspace(-9, 9, 20_001)
+    for k in (0, 1):
+        theta = tau * line
+        log_p = -0.5 * line**2 + area.successes[0, k] * theta - area.trials[0, k] * np.logaddexp(0, theta)
+        p = np.exp(log_p - log_p.max())
+        p /= p.sum()
+        mean = p @ theta
+        sd = np.sqrt(p @ (theta - mean) ** 2)
+        assert drawn[:, k].mean() == pytest.approx(mean, abs=4.5 * sd / np.sqrt(size))
+        assert drawn[:, k].std() == pytest.approx(sd, rel=0.02)
+
+
+def test_six_statuses_are_left_to_nuts_which_says_why():
+    six = read(COUNTS.assign(black=[1, 0, 0, 1, 0], grey=1, white=[0, 1, 0, 0, 2]))
+    with pytest.raises(NotExactError, match=r"6 statuses.*nuts"):
+        bt.fit(bt.success_model(six, outcome="multinomial"), engine="exact", seed=1)
+
+
+def test_four_statuses_with_correlated_effects_are_exact():
+    four = read(COUNTS.assign(black=[1, 0, 0, 1, 0]))
+    posterior = bt.fit(bt.success_model(four, outcome="multinomial"), engine="exact", seed=1)
+    bt.require(bt.diagnose(posterior))
+    assert posterior["posterior"]["correlation"].sizes["pair"] == 3
+    assert float(posterior["posterior"]["share"].sum("status").mean()) == pytest.approx(1.0)
 
 
 def test_four_statuses_without_correlated_effects_are_exact():
@@ -108,10 +147,11 @@ def test_k_hat_finds_the_tail_of_pareto_weights(k):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("covariate", [False, True])
-def test_the_exact_multinomial_agrees_with_nuts(covariate):
-    counts = bt.read_counts(COUNTS)
-    if covariate:
+@pytest.mark.parametrize("case", ["plain", "covariate", "four statuses"])
+def test_the_exact_multinomial_agrees_with_nuts(case):
+    table = COUNTS.assign(black=[1, 0, 0, 1, 0]) if case == "four statuses" else COUNTS
+    counts = read(table)
+    if case == "covariate":
         counts = bt.with_covariate(counts, "x", {a: i for i, a in enumerate(COUNTS["area"])})
     model = bt.success_model(counts, outcome="multinomial")
     exact = bt.fit(model, seed=1, draws=2500)

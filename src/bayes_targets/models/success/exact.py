@@ -1,4 +1,7 @@
-"""The exact posterior of `success_model`, binomial or ordinal: quadrature over what areas share, 1-D in each area."""
+"""The exact posterior of `success_model`, binomial or ordinal: one integral in each area, given what areas share.
+
+Up to three parameters that areas share are on a grid; more of them (four statuses and more) are drawn by importance sampling.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...inference.importance import (
+    MOST_K,
+    Proposal,
+    Sample,
+    axis_values,
+    in_coordinates,
+    pareto_k,
+    refine,
+    sample_density,
+    solve_by_importance,
+    weigh,
+)
 from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
 from ...priors import LogOdds, Normal
@@ -18,7 +33,9 @@ from .ordinal import cut_labels
 from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors, with_shares
 
 FloatArray = NDArray[np.float64]
-_MOST_AXES = 3
+_MOST_AXES, _MOST_SHARED = 3, 12
+# Draws that evidences by importance sampling are worth, at least.
+_EVIDENCE_DRAWS = 4_000
 
 
 def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -37,7 +54,8 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
     if model.options["pooling"] == "none" and isinstance(model.priors.share, LogOdds):
         return _solve_beta(model, size, rng)
     axes, areas, log_density = _shared(model)
-    draws = solve(log_density, axes, size, rng)
+    engine = solve if len(axes) <= _MOST_AXES else solve_by_importance
+    draws = engine(log_density, axes, size, rng)
     given = areas(dict(draws.values), size)
     return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
 
@@ -63,8 +81,12 @@ def _solve_beta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.D
 
 
 def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
-    """Log marginal likelihood of the counts of some areas, by quadrature alone: no draws, no Monte Carlo error."""
+    """Log marginal likelihood of the counts of some areas; up to three shared parameters have no Monte Carlo error."""
     axes, _, log_density = _shared(model, kept)
+    if len(axes) > _MOST_AXES:
+        sample = sample_density(log_density, axes, _EVIDENCE_DRAWS)
+        sample.require(_EVIDENCE_DRAWS, "what areas share")
+        return sample.log_evidence
     return _evidence(integrate(log_density, axes))
 
 
@@ -75,13 +97,11 @@ def left_out_densities(model: Model) -> FloatArray:
     not hold its mass, it gets a grid of its own.
     """
     axes, areas, log_density = _shared(model)
+    if len(axes) > _MOST_AXES:
+        return _left_out_by_importance(model)
     whole, count = integrate(log_density, axes), status_counts(model)
     nodes = whole.values()
-    values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        own = areas(values, len(nodes)).log_likelihood() + log_ways(count)
-        for k in range(1, count.shape[1] - 1):
-            own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
+    own = _area_terms({axis.name: nodes[:, d] for d, axis in enumerate(axes)}, areas, count)
     out = np.empty(len(count))
     for j in range(len(count)):
         log_p = whole.log_p.copy()
@@ -90,6 +110,35 @@ def left_out_densities(model: Model) -> FloatArray:
         others = np.arange(len(count)) != j
         out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
     return _evidence(whole) - out
+
+
+def _area_terms(
+    values: dict[str, FloatArray], areas: Callable[[dict[str, FloatArray], int], Areas], count: FloatArray
+) -> FloatArray:
+    """Log probability of each area's counts at each set of shared parameters, shape (S, J)."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        own = areas(values, len(next(iter(values.values())))).log_likelihood() + log_ways(count)
+        for k in range(1, count.shape[1] - 1):
+            own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
+    return np.asarray(own)
+
+
+def _left_out_by_importance(model: Model) -> FloatArray:
+    """The same with more shared parameters than a grid holds; an area without which the weights fail gets draws of its own."""
+    axes, areas, log_density = _shared(model)
+    sample, count = sample_density(log_density, axes, _EVIDENCE_DRAWS), status_counts(model)
+    sample.require(_EVIDENCE_DRAWS, "what areas share")
+    own = _area_terms(axis_values(axes, sample.x), areas, count)
+    out = np.empty(len(count))
+    for j in range(len(count)):
+        log_w = np.where(np.isfinite(own[:, j]), sample.log_w - own[:, j], -np.inf)
+        rest = Sample(sample.x, sample.log_p, log_w)
+        if not pareto_k(log_w) < MOST_K or rest.effective < _EVIDENCE_DRAWS / 2:
+            without = in_coordinates(_shared(model, np.arange(len(count)) != j)[2], axes)
+            rest = weigh(without, refine(without, Proposal.fitted(sample.x, log_w)), _EVIDENCE_DRAWS)
+            rest.require(_EVIDENCE_DRAWS, "what areas share but one")
+        out[j] = rest.log_evidence
+    return sample.log_evidence - out
 
 
 def _evidence(grid: Grid) -> float:
@@ -177,9 +226,9 @@ def _axis(name: str, total: FloatArray) -> Axis:
 
 
 def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
-    if len(chosen) > _MOST_AXES:
+    if len(chosen) > _MOST_SHARED:
         raise NotExactError(
-            f"areas share {len(chosen)} parameters, more than the {_MOST_AXES} of an exact posterior; use engine 'nuts'"
+            f"areas share {len(chosen)} parameters, more than the {_MOST_SHARED} of an exact posterior; use engine 'nuts'"
         )
     if model.options["pooling"] == "none" and not isinstance(model.priors.share, Normal):
         raise NotExactError(

@@ -94,7 +94,7 @@ _FORMS: dict[str, ModuleType] = {
 _POINTS = {1: 101, 2: 41, 3: 21}
 _REACH = 6.5
 _CHUNK = 4_000_000
-_PRIOR_DRAWS, _LEFT_OUT_DRAWS = 20_000, 4_000
+_PRIOR_DRAWS = 20_000
 
 
 def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int = 0) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     areas = [str(area) for area in model.data["area"].to_numpy()]
     if isinstance(fits, Model):
         try:
-            return _left_out_exactly(fits, areas, seed)
+            return _left_out_exactly(fits, areas)
         except NotExactError:
             if engine == "exact":
                 raise
@@ -141,10 +141,10 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["elpd", "mcse"])
 
 
-def _left_out_exactly(model: Model, areas: list[str], seed: int) -> pd.DataFrame:
+def _left_out_exactly(model: Model, areas: list[str]) -> pd.DataFrame:
     index = pd.Index(areas, name="area")
     if model.options["outcome"] == "multinomial" and "tau" in model.variables:
-        elpd, mcse = leave_areas_out(model, _LEFT_OUT_DRAWS, np.random.default_rng(seed))
+        elpd, mcse = leave_areas_out(model)
         return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
     _require_exact(model)
     elpd = left_out_densities(model)

@@ -1,0 +1,294 @@
+r"""Draws and evidence of a density in four or more dimensions, by importance sampling from t distributions around its mode.
+
+Where a regular grid would need too many nodes, the same coordinates serve as in :mod:`.quadrature`: each hyperparameter has one on
+the whole line (`Axis`). There the density is near normal, so that t distributions with the posterior's own mean and
+covariance have heavier tails than it and cover it. With weights :math:`w_s = p(y, x_s) / q(x_s)`
+
+.. math:: p(y) \approx \frac 1 S \sum_s w_s, \qquad E\, f \approx \frac{\sum_s w_s f(x_s)}{\sum_s w_s}
+
+The :math:`x_s` are a scrambled Sobol sequence with a fixed seed: they fill the space more evenly than random draws do, and what is
+computed from them is a function of the model alone. Whether the weights can be trusted is for :math:`\hat k` to say, the shape of
+their tail (Vehtari et al. 2024, JMLR 25); above 0.7 there is no posterior.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import NotExactError
+from .quadrature import Axis, Draws
+
+FloatArray = NDArray[np.float64]
+LogDensity = Callable[[FloatArray], FloatArray]
+
+MOST_K = 0.7
+# Degrees of freedom of the proposal's marginals: the first, and those of heavier tails where the first are too light.
+_FREEDOM, _HEAVIER = 4.0, 2.0
+# Places where to look first; draws by which a proposal is fitted, rounds of it at most, and the share of weighted draws that
+# count at which it is good enough; weighted draws for each that is kept, if all counted.
+_SCAN, _PILOT, _ROUNDS, _GOOD, _FOR_EACH = 64, 1024, 5, 0.5, 1.2
+_SEED = 2014
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """Independent t distributions in coordinates u, with x = mean + root u: mean of shape (D,), lower triangular root (D, D).
+
+    Unlike a multivariate t distribution it has a heavy tail along each direction by itself, however many there are: standard
+    deviations near 0 need that.
+    """
+
+    mean: FloatArray
+    root: FloatArray
+    freedom: float = _FREEDOM
+
+    @staticmethod
+    def fitted(x: FloatArray, log_w: FloatArray) -> Proposal:
+        """The distribution with the weighted mean and covariance of x, shape (S, D)."""
+        # Weights that a few draws dominate would fit these few: temper until a tenth of the draws count.
+        for power in (1.0, 0.7, 0.5, 0.3, 0.2, 0.1):
+            w = np.exp(power * (log_w - log_w.max()))
+            if w.sum() ** 2 > 0.1 * len(w) * (w**2).sum():
+                break
+        w /= w.sum()
+        mean = w @ x
+        return Proposal(mean, np.linalg.cholesky(((x - mean).T * w) @ (x - mean)))
+
+    def draw(self, size: int) -> FloatArray:
+        """Evenly spread draws, the same whenever it is called."""
+        from scipy.special import stdtrit
+        from scipy.stats import qmc
+
+        places = qmc.Sobol(self.mean.size, scramble=True, rng=_SEED)
+        u = places.random_base2(math.ceil(math.log2(size)))[:size].clip(1e-12, 1.0 - 1e-12)
+        return np.asarray(self.mean + stdtrit(self.freedom, u) @ self.root.T)
+
+    def log_density(self, x: FloatArray) -> FloatArray:
+        """Log density at x of shape (S, D)."""
+        u, nu = np.linalg.solve(self.root, (x - self.mean).T), self.freedom
+        constant = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu) - 0.5 * math.log(math.pi * nu)
+        log_volume = self.mean.size * constant - float(np.log(np.diag(self.root)).sum())
+        return np.asarray(log_volume - 0.5 * (nu + 1.0) * np.log1p(u**2 / nu).sum(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Weighted draws of coordinates: x of shape (S, D), log density and log weight of shape (S,)."""
+
+    x: FloatArray
+    log_p: FloatArray
+    log_w: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """Weights that add up to 1."""
+        w = np.exp(self.log_w - self.log_w.max())
+        return np.asarray(w / w.sum())
+
+    @property
+    def effective(self) -> float:
+        """How many independent draws the weighted ones are worth."""
+        return float(1.0 / (self.weights**2).sum())
+
+    @property
+    def log_evidence(self) -> float:
+        """Log of the integral of the density."""
+        top = float(self.log_w.max())
+        return top + math.log(float(np.exp(self.log_w - top).mean()))
+
+    @property
+    def evidence_mcse(self) -> float:
+        """Monte Carlo standard error of the log evidence, as if draws were random; evenly spread ones have a smaller one."""
+        return math.sqrt(max(1.0 / self.effective - 1.0 / len(self.x), 0.0))
+
+    def pick(self, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Which draws stand for the density, in random order; which ones they are does not depend on `rng`."""
+        places = np.searchsorted(np.cumsum(self.weights), (np.arange(size) + 0.5) / size)
+        return np.asarray(rng.permutation(places.clip(0, len(self.x) - 1)))
+
+    def require(self, size: int, what: str) -> float:
+        """k-hat of the weights, if they can be trusted for so many draws."""
+        tail = pareto_k(self.log_w)
+        if not tail < MOST_K or self.effective < size:
+            raise NotExactError(
+                f"importance sampling of {what} failed (k-hat {tail:.2f}, expected below {MOST_K}; "
+                f"{self.effective:.0f} effective of {size} draws); use engine 'nuts'"
+            )
+        return tail
+
+
+def weigh(log_density: LogDensity, proposal: Proposal, size: int) -> Sample:
+    """Weighted draws that are worth `size` independent ones; with heavier tails of the proposal where they need them."""
+    found = _enough(log_density, proposal, size)
+    if not pareto_k(found.log_w) < MOST_K:
+        found = _enough(log_density, replace(proposal, freedom=_HEAVIER), size)
+    return found
+
+
+def _enough(log_density: LogDensity, proposal: Proposal, size: int) -> Sample:
+    found = _weighted(log_density, proposal, _PILOT)
+    count = math.ceil(_FOR_EACH * size * _PILOT / max(found.effective, 0.2 * _PILOT))
+    found = _weighted(log_density, proposal, max(count, 2 * _PILOT))
+    if found.effective < size:
+        found = _weighted(log_density, proposal, 2 * count)
+    return found
+
+
+def _weighted(log_density: LogDensity, proposal: Proposal, size: int) -> Sample:
+    x = proposal.draw(size)
+    log_p = log_density(x)
+    return Sample(x, log_p, log_p - proposal.log_density(x))
+
+
+def refine(log_density: LogDensity, proposal: Proposal) -> Proposal:
+    """The proposal fitted to the density, in a few rounds of weighted draws."""
+    for _ in range(_ROUNDS):
+        sample = _weighted(log_density, proposal, _PILOT)
+        proposal = Proposal.fitted(sample.x, sample.log_w)
+        if sample.effective > _GOOD * _PILOT:
+            break
+    return proposal
+
+
+def find_proposal(log_density: LogDensity, axes: Sequence[Axis]) -> Proposal:
+    """A t distribution around the mode of a density of coordinates, from nothing but where to look first."""
+    from scipy.optimize import minimize
+
+    ends = np.array([axis.ends for axis in axes])
+    centre, half = ends.mean(axis=1), np.ptp(ends, axis=1) / 2.0
+    x = Proposal(centre, np.diag(half / 4.0)).draw(_SCAN)
+    log_p = log_density(x)
+    if not np.isfinite(log_p.max()):
+        raise NotExactError("the density is not a number anywhere near its mode; engine 'nuts' may serve")
+    steps = 1e-4 * np.eye(len(axes))
+
+    def down(at: FloatArray) -> tuple[float, FloatArray]:
+        found = -log_density(np.concatenate([at[None], at + steps, at - steps]))
+        gradient = (found[1 : 1 + len(axes)] - found[1 + len(axes) :]) / 2e-4
+        return float(found[0]), np.where(np.isfinite(gradient), gradient, 0.0)
+
+    found = minimize(down, x[log_p.argmax()], jac=True, method="L-BFGS-B")
+    inverse = _covariance(log_density, found.x)
+    return refine(log_density, Proposal(found.x, np.linalg.cholesky(inverse * 1.5)))
+
+
+def sample_density(
+    log_density: LogDensity, axes: Sequence[Axis], size: int, rough: LogDensity | None = None
+) -> Sample:
+    """Weighted draws of the coordinates of `axes`, worth `size` independent ones.
+
+    `log_density` takes hyperparameters of shape (S, D), as `quadrature.solve` does; a `rough` one, which is faster, finds the
+    proposal.
+    """
+    proposal = find_proposal(in_coordinates(rough or log_density, axes), axes)
+    return weigh(in_coordinates(log_density, axes), proposal, size)
+
+
+def solve_by_importance(
+    log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator
+) -> Draws:
+    """What `quadrature.solve` does, for any number of axes."""
+    sample = sample_density(log_density, axes, size)
+    tail = sample.require(size, "what areas share")
+    kept = sample.pick(size, rng)
+    values = axis_values(axes, sample.x)
+    _, log_slope = _mapped(axes, sample.x[kept])
+    return Draws(
+        {name: value[kept] for name, value in values.items()},
+        sample.log_p[kept] - log_slope,
+        sample_stats(sample, tail, size),
+    )
+
+
+def sample_stats(sample: Sample, tail: float, size: int) -> dict[str, float]:
+    """Statistics of the exact engine: a grid's, with proposals for nodes, and those of importance sampling.
+
+    ``refinement_change`` is how far the mean of any coordinate moves when the second half of the proposals is left out, in Monte Carlo
+    standard errors of the draws; ``edge_mass`` is 0, as proposals have no edge.
+    """
+    first = slice(len(sample.x) // 2)
+    half = Sample(sample.x[first], sample.log_p[first], sample.log_w[first])
+    mean = sample.weights @ sample.x
+    sd = np.sqrt(sample.weights @ (sample.x - mean) ** 2)
+    # As with a grid, the error of the whole is about the square of what leaving out a half changes.
+    change = float((np.abs(half.weights @ half.x - mean) / sd).max())
+    return {
+        "log_evidence": sample.log_evidence,
+        "log_evidence_mcse": sample.evidence_mcse,
+        "acceptance": sample.effective / len(sample.x),
+        "grid_size": float(len(sample.x)),
+        "edge_mass": 0.0,
+        "refinement_change": change**2 * math.sqrt(size),
+        "importance_ess": sample.effective,
+        "pareto_k": tail,
+    }
+
+
+def in_coordinates(log_density: LogDensity, axes: Sequence[Axis]) -> LogDensity:
+    """The density of coordinates on the whole line; minus infinity where it is not a number."""
+
+    def of_x(x: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            values, log_slope = _mapped(axes, x)
+            out = log_density(values) + log_slope
+        return np.where(np.isnan(out), -np.inf, out)
+
+    return of_x
+
+
+def axis_values(axes: Sequence[Axis], x: FloatArray) -> dict[str, FloatArray]:
+    """Hyperparameters by name at coordinates of shape (S, D)."""
+    return {axis.name: axis.value(x[:, d]) for d, axis in enumerate(axes)}
+
+
+def _mapped(axes: Sequence[Axis], x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    parts = [axis.both(x[:, d]) for d, axis in enumerate(axes)]
+    return np.stack([value for value, _ in parts], axis=1), np.sum([slope for _, slope in parts], axis=0)
+
+
+def _covariance(log_density: LogDensity, mode: FloatArray) -> FloatArray:
+    """Inverse of the curvature at a mode, by differences; directions in which there is none are taken as wide."""
+    d, step = mode.size, 1e-2
+    shifts = [(i, j, a, b) for i in range(d) for j in range(d) for a in (-1, 1) for b in (-1, 1)]
+    places = np.tile(mode, (len(shifts), 1))
+    for row, (i, j, a, b) in enumerate(shifts):
+        places[row, i] += a * step
+        places[row, j] += b * step
+    signs = np.array([a * b for *_, a, b in shifts])
+    curvature = -(signs * log_density(places)).reshape(d, d, 4).sum(axis=2) / (4.0 * step**2)
+    value, vector = np.linalg.eigh(
+        np.where(np.isfinite(curvature), 0.5 * (curvature + curvature.T), np.eye(d))
+    )
+    return np.asarray((vector / np.clip(value, 0.05, None)) @ vector.T)
+
+
+def pareto_k(log_w: FloatArray) -> float:
+    """Shape of the generalised Pareto distribution of the largest weights (k-hat; Vehtari et al. 2024).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> bool(pareto_k(rng.standard_exponential(20_000) * 0.5) < 0.7), bool(pareto_k(rng.standard_exponential(20_000)) > 0.7)
+    (True, True)
+    """
+    size = len(log_w)
+    if not np.isfinite(log_w.max()):
+        return math.nan
+    w = np.sort(np.exp(log_w - log_w.max()))
+    count = int(min(0.2 * size, 3.0 * math.sqrt(size)))
+    excess = w[-count:] - w[-count - 1]
+    grid = 30 + int(math.sqrt(count))
+    quarter = excess[int(count / 4 + 0.5) - 1]
+    if not quarter > 0:
+        return math.nan
+    theta = (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (3.0 * quarter) + 1.0 / excess[-1]
+    k = np.log1p(-theta[:, None] * excess).mean(axis=1)
+    profile = count * (np.log(-theta / k) - k - 1.0)
+    weight = 1.0 / np.exp(profile - profile[:, None]).sum(axis=1)
+    shape = float(np.log1p(-(theta @ weight) * excess).mean())
+    return (shape * count + 5.0) / (count + 10.0)
