@@ -406,7 +406,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         needs_ratio=model.needs_ratio,
         word=word,
     )
-    reading = {key: value for key, value in (("logs", asked.logs), ("exact", asked.exact)) if value}
+    reading = {"exact": "yes"} if known.exact else {}
     reading |= {"ratio": "none"} if asked.ratio == "none" else {}
     if not _has_estimates(model.rows) and kind_of(model.rows) is not None:
         more = 0.5 if asked.continuity is None else asked.continuity
@@ -420,6 +420,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
     else:
         df, df_note = _degrees_of_freedom(model, asked, n, clusters, word)
         read = read_rows(model.rows, replace(known, df=math.inf if df is None else df), page.label)
+        reading |= {"logs": read.logs} if read.logs else {}
     estimates = _with_columns(read.estimates, model, page.label)
     notes = [
         *(asked.note or ()),
