@@ -91,11 +91,13 @@ def load_study(name_or_path: str | Path) -> Study:
     Traceback (most recent call last):
     bayes_targets.errors.DataError: no study 'andrews2041' and no such folder; did you mean 'andrews2014'?
     """
+    if not isinstance(name_or_path, str | Path):
+        raise DataError(f"found {name_or_path!r}, expected the name of a study or the path of a data package")
     if isinstance(name_or_path, str):
         names = study_names()
         if name_or_path in names:
             return read_package(data_folder() / name_or_path)
-        if not Path(name_or_path).exists():
+        if not name_or_path or not Path(name_or_path).exists():
             hint = did_you_mean(name_or_path, names)
             raise DataError(f"no study {name_or_path!r} and no such folder; {hint}")
     return read_package(name_or_path)
