@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
 from bayes_targets.printed.auditing import audit, p_value, stars, summarise
-from bayes_targets.printed.auditing.additions import f_of_addition
 from bayes_targets.printed.auditing.descriptives import binary_sd, mean_bounds, sd_bounds
 from bayes_targets.printed.auditing.findings import Interval, exact_box
-from bayes_targets.printed.auditing.percentages import possible_counts, rounding_rules
+from bayes_targets.printed.auditing.fit import f_of_addition
+from bayes_targets.printed.auditing.shares import possible_counts, rounding_rules
 from bayes_targets.printed.numbers import Printed
 from bayes_targets.readers.package import load_study
 

@@ -13,15 +13,13 @@ from dataclasses import astuple, fields
 import pandas as pd
 
 from ...evaluation import Evaluation
-from .bases import check_bases
 from .counts import check_counts
 from .descriptives import check_descriptives
 from .estimates import check_estimates
-from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables
+from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables, p_value, stars
 from .fit import check_regression_fit
-from .pvalues import p_value, stars
 from .regression import check_regression
-from .shares import check_shares
+from .shares import check_bases, check_shares
 
 __all__ = ["audit", "p_value", "stars", "summarise"]
 

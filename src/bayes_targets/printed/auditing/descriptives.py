@@ -29,7 +29,7 @@ from .findings import (
     span,
     text_cell,
 )
-from .percentages import count_words, possible_counts
+from .shares import count_words, possible_counts
 
 _FIGURES = ("mean", "min", "max", "sd")
 

@@ -17,8 +17,8 @@ from .findings import (
     only_if,
     probability_span,
     span,
+    stars,
 )
-from .pvalues import stars
 
 _NORMAL = "the normal distribution is the reference"
 _TAILS = {1: "one-tailed", 2: "two-tailed"}
