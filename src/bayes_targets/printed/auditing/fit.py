@@ -40,8 +40,8 @@ def nested_pairs(fits: Mapping[str, Fit]) -> list[tuple[Fit, Fit]]:
         for a, b in itertools.permutations(fits.values(), 2)
         if set(a.model.slopes) < set(b.model.slopes)
         and a.model.constant == b.model.constant
-        and a.r2 is not None
-        and b.r2 is not None
+        and a.r2_known
+        and b.r2_known
     ]
 
 
@@ -92,13 +92,13 @@ def _r2_decimals(*fits: Fit) -> int:
 def _gain_words(smaller: Fit, larger: Fit) -> str:
     assert smaller.r2 is not None and larger.r2 is not None
     decimals, gain = _r2_decimals(smaller, larger), _gain(smaller, larger)
-    value = number(larger.r2.value - smaller.r2.value, decimals)
+    value = number(larger.plain_r2(larger.r2.value) - smaller.plain_r2(smaller.r2.value), decimals)
     return f"R² added {value} ({number(gain.low, decimals + 1)} to {number(gain.high, decimals + 1)})"
 
 
 def _pair_words(smaller: Fit, larger: Fit) -> str:
     assert smaller.r2 is not None and larger.r2 is not None
-    return f"R² {smaller.r2.text} (N = {smaller.model.n}) and {larger.r2.text} (N = {larger.model.n})"
+    return f"{smaller.r2_name} {smaller.r2.text} (N = {smaller.model.n}) and {larger.r2.text} (N = {larger.model.n})"
 
 
 def _added_terms(smaller: Fit, larger: Fit) -> list[str]:
@@ -208,7 +208,7 @@ def check_reported_addition(
             f"{file_of(name, table)}, property 'added_r2_reported': found {reported!r}, "
             "expected smaller and larger (models of the table of fit) and value, e.g. 0.02"
         ) from problem
-    if smaller.r2 is None or larger.r2 is None:
+    if not (smaller.r2_known and larger.r2_known):
         return []
     words = _gain_words(smaller, larger)
     verdict = CONSISTENT
@@ -233,7 +233,7 @@ def _other_base(fits: Iterable[Fit], smaller: Fit, larger: Fit, told: Printed) -
     """Which further model, nested or not, has the R² that the told addition starts from."""
     words = ""
     for fit in fits:
-        if fit is smaller or fit is larger or fit.r2 is None:
+        if fit is smaller or fit is larger or fit.r2 is None or not fit.r2_known:
             continue
         if _gain(fit, larger).meets(box(told)):
             nested = set(fit.model.slopes) < set(larger.model.slopes)
@@ -272,7 +272,7 @@ def check_regression_fit(name: str, tables: Tables) -> list[Check]:
     list of Check
     """
     table = tables[name]
-    require_columns(name, table, ["model", "f_star", "n"], ["f", "r2"])
+    require_columns(name, table, ["model", "n"], ["f", "r2"])
     regression = str(require_property(name, table, "regression", "name of the table of coefficients"))
     if regression not in tables:
         raise DataError(
@@ -304,13 +304,16 @@ def check_regression_fit(name: str, tables: Tables) -> list[Check]:
 def _check_r2(where: str, fit: Fit) -> list[Check]:
     if fit.r2 is None:
         return []
-    possible = fit.r2.high >= 0 and fit.r2.low <= 1
+    # An adjusted R² may lie below 0, as far as a plain one of 0 takes it.
+    possible = fit.plain_r2(fit.r2.high) >= 0 and fit.r2.low <= 1
+    if fit.adjusted and not fit.r2_known:
+        possible = fit.r2.low <= 1
     return [
         Check(
             "R² between 0 and 1",
             where,
             fit.r2.text,
-            f"R² between {number(fit.r2.low, fit.r2.decimals + 1)} and "
+            f"{fit.r2_name} between {number(fit.r2.low, fit.r2.decimals + 1)} and "
             f"{number(fit.r2.high, fit.r2.decimals + 1)} unrounded",
             either(possible),
         )
@@ -331,8 +334,8 @@ def _check_f(where: str, fit: Fit, robust: bool) -> list[Check]:
         Check(
             "F against R², N and number of terms",
             where,
-            f"F {fit.f.text}, R² {fit.r2.text}, N = {fit.model.n}",
-            f"classical F = {number(f_from_r2(min(max(fit.r2.value, 0.0), 1.0), terms, df), 2)} "
+            f"F {fit.f.text}, {fit.r2_name} {fit.r2.text}, N = {fit.model.n}",
+            f"classical F = {number(f_from_r2(min(max(fit.plain_r2(fit.r2.value), 0.0), 1.0), terms, df), 2)} "
             f"({span(implied, 2)}), F with {terms} and {df} df",
             verdict,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from .findings import (
     mapping_property,
     number,
     only_if,
+    optional_text,
     p_value,
     printed_cell,
     probability,
@@ -117,12 +119,25 @@ def convention_of(name: str, table: pd.DataFrame) -> Convention | None:
     stated = mapping_property(name, table, "significance")
     if not stated:
         return None
-    convention = Convention(stated.get("tails", 2), dict(stated.get("levels", {})))
+    levels_stated = stated.get("levels", {})
+    if not isinstance(levels_stated, Mapping):
+        levels_stated = {}
+    convention = Convention(stated.get("tails", 2), dict(levels_stated))
     levels = convention.levels.values()
-    if convention.tails not in (1, 2) or not all(isinstance(x, float) and 0 < x < 0.5 for x in levels):
+    if (
+        convention.tails not in (1, 2)
+        or not convention.levels
+        or not all(isinstance(x, float) and 0 < x < 0.5 for x in levels)
+        or not all(isinstance(symbol, str) and symbol.strip() for symbol in convention.levels)
+    ):
         raise DataError(
             f"{file_of(name, table)}, property 'significance': found {stated!r}, "
             "expected tails 1 or 2 and levels such as {'*': 0.05}, each between 0 and 0.5"
+        )
+    if len(set(levels)) < len(convention.levels):
+        raise DataError(
+            f"{file_of(name, table)}, property 'significance': found {dict(convention.levels)!r}, "
+            "expected a level of its own for each symbol"
         )
     return convention
 
@@ -173,12 +188,22 @@ def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
         By model, in the order of the table.
     """
     table = tables[name]
-    require_columns(name, table, ["model", "term", "star"], ["estimate", "se"])
+    starred = ["star"] if mapping_property(name, table, "significance") else []
+    require_columns(name, table, ["model", "term", *starred], ["estimate", "se"])
     cases = _cases_by_model(name, tables)
-    constant = table.attrs.get("constant", "Constant")
     coefficients: dict[str, dict[str, Coefficient | None]] = {}
+    model = ""
     for row in range(len(table)):
-        model, term = text_cell(table, "model", row), text_cell(table, "term", row)
+        # A model is printed once, above its terms: a blank below belongs to it.
+        model = text_cell(table, "model", row) or model
+        if not model and any(text_cell(table, "model", below) for below in range(row, len(table))):
+            expected = "a model, since later rows name one"
+            raise DataError(
+                cell_message(
+                    file=file_of(name, table), row=row + 1, column="model", value="", expected=expected
+                )
+            )
+        term = text_cell(table, "term", row)
         terms = coefficients.setdefault(model, {})
         if term in terms:
             message = cell_message(
@@ -191,16 +216,20 @@ def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
             raise DataError(message)
         estimate = printed_cell(name, table, "estimate", row)
         se = printed_cell(name, table, "se", row)
-        terms[term] = None
         if estimate is not None and se is not None:
-            terms[term] = Coefficient(term, estimate, se, text_cell(table, "star", row))
+            if is_reference(table, term, estimate, se):
+                continue
+            terms[term] = Coefficient(term, estimate, se, optional_text(table, "star", row))
+        else:
+            terms[term] = None
+    constant = constant_of(table, [term for terms in coefficients.values() for term in terms])
     models = {
         model: PrintedModel(
             number=model,
             coefficients=[c for c in terms.values() if c is not None],
             slopes={term: c for term, c in terms.items() if term != constant},
             constant=constant is not None,
-            n=cases.get(model),
+            n=cases.get(model, cases.get("") if len(coefficients) == 1 else None),
         )
         for model, terms in coefficients.items()
     }
@@ -213,38 +242,105 @@ def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
     return models
 
 
+_CONSTANTS = frozenset({"constant", "intercept", "cons", "const"})
+_REFERENCE = re.compile(r"\bref(erence)?\b\.?", re.IGNORECASE)
+
+
+def constant_of(table: pd.DataFrame, terms: Sequence[str]) -> str | None:
+    """The term that is the constant: as stated, else one of the usual names; None where a model has none, as stated.
+
+    Examples
+    --------
+    >>> constant_of(pd.DataFrame(), ["x", "(Intercept)"])
+    '(Intercept)'
+    """
+    stated = table.attrs.get("constant", "Constant")
+    if stated is None or stated in terms:
+        return None if stated is None else str(stated)
+    usual = [term for term in terms if re.sub(r"\W|_", "", term).lower() in _CONSTANTS]
+    return usual[0] if usual else str(stated)
+
+
+def is_reference(table: pd.DataFrame, term: str, estimate: Printed, se: Printed) -> bool:
+    """Whether a row is a reference category: 0 with an error of 0 by definition, not a slope that rounds to it."""
+    if estimate.value != 0 or se.value != 0:
+        return False
+    named = term == table.attrs.get("reference") or bool(_REFERENCE.search(term))
+    return named or estimate.decimals == se.decimals == 0
+
+
 def _cases_by_model(name: str, tables: Tables) -> dict[str, int | None]:
     for fit_name, fit in tables.items():
         if fit.attrs.get("role") == "regression_fit" and fit.attrs.get("regression") == name:
             require_columns(fit_name, fit, ["model", "n"])
-            rows = range(len(fit))
-            return {text_cell(fit, "model", row): count_cell(fit_name, fit, "n", row) for row in rows}
+            found: dict[str, int | None] = {}
+            for row in range(len(fit)):
+                model = text_cell(fit, "model", row)
+                if model in found:
+                    expected = "each model once in a table of fit"
+                    raise DataError(
+                        cell_message(
+                            file=file_of(fit_name, fit),
+                            row=row + 1,
+                            column="model",
+                            value=model,
+                            expected=expected,
+                        )
+                    )
+                found[model] = count_cell(fit_name, fit, "n", row)
+            return found
     return {}
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One model with what is printed at its foot."""
+    """One model with what is printed at its foot; `adjusted`: the printed R² is adjusted for the number of terms."""
 
     model: PrintedModel
     f: Printed | None
     f_star: str
     r2: Printed | None
+    adjusted: bool = False
+
+    @property
+    def r2_name(self) -> str:
+        """What the printed R² is called."""
+        return "adjusted R²" if self.adjusted else "R²"
 
     @property
     def r2_box(self) -> Interval:
-        """Rounding interval of R², which lies between 0 and 1."""
+        """Rounding interval of R², which lies between 0 and 1; of an adjusted one, the R² that it stands for."""
         assert self.r2 is not None
-        return box(self.r2, 0.0, 1.0)
+        if not self.adjusted:
+            return box(self.r2, 0.0, 1.0)
+        ends = (min(max(self.plain_r2(end), 0.0), 1.0) for end in (self.r2.low, self.r2.high))
+        return Interval(*ends)
+
+    def plain_r2(self, printed: float) -> float:
+        """R² from the printed one: 1 - (1 - adjusted) df / (df + terms), which rises with it."""
+        df, terms = self.model.df, len(self.model.slopes)
+        return 1 - (1 - printed) * df / (df + terms) if self.adjusted and df is not None else printed
+
+    @property
+    def r2_known(self) -> bool:
+        """Whether R² is printed, or follows from an adjusted one."""
+        return self.r2 is not None and (not self.adjusted or self.model.df is not None)
 
 
 def read_fits(name: str, table: pd.DataFrame, models: Mapping[str, PrintedModel]) -> dict[str, Fit]:
     """Read the feet of the models, by model, in the order of the table of fit."""
+    adjusted = table.attrs.get("adjusted", False)
+    if not isinstance(adjusted, bool):
+        raise DataError(
+            f"{file_of(name, table)}, property 'adjusted': found {adjusted!r}, expected true where the printed R² is adjusted"
+        )
     fits: dict[str, Fit] = {}
     for row in range(len(table)):
         model = text_cell(table, "model", row)
-        if model not in models:
-            expected = "a model of the table of coefficients"
+        if not model and len(models) == 1:
+            model = next(iter(models))
+        if model not in models or model in fits:
+            expected = "each model once" if model in fits else "a model of the table of coefficients"
             raise DataError(
                 cell_message(
                     file=file_of(name, table), row=row + 1, column="model", value=model, expected=expected
@@ -253,8 +349,9 @@ def read_fits(name: str, table: pd.DataFrame, models: Mapping[str, PrintedModel]
         fits[model] = Fit(
             models[model],
             printed_cell(name, table, "f", row),
-            text_cell(table, "f_star", row),
+            optional_text(table, "f_star", row),
             printed_cell(name, table, "r2", row),
+            adjusted,
         )
     return fits
 
