@@ -656,3 +656,21 @@ def test_whatever_package_comes_is_read_or_gives_a_data_error(tmp_path, data, ju
         tables.load_study(folder)
     except DataError as error:
         str(error).encode("utf-8")
+
+
+def test_a_table_that_its_role_cannot_use_is_not_sealed(tmp_path: Path) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("model", "term")]
+    fields += [
+        {"name": name, "type": "number", "printed": True, "unit": "points"} for name in ("estimate", "se")
+    ]
+    role = {"role": "regression", "significance": {"tails": 2, "levels": {"*": 0.05}}}
+    resource = {"name": "ols", "path": "ols.csv", "schema": {"fields": fields}, "bayes_targets": role}
+    (tmp_path / "ols.csv").write_text("model,term,estimate,se\n1,x,1.5,0.7\n")
+    (tmp_path / "datapackage.json").write_text(json.dumps({"name": "mine", "resources": [resource]}))
+    with pytest.raises(
+        DataError, match=r"ols\.csv, column 'star': expected this column, which the role 'regression' needs"
+    ):
+        tables.seal(tmp_path)
+    del role["significance"]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"name": "mine", "resources": [resource]}))
+    assert tables.seal(tmp_path) == ["ols"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...readers.roles import check_role, file_of, require_columns
 from ..numbers import Printed
 from .findings import (
     CONSISTENT,
@@ -17,14 +18,11 @@ from .findings import (
     count_cell,
     either,
     exact_box,
-    file_of,
     locator_of,
     mapping_property,
     number,
     only_if,
     printed_cell,
-    require_columns,
-    require_property,
     text_cell,
 )
 from .shares import check_shares_of_100, rounding_rules
@@ -99,9 +97,8 @@ def read_count_table(name: str, table: pd.DataFrame) -> CountTable:
     DataError
         For a property or a column that is not there, or a count that is not a whole number.
     """
-    label = str(require_property(name, table, "label", "the column of the lines' names"))
-    statuses = require_property(name, table, "statuses", "the list of count columns")
-    total = str(require_property(name, table, "total", "the column of the printed totals"))
+    check_role(name, table)
+    label, statuses, total = str(table.attrs["label"]), table.attrs["statuses"], str(table.attrs["total"])
     if not isinstance(statuses, list | tuple) or not statuses:
         raise DataError(
             f"{file_of(name, table)}, property 'statuses': found {statuses!r}, expected a list of columns"

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...readers.roles import check_role, file_of
 from ..numbers import Printed
 from .findings import (
     CONSISTENT,
@@ -20,13 +21,11 @@ from .findings import (
     box,
     either,
     exact_box,
-    file_of,
     locator_of,
     mapping_property,
     number,
     only_if,
     printed_cell,
-    require_columns,
     span,
     text_cell,
 )
@@ -52,7 +51,7 @@ def check_descriptives(name: str, tables: Tables) -> list[Check]:
     list of Check
     """
     table = tables[name]
-    require_columns(name, table, ["variable"], _FIGURES)
+    check_role(name, table)
     variables = [text_cell(table, "variable", row) for row in range(len(table))]
     cases_by_variable = _by_variable(name, table, "n_by_variable", variables)
     counts = _by_variable(name, table, "reported_counts", variables)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from ...errors import DataError, cell_message, did_you_mean
+from ...errors import DataError, cell_message
+from ...readers.roles import file_of
 from ..numbers import Printed
 
 CONSISTENT = "consistent"
@@ -68,11 +69,6 @@ def only_if(condition: str) -> str:
 # ---- reading a table ------------------------------------------------------------------------------------
 
 
-def file_of(name: str, table: pd.DataFrame) -> str:
-    """File name for messages, or the table's name where it came from no file."""
-    return str(table.attrs.get("file") or name)
-
-
 def locator_of(name: str, table: pd.DataFrame, part: str = "") -> str:
     """Where the figures stand in print, e.g. ``"Table 2, Model 3, London borough"``."""
     place = str(table.attrs.get("locator") or name)
@@ -85,48 +81,6 @@ def row_locator(name: str, table: pd.DataFrame, row: int, part: str = "") -> str
     if not own:
         return locator_of(name, table, part)
     return f"{own}, {part}" if part else own
-
-
-def require_columns(
-    name: str, table: pd.DataFrame, plain: Sequence[str], printed: Sequence[str] = ()
-) -> None:
-    """Raise one clear `DataError` unless the columns that a role promises are there.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table in its study.
-    table : DataFrame
-    plain : sequence of str
-        Columns that must be there.
-    printed : sequence of str
-        Columns that must be there together with ``<column>_printed``, the text as printed: without it the
-        rounding interval is unknown.
-    """
-    role = table.attrs.get("role")
-    for column in (*plain, *printed):
-        if column not in table.columns:
-            expected = f"this column, which the role {role!r} needs; " + did_you_mean(
-                column, [str(c) for c in table.columns]
-            )
-            raise DataError(cell_message(file=file_of(name, table), column=column, expected=expected))
-    for column in printed:
-        if f"{column}_printed" not in table.columns:
-            expected = f'this column, the text of {column!r} as printed (mark the field "printed": true)'
-            raise DataError(
-                cell_message(file=file_of(name, table), column=f"{column}_printed", expected=expected)
-            )
-
-
-def require_property(name: str, table: pd.DataFrame, key: str, meaning: str) -> object:
-    """Look up a property (in attrs) that the role needs, or raise one clear `DataError`."""
-    if table.attrs.get(key) is None:
-        role = table.attrs.get("role")
-        raise DataError(
-            f"{file_of(name, table)}: expected the property {key!r} ({meaning}), "
-            f"which the role {role!r} needs"
-        )
-    return table.attrs[key]
 
 
 def mapping_property(name: str, table: pd.DataFrame, key: str) -> Mapping[str, Any]:

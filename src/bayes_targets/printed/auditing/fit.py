@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ...errors import DataError
+from ...readers.roles import check_role, file_of
 from ..numbers import Printed
 from .findings import (
     CONSISTENT,
@@ -19,13 +20,10 @@ from .findings import (
     box,
     critical_f,
     either,
-    file_of,
     locator_of,
     number,
     only_if,
     probability_span,
-    require_columns,
-    require_property,
     span,
     stars,
     upper_f,
@@ -272,8 +270,8 @@ def check_regression_fit(name: str, tables: Tables) -> list[Check]:
     list of Check
     """
     table = tables[name]
-    require_columns(name, table, ["model", "n"], ["f", "r2"])
-    regression = str(require_property(name, table, "regression", "name of the table of coefficients"))
+    check_role(name, table)
+    regression = str(table.attrs["regression"])
     if regression not in tables:
         raise DataError(
             f"{file_of(name, table)}, property 'regression': found {regression!r}, "

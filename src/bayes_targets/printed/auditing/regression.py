@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import DataError, cell_message
+from ...readers.roles import check_role, file_of
 from ..numbers import Printed, ratio_interval
 from .findings import (
     CONSISTENT,
@@ -20,7 +21,6 @@ from .findings import (
     box,
     count_cell,
     critical_ratio,
-    file_of,
     locator_of,
     mapping_property,
     number,
@@ -30,7 +30,6 @@ from .findings import (
     printed_cell,
     probability,
     probability_with_span,
-    require_columns,
     stars,
     text_cell,
     with_span,
@@ -188,8 +187,7 @@ def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
         By model, in the order of the table.
     """
     table = tables[name]
-    starred = ["star"] if mapping_property(name, table, "significance") else []
-    require_columns(name, table, ["model", "term", *starred], ["estimate", "se"])
+    check_role(name, table)
     cases = _cases_by_model(name, tables)
     coefficients: dict[str, dict[str, Coefficient | None]] = {}
     model = ""
@@ -272,7 +270,7 @@ def is_reference(table: pd.DataFrame, term: str, estimate: Printed, se: Printed)
 def _cases_by_model(name: str, tables: Tables) -> dict[str, int | None]:
     for fit_name, fit in tables.items():
         if fit.attrs.get("role") == "regression_fit" and fit.attrs.get("regression") == name:
-            require_columns(fit_name, fit, ["model", "n"])
+            check_role(fit_name, fit)
             found: dict[str, int | None] = {}
             for row in range(len(fit)):
                 model = text_cell(fit, "model", row)

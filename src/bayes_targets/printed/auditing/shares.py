@@ -10,6 +10,7 @@ from fractions import Fraction
 import pandas as pd
 
 from ...errors import DataError, cell_message, did_you_mean
+from ...readers.roles import check_role, file_of
 from ..numbers import Printed
 from .findings import (
     CONSISTENT,
@@ -20,14 +21,12 @@ from .findings import (
     count_cell,
     either,
     exact_box,
-    file_of,
     locator_of,
     mapping_property,
     number,
     only_if,
     optional_text,
     printed_cell,
-    require_columns,
     row_locator,
     span,
     text_cell,
@@ -188,7 +187,7 @@ def read_shares(name: str, table: pd.DataFrame) -> list[Share]:
     list of Share
         Rows without a printed share are left out.
     """
-    require_columns(name, table, ["question"], ["share"])
+    check_role(name, table)
     shares = []
     for row in range(len(table)):
         printed = printed_cell(name, table, "share", row)
@@ -298,7 +297,7 @@ def check_bases(name: str, tables: Tables) -> list[Check]:
     list of Check
     """
     table = tables[name]
-    require_columns(name, table, ["id", "what", "unit"], ["value"])
+    check_role(name, table)
     figures = {}
     for row in range(len(table)):
         value = printed_cell(name, table, "value", row)
