@@ -49,9 +49,12 @@ from .models.success.model import success_model as success_model
 from .models.success.survey import survey_shares as survey_shares
 from .plots import plot_anchoring as plot_anchoring
 from .plots import plot_audit as plot_audit
+from .plots import plot_bubble as plot_bubble
 from .plots import plot_design as plot_design
 from .plots import plot_forest as plot_forest
+from .plots import plot_funnel as plot_funnel
 from .plots import plot_hits as plot_hits
+from .plots import plot_pooled as plot_pooled
 from .plots import plot_prior_curve as plot_prior_curve
 from .plots import plot_prior_posterior as plot_prior_posterior
 from .plots import plot_ranks as plot_ranks

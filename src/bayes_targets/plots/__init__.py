@@ -12,6 +12,7 @@ from .audit import plot_audit
 from .design import plot_design
 from .forest import plot_forest
 from .hits import plot_hits
+from .pool import plot_bubble, plot_funnel, plot_pooled
 from .prior_curve import plot_prior_curve
 from .prior_posterior import plot_prior_posterior
 from .ranks import plot_ranks
@@ -23,9 +24,12 @@ from .status_bars import plot_status_bars
 __all__ = [
     "plot_anchoring",
     "plot_audit",
+    "plot_bubble",
     "plot_design",
     "plot_forest",
+    "plot_funnel",
     "plot_hits",
+    "plot_pooled",
     "plot_prior_curve",
     "plot_prior_posterior",
     "plot_ranks",

@@ -11,6 +11,7 @@ from .card import ModelCard, Node, PriorNote
 from .cohesion import cohesion_card
 from .graph import draw_graph
 from .mathml import mathml
+from .meta import meta_card
 from .published import published_card
 from .success import success_card
 
@@ -19,6 +20,7 @@ __all__ = ["ModelCard", "Node", "PriorNote", "draw_graph", "mathml", "model_card
 _CARDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], ModelCard | None]] = {
     "anchoring": anchoring_card,
     "cohesion": cohesion_card,
+    "meta": meta_card,
     "published": published_card,
     "success": success_card,
 }

@@ -1,0 +1,25 @@
+"""Several evaluations of yours: what do they say together, and would it work in a new place?
+
+One row per evaluation. Effects are pooled as far as they agree; the answer is tried under selection of what was published, and
+without each evaluation in turn.
+"""
+
+from pathlib import Path
+
+from bayes_targets.comparison.pooled import Question
+from bayes_targets.report import pool as page
+
+DATA = "pool"
+
+
+def analyse(run):
+    several, settings = run.several(), run.settings
+    question = Question(several, page.options_of(several, settings.reading, settings.modelling))
+    page.require_question(question)
+    pooled = run.fit("pooled", question.model())
+    more = {
+        kind: run.fit_all({f"{kind}: {name}": model for name, model in models.items()}, pointwise=False)
+        for kind, models in page.further_models(question).items()
+        if models
+    }
+    return page.pool_result(question, pooled, more, source=Path(settings.data).name)

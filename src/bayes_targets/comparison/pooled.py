@@ -1,0 +1,342 @@
+"""What a posterior of several evaluations says: quantities, studies, and how the answer moves under other assumptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..evaluation import Evaluation
+from ..model import Model
+from ..models.meta.model import meta_model
+from ..models.meta.priors import MetaPriors, Steps, resolved
+from ..priors import Normal, Prior
+from .averaging import Average, average_models
+from .compare import quantiles, smallest_effect
+from .meta import typical_variance
+
+FloatArray = NDArray[np.float64]
+# Beyond this many studies none is left out in turn.
+MOST_LEFT_OUT = 200
+# Selections that a page tries, by what a reader is told.
+SELECTIONS: dict[str, Any] = {
+    "no selection": None,
+    "fewer printed above one-sided p .025": Steps((0.025,)),
+    "fewer above one-sided p .025, fewer still above .05": Steps((0.025, 0.05)),
+    "fewer printed above two-sided p .05": Steps((0.05,), side="two"),
+    "estimates rise with the standard error (PET)": "pet",
+    "estimates rise with the variance (PEESE)": "peese",
+}
+# Stated probabilities of printing what is not significant and favourable, relative to what is.
+WEIGHTS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Several evaluations and how they are pooled: what `meta_model` is given.
+
+    Attributes
+    ----------
+    several : Evaluation
+        The estimates.
+    options : mapping
+        Further arguments of `meta_model`.
+    """
+
+    several: Evaluation
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def model(self, **changed: Any) -> Model:
+        """The model, with some arguments changed."""
+        return meta_model(changed.pop("several", self.several), **{**self.options, **changed})
+
+    @property
+    def priors(self) -> tuple[MetaPriors, dict[str, str]]:
+        """Priors without a gap, and where each comes from."""
+        frame = self.several.estimates
+        return resolved(
+            self.options.get("priors"),
+            hoped=self.several.hoped,
+            n=self.several.n,
+            estimate=frame["estimate"].to_numpy(float),
+            se=frame["se"].to_numpy(float),
+            selection=self.options.get("selection"),
+        )
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether the priors of mean and spread are such that evidences mean something."""
+        priors, sources = self.priors
+        chosen = [getattr(priors, name) for name in ("mu", "tau")]
+        known = all(sources[name] != "table" for name in ("mu", "tau"))
+        return known and all(isinstance(prior, Prior) and prior.proper for prior in chosen)
+
+    def left_out(self) -> dict[str, Model]:
+        """The model without each study in turn; nothing where there are too few or too many."""
+        frame = self.several.estimates
+        if not 3 <= len(frame) <= MOST_LEFT_OUT:
+            return {}
+        return {str(study): self._without([study]) for study in frame.index}
+
+    def _without(self, studies: Sequence[Any]) -> Model:
+        frame = self.several.estimates.drop(index=list(studies))
+        covariance = self.several.covariance
+        if covariance is not None:
+            covariance = covariance.drop(index=list(studies), columns=list(studies))
+        priors, _ = self.priors
+        few = replace(self.several, estimates=frame, covariance=covariance)
+        # The priors stay those of all studies, and a moderator that no longer varies is left out.
+        names = [own for own in self.options.get("moderators", ()) if frame[own].min() < frame[own].max()]
+        names = names if len(frame) > len(names) + 1 else []
+        return self.model(several=few, priors=priors, moderators=names)
+
+    def cumulative(self, by: str) -> dict[str, Model]:
+        """The model of the first two studies, the first three and so on in the order of a column."""
+        ordered = self.several.estimates.sort_values(by, kind="stable")
+        models = {}
+        for count in range(2, len(ordered)):
+            label = f"to {ordered[by].iloc[count - 1]:g}: {count} studies"
+            models[label] = self._without(ordered.index[count:].tolist())
+        return models
+
+    def selections(self) -> dict[str, Model]:
+        """The model under each selection that it allows."""
+        models = {}
+        for name, selection in SELECTIONS.items():
+            if self.several.covariance is not None and isinstance(selection, Steps):
+                continue
+            models[name] = self.model(selection=selection)
+        return models
+
+    def stated_weights(self) -> dict[str, Model]:
+        """The model with a stated probability of printing what is not significant and favourable."""
+        if self.several.covariance is not None:
+            return {}
+        priors, _ = self.priors
+        return {
+            f"{weight:g}": self.model(selection=Steps((0.025,)), priors=replace(priors, weight=weight))
+            for weight in WEIGHTS
+        }
+
+    def family(self) -> tuple[dict[str, Model], dict[str, float]]:
+        """Models with and without effect, spread and selection, and their prior probabilities."""
+        priors, _ = self.priors
+        tried = list(self.selections())
+        models, weights = {}, {}
+        for effect, mu in (("an effect", priors.mu), ("no effect", 0.0)):
+            for spread, tau in (("effects differ", priors.tau), ("effects are equal", 0.0)):
+                for selection in tried:
+                    name = f"{effect}, {spread}, {selection}"
+                    models[name] = self.model(
+                        selection=SELECTIONS[selection], priors=replace(priors, mu=mu, tau=tau, slope=None)
+                    )
+                    # Half of the prior probability is that of no selection.
+                    share = 0.5 if selection == "no selection" else 0.5 / (len(tried) - 1)
+                    weights[name] = share / 4 if len(tried) > 1 else 0.25
+        return models, weights
+
+    def swept(self) -> dict[str, Model]:
+        """The model with the prior of the mean narrower and wider."""
+        priors, _ = self.priors
+        if not isinstance(priors.mu, Normal):
+            return {}
+        wider = [Normal(priors.mu.mu, priors.mu.sigma * scale) for scale in SCALES]
+        return {str(mu): self.model(priors=replace(priors, mu=mu)) for mu in wider}
+
+
+def summarise(posterior: xr.DataTree, several: Evaluation, *, prob: float = 0.95) -> pd.DataFrame:
+    """One row per quantity of a posterior of `meta_model`.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        From `fit`.
+    several : Evaluation
+        What it is of.
+    prob : float
+        Probability of the equal-tailed intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``quantity``: ``mu``, ``new_effect``, ``tau``, ``tau_within``, ``i2``, coefficients, weights of publication
+        and the slope, those that there are. Columns ``mean, sd, low, high``; ``prob_better`` and ``prob_more`` (better by more
+        than the smallest effect worth having) for effects; ``ratio_*`` where estimates are ratios.
+    """
+    draws = posterior["posterior"].to_dataset()
+    sign = -1.0 if several.better == "lower" else 1.0
+    smallest = smallest_effect(several)
+    quantities: dict[str, FloatArray] = {}
+    for name in ("mu", "new_effect", "tau", "tau_within"):
+        if name in draws:
+            quantities[name] = draws[name].to_numpy().ravel()
+    if "tau" in draws:
+        quantities["i2"] = i2_draws(posterior)
+    for name, dim in (("coefficient", "moderator"), ("weight", "step")):
+        if name in draws:
+            for label in draws[dim].to_numpy():
+                quantities[f"{name} ({label})"] = draws[name].sel({dim: label}).to_numpy().ravel()
+    if "slope" in draws:
+        quantities["slope"] = draws["slope"].to_numpy().ravel()
+    rows = {}
+    for name, values in quantities.items():
+        low, high = quantiles(values, [(1 - prob) / 2, (1 + prob) / 2])
+        row: dict[str, float] = {"mean": values.mean(), "sd": values.std(), "low": low, "high": high}
+        if name in ("mu", "new_effect") and several.better is not None:
+            row["prob_better"] = float((sign * values > 0).mean())
+            if smallest is not None:
+                row["prob_more"] = float((sign * values > smallest).mean())
+        if several.ratio and name in ("mu", "new_effect"):
+            row |= {
+                f"ratio_{end}": math.exp(value)
+                for end, value in (("mean", row["mean"]), ("low", low), ("high", high))
+            }
+        rows[name] = row
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+    table.attrs = {"interval": "eti", "prob": prob, "origin": several.source}
+    return table
+
+
+def i2_draws(posterior: xr.DataTree) -> FloatArray:
+    """Share of the variance of estimates that lies between true effects, draw by draw (Higgins & Thompson 2002)."""
+    draws = posterior["posterior"].to_dataset()
+    variance = draws["tau"].to_numpy().ravel() ** 2
+    if "tau_within" in draws:
+        variance = variance + draws["tau_within"].to_numpy().ravel() ** 2
+    return np.asarray(variance / (variance + typical_variance(posterior["constant_data"]["se"].to_numpy())))
+
+
+def study_table(
+    posterior: xr.DataTree, several: Evaluation, left_out: Mapping[str, xr.DataTree] | None = None
+) -> pd.DataFrame:
+    """One row per study: what it found, its effect in the light of all, its weight, and the answer without it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``study``: ``estimate``, ``se``; posterior ``mean, low, high`` of its effect; ``weight``, its share of the
+        pooled mean in per cent; ``shrinkage``, how far its effect is drawn towards the mean (0: not at all, 1: all the way);
+        and ``mean_without``, ``low_without``, ``high_without`` of the mean effect without it.
+    """
+    draws = posterior["posterior"].to_dataset()
+    frame = several.estimates
+    effect = draws["effect"].transpose("study", "chain", "draw").to_numpy().reshape(len(frame), -1)
+    low, high = quantiles(effect, [0.025, 0.975])
+    se = frame["se"].to_numpy(float)
+    table = pd.DataFrame(
+        {
+            "estimate": frame["estimate"].to_numpy(float),
+            "se": se,
+            "mean": effect.mean(axis=1),
+            "low": low,
+            "high": high,
+        },
+        index=pd.Index(frame.index.astype(str), name="study"),
+    )
+    if "tau" in draws:
+        spread = draws["tau"].to_numpy().ravel() ** 2
+        if "tau_within" in draws:
+            spread = spread + draws["tau_within"].to_numpy().ravel() ** 2
+        share = 1.0 / (spread[:, None] + se**2)
+        table["weight"] = 100 * (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
+        table["shrinkage"] = (share * se**2).mean(axis=0)
+    if left_out:
+        found = [_interval(left_out[study]["posterior"].to_dataset()["mu"]) for study in table.index]
+        table[["mean_without", "low_without", "high_without"]] = found
+    return table
+
+
+def moved(
+    posteriors: Mapping[str, xr.DataTree], several: Evaluation, *, evidence: bool, against: str | None = None
+) -> pd.DataFrame:
+    """The answer under several assumptions, one row each.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to xarray.DataTree
+        By assumption.
+    several : Evaluation
+        What they are of.
+    evidence : bool
+        Whether to give ``bayes_factor``, how much better the assumption predicted the estimates than `against`.
+    against : str, optional
+        The assumption that others are compared with; the first one without.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``assumption``: ``mean, low, high`` of the mean effect, ``prob_better``, ``new_prob_better``, ``tau``, and
+        where there is one the ``weight`` of publication of the last bin.
+    """
+    sign = -1.0 if several.better == "lower" else 1.0
+    rows = {}
+    for name, tree in posteriors.items():
+        draws = tree["posterior"].to_dataset()
+        mean, low, high = _interval(draws["mu"])
+        rows[name] = {
+            "mean": mean,
+            "low": low,
+            "high": high,
+            "prob_better": float((sign * draws["mu"] > 0).mean()),
+            "new_prob_better": float((sign * draws["new_effect"] > 0).mean()),
+            "tau": float(draws["tau"].mean()),
+            "weight": float(draws["weight"][..., -1].mean()) if "weight" in draws else math.nan,
+            "slope": float(draws["slope"].mean()) if "slope" in draws else math.nan,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
+    if evidence and len(posteriors):
+        log_z = {name: float(tree["sample_stats"]["log_evidence"]) for name, tree in posteriors.items()}
+        first = log_z[against or next(iter(log_z))]
+        table["bayes_factor"] = [math.exp(log_z[name] - first) for name in table.index]
+    return table
+
+
+def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
+    """The stated weight of publication at which the mean effect falls to 0, between those tried; NaN where none does.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `moved`, its index the weights as numbers, 1 included.
+    several : Evaluation
+        With `better`.
+
+    Returns
+    -------
+    float
+    """
+    sign = -1.0 if several.better == "lower" else 1.0
+    ordered = table.assign(at=table.index.astype(float)).sort_values("at", ascending=False)
+    at, mean = ordered["at"].to_numpy(), sign * ordered["mean"].to_numpy()
+    if mean[0] <= 0:
+        return 1.0
+    for k in range(1, at.size):
+        if mean[k] <= 0:
+            share = mean[k - 1] / (mean[k - 1] - mean[k])
+            return float(math.exp(math.log(at[k - 1]) + share * math.log(at[k] / at[k - 1])))
+    return math.nan
+
+
+def bayes_factors(question: Question, posteriors: Mapping[str, xr.DataTree]) -> Average:
+    """Models with and without effect, spread and selection, averaged; refused where the priors give no evidence."""
+    if not question.has_evidence:
+        raise DataError(
+            "Bayes factors: the priors are so wide, or improper, that an evidence would say how wide they are and nothing else; "
+            "give hoped, n, or priors=bt.MetaPriors(mu=..., tau=...)"
+        )
+    _, weights = question.family()
+    return average_models(posteriors, prior_weights=weights)
+
+
+def _interval(values: xr.DataArray) -> tuple[float, float, float]:
+    flat = values.to_numpy().ravel()
+    low, high = quantiles(flat, [0.025, 0.975])
+    return float(flat.mean()), float(low), float(high)

@@ -1,0 +1,526 @@
+"""The page of several evaluations: one answer, what it rests on, and what would move it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..comparison.averaging import Average
+from ..comparison.claims import percent_text, words_for
+from ..comparison.compare import compare, smallest_effect
+from ..comparison.meta import Worst, fit_meta, worst_case
+from ..comparison.pooled import (
+    SELECTIONS,
+    Question,
+    bayes_factors,
+    moved,
+    study_table,
+    summarise,
+    weight_at_no_effect,
+)
+from ..errors import DataError, did_you_mean
+from ..evaluation import Evaluation
+from ..model import Model
+from ..models.meta.model import notes_of
+from ..models.meta.priors import MetaPriors, Steps
+from ..plots import plot_bubble, plot_funnel, plot_pooled
+from .cells import number
+from .result import Picture, Result, Table
+
+_PRIORS = ("mu", "tau", "tau_within", "coefficient", "weight", "slope")
+_QUANTITIES = {
+    "mu": "Mean effect",
+    "new_effect": "Effect in a new place",
+    "tau": "Standard deviation of effects (between groups, where there are)",
+    "tau_within": "Standard deviation of effects within a group",
+    "i2": "Share of the variance that lies between effects (I²)",
+    "slope": "Slope on the error",
+}
+_HEADINGS = {
+    "mean": "Mean",
+    "prob_better": "P(better)",
+    "prob_more": "P(better by more than the smallest)",
+    "new_prob_better": "P(better in a new place)",
+    "estimate": "Printed",
+    "se": "s.e.",
+    "weight": "Weight (%)",
+    "shrinkage": "Drawn to the mean",
+    "mean_without": "Mean effect without it",
+    "low_without": "Low",
+    "high_without": "High",
+    "ratio_mean": "Ratio",
+    "ratio_low": "Ratio, low",
+    "ratio_high": "Ratio, high",
+    "assumption": "If",
+    "bayes_factor": "Bayes factor",
+    "tau": "s.d. of effects",
+    "component": "What",
+    "prior": "Prior probability",
+    "probability": "Probability",
+    "log_evidence": "Log evidence",
+}
+# Selections as conditions in a sentence.
+_SAID = {
+    "fewer printed above one-sided p .025": "results that are not significant and favourable were printed less often",
+    "fewer above one-sided p .025, fewer still above .05": "results were printed the less often the weaker they are",
+    "fewer printed above two-sided p .05": "results that are not significant were printed less often",
+    "estimates rise with the standard error (PET)": "estimates rise with their standard errors",
+    "estimates rise with the variance (PEESE)": "estimates rise with their variances",
+}
+_COMPARED = ("published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better")
+# No study is left out, and nothing else tried, of more than this many.
+_MOST_TRIED = 2_000
+
+
+def options_of(
+    several: Evaluation, reading: Mapping[str, Any], modelling: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments of `meta_model` from the options of a run.
+
+    Parameters
+    ----------
+    several : Evaluation
+        What was read.
+    reading, modelling : mapping
+        As in `workflow.settings.Settings`.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    DataError
+        If a prior's name is not known.
+    """
+    options: dict[str, Any] = {"pooling": modelling.get("pooling", "partial")}
+    moderators = reading.get("moderators")
+    if moderators:
+        options["moderators"] = [moderators] if isinstance(moderators, str) else list(moderators)
+    if reading.get("group") is not None and "group" in several.estimates:
+        options["group"] = "group"
+    kind, _, cuts = str(modelling.get("selection") or "none").partition(":")
+    if kind in ("one", "two"):
+        options["selection"] = Steps(tuple(float(cut) for cut in cuts.split(",")), side=kind)
+    elif kind != "none":
+        options["selection"] = kind
+    priors = dict(modelling.get("priors") or {})
+    for name in priors:
+        if name not in _PRIORS:
+            raise DataError(
+                f"--prior {name}: not a parameter of this model; {did_you_mean(name, list(_PRIORS))}"
+            )
+    if priors:
+        options["priors"] = MetaPriors(**priors)
+    return options
+
+
+def require_question(question: Question) -> None:
+    """Refuse a table without what no default can know."""
+    if question.several.better is None:
+        raise DataError(
+            f"{question.several.source}: which direction is favourable is not known, expected --better higher or lower (or a "
+            "line '# better: higher' at the top of the file)"
+        )
+
+
+def further_models(question: Question) -> dict[str, dict[str, Model]]:
+    """Models that show how the answer moves, by what is changed.
+
+    Returns
+    -------
+    dict of str to dict of str to Model
+        ``without``, ``selection``, ``weight``, ``prior``, ``no effect`` and ``family``; those that this question allows.
+    """
+    pooling = question.options.get("pooling", "partial")
+    if pooling == "none" or len(question.several.estimates) > _MOST_TRIED:
+        return {}
+    models = {
+        "without": question.left_out(),
+        "selection": question.selections(),
+        "weight": question.stated_weights(),
+        "prior": question.swept(),
+    }
+    if question.has_evidence:
+        priors, _ = question.priors
+        models["no effect"] = {"none": question.model(priors=replace(priors, mu=0.0))}
+        models["family"] = (
+            question.family()[0] if pooling == "partial" and len(question.several.estimates) > 1 else {}
+        )
+    by = next((own for own in question.several.estimates.columns if str(own).casefold() == "year"), None)
+    if by is not None and 3 <= len(question.several.estimates) <= 60:
+        models["cumulative"] = question.cumulative(str(by))
+    return models
+
+
+def pool_result(
+    question: Question,
+    pooled: xr.DataTree,
+    more: Mapping[str, Mapping[str, xr.DataTree]],
+    *,
+    source: str = "",
+) -> Result:
+    """The result of the analysis ``pool``.
+
+    Parameters
+    ----------
+    question : Question
+        What was asked.
+    pooled : xarray.DataTree
+        The posterior that the answer is from.
+    more : mapping of str to mapping
+        Posteriors of `further_models`, each named ``"kind: name"``.
+    source : str
+        Name of the file.
+
+    Returns
+    -------
+    Result
+    """
+    several = question.several
+    found = {
+        kind: {name.partition(": ")[2]: tree for name, tree in trees.items()} for kind, trees in more.items()
+    }
+    summary, studies = summarise(pooled, several), study_table(pooled, several, found.get("without"))
+    comparison = compare(pooled, several).rename_axis("study")
+    tables = {
+        "summary": Table(
+            summary,
+            f"What the {len(studies)} evaluations say together, in {_unit(several)}; 95% equal-tailed intervals. "
+            + _classical_words(several, question),
+            shown=_summary_shown(summary),
+            headings=_HEADINGS,
+        ),
+        "weights": Table(
+            studies,
+            "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
+            f"in {_unit(several)}; 95% equal-tailed intervals.",
+            headings=_HEADINGS,
+        ),
+        "comparison": Table(
+            comparison,
+            "The effect of every evaluation beside what it printed.",
+            shown=comparison[[name for name in _COMPARED if name in comparison]],
+            section="sensitivity",
+            headings={"prob_better": "P(better)"},
+        ),
+    }
+    if several.estimates.shape[0]:
+        tables["audit"] = Table(
+            _audit(several), "Every row as printed, and what was derived from it.", section="sensitivity"
+        )
+    worst = worst_case(several)
+    selection, weights, average, sweep = None, None, None, None
+    if "selection" in found:
+        selection = moved(found["selection"], several, evidence=question.has_evidence)
+        tables["selection"] = Table(
+            selection.drop(columns=["new_prob_better"]),
+            "The mean effect under several ways in which results may have been chosen for print. " + (
+                "A Bayes factor above 1 says that the estimates fit that selection better than none."
+                if question.has_evidence else ""
+            ),
+            shown=selection.drop(columns=["slope", "weight"]),
+            section="sensitivity",
+            headings=_HEADINGS,
+        )  # fmt: skip
+    if "weight" in found and selection is not None:
+        whole = {"1": found["selection"]["no selection"], **found["weight"]}
+        weights = moved(whole, several, evidence=question.has_evidence).drop(columns=["weight", "slope"])
+        tables["stated_weights"] = Table(
+            weights,
+            "The mean effect if results that are not significant and favourable were this likely to be printed, relative to those "
+            "that are.",
+            section="sensitivity",
+            headings={**_HEADINGS, "assumption": "Probability of print"},
+        )
+    if "family" in found:
+        average = bayes_factors(question, found["family"])
+        tables["average"] = Table(
+            average.weights,
+            "Models with and without an effect, differences and selection: what each says of the mean effect, beside its "
+            "probability.",
+            shown=average.weights[["probability", "mean", "low", "high"]]
+            .sort_values("probability", ascending=False)
+            .head(12),
+            section="sensitivity",
+            headings=_HEADINGS,
+        )
+        tables["inclusion"] = Table(
+            average.inclusion,
+            "Bayes factors for an effect, for differences between effects and for selection, over all models.",
+            section="sensitivity",
+            headings=_HEADINGS,
+        )
+    if "prior" in found:
+        sweep = _sweep(found["prior"], found.get("no effect"), several)
+        tables["priors"] = Table(
+            sweep,
+            "The answer under narrower and wider priors of the mean effect"
+            + ("; the Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."),
+            section="sensitivity",
+            headings={**_HEADINGS, "assumption": "Prior of the mean"},
+        )
+    if "cumulative" in found:
+        tables["cumulative"] = Table(
+            moved(found["cumulative"], several, evidence=False)[
+                ["mean", "low", "high", "prob_better", "tau"]
+            ],
+            "The answer as it would have been after each year.",
+            section="sensitivity",
+            headings=_HEADINGS,
+        )
+    return Result(
+        answer=_answer(several, summary, selection, studies),
+        tables=tables,
+        pictures=_pictures(question, pooled, summary),
+        posteriors={"pooled": pooled},
+        limits=_limits(several, worst, weights, average, question),
+        methods=_methods(question),
+        notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
+        title=f"{len(studies)} evaluations together",
+        question=f"What do the evaluations in {source} say together, and would it work in a new place?",
+    )
+
+
+def _unit(several: Evaluation) -> str:
+    if several.ratio:
+        return f"logs of the {several.ratio}"
+    return several.unit or "units of the outcome"
+
+
+def _value(several: Evaluation, value: float) -> str:
+    """An effect for a reader: a ratio as a ratio."""
+    return number(math.exp(value) if several.ratio else value)
+
+
+def _row(table: pd.DataFrame, label: str) -> dict[str, float]:
+    """A row of numbers by column."""
+    return {str(name): float(table[name][label]) for name in table.columns}
+
+
+def _answer(
+    several: Evaluation, summary: pd.DataFrame, selection: pd.DataFrame | None, studies: pd.DataFrame
+) -> str:
+    if "mu" not in summary.index:
+        return f"The {len(studies)} evaluations are not pooled: each speaks for itself."
+    mean, new = _row(summary, "mu"), _row(summary, "new_effect")
+    unit = "" if several.ratio or not several.unit else f" {several.unit}"
+    text = (
+        f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
+        f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better). That it is favourable on "
+        f"average is {words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])}). In a new place: better with "
+        f"{percent_text(new['prob_better'])}"
+    )
+    if several.smallest is not None:
+        size = number(several.smallest)
+        more = f", better than a ratio of {size} with" if several.ratio else f", by more than {size} with"
+        text += f"{more} {percent_text(new['prob_more'])}"
+    text += f" (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}). {_heterogeneity(summary)}"
+    for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
+        own, name = _row(summary, label), label[len("coefficient (") : -1]
+        text += (
+            f" For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(own['mean'])} "
+            f"higher ({number(own['low'])} to {number(own['high'])})."
+        )
+    if selection is None or len(selection) < 2:
+        return text
+    sign = -1.0 if several.better == "lower" else 1.0
+    weakest = str(selection.index[int((sign * selection["mean"]).to_numpy().argmin())])
+    if weakest == "no selection":
+        return f"{text} No selection of results that was tried makes it weaker."
+    found = _row(selection, weakest)
+    return (
+        f"{text} What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {_value(several, found['mean'])}, "
+        f"favourable with {percent_text(found['prob_better'])}."
+    )
+
+
+def _count(studies: pd.DataFrame) -> str:
+    return "one evaluation" if len(studies) == 1 else f"{len(studies)} evaluations"
+
+
+def _heterogeneity(summary: pd.DataFrame) -> str:
+    """How much effects differ, in words."""
+    tau, share = _row(summary, "tau"), _row(summary, "i2")
+    if tau["high"] == 0:
+        return "Effects are taken to be equal everywhere."
+    return (
+        f"Effects differ from place to place by a standard deviation of {number(tau['mean'])} ({number(tau['low'])} to "
+        f"{number(tau['high'])}); about {share['mean']:.0%} of the differences between estimates lie between places, the rest is "
+        "chance."
+    )
+
+
+def _classical_words(several: Evaluation, question: Question) -> str:
+    """Common effect, REML, Q and I² in a sentence."""
+    if several.covariance is not None or len(several.estimates) < 2:
+        return ""
+    common = fit_meta(several, method="common")
+    moderators = question.options.get("moderators", ())
+    if len(several.estimates) < 3 + len(moderators):
+        return ""
+    reml = fit_meta(several, moderators=moderators)
+    return (
+        f"Without priors: a common effect of {number(common.loc['mu', 'estimate'])} (s.e. {number(common.loc['mu', 'se'])}); "
+        f"random effects (REML) {number(reml.loc['mu', 'estimate'])} (s.e. {number(reml.loc['mu', 'se'])}), standard deviation "
+        f"{number(reml.attrs['tau'])}; Q = {common.attrs['q']:.2f} on {common.attrs['q_df']} degrees of freedom, p = "
+        f"{common.attrs['q_p']:.2g}; I² {common.attrs['i2']:.0%}."
+    )
+
+
+def _summary_shown(summary: pd.DataFrame) -> pd.DataFrame:
+    shown = summary.rename(index=lambda name: _QUANTITIES.get(str(name), str(name)))
+    return shown.drop(columns=["sd"]).rename_axis("quantity")
+
+
+def _audit(several: Evaluation) -> pd.DataFrame:
+    """The cells as read beside what was derived, and z and p of each row."""
+    from ..inference.distributions import normal_quantile
+
+    frame = several.estimates
+    table = several.printed.reindex(frame.index).add_suffix(" (printed)").copy()
+    table.index = table.index.astype(str).rename("study")
+    z = frame["estimate"].to_numpy(float) / frame["se"].to_numpy(float)
+    reach = float(normal_quantile(0.975))
+    table["estimate"], table["se"] = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
+    if "se_from" in frame:
+        table["standard error from"] = frame["se_from"].astype(str).to_numpy()
+    table["z"] = z
+    table["p, two-sided"] = [math.erfc(abs(own) / math.sqrt(2)) for own in z]
+    table["significant at 5%"] = np.abs(z) > reach
+    return table
+
+
+def _sweep(
+    trees: Mapping[str, xr.DataTree], none: Mapping[str, xr.DataTree] | None, several: Evaluation
+) -> pd.DataFrame:
+    table = moved(trees, several, evidence=False)[["mean", "low", "high", "prob_better", "new_prob_better"]]
+    if none:
+        base = float(next(iter(none.values()))["sample_stats"]["log_evidence"])
+        table["bayes_factor"] = [
+            math.exp(float(tree["sample_stats"]["log_evidence"]) - base) for tree in trees.values()
+        ]
+    return table
+
+
+def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) -> dict[str, Picture]:
+    several = question.several
+    count = len(several.estimates)
+    title = "What each evaluation found"
+    if "mu" in summary.index:
+        mean, new = (percent_text(_row(summary, name)["prob_better"]) for name in ("mu", "new_effect"))
+        title = f"{mean} that the mean is favourable; {new} in a new place"
+    pictures = {
+        "forest": Picture(
+            plot_pooled(pooled, several, title=title),
+            "Each evaluation as printed (squares, by precision) and in the light of all of them (circles); below, the mean effect "
+            "as a diamond and the effect in a new place as a bar. 95% intervals.",
+            f"Forest plot of {count} evaluations with intervals, the mean effect and the prediction for a new place.",
+        )
+    }
+    if "mu" in summary.index and count > 2:
+        pictures["funnel"] = Picture(
+            plot_funnel(several, pooled),
+            "Estimates by their standard errors; the shaded region holds what is not significant. If small evaluations lie only to one "
+            "side, results may have been chosen for print.",
+            f"Funnel plot of {count} estimates against their standard errors, with contours of significance.",
+            section="sensitivity",
+        )
+    for name in question.options.get("moderators", ()):
+        pictures[f"bubble_{''.join(c if c.isalnum() else '_' for c in name)}"] = Picture(
+            plot_bubble(pooled, several, name),
+            f"Effects by {name}: larger circles are more precise evaluations; the line is the fitted mean with its 95% band.",
+            f"Bubble plot of {count} estimates against {name} with a fitted line.",
+        )
+    return pictures
+
+
+def _limits(
+    several: Evaluation,
+    worst: Worst,
+    weights: pd.DataFrame | None,
+    average: Average | None,
+    question: Question,
+) -> tuple[str, ...]:
+    limits = [
+        "A new place is one like those evaluated: that the next is drawn from the same distribution is assumed, not found.",
+        "Whether a difference was caused by what was evaluated is decided by how each evaluation was made, not by pooling them.",
+    ]
+    kind = "significant and favourable (two-sided p below .05)"
+    if worst.others == 0:
+        limits.append(f"All results are {kind}: nothing is left if only others are believed.")
+    else:
+        text = (
+            f"{worst.significant} of {worst.significant + worst.others} results are {kind}. The others alone have a mean of "
+            f"{number(worst.estimate)} ({number(worst.low)} to {number(worst.high)}): the answer under the worst selection. "
+        )
+        if worst.ratio == 1.0:
+            text += "The weighted mean is not favourable even without selection."
+        elif math.isinf(worst.ratio):
+            text += "No such selection would bring the mean to 0."
+        else:
+            text += f"Such results would have to be {worst.ratio:.3g} times as likely to be printed for the mean to be 0."
+        limits.append(text)
+    if weights is not None:
+        at = weight_at_no_effect(weights, several)
+        if math.isnan(at):
+            limits.append(
+                "With the priors as stated the mean stays favourable even if other results were 0.01 times as likely to be printed."
+            )
+        elif at < 1:
+            known = str(weights.index[int(np.abs(weights.index.astype(float).to_numpy() - at).argmin())])
+            factor = (
+                f"; the estimates support a probability of {known} against no selection by a Bayes factor of "
+                f"{number(_row(weights, known)['bayes_factor'])}"
+                if "bayes_factor" in weights
+                else ""
+            )
+            limits.append(
+                f"The posterior mean falls to 0 if other results were {at:.2g} times as likely to be printed{factor}."
+            )
+    if average is not None:
+        factors = average.inclusion["bayes_factor"]
+        limits.append(
+            "Averaged over models with and without it, the Bayes factor of "
+            + ", ".join(f"{name} is {number(float(value))}" for name, value in factors.items())
+            + "; they depend on the priors, as the table of priors shows."
+        )
+    elif not question.has_evidence:
+        limits.append(
+            "Bayes factors are not given: the priors are so wide that they would say how wide they are and nothing else. Give "
+            "--hoped, or --prior mu=... tau=... ."
+        )
+    return tuple(limits)
+
+
+def _methods(question: Question) -> tuple[str, ...]:
+    count = len(question.several.estimates)
+    tried = ", ".join(name for name in SELECTIONS if name != "no selection")
+    return (
+        f"{count} estimates with their standard errors are pooled by a random-effects model, solved by quadrature; draws are evenly "
+        "spread and the same for every seed.",
+        f"Selection is tried as: {tried} (Vevea & Hedges 1995; Stanley & Doucouliagos 2014; Maier, Bartoš & Wagenmakers 2023). The "
+        "worst case is that of Mathur & VanderWeele (2020).",
+    )
+
+
+def _prior_notes(question: Question) -> list[str]:
+    priors, sources = question.priors
+    said = {
+        "given": "as given",
+        "hoped": "from the effect that was hoped for",
+        "n": "unit information, from the number of cases",
+        "table": "so wide on the table's own scale that it shrinks nothing",
+    }
+    chosen = ["mu"] + (["tau"] if question.options.get("pooling", "partial") == "partial" else [])
+    smallest = smallest_effect(question.several)
+    notes = [f"Prior of {name}: {getattr(priors, name)} ({said[sources[name]]})." for name in chosen]
+    if smallest is None:
+        notes.append("No smallest effect worth having was given (--smallest), so nothing is said of one.")
+    return notes

@@ -1,0 +1,190 @@
+"""The page of several evaluations says what the posterior says, of the user's own studies."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bayes_targets as bt
+from bayes_targets.comparison.pooled import Question, moved, study_table, summarise, weight_at_no_effect
+from bayes_targets.report.pool import further_models, options_of, pool_result, require_question
+from bayes_targets.run import main
+
+NORWAY = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations" / "norway_diagnoses.csv"
+PRIORS = {"mu": bt.Normal(0, 0.05), "tau": bt.HalfNormal(0.01)}
+
+
+@pytest.fixture(scope="module")
+def question():
+    several = bt.read_evaluations(NORWAY, better="lower", smallest=0.005)
+    return Question(several, options_of(several, {}, {"priors": PRIORS}))
+
+
+def fit(model, draws=1000):
+    posterior = bt.fit(model, seed=1, draws=draws, progress=False, pointwise=False)
+    bt.require(bt.diagnose(posterior))
+    return posterior
+
+
+@pytest.fixture(scope="module")
+def pooled(question):
+    return fit(question.model())
+
+
+@pytest.fixture(scope="module")
+def result(question, pooled):
+    more = {
+        kind: {f"{kind}: {name}": fit(model, 200) for name, model in models.items()}
+        for kind, models in further_models(question).items()
+    }
+    return pool_result(question, pooled, more, source="norway.csv")
+
+
+def test_the_summary_is_of_the_new_place_too(question, pooled):
+    table = summarise(pooled, question.several)
+    assert table.loc["mu", "prob_better"] == pytest.approx(0.87, abs=0.005)
+    assert table.loc["new_effect", "prob_better"] == pytest.approx(0.783, abs=0.005)
+    assert table.loc["new_effect", "prob_more"] < table.loc["new_effect", "prob_better"]
+    assert 0 < table.loc["i2", "mean"] < 1
+
+
+def test_weights_add_up_and_shrinkage_is_strongest_where_errors_are_large(question, pooled):
+    table = study_table(pooled, question.several)
+    assert table["weight"].sum() == pytest.approx(100)
+    assert table["shrinkage"].idxmax() == "COPD"
+    assert table["shrinkage"].idxmin() == "Diabetes"
+
+
+def test_leaving_a_study_out_is_a_fit_without_it(question):
+    model = question.left_out()["Asthma"]
+    assert "Asthma" not in model.data["study"].to_numpy()
+    assert model.data.sizes["study"] == 7
+    assert str(model.priors.mu) == "Normal(0, 0.05)"
+
+
+def test_the_page_answers_in_a_sentence_of_the_users_studies(result):
+    assert "Over 8 evaluations the mean effect is −0.00287" in result.answer
+    assert "In a new place: better with 78%" in result.answer
+    assert result.title == "8 evaluations together"
+    for word in ("helped", "caused", "Andrews", "reduced"):
+        assert word not in result.answer
+
+
+def test_the_page_has_every_table_and_figure(result):
+    expected = {
+        "summary",
+        "weights",
+        "comparison",
+        "selection",
+        "stated_weights",
+        "average",
+        "inclusion",
+        "priors",
+        "audit",
+    }
+    assert expected <= set(result.tables)
+    assert set(result.pictures) == {"forest", "funnel"}
+    assert result.tables["weights"].frame.loc["Heart failure", "mean_without"] == pytest.approx(
+        -0.0039, abs=2e-4
+    )
+
+
+def test_selection_moves_the_answer_as_the_exact_posterior_says(result):
+    table = result.tables["selection"].frame
+    assert table.loc["fewer printed above one-sided p .025", "mean"] == pytest.approx(-0.002264, abs=2e-5)
+    assert table["bayes_factor"].iloc[0] == 1.0
+
+
+def test_bayes_factors_depend_on_the_prior_and_say_so(result):
+    sweep = result.tables["priors"].frame
+    assert sweep["bayes_factor"].is_monotonic_decreasing
+    assert any("depend on the priors" in limit for limit in result.limits)
+
+
+def test_the_weight_at_which_nothing_is_left(result, question):
+    table = result.tables["stated_weights"].frame
+    at = weight_at_no_effect(table, question.several)
+    assert 0.1 < at < 0.2  # the mean changes sign between these two
+
+
+def test_wide_defaults_give_no_bayes_factor():
+    several = bt.read_evaluations(NORWAY, better="lower")
+    wide = Question(several)
+    assert "family" not in further_models(wide)
+    found = moved({"as it is": fit(wide.model())}, several, evidence=wide.has_evidence)
+    assert "bayes_factor" not in found
+
+
+def test_the_favourable_direction_is_asked_for():
+    several = bt.read_evaluations(NORWAY)
+    with pytest.raises(bt.DataError, match="--better higher or lower"):
+        require_question(Question(several))
+
+
+def test_options_of_the_command_line_are_those_of_the_model():
+    frame = pd.DataFrame(
+        {"study": list("abcd"), "estimate": [0.1, 0.2, 0.3, 0.1], "se": [0.1] * 4, "year": [1, 2, 3, 4]}
+    )
+    several = bt.read_evaluations(frame, better="higher")
+    found = options_of(
+        several, {"moderators": ["year"]}, {"selection": "two:0.05,0.1", "pooling": "complete"}
+    )
+    assert found["selection"] == bt.Steps((0.05, 0.1), "two")
+    assert found["moderators"] == ["year"]
+    assert found["pooling"] == "complete"
+    with pytest.raises(bt.DataError, match="not a parameter of this model"):
+        options_of(several, {}, {"priors": {"sigma": bt.Normal(0, 1)}})
+
+
+def test_figures_show_ratios_and_moderators():
+    frame = pd.DataFrame(
+        {
+            "study": list("abcd"),
+            "estimate": [0.5, 0.8, 1.2, 0.6],
+            "low": [0.3, 0.5, 0.7, 0.4],
+            "high": [0.83, 1.28, 2.05, 0.9],
+            "year": [1, 2, 3, 5],
+        }
+    )
+    several = bt.read_evaluations(frame, better="lower", ratio="odds ratio", hoped=0.8, moderators=["year"])
+    posterior = fit(bt.meta_model(several, moderators=["year"]))
+    assert bt.plot_pooled(posterior, several).axes[0].get_xscale() == "log"
+    assert bt.plot_funnel(several, posterior).axes[0].get_ylim()[1] == 0.0
+    assert bt.plot_bubble(posterior, several, "year", title="By year").get_suptitle() == "By year"
+    with pytest.raises(bt.DataError, match="no moderator 'size'"):
+        bt.plot_bubble(posterior, several, "size")
+
+
+def test_the_command_line_gives_the_same_numbers(tmp_path):
+    """Selection asked for; the tables hold the answer without it too."""
+    words = [
+        "pool",
+        "--data",
+        str(NORWAY),
+        "--better",
+        "lower",
+        "--selection",
+        "one:.025",
+        "--draws",
+        "300",
+        "--quiet",
+    ]
+    words += [
+        "--prior",
+        "mu=Normal(0, 0.05)",
+        "tau=HalfNormal(0.01)",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 0
+    folder = tmp_path / "out" / "pool"
+    summary = pd.read_csv(folder / "summary.csv", index_col="quantity")
+    assert summary.loc["mu", "mean"] == pytest.approx(-0.002264, abs=3e-5)
+    assert summary.loc["weight (p > 0.025)", "mean"] == pytest.approx(0.689861, abs=0.01)
+    selection = pd.read_csv(folder / "selection.csv", index_col="assumption")
+    assert selection.loc["no selection", "mean"] == pytest.approx(-0.0028737, abs=3e-5)
+    factor = selection.loc["fewer printed above one-sided p .025", "bayes_factor"]
+    assert factor == pytest.approx(math.exp(24.638415 - 25.3841776), rel=1e-4)
