@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from .errors import DataError, did_you_mean
+from .files import write_file
 
 BETTER = ("higher", "lower")
 RATIOS = ("odds ratio", "risk ratio", "hazard ratio", "rate ratio")
@@ -197,10 +198,7 @@ class Evaluation:
         text = "".join(f"# {key}: {value}\n" for key, value in self._header_lines()) + self._rows_as_printed()
         if path is None:
             return text
-        try:
-            Path(path).write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
+        write_file(Path(path), text.encode())
         return None
 
     def _header_lines(self) -> list[tuple[str, str]]:
@@ -235,6 +233,9 @@ class Evaluation:
         )
         if self.reference:
             frame = pd.concat([frame, references])
+        frame = frame.set_axis([_guarded(str(label)) for label in frame.index])
+        if "group" in frame.columns:
+            frame = frame.assign(group=[_guarded(str(group)) for group in frame["group"].fillna("")])
         return str(frame.to_csv(index_label=str(self.estimates.index.name or "term"), lineterminator="\n"))
 
 
@@ -251,6 +252,11 @@ def is_constant(term: str) -> bool:
     [True, True, True, False]
     """
     return term.strip().strip("()[]").lower() in _CONSTANTS
+
+
+def _guarded(label: str) -> str:
+    """A label that a spreadsheet would take for a formula has a mark before it, which our readers take off again."""
+    return f"'{label}" if label[:1] in ("=", "+", "-", "@") else label
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> str | None:

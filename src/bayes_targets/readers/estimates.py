@@ -184,7 +184,7 @@ def read_estimates(
         missing=missing,
     )
     asked = asked_of(said, page)
-    renamed = _renamed(columns)
+    renamed = renamed_columns(columns)
     models = read_models(page, renamed, asked.brackets, asked.level)
     return _evaluations(models, asked, page)
 
@@ -209,7 +209,9 @@ def options_in(page: Sheet) -> Options:
     """What the header lines of a file say, such as ``# focus: Target``."""
     found: dict[str, Any] = {}
     for key in {field.name for field in fields(Options)} & page.said.keys():
-        lines = page.said[key]
+        lines = tuple(line for line in page.said[key] if line)
+        if not lines:
+            continue
         if key in ("focus", "moderators", "note"):
             found[key] = lines
         elif len(set(lines)) > 1:
@@ -254,9 +256,15 @@ def _real(name: str, value: object) -> float | None:
             raise DataError(f"{name} is {value!r}, expected a number") from None
     if value is None:
         return None
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
-        raise DataError(f"{name} is {value!r}, expected a number")
-    return float(value)
+    try:
+        number = (
+            math.nan if isinstance(value, bool | np.bool_) or not isinstance(value, Real) else float(value)
+        )
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise DataError(f"{name} is {str(value)[:40]!r}, expected a number")
+    return number
 
 
 def _whole(name: str, value: object) -> int | None:
@@ -337,7 +345,8 @@ _READERS: Mapping[str, Any] = (
 )
 
 
-def _renamed(columns: object) -> dict[str, str]:
+def renamed_columns(columns: object) -> dict[str, str]:
+    """Headings and their canonical names, as the user gives them."""
     if columns is None:
         return {}
     if not isinstance(columns, Mapping):

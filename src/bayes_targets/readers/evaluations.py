@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
 from ..evaluation import Evaluation
-from .estimates import Options, asked_of, evaluation_of, numeric_cell
+from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
 from .printed_table import PrintedTable, read_models, sheet_of
 from .uncertainty import figure
 
@@ -115,7 +116,7 @@ def read_evaluations(
         "correlation": correlation, "covariance": covariance,
     }  # fmt: skip
     asked = asked_of(given, page)
-    renamed = {str(old): str(new) for old, new in (columns or {}).items()}
+    renamed = renamed_columns(columns)
     if asked.group is not None:
         renamed |= {asked.group: "group"}
     models = read_models(page, renamed, asked.brackets, asked.level, "study")
@@ -177,6 +178,14 @@ def _is_numeric(model: PrintedTable, name: str) -> bool:
     return all(figure(row.others[name]) is not None for row in model.rows)
 
 
+def _matrix(values: Any) -> NDArray[np.float64]:
+    """Rows of numbers as an array; an empty one where they are none."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
 def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd.DataFrame | None, list[str]]:
     """Covariance as given, or from a correlation within groups."""
     index, se = estimates.index, estimates["se"].to_numpy(float)
@@ -192,7 +201,7 @@ def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd
                 .set_axis(matrix.columns.astype(str), axis=1)
                 .loc[index, index]
             )
-        values = np.asarray(matrix, dtype=float)
+        values = _matrix(matrix)
         symmetric = (
             values.shape == (len(index),) * 2 and np.isfinite(values).all() and np.allclose(values, values.T)
         )

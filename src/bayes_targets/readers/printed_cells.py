@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ..errors import DataError
 
-EMPTY = {"", ".", "-", "--", "na", "n/a", "nan", "none", "null", "<na>", "..", "...", "*na*"}
 _CHARACTERS = str.maketrans(
     dict.fromkeys("−‐‑‒–—﹣－", "-")
     | dict.fromkeys("\xa0\u2007\u2009\u200a\u202f\u2002\u2003\t", " ")
@@ -36,9 +35,8 @@ class Cell(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """The cell with one kind of minus and of space, without formula marks; empty where it says that nothing is there."""
-    words = " ".join(text.translate(_CHARACTERS).split())
-    return "" if words.lower() in EMPTY else words
+    """The cell with one kind of minus, of star and of space."""
+    return " ".join(text.translate(_CHARACTERS).split())
 
 
 def take_apart(text: str) -> Cell | None:

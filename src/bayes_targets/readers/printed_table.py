@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import DataError, cell_message
 from . import printed_cells as cells
 from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
-from .cells import cell_text, is_missing
+from .cells import cell_text, is_missing, read_label, tidy
 from .headings import ARMS, CANONICAL, RATIO_HEADINGS, Heading, canonical_columns, read_heading
 from .page_text import read_page_text
 from .rows import REFERENCE_WORDS, PrintedRow
@@ -68,6 +68,7 @@ class Sheet:
     said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     around: tuple[str, ...] = ()
     decimal: str | None = None
+    missing: frozenset[str] = frozenset({""})
     exact: bool = False
 
 
@@ -141,15 +142,13 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
     return Sheet(
         label=table.label,
         header=[str(c) for c in table.cells.columns],
-        rows=[
-            ["" if is_missing(cell, table.missing) else _cell_text(cell) for cell in row]
-            for row in table.cells.itertuples(index=False)
-        ],
+        rows=[[_cell_text(cell) for cell in row] for row in table.cells.itertuples(index=False)],
         numbers=[int(row) for row in table.cells.index],
         said={key: tuple(value.splitlines()) for key, value in table.header.items()},
         # What is commented out twice, as in a template, says nothing.
         around=tuple(line for line in (*table.footnotes, *said) if not line.startswith("#")),
         decimal=table.decimal,
+        missing=table.missing,
     )
 
 
@@ -198,10 +197,9 @@ def read_models(
     DataError
         If the layout is not understood, or a cell in brackets could be several things.
     """
-    repeated = sorted({name for name in sheet.header if sheet.header.count(name) > 1 and name})
     meanings = canonical_columns(sheet.header, dict(renamed), CANONICAL, sheet.label)
-    sheet = _plain_sheet(sheet)
     place = _label_place(sheet, meanings, label_word)
+    sheet = _plain_sheet(sheet, place)
     found = {name: heading for name, heading in meanings.items() if sheet.header.index(name) != place}
     if not any(heading.quantity in ARMS for heading in found.values()):
         by_arm = arm_columns([name for name in found if name not in renamed])
@@ -212,17 +210,29 @@ def read_models(
     quantities = {heading.quantity for heading in found.values()}
     by_arms = any(quantities >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS))
     if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
-        if repeated:
-            raise DataError(f"{sheet.label}: heading {repeated[0]!r} stands twice, expected each once")
         return _long(sheet, found, place, brackets, level)
     return _wide(sheet, meanings, place, brackets, level)
 
 
-def _plain_sheet(sheet: Sheet) -> Sheet:
-    """The sheet with plain cells: one kind of minus, of space, of decimal mark."""
-    rows = [[cells.plain(cell) for cell in row] for row in sheet.rows]
-    decimal = sheet.decimal or cells.decimal_mark((cell for row in rows for cell in row[1:]), sheet.label)
-    return replace(sheet, rows=rows, decimal=decimal)
+def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
+    """The sheet with labels that can be printed, and elsewhere one kind of minus, of space, and nothing for a missing cell."""
+    rows = []
+    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
+        kept = ["" if is_missing(cell, sheet.missing) else cells.plain(cell) for cell in row]
+        kept[place] = tidy(row[place])
+        if kept[place] and read_label(row[place]) is None:
+            raise DataError(
+                cell_message(
+                    file=sheet.label,
+                    row=number,
+                    column=sheet.header[place],
+                    value=ascii(row[place]),
+                    expected="a name that can be printed",
+                )
+            )
+        rows.append(kept)
+    numbers = (cell for row in rows for i, cell in enumerate(row) if i != place)
+    return replace(sheet, rows=rows, decimal=sheet.decimal or cells.decimal_mark(numbers, sheet.label))
 
 
 def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> int:
@@ -232,7 +242,7 @@ def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> in
             places = [i for i, text in enumerate(sheet.header) if meanings[text].quantity == name]
             exact = [i for i in places if sheet.header[i] == name]
             return (exact or places)[0]
-    first = [row[0] for row in sheet.rows]
+    first = [cells.plain(row[0]) for row in sheet.rows]
     texts = [cell for cell in first if cell and cells.take_apart(cell) is None]
     if not texts:
         raise DataError(

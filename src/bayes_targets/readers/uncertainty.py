@@ -9,8 +9,9 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from ..errors import DataError
+from .cells import read_number
 
-_NUMBER = re.compile(r"([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d{1,3}))?")
+_LARGEST = 1e100  # beyond it squares and quotients of numbers are lost
 _P_BOUND = re.compile(r"p?\s*(<=|>=|[<>≤≥])\s*([0-9.]+(?:e-\d+)?)", re.IGNORECASE)
 _NOT_SIGNIFICANT = {"ns", "n.s.", "n.s", "n. s.", "not significant", "not sig."}
 
@@ -56,15 +57,17 @@ def figure(text: str, *, exact: bool = False) -> Figure | None:
     >>> figure("-.0004").value, figure("41")[1:], figure("n.a.")
     (-0.0004, (40.5, 41.5), None)
     """
-    match = _NUMBER.fullmatch(text)
-    if match is None:
+    number = read_number(text)
+    if (
+        number is None
+        or not number.plain
+        or number.stars
+        or number.percent
+        or not abs(number.value) < _LARGEST
+    ):
         return None
-    value = float(text)
-    if not math.isfinite(value):
-        return None
-    decimals = len(match[3] or match[4] or "") - int(match[5] or 0)
-    half = 0.0 if exact or not -300 < decimals < 300 else 0.5 * 10.0**-decimals
-    return Figure(value, value - half, value + half)
+    half = 0.0 if exact else number.half_width
+    return Figure(number.value, number.value - half, number.value + half)
 
 
 def p_figure(text: str) -> Figure | None:
