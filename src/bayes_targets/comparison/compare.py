@@ -81,7 +81,8 @@ def compare(
         effect in the favourable direction; NaN where none is stated), ``prior_conflict`` (distance of the estimate from the
         prior mean over the root of their summed variances; above 3 the two are in conflict), and of ratios
         ``ratio_mean, ratio_low, ratio_high``, the exponentials of mean, low and high. Estimates that the model left out
-        because they have no standard error have no row. Attrs ``interval``, ``prob``, ``rope``, ``origin``.
+        because they have no standard error have no row. Attrs ``interval``, ``prob``, ``rope``, ``origin``, and of an
+        evaluation ``ratio``, ``better`` and ``focus``.
 
     Raises
     ------
@@ -130,14 +131,43 @@ def compare(
         "rope": rope,
         "origin": posterior.attrs.get("origin", "observed"),
     }
+    if isinstance(estimates, Evaluation):
+        table.attrs |= {
+            "ratio": estimates.ratio,
+            "better": estimates.better,
+            "focus": list(estimates.focal_terms),
+        }
     return table
 
 
-def smallest_effect(evaluation: Evaluation) -> float | None:
-    """The smallest effect worth having as a distance from no effect on the table's own scale; None where it is not stated."""
+def smallest_effect(evaluation: Evaluation, term: str | None = None) -> float | None:
+    """The smallest effect worth having of a term, as a distance from no effect on the table's own scale.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Where it says what one `scale` of a predictor is, its `smallest` is about one scale.
+    term : str, optional
+        Which term; default: of one whose scale is 1.
+
+    Returns
+    -------
+    float or None
+        The log of a ratio; None where it is not stated.
+    """
     if evaluation.smallest is None:
         return None
-    return abs(math.log(evaluation.smallest)) if evaluation.ratio else evaluation.smallest
+    if evaluation.ratio:
+        return abs(math.log(evaluation.smallest))
+    return evaluation.smallest / (1.0 if term is None else scale_of(evaluation, term))
+
+
+def scale_of(evaluation: Evaluation, term: str) -> float:
+    """One scale of a term's predictor (its s.d.), 1 where the table does not say."""
+    if "scale" not in evaluation.estimates.columns:
+        return 1.0
+    scale = evaluation.estimates.loc[[term], "scale"].to_numpy(float)[0]
+    return float(scale) if scale > 0 else 1.0
 
 
 def quantiles(draws: FloatArray, probs: Sequence[float]) -> FloatArray:
@@ -159,12 +189,12 @@ def _prepared(
 ) -> tuple[pd.DataFrame, dict[str, tuple[float, float]]]:
     """The estimates by term, and each term's region."""
     if isinstance(estimates, Evaluation):
-        frame, smallest = estimates.estimates, smallest_effect(estimates)
-        if rope is None and smallest is not None:
-            # The smallest effect is that of one scale of the predictor, where the table gives its scale.
-            scale = frame["scale"] if "scale" in frame.columns else pd.Series(1.0, index=frame.index)
-            terms = estimates.focal_terms or [str(term) for term in frame.index[scale.notna()]]
-            rope = {term: (-smallest / scale[term], smallest / scale[term]) for term in terms}
+        frame = estimates.estimates
+        if rope is None and estimates.smallest is not None:
+            known = frame["scale"].notna() if "scale" in frame.columns else pd.Series(True, index=frame.index)
+            terms = estimates.focal_terms or [str(term) for term in frame.index[known]]
+            sizes = {term: smallest_effect(estimates, term) or 0.0 for term in terms}
+            rope = {term: (-size, size) for term, size in sizes.items()}
     elif isinstance(estimates, pd.DataFrame):
         by_term = estimates.index.name == "term" or "term" not in estimates.columns
         frame = estimates if by_term else estimates.set_index("term")

@@ -190,6 +190,54 @@ def span(values: Sequence[Floats], *points: float) -> tuple[float, float]:
     return low - room, high + room
 
 
+# Ratios that read well as labels of an axis.
+_ROUND_RATIOS = (
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.33,
+    0.5,
+    0.67,
+    0.8,
+    0.9,
+    0.95,
+    1.0,
+    1.05,
+    1.1,
+    1.25,
+    1.5,
+    2,
+    3,
+    5,
+    10,
+    20,
+    50,
+    100,
+)
+
+
+def ratio_ticks(ax: Axes, inches: float) -> None:
+    """Label an x axis of logs with the ratios that they are of, as many as it has room for."""
+    low, high = ax.get_xlim()
+    inside = [ratio for ratio in _ROUND_RATIOS if low <= np.log(ratio) <= high]
+    if len(inside) < 3:
+        digits = max(2, int(np.ceil(-np.log10((high - low) / 4))))
+        inside = sorted(
+            {round(float(np.exp(at)), digits) for at in np.linspace(low, high, 7)[1:-1]} | {1.0} & {1.0}
+        )
+    apart = 0.42 / max(inches, 0.5) * (high - low)
+    kept: list[float] = [1.0] if low <= 0 <= high else []
+    for ratio in inside:
+        if low <= np.log(ratio) <= high and all(
+            abs(np.log(ratio) - np.log(other)) >= apart for other in kept
+        ):
+            kept.append(ratio)
+    kept.sort()
+    ax.set_xticks(np.log(kept), [f"{ratio:g}" for ratio in kept])
+
+
 def ticks_that_fit(ax: Axes, inches: float) -> None:
     """Choose as many ticks as an x axis of so many inches has room for."""
     from matplotlib.ticker import MaxNLocator

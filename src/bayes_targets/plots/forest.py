@@ -17,6 +17,7 @@ from ._rows import (
     numbers,
     offsets,
     pick,
+    ratio_ticks,
     reference_line,
     require_rows,
     row_height,
@@ -65,14 +66,16 @@ def plot_forest(
     origin: str | None = None,
     terms: Sequence[str] | None = None,
 ) -> Figure:
-    """Posterior beside OLS for every term, with P(effect > 0) to the right.
+    """Posterior beside the published estimate or OLS for every term, with its probability to the right.
 
     Parameters
     ----------
     table : pandas.DataFrame or mapping of str to pandas.DataFrame
         What :func:`bayes_targets.compare` gives: index the terms, columns ``ols_estimate, ols_low, ols_high,
-        mean, low, high, prob_positive`` (OLS may be missing for a term), attrs ``interval``, ``prob`` and
-        perhaps ``rope`` (one region, or one by term) and ``origin``. A further column ``n`` is the sample
+        mean, low, high, prob_positive`` (OLS may be missing for a term; ``published_estimate, …`` of an evaluation), attrs
+        ``interval``, ``prob`` and perhaps ``rope`` (one region, or one by term), ``origin``, ``ratio`` (the axis then
+        shows ratios) and ``better`` (the figure says which way is better for the terms in ``focus``, and how probably).
+        A further column ``n`` is the sample
         size of each row (shown beside the labels where the tables drawn agree on it). Several named tables
         are drawn side by side (four at most) with the same rows and the same axis; a term that a table lacks
         is left blank there.
@@ -107,6 +110,7 @@ def plot_forest(
     'One point of stretch'
     """
     tables = {"": table} if isinstance(table, pd.DataFrame) else dict(table)
+    tables = {name: _as_ols(each) for name, each in tables.items()}
     if not 1 <= len(tables) <= _MOST_PANELS:
         raise DataError(f"tables: found {len(tables)}, expected 1 to {_MOST_PANELS} to draw side by side")
     for name, each in tables.items():
@@ -124,9 +128,11 @@ def plot_forest(
         figure, along = _draw(panels, blocks, labels)
         finish(
             figure,
-            title or "Posterior beside OLS, term by term",
+            title or f"Posterior beside {_classical(panels)}, term by term",
             told,
-            xlabel=balanced(xlabel, 85) + ("\n(each block has its own scale)" if len(blocks) > 1 else ""),
+            xlabel=balanced(xlabel, 85)
+            + _direction(next(iter(tables.values())))
+            + ("\n(each block has its own scale)" if len(blocks) > 1 else ""),
             along=along,
             handles=_legend(panels),
         )
@@ -150,6 +156,34 @@ def scale_blocks(reach: pd.Series) -> list[list[Any]]:
         block_of[term] = block
     ordered = list(dict.fromkeys(block_of[term] for term in reach.index))
     return [[term for term in reach.index if block_of[term] == b] for b in ordered]
+
+
+def _as_ols(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of an evaluation with the columns that OLS has; its attrs say that they are published."""
+    if not isinstance(table, pd.DataFrame) or "published_estimate" not in table.columns:
+        return table
+    renamed = table.rename(columns=lambda name: str(name).replace("published_", "ols_"))
+    if table.attrs.get("better"):
+        # What is better is known of the terms in question only.
+        focal = renamed.index.isin(table.attrs.get("focus") or list(renamed.index))
+        renamed["prob_positive"] = renamed["prob_better"].where(focal)
+    renamed.attrs = {**table.attrs, "published": True}
+    return renamed
+
+
+def _classical(panels: Mapping[str, pd.DataFrame]) -> str:
+    published = next(iter(panels.values())).attrs.get("published")
+    return "the published estimate" if published else "OLS"
+
+
+def _direction(table: pd.DataFrame) -> str:
+    """Which way is better, below the axis."""
+    words = {"higher": "← worse  |  better →", "lower": "← better  |  worse →"}
+    told = words.get(str(table.attrs.get("better")))
+    focus = [term for term in table.attrs.get("focus") or [] if term in table.index]
+    if told is None or len(focus) in (0, len(table)):
+        return "" if told is None else f"\n{told}"
+    return f"\n{plain(focus[0])}: {told}" if len(focus) == 1 else ""
 
 
 def _check_panels(tables: Mapping[str, pd.DataFrame], panels: Mapping[str, pd.DataFrame]) -> None:
@@ -234,11 +268,16 @@ def _draw(
             part = panel.loc[block]
             part.attrs.update(panel.attrs)
             _draw_panel(grid[i, j], part, [labels[term] if j == 0 else "" for term in block], offsets(height))
-            text_column(grid[i, j], _column(part), "P(>0)" if i == 0 else None)
+            header = "P(better)" if panel.attrs.get("better") else "P(>0)"
+            text_column(grid[i, j], _column(part), header if i == 0 else None)
             if i == 0 and name:
                 grid[i, j].set_title(plain(name), fontweight="bold")
         _limit(grid[i, 0], [panel.loc[block] for panel in panels.values()], _ropes(part))
-        ticks_that_fit(grid[i, 0], (WIDTH - 2.0) / len(panels) - 0.6)
+        room = (WIDTH - 2.0) / len(panels) - 0.6
+        if next(iter(panels.values())).attrs.get("ratio"):
+            ratio_ticks(grid[i, 0], room)
+        else:
+            ticks_that_fit(grid[i, 0], room)
     return figure, list(grid[-1])
 
 
@@ -286,7 +325,10 @@ def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
     first = next(iter(panels.values()))
     ols_level = percent(first.attrs, "ols_prob" if "ols_prob" in first.attrs else "prob", "table")
     handles: list[Artist] = [
-        key(DATA_ALONE, f"OLS estimate and {ols_level} confidence interval"),
+        key(
+            DATA_ALONE,
+            f"{'published' if first.attrs.get('published') else 'OLS'} estimate and {ols_level} confidence interval",
+        ),
         key(POSTERIOR, f"posterior mean and {interval_words(first.attrs, 'table')}"),
     ]
     regions = {rope for panel in panels.values() for rope in _ropes(panel) if rope is not None}

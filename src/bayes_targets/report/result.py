@@ -95,6 +95,10 @@ class Result:
         What the first page of a run shows before anything else; of the analysis ``claims`` alone.
     notes : tuple of str
         What was recognised, assumed or left out in reading the input, a sentence each; all of it stands on the page.
+    points : tuple of str
+        What a reader must hear right after the answer, a line each.
+    paragraph : str
+        A paragraph to paste into a report: model, prior, estimate, thresholds, versions, how to cite.
     title, question : str
         What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
     """
@@ -107,6 +111,8 @@ class Result:
     methods: tuple[str, ...] = ()
     headlines: tuple[Headline, ...] = ()
     notes: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    paragraph: str = ""
     title: str = ""
     question: str = ""
 

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..comparison.claims import percent_text
-from ..comparison.compare import smallest_effect, term_draws
+from ..comparison.compare import scale_of, smallest_effect, term_draws
 from ..errors import DataError, did_you_mean, require_number
 from ..evaluation import Evaluation
 from ..inference.distributions import normal_quantile, t_quantile
@@ -205,7 +205,7 @@ def _case(posterior: xr.DataTree, evaluation: Evaluation, term: str, prob: float
         left_out = json.loads(posterior.attrs.get("options", "{}")).get("not_fitted", "")
         why = left_out if f"{term}: " in left_out else did_you_mean(term, known)
         raise DataError(f"{evaluation.source}: the term in question, {term!r}, has no posterior; {why}")
-    smallest = smallest_effect(evaluation)
+    smallest = smallest_effect(evaluation, term)
     assert smallest is not None
     return _Case(
         term=term,
@@ -274,7 +274,8 @@ def _sceptical_limit(case: _Case) -> Answer:
         sure = max(found.prob_positive, 1 - found.prob_positive)
         direction = "" if case.estimate * case.side > 0 else ", and it is the unfavourable one"
         return Answer(
-            f"Not convincing: even a reader with no prior doubts is only {percent_text(sure)} sure of the direction{direction}."
+            f"Not convincing: even a reader with no prior doubts is only {percent_text(sure)} sure of the direction{direction}, where "
+            f"{_sides(case)}, asks for {100 * (1 - (1 - case.prob) / case.tails):.3g}%."
         )
     wrong = "" if case.estimate * case.side > 0 else " It is the unfavourable direction that convinces."
     return Answer(
@@ -326,8 +327,9 @@ def _bayes_factor(case: _Case) -> Answer:
     evaluation, least = case.evaluation, _found(case).bf_normal
     best = f"Whatever the spread of such a prior, at best {_odds(least)}."
     if evaluation.hoped is not None:
-        value = bayes_factor(case.estimate, case.se, hoped=evaluation.hoped, df=case.known_df)
-        prior = f"whose standard deviation is 5 times the effect hoped for ({case.shown(evaluation.hoped)})"
+        hoped = evaluation.hoped / scale_of(evaluation, case.term)
+        value = bayes_factor(case.estimate, case.se, hoped=hoped, df=case.known_df)
+        prior = f"whose standard deviation is 5 times the effect hoped for ({case.shown(hoped)})"
     elif evaluation.n is not None:
         value = bayes_factor(case.estimate, case.se, n=evaluation.n, df=case.known_df)
         prior = f"that weighs as much as one of the {evaluation.n:,} cases"

@@ -1,0 +1,156 @@
+"""Where the posterior of an effect lies: worse, practically none, better by more than the smallest effect worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ._rows import ratio_ticks, ticks_that_fit
+from ._sheet import WIDTH, finish, new_figure
+from ._style import BLUE, DARK, ORANGE, PALE, balanced, style, wrapped
+from .prior_posterior import density
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    Floats = NDArray[np.float64]
+
+_MOST_PANELS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """One effect to draw.
+
+    Attributes
+    ----------
+    draws : array of shape (draws,)
+        Of its posterior, on the table's own scale (logs of ratios).
+    smallest : float
+        Smallest effect worth having, as a distance from none on that scale.
+    better : {"higher", "lower"}
+        Favourable direction.
+    prior : tuple of float or None
+        Mean and standard deviation of a normal prior; None where it is flat or too wide to be seen.
+    ratio : bool
+        Whether the scale is that of logs, and the axis shows ratios.
+    """
+
+    draws: Floats
+    smallest: float
+    better: str
+    prior: tuple[float, float] | None = None
+    ratio: bool = False
+
+
+def plot_masses(effects: Mapping[str, Effect], *, title: str, xlabel: str) -> Figure:
+    """Posterior density of each effect, cut at the smallest effect worth having, with the mass of each part.
+
+    Parameters
+    ----------
+    effects : mapping of str to Effect
+        By name, four at most.
+    title, xlabel : str
+        What is shown, and the unit in words.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If there is none, or too many.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(1).normal(0.9, 0.6, 4000)
+    >>> figure = plot_masses({"Target": Effect(draws, 0.5, "higher")}, title="Most of it is better", xlabel="points")
+    >>> figure.get_suptitle()
+    'Most of it is better'
+    """
+    if not 1 <= len(effects) <= _MOST_PANELS:
+        raise DataError(f"effects: found {len(effects)}, expected 1 to {_MOST_PANELS} to draw")
+    with style():
+        from matplotlib.lines import Line2D
+
+        figure = new_figure(1.75 * len(effects))
+        grid = figure.subplots(len(effects), 1, squeeze=False)[:, 0]
+        for ax, (name, effect) in zip(grid, effects.items(), strict=True):
+            _draw(ax, name if len(effects) > 1 else "", effect)
+        first = next(iter(effects.values()))
+        arrows = "← worse  |  better →" if first.better == "higher" else "← better  |  worse →"
+        handles = []
+        if any(effect.prior is not None for effect in effects.values()):
+            handles = [Line2D([], [], color=DARK, linewidth=1.3, linestyle=(0, (4, 2)), label="prior")]
+        finish(
+            figure, title, None, xlabel=f"{balanced(xlabel, 85)}\n{arrows}", along=[grid[-1]], handles=handles
+        )
+    return figure
+
+
+def _draw(ax: Axes, name: str, effect: Effect) -> None:
+    low, high = np.quantile(effect.draws, [0.0005, 0.9995])
+    room = 0.06 * (high - low)
+    ends = min(low - room, -1.6 * effect.smallest), max(high + room, 1.6 * effect.smallest)
+    grid = np.linspace(*ends, 401)
+    height = density(effect.draws, grid)
+    regions = {
+        "below": (grid <= -effect.smallest, effect.draws < -effect.smallest),
+        "inside": (np.abs(grid) <= effect.smallest, np.abs(effect.draws) <= effect.smallest),
+        "above": (grid >= effect.smallest, effect.draws > effect.smallest),
+    }
+    good, bad = ("above", "below") if effect.better == "higher" else ("below", "above")
+    looks = {
+        good: (BLUE, 0.45, "better"),
+        "inside": (PALE, 1.0, "practically none"),
+        bad: (ORANGE, 0.45, "worse"),
+    }
+    top = float(height.max())
+    for region, (where, _) in regions.items():
+        colour, alpha, _ = looks[region]
+        ax.fill_between(grid, height, where=where, color=colour, alpha=alpha, linewidth=0, label=region)
+    ax.plot(grid, height, color=DARK, linewidth=1.2)
+    if effect.prior is not None:
+        mean, sd = effect.prior
+        prior = np.exp(-0.5 * ((grid - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+        ax.plot(grid, prior, color=DARK, linewidth=1.3, linestyle=(0, (4, 2)), label="prior")
+    for edge in (-effect.smallest, effect.smallest):
+        ax.axvline(edge, ymax=0.98, color=DARK, linewidth=0.8, linestyle=":")
+    ax.axvline(0.0, ymax=0.74, color=DARK, linewidth=1.0, label="zero line")
+    places = {
+        "below": (0.5 * (ends[0] - effect.smallest), "center"),
+        "inside": (0.0, "center"),
+        "above": (0.5 * (ends[1] + effect.smallest), "center"),
+    }
+    for region, (_, draws) in regions.items():
+        place, align = places[region]
+        share = float(draws.mean())
+        ax.annotate(
+            f"{_percent(share)}\n{looks[region][2]}",
+            (place, top * 1.28),
+            ha=align,
+            va="top",
+            fontsize=9,
+            fontweight="bold" if region == good else "normal",
+            annotation_clip=False,
+        )
+    ax.set_xlim(*ends)
+    ax.set_ylim(0, 1.32 * top)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    if name:
+        ax.set_title(wrapped(name, 60, max_lines=1))
+    (ratio_ticks if effect.ratio else ticks_that_fit)(ax, WIDTH - 1.0)
+
+
+def _percent(share: float) -> str:
+    if share > 0.99:
+        return "> 99%"
+    return "< 1%" if share < 0.01 else f"{100 * share:.0f}%"

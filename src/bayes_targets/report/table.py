@@ -1,0 +1,553 @@
+"""The page of printed estimates: answer, published beside posterior, claims, and what would change the answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..comparison.claims import SCALE_KEY, percent_text, words_for
+from ..comparison.compare import compare, scale_of, smallest_effect, term_draws
+from ..errors import DataError
+from ..evaluation import Evaluation
+from ..models.published.priors import CONFLICT_LIMIT
+from ..plots import plot_forest
+from ..plots.masses import Effect, plot_masses
+from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
+from ..sensitivity.robustness import require_question, robustness
+from .cells import number
+from .result import Picture, Result, Table
+
+_MOST_TERMS = 40
+_MOST_MASSES = 4
+_QUESTIONS = {
+    "sceptical_limit": "Which sceptic stays unconvinced?",
+    "advocacy_limit": "Whom would it convince?",
+    "intrinsic_credibility": "Does it stand against a sceptic made from itself?",
+    "fail_safe": "How many evaluations without an effect would overturn it?",
+    "bayes_factor": "Evidence for or against no effect?",
+    "robustness_value": "How strong must an omitted cause be?",
+    "e_value": "The same, for a ratio?",
+    "cases_replaced": "How many cases would have to be replaced?",
+    "benchmark": "What if a cause as strong as the strongest printed control was omitted?",
+    "publication": "What if only significant results were printed?",
+    "exaggeration": "By how much would significance exaggerate?",
+    "wrong_sign": "How often would significance have the wrong sign?",
+    "next_study": "How large must a next evaluation be?",
+    "replication": "What would a replication find?",
+}
+_ASSIGNED = {
+    "lot": "Who was treated was drawn by lot, so that a difference is an effect of treatment, or chance.",
+    "difference in differences": "A difference in differences is an effect of treatment only if both groups would otherwise have "
+    "changed alike. The table cannot show that.",
+    "negotiated": "Who was treated was negotiated: those that agreed may differ in ways that the table does not hold, so that "
+    "the estimate is an association.",
+}
+_UNKNOWN = (
+    "How units came to be treated is not stated (assignment). Unless by lot, the estimate is an association, and whether treatment was "
+    "the cause this table cannot show."
+)
+_PRIORS = ("neutral", "sceptical", "enthusiastic", "even_chance")
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One term in question, of one model."""
+
+    model: str
+    term: str
+    evaluation: Evaluation
+    posterior: xr.DataTree
+    row: Mapping[str, Any]
+
+    @property
+    def side(self) -> int:
+        return 1 if self.evaluation.better == "higher" else -1
+
+    @property
+    def scale(self) -> float:
+        """One s.d. of the term's predictor, where the table says so."""
+        return scale_of(self.evaluation, self.term)
+
+    @property
+    def hoped(self) -> float | None:
+        """The effect hoped for, of one unit of the term."""
+        return None if self.evaluation.hoped is None else self.evaluation.hoped / self.scale
+
+    @property
+    def smallest(self) -> float:
+        found = smallest_effect(self.evaluation, self.term)
+        assert found is not None
+        return found
+
+    @property
+    def worth(self) -> float:
+        """Probability of more than the smallest effect worth having."""
+        return float(self.row["rope_above" if self.side > 0 else "rope_below"])
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the estimate; infinite where they are not known."""
+        row: dict[str, Any] = self.evaluation.estimates.loc[[self.term]].to_dict("records")[0]  # type: ignore[assignment]
+        return float(row.get("df", math.inf))
+
+    @property
+    def unit(self) -> str:
+        return self.evaluation.ratio or self.evaluation.unit or "units of the outcome"
+
+    def shown(self, value: float) -> str:
+        return number(math.exp(value) if self.evaluation.ratio else value)
+
+    @property
+    def threshold(self) -> str:
+        """The smallest effect worth having, in words that follow a direction."""
+        if self.evaluation.ratio:
+            edge = math.exp(self.side * self.smallest)
+            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
+            return f"beyond {article} {self.evaluation.ratio} of {_as_given(edge)}"
+        unit = f" {self.evaluation.unit}" if self.evaluation.unit else ""
+        each = (
+            f" ({_as_given(self.smallest * self.scale)} for one s.d. of the term)" if self.scale != 1 else ""
+        )
+        return f"by more than {_as_given(self.smallest)}{unit}{each}"
+
+
+def _as_given(value: float) -> str:
+    """A stated number without zeros that nobody stated."""
+    return f"{float(f'{value:.4g}'):g}".replace("-", "−")
+
+
+def require_answerable(evaluations: Mapping[str, Evaluation]) -> None:
+    """Raise unless at least one evaluation has a term in question and each that has one says what is asked of it."""
+    asked = [each for each in evaluations.values() if each.focal_terms] or list(evaluations.values())
+    for evaluation in asked:
+        require_question(evaluation, "the page")
+
+
+def table_result(
+    evaluations: Mapping[str, Evaluation],
+    posteriors: Mapping[str, xr.DataTree],
+    *,
+    versions: Mapping[str, str],
+) -> Result:
+    """What printed estimates say, for a page.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        By name of the model; those in question say focus, better and smallest.
+    posteriors : mapping of str to xarray.DataTree
+        Of `published_model`, by the same names.
+    versions : mapping of str to str
+        Versions for the paragraph to paste.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    DataError
+        If nothing is in question.
+    """
+    require_answerable(evaluations)
+    tables = {name: compare(posteriors[name], each) for name, each in evaluations.items()}
+    asked = [
+        _Asked(name, term, each, posteriors[name], _row(tables[name], term))
+        for name, each in evaluations.items()
+        for term in each.focal_terms
+    ]
+    answers = {
+        (each.model, each.term): robustness(each.posterior, _only(each.evaluation, each.term))
+        for each in asked
+    }
+    first = asked[0]
+    several = len(asked) > 1
+    return Result(
+        answer=" ".join(_answer(each, named=several) for each in asked),
+        points=_points(asked, answers),
+        paragraph=_paragraph(asked, versions),
+        tables={
+            "comparison": _comparison(tables, asked),
+            "claims": _claims(asked),
+            "robustness": _robustness(answers, several=several),
+        },
+        pictures=_pictures(tables, asked),
+        posteriors=posteriors,
+        methods=_methods(asked),
+        limits=_limits(asked, evaluations),
+        notes=_notes(evaluations, posteriors),
+        title=f"{', '.join(dict.fromkeys(each.term for each in asked))}: what the printed table says",
+        question=_question(first),
+    )
+
+
+def _row(table: pd.DataFrame, term: str) -> dict[str, Any]:
+    if term not in table.index:
+        raise DataError(
+            f"{term!r} is in question and has no standard error (only a bound, or none), expected one that can be fitted"
+        )
+    return {str(name): value for name, value in table.loc[[term]].to_dict("records")[0].items()}
+
+
+def _only(evaluation: Evaluation, term: str) -> Evaluation:
+    from dataclasses import replace
+
+    return replace(evaluation, focus=term)
+
+
+def _question(asked: _Asked) -> str:
+    return (
+        f"Is the outcome {asked.evaluation.better} with {asked.term}, and {asked.threshold}? From {asked.evaluation.source}, with its "
+        "estimates and standard errors alone."
+    )
+
+
+def _answer(asked: _Asked, *, named: bool) -> str:
+    better = str(asked.evaluation.better)
+    probability = float(asked.row["prob_better"])
+    other = "higher" if better == "lower" else "lower"
+    name = f"{asked.term}: " if named else ""
+    worth = f"{asked.threshold}: {percent_text(asked.worth)}"
+    if probability >= 0.5:
+        words = f"{words_for(probability)} {better} ({percent_text(probability)}), {worth}."
+    else:
+        words = f"{words_for(1 - probability)} {other}, the unfavourable way ({percent_text(1 - probability)}); {better} {worth}."
+    return name + (words if named else words[:1].upper() + words[1:])
+
+
+def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFrame]) -> tuple[str, ...]:
+    lines = []
+    for each in asked:
+        found, name = answers[each.model, each.term]["sentence"], f" ({each.term})" if len(asked) > 1 else ""
+        lines.append(f"What a sceptic would say{name}: {found['sceptical_limit']}")
+        account = "e_value" if each.evaluation.ratio else "robustness_value"
+        if answers[each.model, each.term]["value"].isna()[account]:
+            account = "cases_replaced"
+        lines.append(f"What would account for it{name}: {found[account]}")
+        conflict = float(each.row["prior_conflict"])
+        if conflict > CONFLICT_LIMIT:
+            lines.append(
+                f"Prior and data are in conflict{name}: the estimate lies {number(conflict)} standard deviations from what the prior "
+                "expects. Read the posterior with care, or state another hoped-for effect."
+            )
+    lines.append(_ASSIGNED.get(asked[0].evaluation.assignment or "", _UNKNOWN))
+    if len(asked) > 1:
+        lines.append(
+            f"{len(asked)} effects are in question. Each probability is about its effect alone; that at least one stands out by chance is "
+            "likelier the more one looks at."
+        )
+    return tuple(lines)
+
+
+def _interval(asked: _Asked, low: str, high: str, centre: str) -> str:
+    values = [asked.shown(float(asked.row[name])) for name in (centre, low, high)]
+    return f"{values[0]} ({values[1]} to {values[2]})"
+
+
+def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> Table:
+    several = len(tables) > 1
+    whole = (
+        pd.concat(tables, names=["model"]).reset_index("model") if several else next(iter(tables.values()))
+    )
+    rows = []
+    for each in asked:
+        below, inside, above = (float(each.row[f"rope_{part}"]) for part in ("below", "inside", "above"))
+        good, bad = (above, below) if each.side > 0 else (below, above)
+        rows.append(
+            {
+                "Term": each.term,
+                "Model": each.model,
+                "Published (95% interval)": _interval(
+                    each, "published_low", "published_high", "published_estimate"
+                ),
+                "Posterior (95% interval)": _interval(each, "low", "high", "mean"),
+                f"Any effect, {each.evaluation.better}": percent_text(float(each.row["prob_better"])),
+                "Worth having": percent_text(good),
+                "Practically none": percent_text(inside),
+                "As much the other way": percent_text(bad),
+            }
+        )
+    shown = pd.DataFrame(rows)
+    if not several:
+        shown = shown.drop(columns="Model")
+    first = asked[0]
+    return Table(
+        whole,
+        f"Published beside posterior for what is in question, in {_plural_unit(first)}. Published: estimate and 95% confidence interval; "
+        "posterior: mean and 95% equal-tailed interval. Worth having: "
+        f"{first.evaluation.better} {first.threshold}; practically none: less than that either way. The CSV holds every fitted term, "
+        "with the posterior mass below, in and above that range (ROPE)"
+        + (", on the scale of logs and as ratios." if first.evaluation.ratio else "."),
+        shown=shown,
+    )
+
+
+def _plural_unit(asked: _Asked) -> str:
+    return f"{asked.evaluation.ratio}s" if asked.evaluation.ratio else asked.unit
+
+
+def _claims(asked: Sequence[_Asked]) -> Table:
+    rows = [row for each in asked for row in _claims_of(each)]
+    frame = pd.DataFrame(rows).set_index("claim")
+    shown = frame.reset_index().rename(columns={"claim": "Claim", "term": "Term", "reading": "In words"})
+    names = {
+        "neutral": "Neutral prior",
+        "sceptical": "Sceptical",
+        "enthusiastic": "Enthusiastic",
+        "even_chance": "Even chance of none",
+    }
+    shown = shown.rename(columns=names)
+    for name in names.values():
+        shown[name] = [percent_text(float(p)) for p in shown[name]]
+    if len(asked) == 1:
+        shown = shown.drop(columns="Term")
+    unknown = [names[name] for name in _PRIORS if frame[name].isna().all()]
+    shown = shown.drop(columns=[*unknown, "model"])
+    missing = (
+        f" {', '.join(unknown)}: not given, as nothing says which effect was hoped for (hoped)."
+        if unknown
+        else ""
+    )
+    first = asked[0]
+    return Table(
+        frame,
+        f"How probable each claim is, under different priors of the effect. Neutral: {_prior_words(first)}. Sceptical: normal around none, "
+        "with 5% beyond the effect hoped for. Enthusiastic: normal around the effect hoped for, with 5% on the other side of none. Even "
+        f"chance of none: exactly no effect with probability one half, otherwise the neutral prior.{missing}",
+        shown=shown,
+    )
+
+
+def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
+    """Three claims under four priors, with all effects turned so that more is better."""
+    better = str(asked.evaluation.better)
+    y, se = asked.side * float(asked.row["published_estimate"]), float(asked.row["published_se"])
+    df = asked.df
+    draws = asked.side * term_draws(asked.posterior).sel(term=asked.term).to_numpy().ravel()
+    size = asked.smallest
+    found = {
+        "neutral": [
+            float((draws > 0).mean()),
+            float((draws > size).mean()),
+            float((np.abs(draws) <= size).mean()),
+        ]
+    }
+    for name, prior in _priors(asked).items():
+        posterior = normal_posterior(y, se, prior, df=df if df < 100 else None)
+        above, worth = posterior.prob_above(0.0), posterior.prob_above(size)
+        found[name] = [above, worth, 1 - worth - (1 - _at_least(posterior, -size))]
+    claims = (
+        f"{better.capitalize()} at all",
+        f"{better.capitalize()} {asked.threshold}",
+        f"Practically none: less than {asked.threshold.removeprefix('by more than ').removeprefix('beyond ')} either way",
+    )
+    return [
+        {
+            "claim": claim,
+            "term": asked.term,
+            "model": asked.model,
+            **{name: min(max(found[name][k], 0.0), 1.0) if name in found else math.nan for name in _PRIORS},
+            "reading": words_for(found["neutral"][k]),
+        }
+        for k, claim in enumerate(claims)
+    ]
+
+
+def _at_least(posterior: Any, x: float) -> float:
+    """Probability of at least x: a spike there counts."""
+    return float(posterior.prob_above(np.nextafter(x, -math.inf)))
+
+
+def _priors(asked: _Asked) -> dict[str, Mixture]:
+    """Priors beside the model's own, as far as the evaluation says how large effects are."""
+    hoped, evaluation = asked.hoped, asked.evaluation
+    row = asked.posterior["constant_data"].to_dataset().sel(term=asked.term)
+    sd = float(row["prior_sd"])
+    options = json.loads(asked.posterior.attrs.get("options", "{}"))
+    known = math.isfinite(sd) and options.get("prior_from") != "table"
+    if hoped is None:
+        from ..priors import Normal
+
+        return {"even_chance": as_mixture(Normal(0.0, sd), prob_zero=0.5)} if known and evaluation.n else {}
+    families = prior_families(abs(hoped), neutral_sd=sd if known else 5 * abs(hoped))
+    return {
+        "sceptical": families["sceptical", "normal"],
+        "enthusiastic": families["enthusiastic", "normal"],
+        "even_chance": families["neutral", "spike"],
+    }
+
+
+def _robustness(answers: Mapping[tuple[str, str], pd.DataFrame], *, several: bool) -> Table:
+    frame = next(iter(answers.values()))
+    if several:
+        frame = pd.concat(answers, names=["model", "term"])
+    shown = frame.reset_index()
+    shown["Question"] = [_QUESTIONS[str(question)] for question in shown["question"]]
+    shown = shown.rename(columns={"sentence": "Answer", "term": "Term"})
+    return Table(
+        frame,
+        "What would change the answer, a row per question. The CSV holds the numbers behind each sentence and their units. What counts as "
+        "convincing is 95%.",
+        shown=shown[[*(["Term"] if several else []), "Question", "Answer"]],
+        section="sensitivity",
+    )
+
+
+def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> dict[str, Picture]:
+    first = asked[0]
+    wide = {"table": None}
+    effects = {}
+    for each in asked[:_MOST_MASSES]:
+        row = each.posterior["constant_data"].to_dataset().sel(term=each.term)
+        options = json.loads(each.posterior.attrs.get("options", "{}"))
+        prior = (float(row["prior_mean"]), float(row["prior_sd"]))
+        known = all(map(math.isfinite, prior)) and options.get("prior_from", "given") not in wide
+        effects[f"{each.term} ({each.model})" if len(asked) > 1 else each.term] = Effect(
+            term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
+            each.smallest,
+            str(each.evaluation.better),
+            prior if known else None,
+            each.evaluation.ratio is not None,
+        )
+    unit = _plural_unit(first)
+    shown = {name: table.head(_MOST_TERMS) for name, table in list(tables.items())[:4]}
+    for name, table in shown.items():
+        table.attrs = tables[name].attrs
+    focal = list(dict.fromkeys(each.term for each in asked))
+    rest = [
+        term
+        for term in dict.fromkeys(t for table in shown.values() for t in table.index)
+        if term not in focal
+    ]
+    panels: Any = shown if len(shown) > 1 else next(iter(shown.values()))
+    return {
+        "masses": Picture(
+            plot_masses(
+                effects,
+                title=_mass_title(first) if len(asked) == 1 else "How much of each posterior is worth having",
+                xlabel=unit,
+            ),
+            f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
+            f"Density of the posterior: {_answer(first, named=False)}",
+        ),
+        "forest": Picture(
+            plot_forest(
+                panels,
+                title="What was published, and the posterior of each term",
+                xlabel=f"{unit}, for each term's own unit",
+                terms=[
+                    term for term in [*focal, *rest] if any(term in table.index for table in shown.values())
+                ],
+            ),
+            f"Dashed: published estimate and 95% confidence interval. Solid: posterior mean and 95% equal-tailed interval. In {unit}.",
+            f"Forest plot of {len(focal) + len(rest)} terms, published beside posterior; the first is {focal[0]}.",
+        ),
+    }
+
+
+def _mass_title(asked: _Asked) -> str:
+    better, probability = str(asked.evaluation.better), float(asked.row["prob_better"])
+    if probability < 0.5:
+        other = "higher" if better == "lower" else "lower"
+        return f"{asked.term}: {words_for(1 - probability)} {other}, the unfavourable way"
+    return f"{asked.term}: {words_for(probability)} {better}, {asked.threshold}: {percent_text(asked.worth)}"
+
+
+def _prior_words(asked: _Asked) -> str:
+    options = json.loads(asked.posterior.attrs.get("options", "{}"))
+    priors = json.loads(asked.posterior.attrs.get("priors", "{}"))
+    effect, hoped = priors.get("effect", ""), asked.evaluation.hoped
+    of = " for one s.d. of the term" if asked.scale != 1 else ""
+    return {
+        "hoped": f"{effect}, five times the effect hoped for ({asked.shown(hoped) if hoped is not None else ''}){of}",
+        "n": f"{effect}, as informative as one of the {asked.evaluation.n} cases",
+        "table": "normal around none, so wide on the table's own scale that it shrinks nothing",
+    }.get(str(options.get("prior_from")), f"{effect}, as given")
+
+
+def _error_words(asked: _Asked) -> str:
+    if asked.df < 100:
+        return f"Student's t with {asked.df:g} degrees of freedom"
+    return "normally distributed"
+
+
+def _methods(asked: Sequence[_Asked]) -> tuple[str, ...]:
+    first = asked[0]
+    scale = (
+        f" {first.evaluation.ratio.capitalize()}s are analysed as logarithms and shown as ratios."
+        if first.evaluation.ratio
+        else ""
+    )
+    return (
+        f"Each printed estimate is taken as {_error_words(first)} around the true effect, with its printed standard error as known.{scale} "
+        f"Prior of the effect in question: {_prior_words(first)}. Every term stands by itself. The posterior is computed exactly.",
+        SCALE_KEY,
+    )
+
+
+def _limits(asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]) -> tuple[str, ...]:
+    first = asked[0]
+    lines = [_ASSIGNED.get(first.evaluation.assignment or "", _UNKNOWN)]
+    if first.evaluation.assignment and first.evaluation.assignment not in _ASSIGNED:
+        lines = [
+            f"Units came to be treated by {first.evaluation.assignment}: whether that leaves the estimate an association, readers "
+            "must judge."
+        ]
+    lines.append(
+        "Whether the printed model is right: its outcome, its controls and its standard errors are taken as they stand."
+    )
+    if len(asked) > 1 and all(each.covariance is None for each in evaluations.values()):
+        lines.append(
+            "How the effects in question go together: the table prints no covariances, so that their errors are taken as independent."
+        )
+    return tuple(lines)
+
+
+def _notes(evaluations: Mapping[str, Evaluation], posteriors: Mapping[str, xr.DataTree]) -> tuple[str, ...]:
+    lines = [note for each in evaluations.values() for note in each.notes]
+    for name in evaluations:
+        left_out = json.loads(posteriors[name].attrs.get("options", "{}")).get("not_fitted", "")
+        lines += [f"Not fitted: {part}." for part in left_out.split("; ") if part]
+    derived = [
+        f"{term}: {row['se']:.4g} ({row['se_low']:.4g} to {row['se_high']:.4g}), {row['se_from']}"
+        for each in evaluations.values()
+        if {"se_low", "se_high", "se_from"} <= set(each.estimates.columns)
+        for term, row in each.estimates.iterrows()
+        if str(row["se_from"]) != "printed" and row["se"] > 0 and term in each.focal_terms
+    ]
+    lines += [f"Standard error of {line} (in brackets: what rounding leaves open)." for line in derived]
+    return tuple(dict.fromkeys(lines))
+
+
+def _paragraph(asked: Sequence[_Asked], versions: Mapping[str, str]) -> str:
+    first = asked[0]
+    parts = [_re_analysed(each) for each in asked]
+    used = [
+        f"{name} {versions[name]}"
+        for name in ("bayes-targets", "python", "numpy", "xarray")
+        if name in versions
+    ]
+    return (
+        f"{' '.join(parts)} Probabilities were put in words by the IPCC's scale (Mastrandrea et al. 2010). The posterior was computed "
+        f"exactly with {', '.join(used)}. To cite: The bayes_targets developers, bayes_targets: Bayesian re-analysis of the effect of "
+        f"government targets, version {versions.get('bayes-targets', '')}; and the source of the estimates ({first.evaluation.source})."
+    )
+
+
+def _re_analysed(asked: _Asked) -> str:
+    published = _interval(asked, "published_low", "published_high", "published_estimate")
+    return (
+        f"We re-analysed the printed estimate of {asked.term} ({asked.evaluation.source}): {published}, with its 95% confidence interval "
+        f"in brackets, in {_plural_unit(asked)}. The estimate was taken as {_error_words(asked)} around the true effect, with known "
+        f"standard error; the prior was {_prior_words(asked)}. Posterior mean and 95% equal-tailed interval: "
+        f"{_interval(asked, 'low', 'high', 'mean')}. The effect is {asked.evaluation.better} with probability "
+        f"{percent_text(float(asked.row['prob_better']))}, and {asked.threshold}, the smallest effect held to be worth having, with "
+        f"{percent_text(asked.worth)}."
+    )
