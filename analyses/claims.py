@@ -11,7 +11,14 @@ from bayes_targets.comparison.claims import SCALE_KEY, headlines, percent_text
 from bayes_targets.report.result import Result, Table
 from bayes_targets.studies import andrews2014, andrews2014_anchoring, andrews2014_sensitivity, odpm2005
 
-NEEDS = {
+NEEDS = (
+    "cohesion_published",
+    "lpsa_policy_areas",
+    "lpsa_kind_and_finish",
+    "cohesion_anchoring",
+    "sensitivity",
+)
+SOURCES = {
     andrews2014: ("cohesion_published",),
     odpm2005: ("lpsa_policy_areas", "lpsa_kind_and_finish"),
 }
@@ -35,7 +42,7 @@ HEADLINES = {
 
 def analyse(run):
     ledgers = {}
-    for source, analyses in NEEDS.items():
+    for source, analyses in SOURCES.items():
         study = run.study(source.NAME)
         posteriors = {}
         for analysis in analyses:
@@ -65,6 +72,7 @@ def analyse(run):
             f"{(judged <= 0.33).sum()} unlikely."
         ),
         headlines=headlines(told, HEADLINES),
+        ledger="claims",
         tables={
             "claims": Table(
                 ledger,

@@ -12,8 +12,7 @@ from functools import cache
 import numpy as np
 from problems import problem
 
-from bayes_targets.inference.ensemble import run_ensemble
-from bayes_targets.inference.ensemble.jobs import one_thread
+from bayes_targets.inference.ensemble import one_thread, run_ensemble
 from bayes_targets.model import Model
 
 DRAWS = 1000

@@ -12,7 +12,7 @@ import pandas as pd
 from problems import authorities, cohesion_data
 
 import bayes_targets as bt
-from bayes_targets.inference.ensemble.jobs import one_thread
+from bayes_targets.inference.ensemble import one_thread
 
 SIZES = (150, 1_500, 15_000, 150_000)
 DRAWS = 4000

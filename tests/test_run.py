@@ -281,13 +281,63 @@ def test_a_full_disk_is_one_line_and_the_old_result_stays(one_line, script, tmp_
     assert main([mine, "--out", str(out), "--quiet"]) == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
-    def full(path: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert one_line(mine, "--out", out) == f"{out / 'mine'}: cannot be written (No space left on device)"
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert names(out) == {"mine", "index.html", "run.json"}
+
+
+def test_a_fault_of_the_program_is_status_3_and_one_line_that_says_where_the_traceback_is(
+    capsys, tmp_path, monkeypatch
+):
+    broken = tmp_path / "shipped"
+    broken.mkdir()
+    (broken / "audit.py").write_text(
+        '"""Audit."""\n\ndef analyse(run):\n    raise StopIteration("one\\ntwo")\n'
+    )
+    monkeypatch.setattr("bayes_targets.workflow.catalogue.analyses_folder", lambda: broken)
+    assert main(["audit", "--out", str(tmp_path / "out"), "--quiet"]) == 3
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith("bayes_targets: a fault of the program: StopIteration: one two (traceback: ")
+    traceback = Path(err.rstrip(")\n").split("traceback: ")[1])
+    assert "raise StopIteration" in traceback.read_text()
+    traceback.unlink()
+
+
+@pytest.mark.parametrize("kind", ["zero", "pipe", "folder", "a name that is not UTF-8", "missing"])
+def test_what_is_no_file_to_read_is_refused_at_once(one_line, tmp_path, kind):
+    place = tmp_path / "data"
+    if kind == "zero":
+        place = Path("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind.startswith("a name"):
+        place = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    message = one_line("lpsa_policy_areas", "--data", place, "--out", tmp_path / "out")
+    assert "data" in message
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
+
+
+def test_a_file_whose_name_is_not_utf8_is_read(tmp_path, script, capsys):
+    mine = script("mine", PLAIN.replace("import pandas", 'DATA = "counts"\nimport pandas'))
+    file = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    file.write_text("area,green,red\na,1,2\n")
+    assert main([mine, "--data", str(file), "--out", str(tmp_path / "out")]) == 0
+    assert "caf�.csv" in (tmp_path / "out" / "run.json").read_text(encoding="utf-8")
+
+
+def test_notes_of_reading_are_said_and_stand_in_the_manifest_and_on_the_page(tmp_path, script, capsys):
+    text = PLAIN.replace("    frame =", '    run._note(["column b looks like a share"])\n    frame =')
+    assert main([script("mine", text), "--out", str(tmp_path / "out")]) == 0
+    assert "mine: note: column b looks like a share" in capsys.readouterr().err
+    for file in ("run.json", "mine/summary.json", "mine/report.html"):
+        assert "column b looks like a share" in (tmp_path / "out" / file).read_text(encoding="utf-8")
 
 
 def test_the_traceback_is_there_for_who_asks_for_it(script, tmp_path):
@@ -381,16 +431,21 @@ def start(*arguments: str, until: str) -> tuple[subprocess.Popen[str], list[str]
     raise AssertionError(f"ended before {until!r}: {lines}")
 
 
-def test_ctrl_c_ends_a_run_at_once_with_one_line_and_keeps_what_is_finished(script, tmp_path):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_a_run_at_once_with_one_line_and_keeps_what_is_finished(script, tmp_path, workers):
     out = tmp_path / "out"
-    process, _ = start(script(), script("sleep", SLEEP), "--out", str(out), until="asleep")
+    call = [script(), script("sleep", SLEEP), "--workers", workers, "--out", str(out)]
+    process, _ = start(*call, until="asleep")
     # What an interrupt in the middle of a write would find.
-    (out / ".partial-sleep").mkdir()
+    (out / ".bayes_targets-partial-sleep").mkdir()
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors == "bayes_targets: interrupted; what was finished before is kept\n"
     assert printed == ""
+    if workers == "2":
+        assert names(out) <= {"mine", "index.html", "run.json"}
+        return
     assert names(out) == {"mine", "index.html", "run.json"}
     assert "A title with R²" in (out / "index.html").read_text(encoding="utf-8")
 
@@ -424,11 +479,12 @@ assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 def test_what_a_killed_run_left_is_gone_after_the_next_one(script, tmp_path):
     out = tmp_path / "out"
-    process, _ = start(script(), script("sleep", SLEEP), "--out", str(out), until="asleep")
-    (out / ".partial-sleep").mkdir()
+    call = [script(), script("sleep", SLEEP), "--workers", "1", "--out", str(out)]
+    process, _ = start(*call, until="asleep")
+    (out / ".bayes_targets-partial-sleep").mkdir()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
-    assert names(out) == {".partial-sleep", "mine", "index.html", "run.json"}
+    assert names(out) == {".bayes_targets-partial-sleep", "mine", "index.html", "run.json"}
     assert "A title with R²" in (out / "index.html").read_text(encoding="utf-8")
     assert main([script(), "--out", str(out), "--quiet"]) == 0
     assert names(out) == {"mine", "index.html", "run.json"}
@@ -451,7 +507,8 @@ def analyse(run):
 '''
     done = subprocess.run(
         [*COMMAND, script("where", where), "--out", str(out)],
-        env={"PATH": str(tmp_path), "HOME": str(home)},
+        env={"PATH": str(tmp_path), "HOME": str(home)}
+        | {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         capture_output=True,
         text=True,
         check=True,

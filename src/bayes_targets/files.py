@@ -134,6 +134,15 @@ def put_back(place: Path) -> None:
             replaced.rename(place)
 
 
+def remove_ours(leftover: Path) -> None:
+    """Remove what this module began to write and did not finish; of a link only the link."""
+    with suppress(OSError):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
 def _write_through(file: Path, content: bytes) -> None:
     with file.open("wb") as opened:
         opened.write(content)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import pickle
 import subprocess
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import FunctionType
+from typing import Any
+
+import numpy as np
 
 REPRODUCIBILITY = (
     "The same seed, versions and machine give the same draws and byte-identical CSV files, whether a model is compiled "
@@ -43,3 +51,106 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
+
+
+def seed_of(seed: int, name: str) -> np.random.SeedSequence:
+    """Seed of one fit or task, by its name: a function of the whole's seed and the name alone.
+
+    Parameters
+    ----------
+    seed : int
+        Of the run, or of the ensemble.
+    name : str
+        Of the fit or task.
+
+    Returns
+    -------
+    numpy.random.SeedSequence
+    """
+    # No word of it is 0, as zeros at the end do not count.
+    return np.random.SeedSequence([seed, *(byte or 256 for byte in name.encode())])
+
+
+def seed_for(seed: int, name: str) -> int:
+    """The same as a number.
+
+    Examples
+    --------
+    >>> seed_for(1, "a") == seed_for(1, "a"), seed_for(1, "a") == seed_for(1, "b")
+    (True, False)
+    """
+    return int(seed_of(seed, name).generate_state(1)[0])
+
+
+def digest_of(value: Any) -> str:
+    """Hash of what a value says, the same in every process.
+
+    Parameters
+    ----------
+    value : object
+        Any nesting of plain values, lists, tuples, dicts, sets, NumPy arrays, DataFrames, Datasets, DataTrees, functions
+        and classes (by their name), dataclasses, paths, and whatever can be pickled.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits (SHA-256).
+
+    Examples
+    --------
+    >>> digest_of({"a": 1.0}) == digest_of({"a": 1.0}), digest_of((1, 2)) == digest_of([1, 2])
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps(_described(value, digest)).encode())
+    return digest.hexdigest()
+
+
+def _described(value: Any, digest: Any) -> Any:
+    """A value as JSON with tags; the content of its arrays goes into the digest."""
+    import pandas as pd
+    import xarray as xr
+
+    def described(part: Any) -> Any:
+        return _described(part, digest)
+
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+        if array.dtype.kind in "OT":  # objects, and text of any length
+            return {"objects": [array.shape, [described(part) for part in array.ravel().tolist()]]}
+        digest.update(np.ascontiguousarray(array).tobytes())
+        return {"array": [array.dtype.str, array.shape]}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [described(part) for part in value]}
+    if isinstance(value, xr.DataTree):
+        return {"tree": [[node.path, described(node.to_dataset(inherit=False))] for node in value.subtree]}
+    if isinstance(value, xr.Dataset):
+        parts = [
+            [
+                str(name),
+                list(data.dims),
+                name in value.coords,
+                described(dict(data.attrs)),
+                described(data.to_numpy()),
+            ]
+            for name, data in value.variables.items()
+        ]
+        return {"dataset": [parts, described(dict(value.attrs))]}
+    if isinstance(value, pd.DataFrame) and value.index.nlevels == value.columns.nlevels == 1:
+        columns = [("", value.index.to_series()), *value.items()]
+        parts = [[str(name), str(data.dtype), described(data.to_numpy())] for name, data in columns]
+        return {"frame": [parts, value.index.name, described(dict(value.attrs))]}
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"dict": [[key, described(part)] for key, part in value.items()]}
+    if isinstance(value, FunctionType | type):
+        return {"code": f"{value.__module__}.{value.__qualname__}"}
+    if is_dataclass(value):
+        parts = [[field.name, described(getattr(value, field.name))] for field in fields(value)]
+        return {f"{type(value).__module__}.{type(value).__qualname__}": parts}
+    if isinstance(value, PurePath):
+        return {"path": str(value)}
+    if isinstance(value, set | frozenset):
+        return {"set": sorted(digest_of(part) for part in value)}
+    return {"pickle": sha256(pickle.dumps(value, 5))}

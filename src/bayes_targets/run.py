@@ -14,8 +14,8 @@ import tempfile
 import textwrap
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,12 +24,15 @@ from .workflow import command_line
 from .workflow.catalogue import list_analyses
 
 if TYPE_CHECKING:  # heavy, and --help and --list do without
-    from .workflow.ahead import Ahead
+    from .inference.ensemble import Pool
     from .workflow.analysis import Outcome
 
 DONE, GATE_FAILED, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 # A conclusion on the terminal has about this many characters: whole sentences, the first always.
 _SHORT = 300
+# What may run the command line, and what its workers have from the start.
+_OURS = ("bayes_targets.run", "bayes_targets.__main__")
+_PRELOAD = ("bayes_targets.workflow.analysis", "bayes_targets.plots", "pymc", "nutpie")
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 _INTERRUPTED = "interrupted; what was finished before is kept"
 
@@ -81,7 +84,9 @@ def _end_of_fault(error: Exception) -> int:
 
 
 def _end(message: str, status: int) -> int:
-    _print(f"bayes_targets: {message}", sys.stderr)
+    # A meter may be on a terminal's line.
+    clear = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+    _print(f"{clear}bayes_targets: {message}", sys.stderr)
     return status
 
 
@@ -156,19 +161,14 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         _leave_on_interrupt(options.out)
         _provide_cache(options.out)
 
-    # A meter may be on a terminal's line.
-    clear = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
-
-    def say(line: str) -> None:
-        if not options.quiet:
-            _print(f"{clear}{time.monotonic() - started:6.1f} s  {line}", sys.stderr)
-
+    progress = _Progress(started, quiet=options.quiet)
     for old, new in _renamed(request):
-        say(f"note: {old} --data is now the analysis {new!r}; the old name still works")
-    say("loading the libraries")
+        progress.say(f"note: {old} --data is now the analysis {new!r}; the old name still works")
+    progress.say("loading the libraries")
     names = [entry.name if entry.shipped else str(entry.path) for entry in request.entries]
-    with _second_process(names, options) if own_process else nullcontext() as ahead:
-        outcome = _conduct(names, arguments, request, say, ahead)
+    with _pool(request) if own_process else nullcontext() as pool:
+        outcome = _conduct(names, arguments, request, progress, pool)
+    progress.clear()
     if outcome.failed:
         _end(f"{', '.join(outcome.failed)}: not reported, a diagnostics gate failed", GATE_FAILED)
     if not options.quiet:
@@ -231,43 +231,78 @@ def _wrapped(conclusion: str) -> str:
     sentences = _SENTENCE_END.split(conclusion)
     short = sentences[0]
     for sentence in sentences[1:]:
-        if len(short) + len(sentence) > _SHORT:
+        if len(short) + len(sentence) > _SHORT and not short.endswith("?"):
             break
         short = f"{short} {sentence}"
     terminal = sys.stdout is not None and sys.stdout.isatty()
     return textwrap.fill(short, _width(), break_long_words=False) if terminal else short
 
 
-def _second_process(
-    names: Sequence[str], options: argparse.Namespace
-) -> AbstractContextManager[Ahead | None]:
-    """A process that makes analyses ahead, where there are several, a core for it, and nothing else was asked for."""
-    asked_otherwise = options.workers is not None or options.scheduler is not None
-    # A process that is started imports the module that its parent runs: harmless if that is this one.
-    guarded = getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None) == "bayes_targets.run"
-    shipped = [name for name in names[1:] if not name.endswith(".py")]
-    if asked_otherwise or not guarded or not shipped or _cores() < 2:
-        return nullcontext()
-    from .workflow.ahead import Ahead
+class _Progress:
+    """Lines of progress on standard error; on a terminal one line, with how much is done and the time left."""
 
+    def __init__(self, started: float, *, quiet: bool) -> None:
+        self.started = started
+        self.shown = not quiet
+        self.on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.part = ""
+
+    def say(self, line: str) -> None:
+        if not self.shown:
+            return
+        seconds = time.monotonic() - self.started
+        if not self.on_terminal:
+            _print(f"{seconds:6.1f} s  {line}", sys.stderr)
+        elif line.startswith("note: ") or ": note: " in line:  # to be read afterwards too
+            _print(f"\r\x1b[K{line}", sys.stderr)
+        else:
+            text = f"{seconds:4.0f} s  {self.part}{line}"
+            self._write(f"\r\x1b[K{text[: _width()]}")
+
+    def tell(self, done: int, total: int) -> None:
+        """Take how many analyses are done."""
+        left = (time.monotonic() - self.started) / done * (total - done)
+        self.part = f"{done} of {total} done, about {left:.0f} s left  "
+        if self.on_terminal:
+            self.say("")
+
+    def clear(self) -> None:
+        if self.shown and self.on_terminal:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            assert sys.stderr is not None
+            encoding = sys.stderr.encoding or "utf-8"
+            sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
+            sys.stderr.flush()
+
+
+def _pool(request: command_line.Request) -> AbstractContextManager[Pool | None]:
+    """Processes that make analyses side by side, where there are several, a core for them, and nothing else was asked for."""
+    from .inference.ensemble.pool import Pool, cores
+
+    options = request.options
+    several = len(request.entries) > 1 or any(entry.needs for entry in request.entries)
+    # A process that is started imports the module that its parent runs: harmless if that is this one.
+    main = getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None)
+    workers = min(options.workers or cores(), max(len(request.entries), 2))
+    if options.scheduler is not None or main not in _OURS or not several or workers < 2:
+        return nullcontext()
     try:
-        return Ahead()
+        return Pool(workers, preload=_PRELOAD)
     except OSError:  # where processes are not to be had, one does it all
         return nullcontext()
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _conduct(
     names: Sequence[str],
     arguments: Sequence[str],
     request: command_line.Request,
-    say: Callable[[str], None],
-    ahead: Ahead | None,
+    progress: _Progress,
+    pool: Pool | None,
 ) -> Outcome:
+    from .inference.ensemble import cores
     from .workflow.analysis import Settings, conduct
 
     options = request.options
@@ -284,12 +319,13 @@ def _conduct(
         modelling=request.modelling,
         word=options.word,
         workers=options.workers or 1,
+        spare=1 if options.workers or options.scheduler else cores(),
         scheduler=options.scheduler,
         progress=not options.quiet,
     )
     # A name that is not UTF-8 is a name to the system, but cannot stand in a manifest.
     command = shlex.join(["python", "-m", "bayes_targets.run", *arguments]).encode(errors="replace").decode()
-    return conduct(names, settings, command=command, say=say, ahead=ahead)
+    return conduct(names, settings, command=command, say=progress.say, tell=progress.tell, pool=pool)
 
 
 if __name__ == "__main__":

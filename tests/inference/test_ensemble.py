@@ -9,13 +9,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import xarray as xr
 
 import bayes_targets as bt
-from bayes_targets.inference.ensemble import draw_normal, run_ensemble, seed_of
-from bayes_targets.inference.storage import digest_of, from_bytes, to_bytes
+from bayes_targets.inference.ensemble import Pool, WorkerLostError, draw_normal, run_ensemble
+from bayes_targets.provenance import digest_of, seed_of
 
 TASKS = {f"task {i}": float(i) for i in range(40)}
 
@@ -115,12 +113,45 @@ def test_a_damaged_kept_result_is_made_anew(tmp_path):
     assert (
         run_ensemble(draw_normal, {"a": 1.0}, seed=1, keep=tmp_path, progress=False).results == first.results
     )
-    assert from_bytes(file.read_bytes()) == first.results["a"]
+
+
+def test_a_file_that_was_copied_over_that_of_another_task_is_not_used(tmp_path):
+    first = run_ensemble(draw_normal, {"a": 1.0}, seed=1, keep=tmp_path, progress=False)
+    (one,) = tmp_path.iterdir()
+    both = run_ensemble(draw_normal, {"a": 1.0, "b": 1.0}, seed=1, keep=tmp_path, progress=False)
+    (two,) = set(tmp_path.iterdir()) - {one}
+    two.write_bytes(one.read_bytes())
+    again = run_ensemble(draw_normal, {"a": 1.0, "b": 1.0}, seed=1, keep=tmp_path, progress=False)
+    assert again.results == both.results and again.results["a"] == first.results["a"] != again.results["b"]
 
 
 def test_a_result_that_cannot_be_kept_is_refused(tmp_path):
-    with pytest.raises(bt.DataError, match="type function cannot be stored, expected plain values"):
+    with pytest.raises(bt.DataError, match="a result of type function cannot be kept"):
         run_ensemble(fussy, {"a": 1.0}, seed=1, keep=tmp_path, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def die(task):
+    if task == "dies":
+        os.kill(os.getpid(), 9)
+    if task == "raises":
+        raise KeyError(task)
+    return os.getpid()
+
+
+def test_a_process_that_dies_costs_the_call_that_it_died_of_and_no_other():
+    with Pool(2) as pool:
+        for task in ("a", "b", "dies", "c", "raises", "d"):
+            pool.submit(task, die, task)
+        assert len(pool) == 6
+        done = dict(pool.next_done() for _ in range(6))
+        pool.submit("e", die, "e")
+        done |= [pool.next_done()]
+    assert (
+        isinstance(done["dies"], WorkerLostError) and str(done["dies"]) == "its process ended with status -9"
+    )
+    assert isinstance(done["raises"], KeyError)
+    assert all(isinstance(done[task], int) and done[task] != os.getpid() for task in "abcde")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +166,7 @@ def test_a_result_that_cannot_be_kept_is_refused(tmp_path):
     ],
 )
 def test_settings_out_of_range_are_told(settings, message, monkeypatch):
-    monkeypatch.setattr("bayes_targets.inference.ensemble.cluster._PATIENCE", 0.2)
+    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
     with pytest.raises(bt.DataError, match=message):
         run_ensemble(draw_normal, TASKS, **{"seed": 1, "progress": False} | settings)
 
@@ -232,43 +263,6 @@ def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
     assert "DataError: a worker ended (status 1) before its first task" in done.stderr.splitlines()[-1]
 
 
-def test_what_is_stored_comes_back_as_it_was():
-    data = xr.Dataset(
-        {"y": (("area", "draw"), np.arange(6.0).reshape(2, 3)), "n": ((), 3)},
-        coords={"area": np.array(["a", "b"], dtype=object), "draw": [0, 1, 2]},
-        attrs={"seed": 1, "note": "x"},
-    )
-    frame = pd.DataFrame({"mean": [1.0, np.nan], "name": ["a", "b"]}, index=pd.Index(["x", "y"], name="term"))
-    value = {
-        "plain": [None, True, 2**70, 0.1, float("inf"), "ü", (1, [2])],
-        "numbers": {"array": np.eye(2, dtype=np.int32), "one": np.float32(0.5)},
-        "data": data,
-        "tree": xr.DataTree.from_dict({"/": xr.Dataset(attrs={"a": 1}), "posterior": data}),
-        "frame": frame,
-    }
-    back = from_bytes(to_bytes(value))
-    assert back["plain"] == value["plain"] and type(back["plain"][6]) is tuple
-    assert back["numbers"]["array"].dtype == np.int32 and type(back["numbers"]["one"]) is np.float32
-    xr.testing.assert_identical(back["data"], data)
-    xr.testing.assert_identical(back["tree"], value["tree"])
-    pd.testing.assert_frame_equal(back["frame"], frame)
-
-
-@pytest.mark.parametrize("value", [object(), {1: 2}, np.array([object()]), {"a": {1, 2}}])
-def test_what_is_not_plain_is_not_stored(value):
-    with pytest.raises(bt.DataError, match="cannot be stored, expected plain values"):
-        to_bytes(value)
-
-
-def test_a_store_with_code_in_it_is_not_run():
-    import io
-
-    file = io.BytesIO()
-    np.savez(file, text=np.array('{"array": [0, "", false]}'), a0=np.array([print], dtype=object))
-    with pytest.raises(bt.DataError, match="a stored result cannot be read"):
-        from_bytes(file.getvalue())
-
-
 def test_the_digest_of_a_model_is_the_same_in_every_process(run_python):
     def digest(seed):
         return digest_of(
@@ -276,7 +270,7 @@ def test_the_digest_of_a_model_is_the_same_in_every_process(run_python):
         )
 
     code = (
-        "import bayes_targets as bt; from bayes_targets.inference.storage import digest_of;"
+        "import bayes_targets as bt; from bayes_targets.provenance import digest_of;"
         "model = bt.cohesion_model(bt.simulate_authorities({'a': 9, 'b': 9}, seed=1));"
         "print(digest_of([model, {'b', 'a'}]))"
     )

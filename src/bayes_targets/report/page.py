@@ -159,12 +159,12 @@ def index_page(
             judged = [claim for claim in claims if claim["percent"] is not None]
             open_ = [claim for claim in claims if claim["percent"] is None]
             studies.append({"name": study, "judged": judged, "open": open_})
-    verdict = next((summary for summary in summaries if summary["name"] == "claims"), None)
+    verdict = next((summary for summary in summaries if summary.get("ledger")), None)
     return _render(
         "index.html",
         verdict=verdict,
         headlines=[_headline(each) for each in (verdict or {}).get("headlines", [])],
-        others=[summary for summary in summaries if summary["name"] != "claims"],
+        others=[summary for summary in summaries if summary is not verdict],
         manifest=manifest,
         studies=studies,
         scale=SCALE_KEY,

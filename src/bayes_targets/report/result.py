@@ -92,7 +92,9 @@ class Result:
     methods : tuple of str
         How the model is built, a paragraph each.
     headlines : tuple of Headline
-        What the first page of a run shows before anything else; of the analysis ``claims`` alone.
+        What the first page of a run shows before anything else.
+    ledger : str
+        Name of the table that holds the claims of studies with their probabilities, which the first page of a run shows.
     notes : tuple of str
         What was recognised, assumed or left out in reading the input, a sentence each; all of it stands on the page.
     points : tuple of str
@@ -110,6 +112,7 @@ class Result:
     limits: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     headlines: tuple[Headline, ...] = ()
+    ledger: str = ""
     notes: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     paragraph: str = ""

@@ -1,32 +1,33 @@
-"""The conductor: settings in, analyses made, gated and written, a run folder out."""
+"""The conductor: settings in; analyses made, gated and written; a run folder out."""
 
 from __future__ import annotations
 
+import json
 import platform
+import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..comparison.claims import judge_claims
 from ..errors import DataError, DiagnosticsError
-from ..files import read_file
+from ..files import read_file, shown
 from ..inference.engines import versions
-from ..inference.ensemble import require_scheduler
-from ..provenance import REPRODUCIBILITY, git_commit
-from ..readers.posterior import read_posteriors
+from ..inference.ensemble import Pool, WorkerLostError, one_thread, require_scheduler, say_from_worker
+from ..provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
+from ..readers.posterior import posterior_bytes, read_posteriors
 from ..report import page as report
-from ..report.result import Result, read_table
+from ..report.result import Result, Table, read_table
 from . import run_folder
-from .ahead import Ahead, in_order
-from .catalogue import Entry, find_analysis
-from .making import Made, json_bytes, key_of, make, note_need, open_run
-from .settings import Run as Run
+from .catalogue import Entry, call_script, find_analysis
+from .run_folder import json_bytes
+from .settings import Needed, Run
 from .settings import Settings as Settings
-from .settings import seed_for as seed_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,28 +52,53 @@ class Outcome:
     page: Path
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An analysis as it was made.
+
+    Attributes
+    ----------
+    result : Result or None
+        What another analysis may need, without pictures, which are in the files only; None where none needs it.
+    summary : dict
+        What ``summary.json`` holds.
+    files : dict of str to bytes
+        File name to content, all that its folder holds.
+    failure : str or None
+        Why it is not reported, where a gate failed.
+    """
+
+    result: Result | None
+    summary: dict[str, Any]
+    files: dict[str, bytes]
+    failure: str | None
+
+
 def conduct(
     names: Sequence[str],
     settings: Settings,
     *,
     command: str = "",
     say: Callable[[str], None] = lambda line: None,
-    ahead: Ahead | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+    pool: Pool | None = None,
 ) -> Outcome:
     """Run analyses and write the run folder.
 
     Parameters
     ----------
     names : sequence of str
-        Analyses by name, or user's scripts by path.
+        Analyses by name, or user's scripts by path. What they need is run too.
     settings : Settings
         For all of them.
     command : str
         The command line, for the manifest.
     say : callable
         Takes a line of progress.
-    ahead : Ahead, optional
-        A second process, which makes some of them before their turn. What is written does not depend on it.
+    tell : callable
+        Takes how many analyses are done, and how many there are.
+    pool : Pool, optional
+        Makes the analyses, several at a time; without one they are made here. What is written does not depend on it.
 
     Returns
     -------
@@ -81,179 +107,397 @@ def conduct(
     Raises
     ------
     DataError
-        If an input cannot be used or a result cannot be written. Analyses that were finished before stay.
+        If an input cannot be used, or a result cannot be written. Analyses that were finished before stay.
     """
-    entries = [find_analysis(name) for name in names]
-    if settings.data is not None and not settings.data.is_dir():
-        read_file(settings.data, what="--data ")
-        for entry in entries:
+    entries = plan([find_analysis(name) for name in names])
+    asked = [entry for entry in entries.values() if entry.name in {Path(name).stem for name in names}]
+    if settings.data is not None:
+        if not settings.data.is_dir():
+            read_file(settings.data, what="--data ")
+        for entry in asked:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
     if settings.scheduler is not None:
         require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
-    run_folder.prepare(settings.out, [entry.name for entry in entries])
-    desk = _Desk(entries, settings, command, say, ahead)
-    if ahead is not None:
-        ahead.begin(in_order([entry for entry in entries[1:] if desk.is_stale(entry)]), settings, desk.tell)
-    for entry in entries:
-        with suppress(DiagnosticsError):  # kept in desk.failures; the next may well pass
-            desk.finish(entry)
-    desk.write_manifest(ended=True)
-    conclusions = [desk.conclusion(entry) for entry in entries]
-    failed = list(desk.failures)
+    with run_folder.locked(settings.out):
+        run_folder.prepare(settings.out, list(entries), resume=settings.resume, say=say)
+        desk = _Desk(entries, settings, command, say, tell)
+        pool = Pool() if pool is None else pool  # an idle pool has no length
+        pool.listen = say
+        desk.run(pool)
+        desk.write_manifest(ended=True)
+    failed = [entry.name for entry in entries.values() if desk.needed[entry.name].failure is not None]
+    conclusions = [desk.conclusion(entry) for entry in asked]
     return Outcome(1 if failed else 0, conclusions, failed, settings.out / run_folder.PAGE)
 
 
+def plan(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Analyses and all that they need, what is needed before what needs it.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        In the order in which they were asked for.
+
+    Returns
+    -------
+    dict of str to Entry
+        By name.
+
+    Raises
+    ------
+    DataError
+        If they need one another in a circle, or two have one name.
+    """
+    planned: dict[str, Entry] = {}
+
+    def add(entry: Entry, above: tuple[str, ...]) -> None:
+        if entry.name in above:
+            raise DataError(f"analyses need one another in a circle: {' > '.join([*above, entry.name])}")
+        known = planned.get(entry.name)
+        if known is not None:
+            if known.path.resolve() != entry.path.resolve():
+                raise DataError(
+                    f"two analyses are named {entry.name!r}, {known.path.resolve()} and {entry.path}: rename one"
+                )
+            return
+        for need in entry.needs:
+            add(find_analysis(need), (*above, entry.name))
+        planned[entry.name] = entry
+
+    for entry in entries:
+        add(entry, ())
+    return planned
+
+
 class _Desk:
-    """One run's memory: what is finished, so that an analysis asked for twice is done once."""
+    """One run's memory: what is finished, and what waits for what."""
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        entries: Mapping[str, Entry],
         settings: Settings,
         command: str,
         say: Callable[[str], None],
-        ahead: Ahead | None,
+        tell: Callable[[int, int], None],
     ) -> None:
-        self.titles = {
-            entry.name: f"[{place}/{len(entries)}] {entry.title}" for place, entry in enumerate(entries, 1)
-        }
+        self.entries = entries
         self.settings = settings
         self.command = command
         self.say = say
-        self.ahead = ahead
+        self.tell = tell
         self.git_commit = git_commit()
-        self.results: dict[str, Result] = {}
-        self.failures: dict[str, str] = {}
+        self.key = key_of(settings)
+        self.needs = {
+            name: [Path(need).stem if need.endswith(".py") else need for need in entry.needs]
+            for name, entry in entries.items()
+        }
+        self.order = list(entries)
+        self.needed: dict[str, Needed] = {}
         self.summaries: dict[str, dict[str, Any]] = {}
-        self.paths: dict[str, Path] = {}
-        self.open: list[Run] = []
+        self.errors: dict[str, Exception] = {}
+        self.running: set[str] = set()
+        self.earlier = run_folder.earlier_results(settings.out)
+        # Also of results that are damaged, which are known by it.
+        self.recorded = {
+            name: files
+            for name, files in run_folder.read_manifest(settings.out).get("results", {}).items()
+            if (settings.out / name).is_dir()
+        }
+        for name, words in self.earlier.broken.items():
+            if name not in entries:
+                say(f"{name}: an earlier result, left out of the page: {words}")
 
-    def tell(self, name: str, line: str = "") -> None:
-        """Say a line of an analysis, before the first its title."""
-        title = self.titles.pop(name, "")
-        for each in filter(None, (title, line)):
-            self.say(each)
+    def run(self, pool: Pool) -> None:
+        """Make every analysis, or keep it, as soon as what it needs is there."""
+        waiting = [self.entries[name] for name in (self.order if pool.size == 1 else self._by_urgency())]
+        tried = set()
+        while True:
+            while len(pool) < pool.size and (entry := self._next(waiting)) is not None:
+                waiting.remove(entry)
+                with self._noting_errors(entry):
+                    if not (self.settings.resume and self._keep(entry)):
+                        self._begin(entry, pool)
+            if not any(map(self._is_wanted, self.running)):
+                break
+            entry, made = pool.next_done()
+            self.running.remove(entry.name)
+            if isinstance(made, WorkerLostError) and entry.name not in tried:
+                tried.add(entry.name)
+                self.say(f"{entry.name}: {made}; made once more")
+                waiting.insert(0, entry)
+            elif isinstance(made, Exception):
+                self.errors[entry.name] = made
+            elif self._is_wanted(entry.name):
+                with self._noting_errors(entry):
+                    self._finish(entry, made)
+        if self.errors:
+            raise self.errors[min(self.errors, key=self.order.index)]
 
-    def need(self, name: str) -> Result:
-        """The result of another analysis, for the one that is open."""
-        entry, run = find_analysis(name), self.open[-1]
-        started = time.perf_counter()
-        result = self.finish(entry)
-        run.seconds_elsewhere += time.perf_counter() - started
-        note_need(run, name, self.summaries[entry.name])
-        return result
+    def _by_urgency(self) -> list[str]:
+        """What most waits for first, as far as the order of the run says nothing else."""
+        lengths: dict[str, int] = {}
+        for name in reversed(self.order):
+            waiting = [other for other in self.order if name in self.needs[other]]
+            lengths[name] = 1 + max((lengths[other] for other in waiting), default=0)
+        return sorted(self.order, key=lambda name: (-lengths[name], self.order.index(name)))
 
-    def finish(self, entry: Entry) -> Result:
-        """The result of an analysis: remembered, kept from an earlier run, or made and written."""
-        path = self.paths.setdefault(entry.name, entry.path.resolve())
-        if path != entry.path.resolve():
-            raise DataError(f"two analyses are named {entry.name!r}, {path} and {entry.path}: rename one")
-        if entry.name in self.results:
-            return self.results[entry.name]
-        if entry.name in self.failures:
-            raise DiagnosticsError(self.failures[entry.name])
-        names = [run.name for run in self.open]
-        if entry.name in names:
-            raise DataError(f"analyses need one another in a circle: {' > '.join([*names, entry.name])}")
-        made = None if self.ahead is None else self.ahead.take(entry, self._make)
-        self.tell(entry.name)
-        try:
-            kept = self._kept(entry) if self.settings.resume and made is None else None
-            self.results[entry.name] = kept or self._written(entry, made or self._make(entry))
-        except DiagnosticsError as error:
-            self.failures[entry.name] = str(error)
-            raise
-        finally:
-            # After each analysis, so that the page is right also when the next one ends the run.
-            if entry.name in self.summaries:
-                self.write_manifest(ended=False)
-        return self.results[entry.name]
+    def _is_wanted(self, name: str) -> bool:
+        """Whether an analysis comes before the first error, so that it is made also where one is made at a time."""
+        return all(self.order.index(name) < self.order.index(wrong) for wrong in self.errors)
+
+    def _next(self, waiting: Sequence[Entry]) -> Entry | None:
+        """The first analysis that lacks nothing."""
+        return next(
+            (
+                entry
+                for entry in waiting
+                if self._is_wanted(entry.name) and all(need in self.needed for need in self.needs[entry.name])
+            ),
+            None,
+        )
 
     @contextmanager
-    def _opened(self, entry: Entry) -> Iterator[Run]:
-        run = open_run(entry, self.settings, self.need, self.say)
-        self.open.append(run)
+    def _noting_errors(self, entry: Entry) -> Iterator[None]:
         try:
-            yield run
-        finally:
-            self.open.pop()
+            yield
+        except Exception as error:
+            self.errors[entry.name] = error
 
-    def _make(self, entry: Entry) -> Made:
-        self.tell(entry.name)
-        with self._opened(entry) as run:
-            return make(entry, run)
+    def _begin(self, entry: Entry, pool: Pool) -> None:
+        """Have an analysis made."""
+        needed = {name: self._with_result(name) for name in self.needs[entry.name]}
+        wanted = any(entry.name in needs for needs in self.needs.values())
+        self._say_title(entry)
+        if pool.size == 1:
+            pool.submit(entry, make, entry, self.settings, needed, wanted, self.say)
+        else:
+            # A worker starts no workers of its own and shows no meter; results depend on neither.
+            plain = replace(self.settings, workers=1, spare=1, scheduler=None, progress=False)
+            pool.submit(entry, make, entry, plain, needed, wanted)
+        self.running.add(entry.name)
 
-    def _written(self, entry: Entry, made: Made) -> Result:
-        run_folder.write_folder(self.settings.out, entry.name, made.files)
-        self.summaries[entry.name] = made.summary
-        if made.failure is not None:
-            raise DiagnosticsError(made.failure)
-        return made.result
+    def _with_result(self, name: str) -> Needed:
+        """What another analysis found, read again where it was kept from an earlier run."""
+        needed = self.needed[name]
+        if needed.failure is None and needed.result is None:
+            needed = replace(needed, result=self._read(name))
+            self.needed[name] = needed
+        return needed
 
-    def conclusion(self, entry: Entry) -> str:
-        """What an analysis concluded, or why it is not reported, after its title."""
-        summary = self.summaries.get(entry.name, {})
-        title = str(summary.get("title", entry.title))
-        colon = "" if title.endswith("?") else ":"
-        failure = self.failures.get(entry.name)
-        return f"{title}{colon} {self.results[entry.name].answer if failure is None else f'NOT REPORTED. {failure}'}"
-
-    def is_stale(self, entry: Entry) -> bool:
-        """Whether a look at an analysis' summary is enough to see that it has to be made."""
-        summary = run_folder.read_summary(self.settings.out / entry.name) if self.settings.resume else None
-        return summary is None or not summary["passed"] or summary["key"] != key_of(self.settings)
-
-    def _kept(self, entry: Entry) -> Result | None:
-        """An earlier result whose settings, code, inputs and files are the same, or None."""
-        folder = self.settings.out / entry.name
-        summary = run_folder.read_summary(folder)
-        if summary is None or not summary["passed"] or summary["key"] != key_of(self.settings):
-            return None
+    def _read(self, name: str) -> Result:
+        folder, summary = self.settings.out / name, self.summaries[name]
         try:
-            if not run_folder.is_unchanged(folder, summary["files"]) or not self._same_inputs(entry, summary):
-                return None
             tables = {n: read_table(folder / f"{n}.csv", record) for n, record in summary["tables"].items()}
             file = folder / "posterior.nc"
             posteriors = read_posteriors(file) if file.name in summary["files"] else {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, DiagnosticsError):
-            return None  # made anew, which tells what is wrong if it still is
-        self.say(f"{entry.name}: kept, nothing that it depends on has changed")
-        self.summaries[entry.name] = summary
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            words = " ".join(str(error).split())
+            raise DataError(
+                f"{shown(folder)}: the earlier result cannot be read ({words}); run it without --resume"
+            ) from None
         return Result(answer=summary["answer"], tables=tables, posteriors=posteriors)
 
-    def _same_inputs(self, entry: Entry, summary: dict[str, Any]) -> bool:
-        with self._opened(entry) as run:
+    def _finish(self, entry: Entry, made: Made) -> None:
+        """Write an analysis, and remember what others need of it."""
+        run_folder.write_result(self.settings.out, entry.name, made.files)
+        self._remember(
+            entry, made.summary, Needed(made.result, made.failure, run_folder.results_of(made.summary))
+        )
+
+    def _remember(self, entry: Entry, summary: dict[str, Any], needed: Needed) -> None:
+        self.needed[entry.name] = needed
+        self.summaries[entry.name] = summary
+        self.tell(len(self.needed), len(self.entries))
+        # After each analysis, so that the page is right also when the next one ends the run.
+        self.write_manifest(ended=False)
+
+    def _say_title(self, entry: Entry) -> None:
+        self.say(f"[{self.order.index(entry.name) + 1}/{len(self.order)}] {entry.title}")
+
+    def _keep(self, entry: Entry) -> bool:
+        """Keep an earlier result whose settings, code, inputs and files are the same, if there is one."""
+        folder = self.settings.out / entry.name
+        summary = run_folder.read_summary(folder)
+        if summary is None or not summary["passed"] or summary["key"] != self.key:
+            return False
+        run = open_run(entry, self.settings, {}, self.say)
+        with suppress(DiagnosticsError):
             for study in summary["studies"]:
                 run.study(study)
-            for name in summary["needed"]:
-                run.need(name)
-        return bool(run.inputs == summary["inputs"] and run.needed == summary["needed"])
+        needed = {name: self.needed[name].digests for name in self.needs[entry.name]}
+        same = run.inputs == summary["inputs"] and all(
+            needed.get(n) == d for n, d in summary["needed"].items()
+        )
+        if not same or not run_folder.is_unchanged(folder, summary["files"]):
+            return False
+        self._say_title(entry)
+        self.say(f"{entry.name}: kept, nothing that it depends on has changed")
+        self._remember(entry, summary, Needed(None, None, run_folder.results_of(summary)))
+        return True
+
+    def conclusion(self, entry: Entry) -> str:
+        """What an analysis concluded, or why it is not reported, after its title."""
+        summary = self.summaries[entry.name]
+        colon = "" if summary["title"].endswith("?") else ":"
+        return f"{summary['title']}{colon} {'' if summary['passed'] else 'NOT REPORTED. '}{summary['answer']}"
 
     def write_manifest(self, *, ended: bool) -> None:
         """Write ``run.json`` and the page of what is finished so far."""
+        mine = [self.summaries[name] for name in self.order if name in self.summaries]
+        earlier = [
+            summary | {"earlier": True}
+            for name, summary in self.earlier.summaries.items()
+            if name not in self.summaries and (self.settings.out / name / run_folder.SUMMARY).is_file()
+        ]
+        failed = any(not summary["passed"] for summary in mine)
         manifest = {
             "command": self.command,
             "settings": self.settings.as_record(),
             "versions": versions(),
             "platform": platform.platform(),
             "git_commit": self.git_commit,
-            "inputs": {file: h for s in self.summaries.values() for file, h in sorted(s["inputs"].items())},
-            "notes": {name: s["notes"] for name, s in self.summaries.items() if s["notes"]},
-            "seconds": {name: summary["seconds"] for name, summary in self.summaries.items()},
-            "status": 1 if self.failures else 0 if ended else None,
+            "inputs": {file: h for summary in mine for file, h in sorted(summary["inputs"].items())},
+            "notes": {summary["name"]: summary["notes"] for summary in mine if summary["notes"]},
+            "seconds": {summary["name"]: summary["seconds"] for summary in mine},
+            "results": self.recorded | {s["name"]: run_folder.recorded(s) for s in [*mine, *earlier]},
+            "status": 1 if failed else 0 if ended else None,
             "reproducibility": REPRODUCIBILITY,
         }
-        out = self.settings.out
-        earlier = [s | {"earlier": True} for s in run_folder.earlier_summaries(out)]
-        summaries = [*self.summaries.values(), *(s for s in earlier if s["name"] not in self.summaries)]
-        page = report.index_page(summaries, manifest, _ledger(out / "claims"))
-        run_folder.write_file(out, run_folder.MANIFEST, json_bytes(manifest))
-        run_folder.write_file(out, run_folder.PAGE, page)
+        page = report.index_page([*mine, *earlier], manifest, self._ledger([*mine, *earlier]))
+        run_folder.write_top(self.settings.out, manifest, page)
 
-
-def _ledger(folder: Path) -> pd.DataFrame | None:
-    summary = run_folder.read_summary(folder)
-    if summary is None or "claims.csv" not in summary["files"]:
+    def _ledger(self, summaries: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+        """The claims ledger of the first result that has one."""
+        for summary in summaries:
+            if summary.get("ledger"):
+                file = self.settings.out / summary["name"] / f"{summary['ledger']}.csv"
+                return read_table(file, summary["tables"][summary["ledger"]]).frame
         return None
-    return pd.read_csv(folder / "claims.csv", keep_default_na=False)
+
+
+def open_run(
+    entry: Entry, settings: Settings, needed: Mapping[str, Needed], say: Callable[[str], None]
+) -> Run:
+    """What the script of an analysis is handed, with the hashes of the script and of the user's file."""
+    run = Run(settings, entry.name, needed, say)
+    run.inputs[f"{entry.name}.py"] = sha256(read_file(entry.path))
+    if (
+        settings.data is not None and entry.data and not settings.data.is_dir()
+    ):  # a data package has its own hashes
+        run.inputs[shown(settings.data)] = sha256(read_file(settings.data, what="--data "))
+    return run
+
+
+def make(
+    entry: Entry,
+    settings: Settings,
+    needed: Mapping[str, Needed],
+    wanted: bool,
+    say: Callable[[str], None] = say_from_worker,
+) -> Made:
+    """Run the script of an analysis and make its files, in memory.
+
+    Parameters
+    ----------
+    entry : Entry
+        The analysis.
+    settings : Settings
+        What the run was asked for.
+    needed : mapping of str to Needed
+        What the analyses found that it needs.
+    wanted : bool
+        Whether another needs its result.
+    say : callable
+        Takes a line of progress.
+
+    Returns
+    -------
+    Made
+        The same in every process, the seconds aside: linear algebra has one thread.
+
+    Raises
+    ------
+    DataError
+        If an input cannot be used, or for anything that goes wrong in a user's script.
+    """
+    run, started, failure = open_run(entry, settings, needed, say), time.perf_counter(), None
+    with one_thread():
+        try:
+            result = call_script(entry, run)
+        except DiagnosticsError as error:
+            failure = str(error)
+            result = Result(answer=failure)
+        if not isinstance(result, Result):
+            raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
+        result = replace(result, notes=tuple(dict.fromkeys([*run.notes, *result.notes])))
+        seconds = time.perf_counter() - started
+        run.say(f"{entry.name}: writing the page")
+        summary = _summary(entry, run, result, seconds=seconds, passed=failure is None)
+        files = _result_files(run, result, summary)
+    summary = run_folder.seal(summary | {"files": run_folder.digests(files)})
+    files[run_folder.SUMMARY] = json_bytes(summary)
+    kept = replace(result, pictures={}) if wanted and failure is None else None
+    return Made(kept, summary, files, failure)
+
+
+def _summary(entry: Entry, run: Run, result: Result, *, seconds: float, passed: bool) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": result.title or entry.title,
+        "question": result.question or entry.question,
+        "asked_as": shlex.quote(entry.name if entry.shipped else shown(entry.path)),
+        "answer": result.answer,
+        "passed": passed,
+        "seconds": round(seconds, 2),
+        "key": key_of(run.settings),
+        "settings": run.settings.as_record(),
+        "options": shlex.join(run.settings.as_options()),
+        "studies": list(run.studies),
+        "inputs": dict(sorted(run.inputs.items())),
+        "needed": run.needed,
+        "notes": list(result.notes),
+        "limits": list(result.limits),
+        "methods": list(result.methods),
+        "tables": {name: table.as_record() for name, table in result.tables.items()},
+        "ledger": result.ledger,
+        "headlines": [asdict(headline) for headline in result.headlines],
+    }
+
+
+def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[str, bytes]:
+    from ..plots import save_bytes
+
+    files = {f"{name}.csv": table.to_csv() for name, table in result.tables.items()}
+    files |= {f"{name}.tex": report.table_file(name, table) for name, table in result.tables.items()}
+    checks = None
+    if run.checks:
+        checks = pd.concat(run.checks, names=["posterior"])
+        checks = checks.reset_index(level=0).reset_index(drop=True)
+        files["checks.csv"] = Table(checks, "").to_csv()
+    if result.posteriors:
+        files["posterior.nc"] = posterior_bytes(result.posteriors)
+    for name, picture in result.pictures.items():
+        files |= {f"{name}.{kind}": save_bytes(picture.figure, kind) for kind in ("png", "svg")}
+    figures = {name: files[f"{name}.svg"] for name in result.pictures}
+    files["report.html"] = report.analysis_page(summary, result, checks, figures, _own_claims(run, result))
+    return files
+
+
+def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
+    """The published claims that an analysis' own posteriors judge; None where there are none."""
+    judged = []
+    for study in run.studies.values() if result.posteriors else []:
+        with suppress(DataError):  # a user's posterior of a name that the study means otherwise
+            ledger = judge_claims(study, result.posteriors)
+            # Only the defaults were tried here, so that there is no lowest of several.
+            lowest = [column for column in ledger.columns if str(column).startswith("lowest")]
+            judged.append(ledger[ledger["probability"].notna()].drop(columns=lowest))
+    whole = pd.concat(judged) if judged else pd.DataFrame()
+    return None if whole.empty else whole
+
+
+def key_of(settings: Settings) -> str:
+    """Hash of what shapes every result beside its inputs: settings, versions, package."""
+    parts = [settings.as_record(), versions(), package_digest()]
+    return sha256(json.dumps(parts, sort_keys=True).encode())

@@ -6,22 +6,13 @@ import ast
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ..errors import DataError, DiagnosticsError, did_you_mean
 
-# The order of a full run: what the reader wants first is done first, as far as it does not need the rest.
-_ORDER = (
-    "audit",
-    "cohesion_published",
-    "cohesion_authorities",
-    "cohesion_anchoring",
-    "lpsa_policy_areas",
-    "lpsa_kind_and_finish",
-    "sensitivity",
-    "claims",
-)
 # What a user's file may be, as an analysis' constant ``DATA`` says, and the options that its reader takes, by the names of the
 # reader's keywords. The analysis of the same name is there for such files alone; others have data of their own besides.
 _TABLE = frozenset({"columns", "separator", "decimal", "encoding", "missing", "sheet", "header"})
@@ -57,9 +48,10 @@ class Entry:
     data : str
         What a user may hand it with ``--data``, as the script's constant ``DATA`` says: a key of `READER_OPTIONS`, or
         nothing.
-    needs : tuple of str or None
-        The analyses that it asks for, where the script names each in the call ``run.need("NAME")``; None where it
-        asks for others.
+    needs : tuple of str
+        The analyses that it needs, as the script's constant ``NEEDS`` says: names, or paths of scripts.
+    shipped : bool
+        Whether it is one of the project's own, and no script of a user's.
     """
 
     name: str
@@ -67,17 +59,13 @@ class Entry:
     question: str
     path: Path
     data: str = ""
-    needs: tuple[str, ...] | None = ()
+    needs: tuple[str, ...] = ()
+    shipped: bool = False
 
     @property
     def own(self) -> bool:
         """Whether it is there for users' own files only."""
         return bool(self.data) and self.data == self.name
-
-    @property
-    def shipped(self) -> bool:
-        """Whether it is one of the project's own, and no script of a user's."""
-        return self.path.parent == analyses_folder()
 
 
 def analyses_folder() -> Path:
@@ -106,9 +94,17 @@ def list_analyses() -> list[Entry]:
     -------
     list of Entry
     """
-    entries = [read_entry(path) for path in sorted(analyses_folder().glob("*.py"))]
-    rank = {name: position for position, name in enumerate(_ORDER)}
-    return sorted(entries, key=lambda entry: (rank.get(entry.name, len(rank)), entry.name))
+    entries = {path.stem: read_entry(path) for path in sorted(analyses_folder().glob("*.py"))}
+    kinds = list(READER_OPTIONS)
+
+    def depth(name: str) -> int:
+        return 1 + max((depth(need) for need in entries[name].needs if need in entries), default=0)
+
+    # What needs others comes after them; those for users' own files last.
+    return sorted(
+        entries.values(),
+        key=lambda entry: (kinds.index(entry.data) + 1 if entry.own else 0, depth(entry.name), entry.name),
+    )
 
 
 def find_analysis(name: str) -> Entry:
@@ -154,7 +150,7 @@ def read_entry(path: Path) -> Entry:
         If the file cannot be read as Python, or has no docstring.
     """
     try:
-        script = ast.parse(path.read_text(encoding="utf-8"))
+        script = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}), expected an analysis script") from None
     except (SyntaxError, UnicodeDecodeError) as error:
@@ -168,29 +164,37 @@ def read_entry(path: Path) -> Entry:
         )
     title, _, rest = docstring.partition("\n")
     question = " ".join(rest.split())
-    data = _data_constant(script)
+    data = _constant(script, "DATA", path) or ""
     if data and data not in READER_OPTIONS:
         raise DataError(f"{path}: DATA is {data!r}, expected one of {', '.join(READER_OPTIONS)}")
-    return Entry(path.stem, title.strip().rstrip("."), question, path, data, _needs(script))
+    needs, shipped = _needs(script, path), path.parent == analyses_folder()
+    return Entry(path.stem, title.strip().rstrip("."), question, path, data, needs, shipped)
 
 
-def _data_constant(script: ast.Module) -> str:
+@lru_cache(64)
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _constant(script: ast.Module, name: str, path: Path) -> Any:
+    """The value of a constant at the top of a script; None where there is none."""
     for node in script.body:
         match node:
-            case ast.Assign(targets=[ast.Name(id="DATA")], value=ast.Constant(value=value)):
-                return str(value)
-    return ""
+            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                try:
+                    return ast.literal_eval(value)
+                except ValueError:
+                    raise DataError(f"{path}: {name} is computed, expected plain text") from None
+    return None
 
 
-def _needs(script: ast.Module) -> tuple[str, ...] | None:
-    asked, named = 0, []
-    for node in ast.walk(script):
-        match node:
-            case ast.Attribute(attr="need"):
-                asked += 1
-            case ast.Call(func=ast.Attribute(attr="need"), args=[ast.Constant(value=str(name))]):
-                named.append(name)
-    return tuple(named) if asked == len(named) else None
+def _needs(script: ast.Module, path: Path) -> tuple[str, ...]:
+    found = _constant(script, "NEEDS", path)
+    if found is None:
+        return ()
+    if not isinstance(found, tuple | list) or not all(isinstance(name, str) for name in found):
+        raise DataError(f'{path}: NEEDS is {found!r}, expected names of analyses such as ("audit",)')
+    return tuple(dict.fromkeys(found))
 
 
 def call_script(entry: Entry, run: object) -> object:
@@ -206,13 +210,13 @@ def call_script(entry: Entry, run: object) -> object:
     Returns
     -------
     object
-        What it hands back. Nothing is written beside the script.
+        What it returns. Nothing is written beside the script.
 
     Raises
     ------
     DataError
-        If there is no such function, or if anything in the script goes wrong, with the line; the error itself is the
-        cause. A `DataError` and a `DiagnosticsError` pass as they are.
+        If there is no such function, or if anything in a user's script goes wrong, with the line; the error itself is
+        the cause. A `DataError` and a `DiagnosticsError` pass as they are, and so does what goes wrong in a shipped one.
     """
     import traceback
 
@@ -224,6 +228,8 @@ def call_script(entry: Entry, run: object) -> object:
     except (DataError, DiagnosticsError):
         raise
     except (Exception, SystemExit) as error:
+        if entry.shipped and isinstance(error, Exception):
+            raise  # a fault of the program, not of its user
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == entry.path.absolute()]
         place = f"{entry.path}, line {lines[-1]}" if lines else str(entry.path)

@@ -19,7 +19,7 @@ from ..inference.diagnostics import diagnose, require
 from ..inference.engines import fit
 from ..inference.ensemble import Ensemble, Function, run_ensemble
 from ..model import Model
-from ..provenance import sha256
+from ..provenance import seed_for, sha256
 from ..readers.authorities import read_authorities
 from ..readers.counts import read_counts
 from ..readers.descriptor import FILE_NAME
@@ -30,6 +30,8 @@ from .command_line import flag, option_words
 
 # What a user may say over the words of a data package: the question, not how a table is read.
 _PACKAGE = "bayes_targets"
+# So many tasks pay for the start of workers.
+_MANY = 64
 _ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
 
 
@@ -58,6 +60,8 @@ class Settings:
         Write each page as a Word document too.
     workers : int
         Local processes for what can be shared out; results do not depend on them.
+    spare : int
+        Local processes for what can be shared out and is so much that it pays to start them.
     scheduler : str or None
         Address of a Dask scheduler, whose workers do it instead.
     progress : bool
@@ -76,6 +80,7 @@ class Settings:
     modelling: Mapping[str, Any] = field(default_factory=dict)
     word: bool = False
     workers: int = 1
+    spare: int = 1
     scheduler: str | None = None
     progress: bool = False
 
@@ -111,6 +116,25 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in sorted(options.items())}
 
 
+@dataclass(frozen=True, eq=False)
+class Needed:
+    """What an analysis found, for another that needs it.
+
+    Attributes
+    ----------
+    result : Result or None
+        What it found; None where it is not reported.
+    failure : str or None
+        Why it is not reported.
+    digests : dict of str to str
+        SHA-256 of each of its files, pages aside.
+    """
+
+    result: Result | None
+    failure: str | None
+    digests: dict[str, str]
+
+
 @dataclass(eq=False)
 class Run:
     """What an analysis is handed: it loads studies, fits models behind the gate, and asks for other analyses.
@@ -121,8 +145,8 @@ class Run:
         What the run was asked for.
     name : str
         Name of the analysis.
-    need : callable
-        Gives the `Result` of another analysis, by its name; it is made where it is not there.
+    found : mapping of str to Needed
+        What the analyses found that the script names in ``NEEDS``.
     say : callable
         Takes a line of progress.
     checks : dict of str to pandas.DataFrame
@@ -134,21 +158,49 @@ class Run:
     notes : list of str
         What the readers of the user's own file recognised or assumed, a sentence each.
     needed : dict of str to dict
-        SHA-256 of every file, pages aside, of the analyses asked for so far, as they were asked for.
-    seconds_elsewhere : float
-        Time spent on the analyses asked for.
+        SHA-256 of every file, pages aside, of the analyses asked for so far.
     """
 
     settings: Settings
     name: str
-    need: Callable[[str], Result]
+    found: Mapping[str, Needed]
     say: Callable[[str], None]
     checks: dict[str, pd.DataFrame] = field(default_factory=dict)
     studies: dict[str, Study] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     needed: dict[str, dict[str, str]] = field(default_factory=dict)
-    seconds_elsewhere: float = 0.0
+
+    def need(self, name: str) -> Result:
+        """What another analysis found.
+
+        Parameters
+        ----------
+        name : str
+            Its name, or its path if it is a user's script, as in the script's constant ``NEEDS``.
+
+        Returns
+        -------
+        Result
+            Without pictures.
+
+        Raises
+        ------
+        DataError
+            If ``NEEDS`` does not name it.
+        DiagnosticsError
+            If it is not reported.
+        """
+        known = Path(name).stem if name.endswith(".py") else name
+        if known not in self.found:
+            raise DataError(
+                f"{self.name}: needs {name!r}, expected it among the names in NEEDS at the top of the script"
+            )
+        found = self.found[known]
+        if found.result is None:
+            raise DiagnosticsError(found.failure)
+        self.needed[known] = found.digests
+        return found.result
 
     def study(self, name: str | Path) -> Study:
         """Load a study by name, or a data package by path, and note the hashes of its files."""
@@ -335,7 +387,7 @@ class Run:
             function,
             tasks,
             seed=seed_for(settings.seed, f"{self.name}/{what}"),
-            workers=settings.workers,
+            workers=max(settings.workers, settings.spare if len(tasks) >= _MANY else 1),
             scheduler=settings.scheduler,
             progress=settings.progress,
         )
@@ -383,14 +435,3 @@ def fit_and_check(
         pointwise=task.pointwise,
     )
     return posterior, diagnose(posterior)
-
-
-def seed_for(seed: int, name: str) -> int:
-    """Seed of one fit: a function of the run's seed and the fit's name alone.
-
-    Examples
-    --------
-    >>> seed_for(1, "a") == seed_for(1, "a"), seed_for(1, "a") == seed_for(1, "b")
-    (True, False)
-    """
-    return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0])

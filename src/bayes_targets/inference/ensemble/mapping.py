@@ -6,10 +6,12 @@ number of workers nor on the order of tasks, nor on which others there are.
 
 from __future__ import annotations
 
-import os
 import pickle
+import reprlib
 import sys
 import time
+import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,9 +21,22 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...provenance import package_digest, sha256
-from ..storage import digest_of, from_bytes, to_bytes
-from .jobs import Function, Job, Report, attempt, one_thread
+from ...files import read_file, write_file
+from ...provenance import digest_of, package_digest, seed_of, sha256
+from .pool import Pool, WorkerLostError, connect, one_thread
+
+Function = Callable[[Any, np.random.SeedSequence], Any]
+# Jobs handed over at once: enough that handing over costs little, few enough that all workers end together.
+_MOST_AT_ONCE, _ROUNDS = 64, 4
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A task with its name and seed."""
+
+    name: str
+    task: Any
+    seed: np.random.SeedSequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +84,15 @@ def run_ensemble(
         version of the package and nothing else. Needs the extra ``bayes_targets[cluster]``.
     keep : path, optional
         Folder to which each result is written as soon as it is there, and from which it is taken if the function (its file
-        included), task, seed and package are the same. Results must be such as `bayes_targets.inference.storage.to_bytes` takes.
+        included), task, seed and package are the same. Results are pickled: keep them where only you write, as to read a
+        pickle runs what its writer chose. A file that is damaged or another task's is not used, and its task done anew.
     progress : bool
         Show what is done and the time left on standard error, if that is a terminal.
 
     Returns
     -------
     Ensemble
-        Tasks that raise are told in `failures`; the others go on.
+        Tasks that raise are in `failures`; the others go on.
 
     Raises
     ------
@@ -99,13 +115,10 @@ def run_ensemble(
     _require(function, tasks, seed, workers, scheduler)
     jobs = [Job(name, task, seed_of(seed, name)) for name, task in tasks.items()]
     results, failures = {}, {}
-    files = {job.name: _file(Path(keep), function, job) for job in jobs} if keep is not None else {}
-    for name, file in files.items():
-        if file.is_file():
-            try:
-                results[name] = from_bytes(file.read_bytes())
-            except (DataError, OSError):
-                continue  # made anew
+    identities = {job.name: _identity(function, job) for job in jobs} if keep is not None else {}
+    for name, identity in identities.items():
+        if (kept := _kept(Path(str(keep)), identity)) is not None:
+            results[name] = kept[0]
     jobs = [job for job in jobs if job.name not in results]
     with (
         closing(_reports(function, jobs, workers, scheduler)) as reports,
@@ -116,8 +129,8 @@ def run_ensemble(
                 failures[name] = str(result)
             else:
                 results[name] = result
-                if name in files:
-                    _write(files[name], to_bytes(result))
+                if name in identities:
+                    _keep(Path(str(keep)), identities[name], result)
             tell()
     return Ensemble(
         {n: results[n] for n in tasks if n in results}, {n: failures[n] for n in tasks if n in failures}
@@ -126,26 +139,7 @@ def run_ensemble(
 
 def require_scheduler(address: str) -> None:
     """Raise a `DataError` unless a Dask scheduler answers at an address."""
-    from .cluster import connect
-
     connect(address).close()
-
-
-def seed_of(seed: int, name: str) -> np.random.SeedSequence:
-    """Seed of one task: a child of the ensemble's seed, by the task's name.
-
-    Parameters
-    ----------
-    seed : int
-        The ensemble's.
-    name : str
-        The task's.
-
-    Returns
-    -------
-    numpy.random.SeedSequence
-    """
-    return np.random.SeedSequence(seed, spawn_key=tuple(name.encode()))
 
 
 def draw_normal(task: float, seed: np.random.SeedSequence) -> float:
@@ -165,20 +159,87 @@ def draw_normal(task: float, seed: np.random.SeedSequence) -> float:
     return float(np.random.default_rng(seed).normal(0.0, task))
 
 
+# The name of a job, whether it was done, and its result or what went wrong.
+Report = tuple[str, bool, Any]
+
+
+def attempt(function: Function, job: Job) -> Report:
+    """Do one job; an error becomes part of the report."""
+    try:
+        return job.name, True, function(job.task, job.seed)
+    except (Exception, SystemExit) as error:
+        return job.name, False, _failure(error, job.task)
+
+
+def _failure(error: BaseException, task: object) -> str:
+    """Say in one line what went wrong, where, and in which task."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    short = reprlib.Repr(maxdict=12, maxother=200, maxstring=100)
+    return f"{words[:500]}{place}; the task was {' '.join(short.repr(task).split())}"
+
+
 def _reports(
     function: Function, jobs: Sequence[Job], workers: int, scheduler: str | None
 ) -> Generator[Report]:
-    if scheduler is not None and jobs:
-        from .cluster import run_on_cluster
-
-        yield from run_on_cluster(function, jobs, scheduler)
-    elif min(workers, len(jobs)) > 1:
-        from .workers import run_in_workers
-
-        yield from run_in_workers(function, jobs, min(workers, len(jobs)))
-    else:
+    workers = min(workers, len(jobs))
+    if scheduler is None and workers <= 1:
         with one_thread():
             yield from (attempt(function, job) for job in jobs)
+        return
+    with Pool(workers, scheduler, preload=[function.__module__]) as pool:
+        waiting = deque(jobs)
+        while waiting or len(pool):
+            while waiting and len(pool) < 2 * pool.size:
+                # Much at first, little in the end.
+                size = min(max(len(waiting) // (_ROUNDS * pool.size), 1), _MOST_AT_ONCE)
+                yield from _hand_over(pool, function, [waiting.popleft() for _ in range(size)])
+            if len(pool):
+                yield from _received(pool, function)
+
+
+def _hand_over(pool: Pool, function: Function, jobs: Sequence[Job]) -> Iterator[Report]:
+    """Hand some jobs over to be done by one worker; those that cannot be sent are reported."""
+    packed = []
+    for job in jobs:
+        try:
+            packed.append((job, pickle.dumps(job.task, pickle.HIGHEST_PROTOCOL)))
+        except Exception as error:  # a task's own pickling may raise anything
+            yield job.name, False, _failure(error, job.task)
+    if packed:
+        sent = [(job.name, job.seed, content) for job, content in packed]
+        pool.submit([job for job, _ in packed], _do, function, sent)
+
+
+def _received(pool: Pool, function: Function) -> Iterator[Report]:
+    """The reports of the jobs that ended next; those of a worker that died are done again one by one."""
+    jobs, reports = pool.next_done()
+    if isinstance(reports, WorkerLostError) and len(jobs) > 1:
+        for job in jobs:
+            yield from _hand_over(pool, function, [job])
+    elif isinstance(reports, Exception):
+        for job in jobs:
+            yield job.name, False, _failure(reports.with_traceback(None), job.task)
+    else:
+        for job, content in zip(jobs, reports, strict=True):
+            try:
+                yield pickle.loads(content)
+            except Exception as error:  # a result's own unpickling may raise anything
+                yield job.name, False, _failure(error, job.task)
+
+
+def _do(function: Function, packed: Sequence[tuple[str, np.random.SeedSequence, bytes]]) -> list[bytes]:
+    """Do jobs in a worker; each report as bytes, so that one that cannot travel sinks no other."""
+    done = []
+    for name, seed, content in packed:
+        task: Any = None
+        try:
+            task = pickle.loads(content)  # runs code of the task's own
+            done.append(pickle.dumps(attempt(function, Job(name, task, seed)), pickle.HIGHEST_PROTOCOL))
+        except Exception as error:  # and so does pickling
+            done.append(pickle.dumps((name, False, _failure(error, task))))
+    return done
 
 
 def _require(
@@ -201,23 +262,42 @@ def _require(
         ) from None
 
 
-def _file(folder: Path, function: Function, job: Job) -> Path:
+def _identity(function: Function, job: Job) -> str:
+    """Hash of all that a kept result depends on."""
     code = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
     source = sha256(code.read_bytes()) if code.is_file() else ""
-    parts = [function, source, job.name, job.task, job.seed.entropy, package_digest(), np.__version__]
-    return folder / f"{digest_of(parts)}.npz"
+    return digest_of(
+        [function, source, job.name, job.task, job.seed.entropy, package_digest(), np.__version__]
+    )
 
 
-def _write(file: Path, content: bytes) -> None:
-    partial = file.with_suffix(f".{os.getpid()}.partial")
+def _keep(folder: Path, identity: str, result: Any) -> None:
+    """Write a result with the identity of its task and a hash of both."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(file)
+        content = pickle.dumps((identity, result), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # a result's own pickling may raise anything
+        raise DataError(f"a result of type {type(result).__name__} cannot be kept ({error})") from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{file}: cannot be written ({error.strerror})") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from None
+    write_file(folder / f"{identity}.pickle", sha256(content).encode() + content)
+
+
+def _kept(folder: Path, identity: str) -> tuple[Any] | None:
+    """A kept result; None where there is none, or one that is damaged or another task's, which is then made anew."""
+    file = folder / f"{identity}.pickle"
+    if not file.exists():
+        return None
+    try:
+        content = read_file(file)
+        seal, content = content[:64], content[64:]
+        if sha256(content).encode() != seal:
+            return None
+        found, result = pickle.loads(content)
+    except Exception:  # a damaged file fails in as many ways as it has parts
+        return None
+    return (result,) if found == identity else None
 
 
 @contextmanager
