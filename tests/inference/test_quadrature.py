@@ -830,3 +830,30 @@ def test_auto_falls_back_to_nuts_and_says_so(eight_schools, monkeypatch):
     tree = bt.fit(other, seed=1, progress=False)
     assert sampled == [other] and tree.attrs["engine"] == "nuts"
     assert "priors, mu: StudentT(3, 0, 5) has no exact posterior" in tree.attrs["engine_note"]
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_narrow_peak_far_from_where_the_grid_looks_is_not_missed_in_silence(axes):
+    def log_density(v):
+        # Half of the mass in a peak 8000 widths away from the other one.
+        return np.logaddexp(
+            stats.norm.logpdf(v[:, 0], 8.0, 1.0), stats.norm.logpdf(v[:, 0], 0.0, 1e-3)
+        ) - sum(0.5 * v[:, d] ** 2 for d in range(1, axes))
+
+    more = [Axis(str(d), "real") for d in range(1, axes)]
+    told = [Axis("mu", "real", centre=8.0, peaks=((0.0, 1e-3),)), *more]
+    with pytest.raises(NotExactError, match="misses a peak of the density at mu = 0"):
+        solve(log_density, told, 1000, np.random.default_rng(1))
+
+
+def test_a_narrow_prior_that_the_grid_has_seen_is_served():
+    table = pd.DataFrame({"area": ["a"], "green": [248], "red": [152]})
+    priors = bt.SuccessPriors(mu=bt.StudentT(4, 0, 0.0167))
+    draws = bt.fit(
+        bt.success_model(table, pooling="complete", priors=priors), engine="exact", seed=1, pointwise=False
+    )
+    x = np.linspace(-1, 1.5, 200_001)
+    log_p = stats.binom.logpmf(248, 400, 1 / (1 + np.exp(-x))) + priors.mu.logpdf(x)
+    weight = np.exp(log_p - log_p.max()) / np.exp(log_p - log_p.max()).sum()
+    mu = draws["posterior"]["mu"].to_numpy()
+    assert (mu > 0.2).mean() == pytest.approx(weight[x > 0.2].sum(), abs=0.002)

@@ -56,7 +56,9 @@ class Axis:
     weight   :math:`1 / (1 + e^{-\pi \sinh(x) / 2})`   a share whose density does not vanish at 0 or 1
     ======== ======================================== ==============================================
 
-    with `centre` c and `scale` s saying where to look first. A spread has a hard edge at 0, where its density may be
+    with `centre` c and `scale` s saying where to look first. `peaks`, a centre and a width each in units of the
+    hyperparameter, are further places where the density may be high: narrow priors, of which `solve` makes sure that the grid
+    has seen them. A spread has a hard edge at 0, where its density may be
     largest. In x the edge is infinitely far, and the density falls off doubly exponentially towards it, so that no node
     lies on the edge and none needs half weight.
 
@@ -70,6 +72,7 @@ class Axis:
     support: str
     centre: float = 0.0
     scale: float = 1.0
+    peaks: tuple[tuple[float, float], ...] = ()
 
     def value(self, x: FloatArray) -> FloatArray:
         """The hyperparameter at x."""

@@ -39,6 +39,8 @@ _CHANGE, _CHANGE_SE = 1e-3, 0.08
 _SCAN, _MARGIN, _MOST_NODES, _CHUNK = {1: 33, 2: 17, 3: 9}, 4, 60_000, 8192
 # Cells of the box around all nodes, those left out counted too, and layers of nodes around the first ones.
 _MOST_CELLS, _MOST_LAYERS = 1e6, 100
+# Nodes along an axis around a peak of its prior, and along the others; widths of it to look at; mass that may be missed.
+_LOOK, _FAR, _MISSED = (41, 15), 3.0, 0.05
 # Powers of the density that proposals follow, each on a grid twice as fine as the one before: far out, straight lines may lie
 # well below a bent ridge.
 _POWERS = (1.0, 0.75, 0.75)
@@ -190,6 +192,7 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
         known = {"log_evidence": float(lp[0]), "acceptance": 1.0, "grid_size": 1.0}
         return Draws({}, lp, known | {"edge_mass": 0.0, "refinement_change": 0.0})
     grid = integrate(log_density, axes, min(_CHANGE, _CHANGE_SE / math.sqrt(size)))
+    _require_peaks(log_density, grid)
     for power in _POWERS:
         values, lp, acceptance = _draw(log_density, grid, size, rng, power)
         if lp.size == size:
@@ -227,6 +230,32 @@ def integrate(log_density: LogDensity, axes: Sequence[Axis], tolerance: float = 
         shorter = (np.log(np.minimum(changes, 0.5)) / math.log(tolerance)) ** 0.85
         step = np.where(poor, np.clip(shorter, 0.5, 0.95) * step, step)
     return grid
+
+
+def _require_peaks(log_density: LogDensity, grid: Grid) -> None:
+    """Look at the peaks of the axes by a second rule: the grid must have about the mass that it finds there."""
+    axes = grid.frame.axes
+    for d, axis in enumerate(axes):
+        for centre, width in axis.peaks:
+            lines = []
+            for other in axes:
+                low, high = other.ends
+                x = np.linspace(low - 2.0, high + 2.0, _LOOK[1])
+                value, log_slope = other.both(x)
+                lines.append((value, np.exp(log_slope) * (x[1] - x[0])))
+            reach = np.sinh(np.linspace(-_FAR, _FAR, _LOOK[0]))
+            lines[d] = (centre + width * reach, width * np.gradient(reach))
+            nodes = np.stack(np.meshgrid(*[value for value, _ in lines], indexing="ij"), axis=-1)
+            weight = np.prod(np.stack(np.meshgrid(*[own for _, own in lines], indexing="ij")), axis=0)
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                log_p = np.asarray(log_density(nodes.reshape(-1, len(axes))))
+                there = float(np.nansum(np.exp(log_p - grid.log_evidence) * weight.ravel()))
+            own = grid.values()[:, d]
+            seen = float(grid.weights[(own >= lines[d][0][0]) & (own <= lines[d][0][-1])].sum())
+            if not there - seen < _MISSED:
+                raise NotExactError(
+                    f"the exact engine's grid misses a peak of the density at {axis.name} = {centre:g}; engine 'nuts' may serve"
+                )
 
 
 def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, FloatArray]:

@@ -28,7 +28,7 @@ from ...inference.importance import (
 )
 from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
-from ...priors import LogOdds, Normal
+from ...priors import LogOdds, Normal, StudentT
 from .ordinal import cut_labels
 from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors, with_shares
 
@@ -168,7 +168,7 @@ def _shared(
     if kept is not None:
         count, predictors = count[kept], predictors[kept]
     total = count.sum(axis=0)
-    axes = [_axis(name, total) for name in chosen]
+    axes = [_axis(name, total, prior) for name, prior in chosen.items()]
 
     def areas(values: dict[str, FloatArray], nodes: int) -> Areas:
         effects = [values[f"effect_{c}"] for c in range(predictors.shape[1])]
@@ -216,13 +216,15 @@ def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
     return chosen | ({"tau": priors.tau} if pooling == "partial" else {})
 
 
-def _axis(name: str, total: FloatArray) -> Axis:
+def _axis(name: str, total: FloatArray, prior: Any) -> Axis:
     if name == "tau":
         return Axis(name, "spread")
     if name.startswith("gap"):
         return Axis(name, "positive")
     centre = math.log((total[0] + 0.5) / (total[1:].sum() + 0.5)) if name == "mu" else 0.0
-    return Axis(name, "real", centre=centre)
+    # A narrow prior with long tails may have a peak of its own, far from that of the likelihood.
+    peaks = ((prior.mu, prior.sigma),) if isinstance(prior, StudentT) else ()
+    return Axis(name, "real", centre=centre, peaks=peaks)
 
 
 def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
