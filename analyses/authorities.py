@@ -11,8 +11,8 @@ from bayes_targets.report import authorities as page
 
 DATA = "authorities"
 POOLINGS = ("partial", "none", "complete")
-# Values for each unit and draw that are still kept; and units with which a model of sampling error is sampled.
-KEPT, SAMPLED = 10_000_000, 1_000
+# Units with which a model of sampling error is sampled.
+SAMPLED = 1_000
 
 
 def analyse(run):
@@ -27,7 +27,6 @@ def analyse(run):
             if {"change", "baseline_se", "outcome_se"} <= set(units.data_vars) and n <= SAMPLED:
                 models["scores"] = bt.cohesion_model(units, effect=effect, measurement_error=True)
         named = {f"{effect or 'types'}_{name}": model for name, model in models.items()}
-        pointwise = n * settings.draws * settings.chains <= KEPT
-        made = run.fit_all(named, pointwise=pointwise)
+        made = run.fit_all(named)
         fits[effect] = dict(zip(models, made.values(), strict=True))
     return page.units_result(units, fits, source=Path(settings.data).name)

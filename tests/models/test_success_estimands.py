@@ -95,9 +95,9 @@ def test_statuses_are_added_up():
 def test_a_binomial_posterior_answers_for_its_own_statuses_only():
     share = xr.DataArray(np.full((1, 2, 2), 0.5), dims=("chain", "draw", "area"))
     binomial = xr.DataTree.from_dict({"posterior": xr.Dataset({"share": share})})
-    binomial.attrs = {"options": json.dumps({"success": "green, amber"})}
+    binomial.attrs = {"options": json.dumps({"success": ["green", "amber"]})}
     assert status_share(binomial, ("amber", "green")) is not None
-    with pytest.raises(bt.DataError, match="the posterior is of 'green, amber', not of 'green'"):
+    with pytest.raises(bt.DataError, match="the posterior is of green or amber, not of green"):
         status_share(binomial, "green")
     with pytest.raises(bt.DataError, match="the posterior has no 'overall_share'"):
         status_share(binomial, "green", variable="overall_share")
@@ -154,7 +154,7 @@ def test_a_collapsed_posterior_is_taken_by_compare_and_by_claims():
     assert table.loc["a", "mean"] == pytest.approx(share[:, 0, :2].sum(axis=1).mean())
     assert table.loc["a", "ols_estimate"] == pytest.approx(0.9)
     assert "new_area_share" in collapsed["posterior_predictive"]
-    with pytest.raises(bt.DataError, match="of 'green, amber', not of 'green'"):
+    with pytest.raises(bt.DataError, match="of green or amber, not of green"):
         status_share(collapsed, "green")
 
 
@@ -302,3 +302,18 @@ def test_the_mix_of_areas_can_make_at_most_the_bound():
 def test_margins_that_do_not_belong_together_are_refused(others, options, message):
     with pytest.raises(bt.DataError, match=message):
         margins_model(PAIR, others, **options)
+
+
+def test_status_names_may_hold_a_comma():
+    frame = pd.DataFrame(
+        {"area": ["a", "b"], "on, or ahead": [7, 3], "behind": [3, 5], "far, far behind": [1, 2]}
+    )
+    counts = bt.read_counts(frame, statuses=["on, or ahead", "behind", "far, far behind"])
+    good = ["on, or ahead", "behind"]
+    one = bt.fit(bt.success_model(counts, success=good), draws=200, seed=1)
+    share = status_share(one, good)
+    assert share.sizes["area"] == 2
+    with pytest.raises(bt.DataError, match="the posterior is of on, or ahead or behind, not of behind"):
+        status_share(one, "behind")
+    again = collapse_statuses(one, good)
+    assert np.array_equal(status_share(again, good), share)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
 from bayes_targets.printed.auditing import audit, p_value, stars, summarise
-from bayes_targets.printed.auditing.additions import f_of_addition
 from bayes_targets.printed.auditing.descriptives import binary_sd, mean_bounds, sd_bounds
 from bayes_targets.printed.auditing.findings import Interval, exact_box
-from bayes_targets.printed.auditing.percentages import possible_counts, rounding_rules
+from bayes_targets.printed.auditing.fit import f_of_addition
+from bayes_targets.printed.auditing.shares import possible_counts, rounding_rules
 from bayes_targets.printed.numbers import Printed
 from bayes_targets.readers.package import load_study
 
@@ -293,6 +293,156 @@ def test_a_told_addition_is_held_against_the_difference_of_the_printed_r2():
     assert verdicts(fewer_cases, check) == {
         "text": "only if the R² of Model 1 on the N = 90 cases is .140 to .160"
     }
+
+
+# ---- rows that are no slopes, models that are blank, scales -----------------------------------------------
+
+
+F_CHECK = "F against R², N and number of terms"
+
+
+def one_model(rows, fit=(("1", "7.00", "", ".28", 20),), **attrs):
+    """A table whose one slope gives F = 7.00 from R² .28 with N = 20; a second slope would give 3.31."""
+    ols = regression(rows, significance=None, standard_errors="classical", **attrs)
+    checks = audit(study_of(ols=ols, fit=regression_fit(list(fit))))
+    return row_of(checks, F_CHECK, "")
+
+
+@pytest.mark.parametrize("constant", ["(Constant)", "(Intercept)", "_cons", "Constant", "Intercept", "const"])
+def test_a_constant_of_any_usual_name_is_no_slope(constant):
+    rows = [("1", "x", "1.500", "0.567", ""), ("1", constant, "3.000", "1.000", "")]
+    found = one_model(rows)
+    assert found["verdict"] == "consistent" and found["recomputed"].startswith("classical F = 7.00")
+    assert "F with 1 and 18 df" in found["recomputed"]
+
+
+@pytest.mark.parametrize(("term", "zero"), [("Ref", "0"), ("North (reference)", "0.000"), ("North", "0")])
+def test_a_reference_category_is_no_slope(term, zero):
+    rows = [
+        ("1", "x", "1.500", "0.567", ""),
+        ("1", term, zero, zero, ""),
+        ("1", "Constant", "3.0", "1.0", ""),
+    ]
+    assert one_model(rows)["recomputed"].startswith("classical F = 7.00")
+    assert one_model(rows, reference=term)["verdict"] == "consistent"
+
+
+def test_a_slope_that_rounds_to_nothing_is_a_slope():
+    rows = [
+        ("1", "x", "1.500", "0.567", ""),
+        ("1", "y", "0.000", "0.000", ""),
+        ("1", "Constant", "3.0", "1.0", ""),
+    ]
+    found = one_model(rows)
+    assert found["verdict"] == "inconsistent" and found["recomputed"].startswith("classical F = 3.31")
+
+
+def test_a_model_printed_once_above_its_terms_is_one_model():
+    rows = [
+        ("1", "x", "1.000", "1.000", ""),
+        ("", "y", "1.000", "1.000", ""),
+        ("", "z", "1.000", "1.000", ""),
+    ]
+    rows.append(("", "Constant", "1.000", "1.000", ""))
+    assert "F with 3 and 16 df" in one_model(rows, fit=[("1", "2.07", "", ".28", 20)])["recomputed"]
+    blank = [("", *row[1:]) for row in rows]
+    assert "F with 3 and 16 df" in one_model(blank, fit=[("", "2.07", "", ".28", 20)])["recomputed"]
+    with pytest.raises(DataError, match=r"row 1, column 'model'.*a model, since later rows name one"):
+        one_model([("", *rows[0][1:]), *rows])
+
+
+def test_a_model_twice_in_the_table_of_fit_is_refused():
+    rows = [("1", "x", "1.500", "0.567", "")]
+    with pytest.raises(DataError, match=r"row 2, column 'model'.*each model once"):
+        one_model(rows, fit=[("1", "7.00", "", ".28", 20), ("1", "7.00", "", ".28", 200)])
+
+
+def test_an_adjusted_r2_is_taken_for_what_it_is():
+    """R² .28 with one term and N = 20 is .24 adjusted; taken for a plain R² it would not give the F."""
+    rows = [("1", "x", "1.500", "0.567", ""), ("1", "Constant", "3.0", "1.0", "")]
+    ols = regression(rows, significance=None, standard_errors="classical")
+    for adjusted, verdict in ((True, "consistent"), (False, "inconsistent")):
+        fit = regression_fit([("1", "7.00", "", ".240", 20)], adjusted=adjusted)
+        assert row_of(audit(study_of(ols=ols, fit=fit)), F_CHECK, "")["verdict"] == verdict
+    below = regression_fit([("1", "0.20", "", "-.04", 20)], adjusted=True)
+    checks = audit(study_of(ols=ols, fit=below))
+    assert verdicts(checks, "R² between 0 and 1") == {"Model 1": "consistent"}
+    lower = regression_fit([("1", "0.20", "", "-.14", 20)], adjusted=True)
+    assert verdicts(audit(study_of(ols=ols, fit=lower)), "R² between 0 and 1") == {"Model 1": "inconsistent"}
+
+
+def test_two_symbols_of_one_level_are_refused():
+    table = regression(
+        [(1, "x", "1.5", "1.0", "*")], significance={"tails": 2, "levels": {"*": 0.05, "+": 0.05}}
+    )
+    with pytest.raises(DataError, match="a level of its own for each symbol"):
+        audit(study_of(ols=table))
+
+
+def test_a_table_without_stars_needs_none():
+    table = regression([(1, "x", "1.5", "1.0", "")], significance=None)
+    attrs = table.attrs
+    table = table.drop(columns="star")
+    table.attrs = attrs
+    assert audit(study_of(ols=table)).empty
+
+
+def on_a_scale(mean, sd, **more):
+    table = descriptives([("score", mean, "", "", sd)], bounds={"score": [1, 5]}, n=100, **more)
+    return audit(study_of(d=table))
+
+
+def test_a_scale_bounds_mean_and_standard_deviation():
+    """On a scale of 1 to 5 a mean is at most 5, and with mean 3 and N = 100 an s.d. at most 2.01."""
+    assert verdicts(on_a_scale("5.3", "0.50"), "values lie on the scale") == {"score": "inconsistent"}
+    wide = row_of(on_a_scale("3.0", "2.40"), "s.d. against mean and scale", "score")
+    assert wide["verdict"] == "inconsistent" and "at most 2.010" in wide["recomputed"]
+    assert verdicts(on_a_scale("3.00", "2.01"), "s.d. against mean and scale") == {"score": "consistent"}
+    with pytest.raises(DataError, match="property 'bounds', 'score'"):
+        audit(study_of(d=descriptives([("score", "3", "", "", "1")], bounds={"score": [5, 1]})))
+
+
+def test_a_mean_of_whole_numbers_is_a_whole_sum():
+    """Brown & Heathers (2017): 25 whole numbers have no mean of 2.37, but 2.36 and 2.40; two items each allow 2.38."""
+    check = "mean of whole numbers is possible"
+
+    def whole(mean, numbers, sd=""):
+        return audit(study_of(d=descriptives([("score", mean, "", "", sd)], n=25, whole_numbers=numbers)))
+
+    assert verdicts(whole("2.37", ["score"]), check) == {"score": "inconsistent"}
+    assert verdicts(whole("2.36", ["score"]), check) == {"score": "consistent"}
+    assert verdicts(whole("2.38", {"score": 2}), check) == {"score": "consistent"}
+    with pytest.raises(DataError, match="number of items"):
+        whole("2.36", {"score": 0})
+
+
+@given(
+    data=st.lists(st.integers(0, 9), min_size=2, max_size=30),
+    items=st.integers(1, 3),
+    decimals=st.integers(1, 3),
+)
+@untimed
+def test_true_whole_numbers_are_never_called_impossible(data, items, decimals):
+    values = np.array(data) / items
+    mean, sd = f"{values.mean():.{decimals}f}", f"{values.std(ddof=1):.{decimals}f}"
+    table = descriptives([("score", mean, "", "", sd)], n=len(data), whole_numbers={"score": items})
+    assert set(audit(study_of(d=table))["verdict"]) == {"consistent"}
+
+
+def test_a_standard_deviation_that_no_whole_numbers_have_is_found():
+    """Anaya (2016): with N = 28 and mean 3.43 an s.d. of 1.64 would need an even sum of squares for a sum of 96."""
+    possible = set()
+    for squares in range(329, 600):
+        if squares % 2 == 0:
+            possible.add(f"{np.sqrt((squares - 96**2 / 28) / 27):.2f}")
+    for sd, verdict in (
+        ("1.26", "1.26" in possible),
+        ("1.30", "1.30" in possible),
+        ("1.28", "1.28" in possible),
+    ):
+        table = descriptives([("score", "3.43", "", "", sd)], n=28, whole_numbers=["score"])
+        found = verdicts(audit(study_of(d=table)), "s.d. of whole numbers is possible")["score"]
+        assert (found == "consistent") == verdict
 
 
 def test_planted_wrong_means_and_standard_deviations_are_found():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
 from bayes_targets.readers import package as tables
@@ -312,17 +315,20 @@ def test_a_broken_file_is_told_with_its_place_before_its_seal(package, file, cha
     assert "sealed" not in message
 
 
-def test_every_wrong_cell_is_told_a_line_each_up_to_ten(package):
+def test_every_wrong_cell_is_told_grouped_by_column_and_kind(package):
     edit(package / "ols.csv", lambda c: c.replace(b",.066,", b",x,").replace(b"2,Constant", b"5,Constant"))
     number = "a plain decimal number such as -.25 or 3.10"
     assert complaint(package).splitlines() == [
-        f"andrews2014/ols.csv, row 14, column 'se': found 'x', expected {number}",
-        "andrews2014/ols.csv, row 25, column 'model': found '5', expected one of 1, 2, 3",
+        "andrews2014/ols.csv: 2 problems",
+        "- andrews2014/ols.csv, row 25, column 'model': found '5', expected one of 1, 2, 3",
+        f"- andrews2014/ols.csv, row 14, column 'se': found 'x', expected {number}",
     ]
     edit(package / "ols.csv", lambda c: c.replace(b",control\n", b",nuisance\n"))
     lines = complaint(package).splitlines()
-    assert len(lines) == 11
-    assert lines[-1] == "andrews2014/ols.csv: and 16 more"
+    assert lines[-1] == (
+        "- andrews2014/ols.csv, column 'kind': holds other values in 24 rows, first row 1: 'nuisance'; "
+        "expected one of 'effect', 'control', 'authority type', 'constant'"
+    )
 
 
 def test_a_missing_file_is_named(package):
@@ -550,3 +556,121 @@ def test_an_evaluation_that_cannot_be_is_refused_with_its_place(tmp_path: Path, 
     message = complaint(regression_package(tmp_path / "mine", [entry]))
     assert "mine/datapackage.json, evaluations[0]" in message
     assert expected in message
+
+
+# Hostile packages
+
+
+def hostile(folder: Path, text: str | bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "datapackage.json").write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"name": ' + "[" * 100_000 + "]" * 100_000 + "}", "objects within objects without end"),
+        ('{"name": "a", "bytes": ' + "9" * 5000 + "}", "expected JSON with numbers of ordinary size"),
+        ('{"name": "a\\ud800"}', "half a surrogate pair"),
+        ('{"name": "a", "name": "b"}', "found the key 'name' twice in one object"),
+        ('{"name": NaN}', "found NaN, expected JSON (a finite number)"),
+        (b'\xff\xfe{"name": 1}', "byte 0 that is not UTF-8"),
+        ("[]", "the whole file: found [], expected an object"),
+    ],
+)
+def test_a_hostile_descriptor_is_told(tmp_path, text, expected):
+    assert expected in complaint(hostile(tmp_path / "mine", text))
+
+
+def test_a_descriptor_or_a_table_that_is_a_pipe_is_refused_at_once(tmp_path):
+    (tmp_path / "mine").mkdir()
+    os.mkfifo(tmp_path / "mine" / "datapackage.json")
+    assert "found a pipe or a device" in complaint(tmp_path / "mine")
+    folder = small_package(tmp_path / "other", b"a\n", [{"name": "a", "type": "string"}])
+    (folder / "areas.csv").unlink()
+    os.mkfifo(folder / "areas.csv")
+    assert "the file cannot be read" in complaint(folder)
+
+
+@pytest.mark.parametrize("limit", [10**400, -(10**400), "1e999", True, [1]])
+def test_a_limit_is_a_number_of_ordinary_size(tmp_path, limit):
+    text = json.dumps({"minimum": limit}).replace('"1e999"', "1e999")
+    folder = small_package(
+        tmp_path / "mine", b"a\n1\n", [{"name": "a", "type": "number", "constraints": "HERE"}]
+    )
+    file = folder / "datapackage.json"
+    file.write_text(file.read_text("utf-8").replace('"HERE"', text), "utf-8")
+    assert "constraints.minimum: found" in complaint(folder)
+
+
+def test_a_pattern_may_ignore_capitals(tmp_path):
+    field = {"name": "a", "type": "string", "constraints": {"pattern": "(?i)county|unitary"}}
+    folder = small_package(tmp_path / "mine", b"a\nCounty\nUNITARY\n", [field])
+    assert tables.load_study(folder).tables["areas"]["a"].tolist() == ["County", "UNITARY"]
+    (folder / "areas.csv").write_bytes(b"a\nCounty\ndistrict\ncountyx\n")
+    assert "column 'a': holds texts of another form in 2 rows, first row 2: 'district'" in complaint(folder)
+
+
+@pytest.mark.parametrize("path", [3, None, "", "a\0b", b"x", ["x"]])
+def test_what_is_no_path_is_refused(path):
+    assert complaint(path)
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.just(10**400), st.floats(), st.text(max_size=6), st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.sampled_from(["number", "areas.csv", "..", "(", "sha256:00"]),
+)  # fmt: skip
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.data(), st.binary(max_size=30), st.integers(0, 40))
+def test_whatever_package_comes_is_read_or_gives_a_data_error(tmp_path, data, junk, place):
+    """A small package with values replaced at random, keys dropped, and bytes put into its table."""
+    fields = [
+        {"name": "a", "type": "string", "constraints": {"unique": True, "pattern": "[a-z]+"}},
+        {"name": "x", "type": "number", "printed": True, "unit": "points", "constraints": {"minimum": 0}},
+    ]
+    csv = b"a,x\nab,1.5\ncd,2.25\n"
+    folder = small_package(tmp_path / "mine", csv[:place] + junk + csv[place:], fields, primaryKey="a")
+    document = json.loads((folder / "datapackage.json").read_text("utf-8"))
+    for _ in range(data.draw(st.integers(0, 3))):
+        node = document
+        while True:
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            if not keys:
+                break
+            key = data.draw(st.sampled_from(keys))
+            if isinstance(node[key], dict | list) and data.draw(st.booleans()):
+                node = node[key]
+                continue
+            node[key] = data.draw(ODD)
+            break
+    (folder / "datapackage.json").write_text(json.dumps(document), "utf-8")
+    try:
+        tables.load_study(folder)
+    except DataError as error:
+        str(error).encode("utf-8")
+
+
+def test_a_table_that_its_role_cannot_use_is_not_sealed(tmp_path: Path) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("model", "term")]
+    fields += [
+        {"name": name, "type": "number", "printed": True, "unit": "points"} for name in ("estimate", "se")
+    ]
+    role = {"role": "regression", "significance": {"tails": 2, "levels": {"*": 0.05}}}
+    resource = {"name": "ols", "path": "ols.csv", "schema": {"fields": fields}, "bayes_targets": role}
+    (tmp_path / "ols.csv").write_text("model,term,estimate,se\n1,x,1.5,0.7\n")
+    (tmp_path / "datapackage.json").write_text(json.dumps({"name": "mine", "resources": [resource]}))
+    with pytest.raises(
+        DataError, match=r"ols\.csv, column 'star': expected this column, which the role 'regression' needs"
+    ):
+        tables.seal(tmp_path)
+    del role["significance"]
+    (tmp_path / "datapackage.json").write_text(json.dumps({"name": "mine", "resources": [resource]}))
+    assert tables.seal(tmp_path) == ["ols"]

@@ -60,6 +60,16 @@ def test_results_do_not_depend_on_the_number_of_workers(authorities, found):
     pd.testing.assert_frame_equal(found.table[found.table["dataset"] == "0"], other.table)
 
 
+def test_without_controls_no_specification_counts_twice():
+    authorities = bt.simulate_authorities({"county": 20, "unitary": 25}, slope=1.0, seed=4)
+    choices = {"pooling": ["partial", "none"], "controls": ["all", "none"]}
+    found = bt.multiverse(authorities, hoped=1.0, choices=choices, seed=1, progress=False)
+    assert found.table["controls"].tolist() == ["none", "none"]
+    assert found.summary["specifications"] == 2 and "controls" not in found.influence.index
+    with pytest.raises(bt.DataError, match="the authorities have no controls"):
+        bt.multiverse(authorities, hoped=1.0, choices={"controls": ["without x"]}, seed=1, progress=False)
+
+
 def test_scepticism_moves_towards_zero(found):
     by = found.table.groupby("prior")["mean"].mean()
     assert 0 < by["sceptical"] < by["flat"]

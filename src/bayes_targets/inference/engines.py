@@ -35,12 +35,10 @@ _SAMPLE_STATS = {
     "mean_tree_accept": "acceptance_rate",
 }
 
-# Beyond this many values, 320 MB in each group, what is known of every draw and observation is left out.
-_MOST_POINTWISE = 40_000_000
-_LEFT_OUT = (
-    "log_likelihood, posterior_predictive, prior and prior_predictive: {:,} values in each, one a draw and observation; "
-    "fewer draws keep them"
-)
+# Beyond so many observations (64 MB in each group by default), or so many values, what is known of every draw and observation
+# is left out.
+_MOST_ROWS, _MOST_POINTWISE = 2_000, 40_000_000
+_LEFT_OUT = "log_likelihood, posterior_predictive and prior_predictive: {:,} observations, of which each would have a value in each draw"
 
 # Smaller steps than the usual 0.8 cost little on models of this size and keep narrow necks divergence-free.
 _TARGET_ACCEPT = 0.95
@@ -89,8 +87,8 @@ def fit(
         ArviZ's schema: groups ``posterior``, ``sample_stats``, ``log_likelihood``,
         ``posterior_predictive``, ``prior`` (of what has a proper prior), ``prior_predictive`` (where every
         prior is proper), ``observed_data``, ``constant_data``; dims ``chain``, ``draw`` and the model's own, all
-        labelled. Where draws times observations are more than 40 million, the groups that hold a value for each (and the
-        prior's) are left out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was
+        labelled. With more than 2,000 observations the groups that hold a value for each draw and observation are left
+        out, as ``attrs["left_out"]`` says. Attrs ``model``, ``engine`` (the one that was
         used), ``seed``, ``origin``, ``versions``, ``data_hash``, ``priors``.
 
     Raises
@@ -99,6 +97,20 @@ def fit(
         If a setting is out of range.
     NotExactError
         If ``engine="exact"`` cannot serve the model, its priors or its data.
+
+    References
+    ----------
+    Hoffman & Gelman (2014), "The No-U-Turn sampler", Journal of Machine Learning Research 15. Del Moral, Doucet & Jasra (2006),
+    "Sequential Monte Carlo samplers", JRSS B 68. Quadrature: page "Exact posteriors" of the documentation.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayes_targets import success_model
+    >>> counts = pd.DataFrame({"area": ["Fire", "Health"], "green": [3, 4], "red": [5, 6]})
+    >>> posterior = fit(success_model(counts, pooling="complete"), seed=1)
+    >>> posterior.attrs["engine"], dict(posterior["posterior"]["mu"].sizes)
+    ('exact', {'chain': 4, 'draw': 1000})
     """
     _require_settings(model, engine, seed)
     _require_counts(draws=draws, tune=tune, chains=chains)
@@ -110,14 +122,16 @@ def fit(
         model, engine, draws=draws, tune=tune, chains=chains, seeds=seeds, progress=progress
     )
     _, prior_seed, predictive_seed = seeds[used == "exact"].spawn(3)
-    size = draws * chains * max(model.data[name].size for name in model.observed)
+    rows = max(model.data[name].size for name in model.observed)
+    whole = rows <= _MOST_ROWS and draws * chains * rows <= _MOST_POINTWISE
     more: dict[str, xr.Dataset] = {}
-    if pointwise and size <= _MOST_POINTWISE:
+    if pointwise and whole:
         more = {
             "log_likelihood": model.log_likelihood(model, posterior),
             "posterior_predictive": model.predict(model, posterior, np.random.default_rng(predictive_seed)),
-            **_prior_groups(model, prior_seed, draws),
         }
+    if pointwise:
+        more |= _prior_groups(model, prior_seed, draws, predicted=whole)
     if used == "exact":
         order = np.random.default_rng(seeds[0]).permutation(draws * chains)
         shuffled = ("log_likelihood", "posterior_predictive")
@@ -132,9 +146,9 @@ def fit(
     }
     tree = xr.DataTree.from_dict(groups)
     how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
-    if not more:
+    if not (pointwise and whole):
         how["left_out"] = (
-            _LEFT_OUT.format(size) if pointwise else "all groups but the posterior's, as was asked for"
+            _LEFT_OUT.format(rows) if pointwise else "all groups but the posterior's, as was asked for"
         )
     how |= {"seed": entropy, "draws": draws, "tune": tune, "chains": chains}
     tree.attrs = {"model": model.name, **how, **_described(model, own)}
@@ -382,15 +396,19 @@ def _sample_stats(stats: xr.Dataset) -> xr.Dataset:
     return stats[list(kept.values())].rename({theirs: ours for ours, theirs in kept.items()})
 
 
-def _prior_groups(model: Model, seed: np.random.SeedSequence, size: int) -> dict[str, xr.Dataset]:
+def _prior_groups(
+    model: Model, seed: np.random.SeedSequence, size: int, *, predicted: bool
+) -> dict[str, xr.Dataset]:
     rng = np.random.default_rng(seed)
     prior = model.draw_prior(model, rng, size)
     if prior is None:
         return {}
     prior = prior.rename(sample="draw").expand_dims("chain").assign_coords(chain=[0], draw=np.arange(size))
     prior = prior.transpose("chain", "draw", ...)
-    whole = set(model.variables) <= set(prior.data_vars) and all(
-        prior.sizes[dim] == length for dim, length in model.data.sizes.items() if dim in prior.sizes
+    whole = (
+        predicted
+        and set(model.variables) <= set(prior.data_vars)
+        and all(prior.sizes[dim] == length for dim, length in model.data.sizes.items() if dim in prior.sizes)
     )
     # Data can be predicted from the prior only where every parameter has a proper one.
     return {"prior": prior} | ({"prior_predictive": model.predict(model, prior, rng)} if whole else {})

@@ -7,6 +7,7 @@ reads the object `bayes_targets`; of each field `unit` and `printed`.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
 from ..errors import DataError
+from .table import check_ordinary
 
 FILE_NAME = "datapackage.json"
 FIELD_TYPES = ("string", "number", "integer", "boolean")
@@ -169,12 +171,14 @@ def read_descriptor(path: str | Path) -> Descriptor:
     Traceback (most recent call last):
     bayes_targets.errors.DataError: .../datapackage.json, resources: found nothing, expected a list
     """
+    if not isinstance(path, str | Path) or "\0" in str(path):
+        raise DataError(f"found {path!r}, expected the path of a data package (a folder with {FILE_NAME})")
     path = Path(path)
     file = path if path.suffix == ".json" and not path.is_dir() else path / FILE_NAME
     if not file.parent.is_dir():
         raise DataError(f"{file.parent}: no such folder, expected a data package (a folder with {FILE_NAME})")
     folder = file.parent.resolve()
-    label = f"{folder.name}/{file.name}"
+    label = f"{folder.name}/{file.name}".encode("utf-8", "backslashreplace").decode()
     root = _Node(_load_json(file, label), "", label)
     nodes = root.children("resources")
     resources = tuple(_resource(node, root, folder) for node in nodes)
@@ -186,18 +190,48 @@ def read_descriptor(path: str | Path) -> Descriptor:
 
 
 def _load_json(file: Path, label: str) -> object:
+    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
+        keys = [key for key, _ in found]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise DataError(
+                    f"{label}: found the key {_short(key)} twice in one object, expected each key once"
+                )
+        return dict(found)
+
+    def constant(text: str) -> object:
+        raise DataError(f"{label}: found {text}, expected JSON (a finite number)")
+
     try:
-        return json.loads(file.read_bytes().decode("utf-8"))
+        if file.exists():
+            check_ordinary(file, label)
+        text = file.read_bytes().decode("utf-8")
+        document = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        # A lone surrogate can be written in JSON, and nowhere else.
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError:
         raise DataError(f"{label}: no such file; a data package is described by a {FILE_NAME}") from None
     except OSError as error:
         raise DataError(f"{label}: the file cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{label}: found byte {error.start} that is not UTF-8, expected UTF-8") from None
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{label}: found half a surrogate pair, expected characters that can be written"
+        ) from None
     except json.JSONDecodeError as error:
         raise DataError(
             f"{label}, line {error.lineno}, place {error.colno}: expected JSON ({error.msg})"
         ) from None
+    except RecursionError:
+        raise DataError(
+            f"{label}: found objects within objects without end, expected a description"
+        ) from None
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{label}: expected JSON with numbers of ordinary size ({error})") from None
+    return document
 
 
 def _resource(node: _Node, root: _Node, folder: Path) -> Resource:
@@ -238,8 +272,11 @@ def _stays_inside(path: str, folder: Path) -> bool:
         or any(kind.is_absolute() or kind.drive or ".." in kind.parts for kind in kinds)
     ):
         return False
-    # A symbolic link may lead out as well.
-    return (folder / path).resolve().is_relative_to(folder)
+    try:
+        # A symbolic link may lead out as well.
+        return (folder / path).resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):
+        return False
 
 
 def _first(node: _Node, root: _Node, key: str) -> Mapping[str, Any]:
@@ -286,8 +323,13 @@ def _check_constraints(node: _Node, kind: str, constraints: Mapping[str, Any]) -
         if key not in _CONSTRAINTS:
             node.fail(place, value, "one of the constraints " + ", ".join(_CONSTRAINTS))
         if key in ("minimum", "maximum"):
-            if not numeric or isinstance(value, bool) or not isinstance(value, int | float):
-                node.fail(place, value, "a number, on a column of numbers")
+            if (
+                not numeric
+                or isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not _finite(value)
+            ):
+                node.fail(place, value, "a number of ordinary size, on a column of numbers")
         elif key == "enum":
             allowed = (int, float) if numeric else str
             if not isinstance(value, list) or not value or not all(isinstance(v, allowed) for v in value):
@@ -299,10 +341,17 @@ def _check_constraints(node: _Node, kind: str, constraints: Mapping[str, Any]) -
             node.fail(place, value, "true or false")
 
 
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
+
+
 def _compiles(pattern: str) -> bool:
     try:
         re.compile(pattern)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return False
     return True
 
@@ -319,5 +368,8 @@ def _primary_key(schema: _Node) -> tuple[str, ...]:
 def _short(found: object) -> str:
     if found is ...:
         return "nothing"
-    text = repr(found)
+    try:
+        text = repr(found)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or objects within objects
+        return f"a {type(found).__name__} that is too long to print"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -415,7 +415,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         needs_ratio=model.needs_ratio,
         word=word,
     )
-    reading = {key: value for key, value in (("logs", asked.logs), ("exact", asked.exact)) if value}
+    reading = {"exact": "yes"} if known.exact else {}
     reading |= {"ratio": "none"} if asked.ratio == "none" else {}
     if not _has_estimates(model.rows) and kind_of(model.rows) is not None:
         more = 0.5 if asked.continuity is None else asked.continuity
@@ -429,6 +429,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
     else:
         df, df_note = _degrees_of_freedom(model, asked, n, clusters, word)
         read = read_rows(model.rows, replace(known, df=math.inf if df is None else df), page.label)
+        reading |= {"logs": read.logs} if read.logs else {}
     estimates = _with_columns(read.estimates, model, page.label)
     notes = [
         *(asked.note or ()),
@@ -566,3 +567,39 @@ def _other_notes(
     elif not stars and "star" in read.printed.columns:
         notes.append("Stars are not checked: their levels are not given.")
     return notes
+
+
+TEMPLATE = """\
+# A printed table of estimates: one row per term, with any one uncertainty. Lines that begin with # are comments.
+# Header lines say what no table can; take the second # away to use one:
+# # focus: Target
+# # better: higher
+# # smallest: 0.5
+# # unit: points
+# # n: 150
+# # clusters: 12
+# # ratio: odds ratio
+# # assignment: lot
+# # stars: *:.05 **:.01
+#
+# term      name of the term, once each; a reference category has Ref for an estimate
+# estimate  slope as printed, or a ratio (then say which: odds ratio, risk ratio, hazard ratio, rate ratio)
+# Any one or more of: se (standard error), variance, t, p (also <.001), low and high (ends of the interval; 95% unless a
+# line level: 0.90 says otherwise), star. Optional: model (several printed models), df, scale (s.d. of the predictor), group
+# Counts or means by arm instead of an estimate: events_treated, n_treated, events_control, n_control, or mean_treated,
+# sd_treated, n_treated, mean_control, sd_control, n_control.
+# Headings of R, Stata and Python are known too; --columns coef=estimate renames others.
+# Then: python -m bayes_targets.run table --data FILE
+term,estimate,se,p,low,high,star
+"""
+
+
+def estimates_template() -> str:
+    r"""An empty, commented CSV of a printed table, to fill in.
+
+    Examples
+    --------
+    >>> read_estimates(estimates_template() + "Target,.95,.66,,,,+\n").estimates["se"].tolist()
+    [0.66]
+    """
+    return TEMPLATE

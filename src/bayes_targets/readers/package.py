@@ -20,6 +20,7 @@ from ..evaluation import Evaluation
 from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
 from .package_evaluations import package_evaluations
+from .roles import check_role
 from .schema import typed_frame
 from .table import CsvText, read_csv_text
 
@@ -91,11 +92,13 @@ def load_study(name_or_path: str | Path) -> Study:
     Traceback (most recent call last):
     bayes_targets.errors.DataError: no study 'andrews2041' and no such folder; did you mean 'andrews2014'?
     """
+    if not isinstance(name_or_path, str | Path):
+        raise DataError(f"found {name_or_path!r}, expected the name of a study or the path of a data package")
     if isinstance(name_or_path, str):
         names = study_names()
         if name_or_path in names:
             return read_package(data_folder() / name_or_path)
-        if not Path(name_or_path).exists():
+        if not name_or_path or not Path(name_or_path).exists():
             hint = did_you_mean(name_or_path, names)
             raise DataError(f"no study {name_or_path!r} and no such folder; {hint}")
     return read_package(name_or_path)
@@ -183,7 +186,7 @@ def read_package(path: str | Path) -> Study:
 def seal(path: str | Path) -> list[str]:
     r"""Write the size and the SHA-256 of every table into the descriptor, after a change that was meant.
 
-    The tables are checked first, all but their seals, so a broken table cannot be sealed. The descriptor is
+    The tables are checked first, all but their seals, and hold what their roles need, so a broken table cannot be sealed. The descriptor is
     written anew (two spaces of indent, keys in their order), whole or not at all.
 
     Parameters
@@ -215,7 +218,9 @@ def seal(path: str | Path) -> list[str]:
     descriptor = read_descriptor(path)
     changed = []
     for resource, entry in zip(descriptor.resources, descriptor.document["resources"], strict=True):
-        text, _ = _read_unsealed(resource)
+        text, frame = _read_unsealed(resource)
+        frame.attrs.update(resource.extras, file=resource.label)
+        check_role(resource.name, frame)
         if (resource.sealed_hash, resource.sealed_bytes) != (f"sha256:{text.sha256}", text.size):
             entry.update(hash=f"sha256:{text.sha256}", bytes=text.size)
             changed.append(resource.name)

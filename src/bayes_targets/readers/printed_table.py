@@ -138,13 +138,15 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
         isinstance(source, str | Path) and Path(source).suffix.lower() in (".tsv", ".tab")
     )
     table = read_table(source if text is None else text, name=name, ragged=ragged, **options)
+    said = [line for value in table.header.values() for line in value.splitlines()]
     return Sheet(
         label=table.label,
         header=[str(c) for c in table.cells.columns],
         rows=[[_cell_text(cell) for cell in row] for row in table.cells.itertuples(index=False)],
         numbers=[int(row) for row in table.cells.index],
         said={key: tuple(value.splitlines()) for key, value in table.header.items()},
-        around=(*table.footnotes, *(line for value in table.header.values() for line in value.splitlines())),
+        # What is commented out twice, as in a template, says nothing.
+        around=tuple(line for line in (*table.footnotes, *said) if not line.startswith("#")),
         decimal=table.decimal,
         missing=table.missing,
     )

@@ -17,6 +17,7 @@ from . import uncertainty as unc
 from .uncertainty import Figure, Spread
 
 PRINTED = ("estimate", "se", "variance", "t", "p", "low", "high", "star", "df")
+_ON_SCALE = {"estimate", "low", "high"}
 REFERENCE_WORDS = {
     "ref",
     "ref.",
@@ -63,10 +64,11 @@ class ReadRows(NamedTuple):
     printed: pd.DataFrame
     reference: tuple[str, ...]
     notes: tuple[str, ...]
+    logs: str | None = None
 
 
-class _Row(NamedTuple):
-    """A row as figures."""
+class Row(NamedTuple):
+    """A row as figures, each with its rounding interval."""
 
     term: str
     row: int
@@ -121,10 +123,11 @@ def read_rows(printed: Sequence[PrintedRow], known: Terms, label: str) -> ReadRo
     if not rows:
         raise DataError(f"{label}: no row with an estimate, expected at least one")
     notes: list[str] = []
+    logs = None
     if known.ratio is None:
         _refuse_ratios(figures, known, label)
     else:
-        figures, words = _to_logs(figures, known, label)
+        figures, logs, words = _to_logs(figures, known, label)
         notes += words
     spreads = [_spread(row, known, label) for row in figures]
     if all(spread is None for spread in spreads):
@@ -150,13 +153,25 @@ def read_rows(printed: Sequence[PrintedRow], known: Terms, label: str) -> ReadRo
         index=index,
         dtype="str",
     )
-    return ReadRows(estimates, text, reference, tuple(notes))
+    return ReadRows(estimates, text, reference, tuple(notes), logs)
+
+
+def printed_rows(
+    printed: pd.DataFrame, *, ratio: str | None, logs: str | None, exact: bool, label: str
+) -> list[Row]:
+    """The figures of a printed table on the scale of its estimates: logarithms of ratios, where it prints ratios."""
+    rows = [
+        PrintedRow(str(term), place, {str(name): str(text) for name, text in cells.items() if text})
+        for place, (term, cells) in enumerate(printed.to_dict("index").items(), start=1)
+    ]
+    figures = _figures(rows, Terms(exact=exact), label)
+    return figures if ratio is None or logs == "both" else [_log_row(row, logs or "se") for row in figures]
 
 
 # ---- cells ------------------------------------------------------------------------------------------------
 
 
-def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[_Row]:
+def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[Row]:
     """Every cell as a figure, or one message that lists each that is none."""
     problems, read = [], []
     for row in rows:
@@ -183,7 +198,7 @@ def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[_Row]
                     expected=f"at most high ({row.cells['high']})",
                 )
             )
-        read.append(_Row(row.term, row.row, figures, row.cells.get("star", "")))
+        read.append(Row(row.term, row.row, figures, row.cells.get("star", "")))
     if problems:
         more = len(problems) - _LISTED
         raise DataError(
@@ -225,7 +240,7 @@ def _refuse_repeated(rows: Sequence[PrintedRow], word: str, label: str) -> None:
 # ---- ratios -----------------------------------------------------------------------------------------------
 
 
-def _midway(row: _Row, *, log: bool) -> bool | None:
+def _midway(row: Row, *, log: bool) -> bool | None:
     """Whether the estimate lies midway in its interval, over all rounding; None where there is no interval."""
     if not {"low", "high"} <= row.figures.keys():
         return None
@@ -238,7 +253,7 @@ def _midway(row: _Row, *, log: bool) -> bool | None:
     return estimate.meets(middle)
 
 
-def _refuse_ratios(rows: Sequence[_Row], known: Terms, label: str) -> None:
+def _refuse_ratios(rows: Sequence[Row], known: Terms, label: str) -> None:
     """Ask before numbers that look like ratios are taken as slopes."""
     if known.needs_ratio is None and known.logs != "none" and not _look_like_ratios(rows):
         return
@@ -255,7 +270,7 @@ def _refuse_ratios(rows: Sequence[_Row], known: Terms, label: str) -> None:
     )
 
 
-def _look_like_ratios(rows: Sequence[_Row]) -> bool:
+def _look_like_ratios(rows: Sequence[Row]) -> bool:
     names = ("estimate", "low", "high")
     positive = all(row.figures[name].value > 0 for row in rows for name in names if name in row.figures)
     on_log = [_midway(row, log=True) for row in rows]
@@ -263,52 +278,32 @@ def _look_like_ratios(rows: Sequence[_Row]) -> bool:
     return positive and all(x is not False for x in on_log) and any(x is False for x in on_line)
 
 
-def _to_logs(rows: Sequence[_Row], known: Terms, label: str) -> tuple[list[_Row], list[str]]:
-    """Every row on the log scale, and what was found to be printed as logarithms."""
+def _to_logs(rows: Sequence[Row], known: Terms, label: str) -> tuple[list[Row], str, list[str]]:
+    """Every row on the log scale, where logarithms are printed, and what was found out about that."""
     ratio, logs, notes = known.ratio, known.logs, []
-    negative = [
-        row
-        for row in rows
-        if any(row.figures[k].value <= 0 for k in ("estimate", "low", "high") if k in row.figures)
-    ]
-    if negative and logs in (None, "both"):
-        if known.needs_ratio is not None:
-            row = negative[0]
-            raise DataError(
-                cell_message(
-                    file=label,
-                    row=row.row,
-                    column=known.needs_ratio,
-                    value=row.figures["estimate"].value,
-                    expected=f"an {ratio} above 0",
-                )
-            )
-        if logs is None:
-            notes.append(f"Some estimates are below 0: all are taken as logarithms of {ratio}s already.")
+    below = [row for row in rows if any(row.figures[k].value < 0 for k in _ON_SCALE & row.figures.keys())]
+    if below and logs is None and known.needs_ratio is None:
         logs = "both"
-    elif negative:
-        row = negative[0]
-        raise DataError(
-            cell_message(
-                file=label,
-                row=row.row,
-                column="estimate",
-                value=row.figures["estimate"].value,
-                expected="a ratio above 0",
-            )
-        )
+        notes.append(f"Some estimates are below 0, as no {ratio} is.")
     if logs is None:
         logs, words = _where_logs_are(rows, known, label)
         notes += words
     if logs == "both":
-        if not notes:
-            notes.append(f"The table prints logarithms of {ratio}s.")
-        return list(rows), notes
+        return list(rows), logs, [*notes, f"The table prints logarithms of {ratio}s."]
+    for row in rows:
+        for name in _ON_SCALE & row.figures.keys():
+            if row.figures[name].value <= 0:
+                value = f"{row.figures[name].value:g}"
+                raise DataError(
+                    cell_message(
+                        file=label, row=row.row, column=name, value=value, expected=f"an {ratio} above 0"
+                    )
+                )
     notes.append(f"The table prints {ratio}s; estimates and standard errors are on the log scale.")
-    return [_log_row(row, logs) for row in rows], notes
+    return [_log_row(row, logs) for row in rows], logs, notes
 
 
-def _where_logs_are(rows: Sequence[_Row], known: Terms, label: str) -> tuple[str, list[str]]:
+def _where_logs_are(rows: Sequence[Row], known: Terms, label: str) -> tuple[str, list[str]]:
     """Whether a printed s.e. is of the ratio or of its logarithm, as far as the rows tell it."""
     if any(_midway(row, log=True) is False for row in rows) and all(
         _midway(row, log=False) is not False for row in rows
@@ -349,7 +344,7 @@ def _where_logs_are(rows: Sequence[_Row], known: Terms, label: str) -> tuple[str
     )
 
 
-def _sign_contradicts(row: _Row) -> bool:
+def _sign_contradicts(row: Row) -> bool:
     """Whether t has the sign that a ratio on the other side of 1 would have."""
     estimate, t = row.figures["estimate"], row.figures.get("t")
     if t is None or t.value == 0 or estimate.low <= 1 <= estimate.high:
@@ -357,7 +352,7 @@ def _sign_contradicts(row: _Row) -> bool:
     return (estimate.high < 1) != (t.value < 0)
 
 
-def _log_row(row: _Row, logs: str) -> _Row:
+def _log_row(row: Row, logs: str) -> Row:
     estimate = row.figures["estimate"]
     figures = dict(row.figures)
     for name in ("estimate", "low", "high"):
@@ -379,11 +374,11 @@ def _log_row(row: _Row, logs: str) -> _Row:
 # ---- uncertainty ------------------------------------------------------------------------------------------
 
 
-def _df(row: _Row, known: Terms) -> float:
+def _df(row: Row, known: Terms) -> float:
     return row.figures["df"].value if "df" in row.figures else known.df
 
 
-def _candidates(row: _Row, known: Terms) -> list[Spread]:
+def _candidates(row: Row, known: Terms) -> list[Spread]:
     """Every standard error that a row allows to compute, the printed one first."""
     figures, df = row.figures, _df(row, known)
     estimate = figures["estimate"]
@@ -401,7 +396,7 @@ def _candidates(row: _Row, known: Terms) -> list[Spread]:
     return found
 
 
-def _spread(row: _Row, known: Terms, label: str) -> Spread | None:
+def _spread(row: Row, known: Terms, label: str) -> Spread | None:
     """The standard error of a row: the printed one, else the one that rounding leaves the least open, else bounds."""
     _refuse_outside(row, label)
     found = _candidates(row, known)
@@ -421,7 +416,7 @@ def _spread(row: _Row, known: Terms, label: str) -> Spread | None:
     return Spread(math.nan, low, high, " and ".join(dict.fromkeys(s.origin for s in found)))
 
 
-def _star_spread(row: _Row, known: Terms, label: str) -> Spread:
+def _star_spread(row: Row, known: Terms, label: str) -> Spread:
     if row.star and row.star not in known.stars:
         raise DataError(
             cell_message(
@@ -435,7 +430,7 @@ def _star_spread(row: _Row, known: Terms, label: str) -> Spread:
     return unc.from_stars(row.figures["estimate"], row.star, known.stars, _df(row, known), known.tails)
 
 
-def _refuse_outside(row: _Row, label: str) -> None:
+def _refuse_outside(row: Row, label: str) -> None:
     figures = row.figures
     if "low" in figures and "high" in figures:
         estimate = figures["estimate"]
@@ -445,7 +440,7 @@ def _refuse_outside(row: _Row, label: str) -> None:
             )
 
 
-def _no_uncertainty(rows: Sequence[_Row], known: Terms, label: str) -> str:
+def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> str:
     if any(row.star for row in rows):
         return (
             f"{label}: stars are the only sign of uncertainty; give their levels, such as stars='*:.05 **:.01' and tails=2 "
@@ -454,7 +449,7 @@ def _no_uncertainty(rows: Sequence[_Row], known: Terms, label: str) -> str:
     return f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high (columns= renames)"
 
 
-def _spread_notes(rows: Sequence[_Row], spreads: Sequence[Spread | None], known: Terms) -> list[str]:
+def _spread_notes(rows: Sequence[Row], spreads: Sequence[Spread | None], known: Terms) -> list[str]:
     """A sentence for each way in which standard errors came about other than by being printed."""
     ways: dict[str, list[str]] = {}
     bounds, absent = [], []

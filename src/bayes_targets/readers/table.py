@@ -425,7 +425,7 @@ def _sheet_comments(records: list[list[Any]]) -> tuple[dict[str, str], list[list
 def _add_comment(comments: dict[str, str], found: re.Match[str]) -> None:
     """Keep a comment by its key, one without by the empty key; a key that is there again has a line for each."""
     key = (found["key"] or "").strip().lower()
-    value = found["value"].strip() if key else found[0].lstrip("#").strip()
+    value = found["value"].strip() if key else found[0][1:].strip()
     comments[key] = f"{comments[key]}\n{value}" if key in comments else value
 
 

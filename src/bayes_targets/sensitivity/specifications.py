@@ -138,6 +138,9 @@ def multiverse(
     (4, 'prior')
     """
     chosen = _chosen(choices)
+    if not _has_controls(authorities) and set(chosen["controls"]) <= {"all", "none"}:
+        # With nothing to control for these are one specification, which must not count twice.
+        chosen["controls"] = ("none",)
     require_number("prob", prob, above=0.5, below=1.0)
     require_count("draws", draws, 100)
     priors = _effect_priors(require_number("hoped", hoped, above=0.0))
@@ -306,12 +309,20 @@ def _datasets(authorities: xr.Dataset) -> dict[str, xr.Dataset]:
     return {str(label): authorities.isel(dataset=i, drop=True) for i, label in enumerate(labels)}
 
 
+def _has_controls(data: xr.Dataset) -> bool:
+    return isinstance(data, xr.Dataset) and "controls" in data and data.sizes.get("control", 0) > 0
+
+
 def _with_controls(data: xr.Dataset, option: str) -> xr.Dataset:
-    if option == "all" or "controls" not in data:
+    if option in ("all", "none") and not _has_controls(data):
+        return data
+    if option == "all":
         return data
     if option == "none":
         return data.drop_vars(["controls", "control"])
     name = option.removeprefix("without ")
+    if not _has_controls(data):
+        raise DataError(f"choices, controls: found {option!r}, and the authorities have no controls")
     known = [str(control) for control in data["control"].to_numpy()]
     if name not in known:
         raise DataError(f"choices, controls: no control {name!r}, {did_you_mean(name, known)}")

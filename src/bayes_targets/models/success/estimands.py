@@ -35,9 +35,9 @@ def status_share(
             if status not in known:
                 raise DataError(f"success: no status {status!r}, {did_you_mean(status, known)}")
         return share.sel(status=chosen).sum("status")
-    fitted = str(json.loads(posterior.attrs["options"])["success"])
-    if set(fitted.split(", ")) != set(chosen):
-        raise DataError(f"success: the posterior is of {fitted!r}, not of {', '.join(chosen)!r}")
+    fitted = json.loads(posterior.attrs["options"])["success"]
+    if set(fitted) != set(chosen):
+        raise DataError(f"success: the posterior is of {' or '.join(fitted)}, not of {' or '.join(chosen)}")
     return share
 
 
@@ -57,7 +57,7 @@ def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> x
         new = status_share(posterior, chosen, variable="new_area_share")
         groups["posterior_predictive"] = xr.Dataset({"new_area_share": new})
     tree = xr.DataTree.from_dict(groups)
-    options = json.loads(posterior.attrs["options"]) | {"success": ", ".join(chosen)}
+    options = json.loads(posterior.attrs["options"]) | {"success": chosen}
     tree.attrs = dict(posterior.attrs) | {"terms": json.dumps(["share"]), "options": json.dumps(options)}
     return tree
 

@@ -142,7 +142,7 @@ def margins_model(
         name="success_margins",
         data=data,
         priors=priors,
-        options={**base.options, "outcome": "margins", "attributes": ", ".join(attributes)},
+        options={**base.options, "outcome": "margins", "attributes": list(attributes)},
         terms=base.terms,
         observed=("count", "members"),
         variables=(*base.variables, "member"),

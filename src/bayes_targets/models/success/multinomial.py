@@ -36,7 +36,7 @@ def multinomial_model(table: xr.Dataset, *, pooling: str, priors: Any) -> Model:
         name="success",
         data=table.assign(targets=table["count"].sum("status")),
         priors=priors,
-        options={"outcome": "multinomial", "pooling": pooling, "statuses": ", ".join(statuses)},
+        options={"outcome": "multinomial", "pooling": pooling, "statuses": list(statuses)},
         terms=("overall_share",),
         observed=("count",),
         variables=(*OWN[pooling], *correlation, *coefficient, "share", "overall_share"),

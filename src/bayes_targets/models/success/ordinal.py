@@ -38,7 +38,7 @@ def ordinal_model(table: xr.Dataset, *, pooling: str, priors: Any) -> Model:
         name="success",
         data=table.assign(targets=table["count"].sum("status")),
         priors=priors,
-        options={"outcome": "ordinal", "pooling": pooling, "statuses": ", ".join(statuses)},
+        options={"outcome": "ordinal", "pooling": pooling, "statuses": list(statuses)},
         terms=("cutpoint", *effect, *coefficient),
         observed=("count",),
         variables=(*OWN[pooling], *coefficient, "cutpoint", "share", "overall_share"),

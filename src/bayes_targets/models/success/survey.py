@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...printed.auditing.percentages import count_words, possible_counts, told_box
+from ...printed.auditing.shares import count_words, possible_counts, told_box
 from ...printed.numbers import Printed
 from ...priors import Beta
 

@@ -12,14 +12,14 @@ from dataclasses import astuple, fields
 
 import pandas as pd
 
-from .bases import check_bases
+from ...evaluation import Evaluation
 from .counts import check_counts
 from .descriptives import check_descriptives
-from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables
+from .estimates import check_estimates
+from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables, p_value, stars
 from .fit import check_regression_fit
-from .pvalues import p_value, stars
 from .regression import check_regression
-from .shares import check_shares
+from .shares import check_bases, check_shares
 
 __all__ = ["audit", "p_value", "stars", "summarise"]
 
@@ -33,15 +33,15 @@ _CHECKS: dict[str, Callable[[str, Tables], list[Check]]] = {
 }
 
 
-def audit(study: HasTables) -> pd.DataFrame:
+def audit(study: HasTables | Evaluation) -> pd.DataFrame:
     """Check every table of a study against the arithmetic and logic it must obey.
 
     Parameters
     ----------
-    study : Study
-        Anything with `name` and `tables`; each table's ``attrs["role"]`` (``"descriptives"``,
-        ``"regression"``, ``"regression_fit"``, ``"counts"``, ``"shares"``, ``"bases"``) decides its checks,
-        and a table of another role is passed over.
+    study : Study or Evaluation
+        An evaluation's slopes, standard errors, t, p, intervals and stars are held against one another. Of a study, or anything
+        with `name` and `tables`, each table's ``attrs["role"]`` (``"descriptives"``, ``"regression"``, ``"regression_fit"``,
+        ``"counts"``, ``"shares"``, ``"bases"``) decides its checks, and a table of another role is passed over.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def audit(study: HasTables) -> pd.DataFrame:
             What the other printed figures imply, with the interval over their rounding.
         ``verdict``
             ``consistent``: some unrounded values satisfy the check (for a star: all of them give it);
-            ``inconsistent``: none does; or ``only if …``, with the condition in words.
+            ``inconsistent``: none does; or ``only if …``, with the condition in words. For an evaluation also ``not checked: …``,
+            with what is missing.
 
     Raises
     ------
@@ -83,10 +84,13 @@ def audit(study: HasTables) -> pd.DataFrame:
     0  7 / 3, total 11     sum 10  inconsistent
     """
     checks: list[Check] = []
-    for name, table in study.tables.items():
-        check_table = _CHECKS.get(str(table.attrs.get("role")))
-        if check_table is not None:
-            checks += check_table(name, study.tables)
+    if isinstance(study, Evaluation):
+        checks = check_estimates(study)
+    else:
+        for name, table in study.tables.items():
+            check_table = _CHECKS.get(str(table.attrs.get("role")))
+            if check_table is not None:
+                checks += check_table(name, study.tables)
     columns = [field.name for field in fields(Check)]
     return pd.DataFrame([astuple(check) for check in checks], columns=columns, dtype=str)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...readers.roles import check_role, file_of
 from ..numbers import Printed
 from .findings import (
     CONSISTENT,
@@ -19,19 +21,18 @@ from .findings import (
     box,
     either,
     exact_box,
-    file_of,
     locator_of,
     mapping_property,
     number,
     only_if,
     printed_cell,
-    require_columns,
     span,
     text_cell,
 )
-from .percentages import count_words, possible_counts
+from .shares import count_words, possible_counts
 
 _FIGURES = ("mean", "min", "max", "sd")
+_MOST_SUMS = 10_000
 
 
 def check_descriptives(name: str, tables: Tables) -> list[Check]:
@@ -43,34 +44,38 @@ def check_descriptives(name: str, tables: Tables) -> list[Check]:
         Name of the table.
     tables : mapping of str to DataFrame
         Columns ``variable, mean, min, max, sd``; attrs ``n``, ``n_by_variable``, ``binary``, ``bounds``,
-        ``reported_counts``, each optional: a check that lacks its figure is passed over.
+        ``whole_numbers``, ``reported_counts``, each optional: a check that lacks its figure is passed over.
 
     Returns
     -------
     list of Check
     """
     table = tables[name]
-    require_columns(name, table, ["variable"], _FIGURES)
+    check_role(name, table)
     variables = [text_cell(table, "variable", row) for row in range(len(table))]
     cases_by_variable = _by_variable(name, table, "n_by_variable", variables)
     counts = _by_variable(name, table, "reported_counts", variables)
     bounds = _by_variable(name, table, "bounds", variables)
     binary = table.attrs.get("binary") or []
     _require_known(name, table, "binary", binary, variables)
+    whole = _whole_numbers(name, table, variables)
     checks: list[Check] = []
     for row, variable in enumerate(variables):
         figures = {column: printed_cell(name, table, column, row) for column in _FIGURES}
         cases = cases_by_variable.get(variable, table.attrs.get("n"))
-        if cases is not None and (not isinstance(cases, int) or cases < 1):
+        if cases is not None and (not isinstance(cases, int) or isinstance(cases, bool) or cases < 1):
             raise DataError(
                 f"{file_of(name, table)}, property 'n': found {cases!r}, expected a positive number of cases"
             )
         where = locator_of(name, table, variable)
-        checks += _check_scale(where, figures, bounds.get(variable))
+        scale = _scale(name, table, variable, bounds.get(variable))
+        checks += _check_scale(where, figures, scale, cases)
         checks += _check_mean(where, figures, cases)
         checks += _check_sd(where, figures, cases)
         if variable in binary:
             checks += _check_binary(where, figures, cases)
+        if variable in whole and cases is not None:
+            checks += check_whole_numbers(where, figures["mean"], figures["sd"], cases, whole[variable])
         if variable in counts:
             checks += _check_reported_count(where, figures["mean"], counts[variable], cases)
     return checks
@@ -93,22 +98,119 @@ def _by_variable(name: str, table: pd.DataFrame, key: str, variables: list[str])
     return values
 
 
-def _check_scale(
-    where: str, figures: Mapping[str, Printed | None], bounds: tuple[float, float] | None
-) -> list[Check]:
-    low, high = figures["min"], figures["max"]
-    if bounds is None or low is None or high is None:
-        return []
-    inside = low.high >= bounds[0] and high.low <= bounds[1]
-    return [
-        Check(
-            "values lie on the scale",
-            where,
-            f"min {low.text}, max {high.text}",
-            f"the scale runs from {bounds[0]:g} to {bounds[1]:g}",
-            either(inside),
+def _scale(name: str, table: pd.DataFrame, variable: str, stated: Any) -> Interval | None:
+    """The ends of a variable's scale as stated, checked."""
+    if stated is None:
+        return None
+    numbers = isinstance(stated, list | tuple) and all(
+        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in stated
+    )
+    if not numbers or len(stated) != 2 or not stated[0] < stated[1]:
+        raise DataError(
+            f"{file_of(name, table)}, property 'bounds', {variable!r}: found {stated!r}, "
+            "expected the lowest and the highest value of its scale"
         )
-    ]
+    return Interval(float(stated[0]), float(stated[1]))
+
+
+def _check_scale(
+    where: str, figures: Mapping[str, Printed | None], scale: Interval | None, n: int | None
+) -> list[Check]:
+    """Smallest and largest value, mean and s.d. against a scale that is known to end somewhere."""
+    if scale is None:
+        return []
+    mean, low, high, sd = (figures[column] for column in _FIGURES)
+    words = f"the scale runs from {scale.low:g} to {scale.high:g}"
+    checks = []
+    told = {"min": low, "max": high, "mean": mean}
+    printed = {name: figure for name, figure in told.items() if figure is not None}
+    if printed:
+        inside = all(figure.high >= scale.low and figure.low <= scale.high for figure in printed.values())
+        text = ", ".join(f"{name} {figure.text}" for name, figure in printed.items())
+        checks.append(Check("values lie on the scale", where, text, words, either(inside)))
+    # With both ends printed the check against them is the sharper one.
+    if mean is None or sd is None or (low is not None and high is not None) or (n is not None and n < 2):
+        return checks
+    if mean.high < scale.low or mean.low > scale.high:
+        return checks
+    ends = (Interval(scale.low, scale.low), Interval(scale.high, scale.high))
+    means = box(mean, scale.low, scale.high)
+    # Nothing need attain the ends of a scale, so that there is no smallest s.d.
+    sample, population = (Interval(0.0, sd_bounds(means, *ends, n, ddof).high) for ddof in (1, 0))
+    cases = "any N" if n is None else f"N = {n}"
+    text = f"s.d. at most {number(sample.high, sd.decimals + 1)} (Bhatia-Davis), {words}, {cases}"
+    checks.append(
+        Check(
+            "s.d. against mean and scale",
+            where,
+            f"s.d. {sd.text}, mean {mean.text}",
+            text,
+            _sd_verdict(sd, sample, population),
+        )
+    )
+    return checks
+
+
+def _whole_numbers(name: str, table: pd.DataFrame, variables: list[str]) -> Mapping[str, int]:
+    """Variables whose values are whole numbers, and how many items each case averages."""
+    stated = table.attrs.get("whole_numbers") or []
+    if not isinstance(stated, Mapping):
+        stated = dict.fromkeys(stated, 1) if isinstance(stated, list | tuple) else {str(stated): 0}
+    _require_known(name, table, "whole_numbers", stated, variables)
+    for variable, items in stated.items():
+        if isinstance(items, bool) or not isinstance(items, int) or items < 1:
+            raise DataError(
+                f"{file_of(name, table)}, property 'whole_numbers', {variable!r}: found {items!r}, "
+                "expected the number of items that its values average"
+            )
+    return stated
+
+
+def check_whole_numbers(
+    where: str, mean: Printed | None, sd: Printed | None, n: int, items: int = 1
+) -> list[Check]:
+    """Whether a mean of so many whole numbers can be (GRIM), and the s.d. with it; `items`: how many each case averages.
+
+    The sum of whole numbers is whole (Brown & Heathers 2017), and the sum of their squares is whole and odd where the sum is
+    (Anaya 2016), so that only some variances can be.
+
+    Examples
+    --------
+    >>> check_whole_numbers("Table 1, age", Printed("2.37"), None, 25)[0].verdict
+    'inconsistent'
+    """
+    if mean is None:
+        return []
+    low, high = (end * n * items for end in exact_box(mean))
+    sums = range(math.ceil(low), math.floor(high) + 1)
+    what = f"{n * items} whole numbers"
+    words = f"no sum of {what} gives this mean"
+    if sums:
+        words = f"{count_words(sums)} as the sum of {what} gives this mean"
+    check = "mean of whole numbers is possible"
+    checks = [Check(check, where, mean.text, words, either(bool(sums)))]
+    if sd is None or not sums or n < 2 or len(sums) > _MOST_SUMS:
+        return checks
+    verdict = INCONSISTENT
+    if _has_squares(sums, sd, n, items, ddof=1):
+        verdict = CONSISTENT
+    elif _has_squares(sums, sd, n, items, ddof=0):
+        verdict = only_if("the s.d. divides by N, not by N - 1")
+    words = f"{'a' if verdict == CONSISTENT else 'no'} sum of squares of whole numbers gives this s.d. with this mean, N = {n}"
+    text = f"s.d. {sd.text}, mean {mean.text}"
+    return [*checks, Check("s.d. of whole numbers is possible", where, text, words, verdict)]
+
+
+def _has_squares(sums: range, sd: Printed, n: int, items: int, *, ddof: int) -> bool:
+    """Whether, for one of the possible sums, a whole sum of squares of its parity lies in the box of the s.d."""
+    low, high = (max(end, Fraction(0)) * items for end in exact_box(sd))
+    for total in sums:
+        base = Fraction(total * total, n)
+        least, most = (base + (n - ddof) * end * end for end in (low, high))
+        first = math.ceil(least)
+        if first + (first - total) % 2 <= most:
+            return True
+    return False
 
 
 def mean_bounds(minimum: Interval, maximum: Interval, n: int | None) -> Interval:

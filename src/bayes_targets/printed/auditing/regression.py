@@ -1,27 +1,357 @@
-"""Checks on printed coefficients: the star that each ratio of estimate to standard error can carry."""
+"""A regression table as printed, and checks on the star that each ratio of estimate to standard error can carry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ...errors import DataError, cell_message
+from ...readers.roles import check_role, file_of
+from ..numbers import Printed, ratio_interval
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
     Check,
     Interval,
     Tables,
-    file_of,
+    box,
+    count_cell,
+    critical_ratio,
     locator_of,
+    mapping_property,
+    number,
     only_if,
+    optional_text,
+    p_value,
+    printed_cell,
     probability,
     probability_with_span,
+    stars,
+    text_cell,
     with_span,
 )
-from .printed_models import Coefficient, Convention, PrintedModel, convention_of, read_models, star_condition
-from .pvalues import critical_ratio, p_value, stars
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What a star means in one table: tails of the test, and the level of each symbol."""
+
+    tails: int
+    levels: Mapping[str, float]
+
+    @property
+    def symbols(self) -> list[str]:
+        """From no star to the strongest one."""
+        return ["", *sorted(self.levels, key=lambda symbol: -self.levels[symbol])]
+
+    def other(self) -> Convention:
+        """Return the same levels with the other number of tails."""
+        return Convention(3 - self.tails, self.levels)
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One printed coefficient."""
+
+    term: str
+    estimate: Printed
+    se: Printed
+    star: str
+
+    @property
+    def ratio(self) -> float:
+        """Estimate over standard error, both as printed."""
+        if self.se.value > 0:
+            return self.estimate.value / self.se.value
+        return math.copysign(math.inf, self.estimate.value) if self.estimate.value else 0.0
+
+    @property
+    def ratio_box(self) -> Interval:
+        """All ratios that the two printed numbers allow.
+
+        The ratio rises with the estimate, and rises or falls throughout in the standard error, so its
+        extremes lie at the four corners of the box.
+        """
+        return Interval(*ratio_interval(self.estimate, self.se))
+
+    @property
+    def size_box(self) -> Interval:
+        """The same for the size of the ratio, whatever its sign."""
+        low, high = self.ratio_box
+        if low <= 0 <= high:
+            return Interval(0.0, max(-low, high))
+        return Interval(*sorted((abs(low), abs(high))))
+
+
+@dataclass(frozen=True)
+class PrintedModel:
+    """The coefficients of one column of a regression table, and the degrees of freedom they leave.
+
+    Attributes
+    ----------
+    slopes : dict of str to Coefficient or None
+        By term, without the constant; `None` where a term has no printed estimate and standard error.
+    constant : bool
+        Whether the model has a constant (printed or not).
+    n : int or None
+        Number of cases, where a table of fit prints it.
+    """
+
+    number: str
+    coefficients: Sequence[Coefficient]
+    slopes: Mapping[str, Coefficient | None]
+    constant: bool
+    n: int | None
+
+    @property
+    def df(self) -> int | None:
+        """Residual degrees of freedom: N less the number of terms, the constant included."""
+        return None if self.n is None else self.n - len(self.slopes) - self.constant
+
+
+def convention_of(name: str, table: pd.DataFrame) -> Convention | None:
+    """Read what the stars mean from ``attrs["significance"]``; `None` where it is not stated."""
+    stated = mapping_property(name, table, "significance")
+    if not stated:
+        return None
+    levels_stated = stated.get("levels", {})
+    if not isinstance(levels_stated, Mapping):
+        levels_stated = {}
+    convention = Convention(stated.get("tails", 2), dict(levels_stated))
+    levels = convention.levels.values()
+    if (
+        convention.tails not in (1, 2)
+        or not convention.levels
+        or not all(isinstance(x, float) and 0 < x < 0.5 for x in levels)
+        or not all(isinstance(symbol, str) and symbol.strip() for symbol in convention.levels)
+    ):
+        raise DataError(
+            f"{file_of(name, table)}, property 'significance': found {stated!r}, "
+            "expected tails 1 or 2 and levels such as {'*': 0.05}, each between 0 and 0.5"
+        )
+    if len(set(levels)) < len(convention.levels):
+        raise DataError(
+            f"{file_of(name, table)}, property 'significance': found {dict(convention.levels)!r}, "
+            "expected a level of its own for each symbol"
+        )
+    return convention
+
+
+def star_condition(
+    star: str, statistic: Interval, convention: Convention, edge: Callable[[float], float]
+) -> str:
+    """Say for which part of a box of statistics a star holds, e.g. ``"at least 1.656 and below 2.354"``.
+
+    Parameters
+    ----------
+    star : str
+        A symbol that some, but not all of the box gives.
+    statistic : Interval
+        Box of a statistic whose p-value falls as it grows.
+    convention : Convention
+    edge : callable
+        From a level to the statistic that just reaches it.
+
+    Returns
+    -------
+    str
+    """
+    symbols = convention.symbols
+    rank = symbols.index(star)
+    conditions = []
+    if rank > 0 and edge(convention.levels[star]) > statistic.low:
+        conditions.append(f"at least {number(edge(convention.levels[star]))}")
+    if rank + 1 < len(symbols) and edge(convention.levels[symbols[rank + 1]]) <= statistic.high:
+        conditions.append(f"below {number(edge(convention.levels[symbols[rank + 1]]))}")
+    return " and ".join(conditions)
+
+
+def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
+    """Read the models of one regression table, with N from the table of fit that belongs to it.
+
+    Parameters
+    ----------
+    name : str
+        Name of a table with columns ``model, term, estimate, se, star``; attrs ``constant`` (name of the
+        constant's term; ``None`` for a model without one).
+    tables : mapping of str to DataFrame
+        A table with role ``"regression_fit"`` and ``attrs["regression"] == name`` gives N.
+
+    Returns
+    -------
+    dict of str to PrintedModel
+        By model, in the order of the table.
+    """
+    table = tables[name]
+    check_role(name, table)
+    cases = _cases_by_model(name, tables)
+    coefficients: dict[str, dict[str, Coefficient | None]] = {}
+    model = ""
+    for row in range(len(table)):
+        # A model is printed once, above its terms: a blank below belongs to it.
+        model = text_cell(table, "model", row) or model
+        if not model and any(text_cell(table, "model", below) for below in range(row, len(table))):
+            expected = "a model, since later rows name one"
+            raise DataError(
+                cell_message(
+                    file=file_of(name, table), row=row + 1, column="model", value="", expected=expected
+                )
+            )
+        term = text_cell(table, "term", row)
+        terms = coefficients.setdefault(model, {})
+        if term in terms:
+            message = cell_message(
+                file=file_of(name, table),
+                row=row + 1,
+                column="term",
+                value=term,
+                expected=f"each term once in model {model}",
+            )
+            raise DataError(message)
+        estimate = printed_cell(name, table, "estimate", row)
+        se = printed_cell(name, table, "se", row)
+        if estimate is not None and se is not None:
+            if is_reference(table, term, estimate, se):
+                continue
+            terms[term] = Coefficient(term, estimate, se, optional_text(table, "star", row))
+        else:
+            terms[term] = None
+    constant = constant_of(table, [term for terms in coefficients.values() for term in terms])
+    models = {
+        model: PrintedModel(
+            number=model,
+            coefficients=[c for c in terms.values() if c is not None],
+            slopes={term: c for term, c in terms.items() if term != constant},
+            constant=constant is not None,
+            n=cases.get(model, cases.get("") if len(coefficients) == 1 else None),
+        )
+        for model, terms in coefficients.items()
+    }
+    for printed in models.values():
+        if printed.df is not None and printed.df < 1:
+            raise DataError(
+                f"{file_of(name, table)}, model {printed.number}: found {len(printed.slopes)} terms "
+                f"with N = {printed.n}, expected more cases than terms"
+            )
+    return models
+
+
+_CONSTANTS = frozenset({"constant", "intercept", "cons", "const"})
+_REFERENCE = re.compile(r"\bref(erence)?\b\.?", re.IGNORECASE)
+
+
+def constant_of(table: pd.DataFrame, terms: Sequence[str]) -> str | None:
+    """The term that is the constant: as stated, else one of the usual names; None where a model has none, as stated.
+
+    Examples
+    --------
+    >>> constant_of(pd.DataFrame(), ["x", "(Intercept)"])
+    '(Intercept)'
+    """
+    stated = table.attrs.get("constant", "Constant")
+    if stated is None or stated in terms:
+        return None if stated is None else str(stated)
+    usual = [term for term in terms if re.sub(r"\W|_", "", term).lower() in _CONSTANTS]
+    return usual[0] if usual else str(stated)
+
+
+def is_reference(table: pd.DataFrame, term: str, estimate: Printed, se: Printed) -> bool:
+    """Whether a row is a reference category: 0 with an error of 0 by definition, not a slope that rounds to it."""
+    if estimate.value != 0 or se.value != 0:
+        return False
+    named = term == table.attrs.get("reference") or bool(_REFERENCE.search(term))
+    return named or estimate.decimals == se.decimals == 0
+
+
+def _cases_by_model(name: str, tables: Tables) -> dict[str, int | None]:
+    for fit_name, fit in tables.items():
+        if fit.attrs.get("role") == "regression_fit" and fit.attrs.get("regression") == name:
+            check_role(fit_name, fit)
+            found: dict[str, int | None] = {}
+            for row in range(len(fit)):
+                model = text_cell(fit, "model", row)
+                if model in found:
+                    expected = "each model once in a table of fit"
+                    raise DataError(
+                        cell_message(
+                            file=file_of(fit_name, fit),
+                            row=row + 1,
+                            column="model",
+                            value=model,
+                            expected=expected,
+                        )
+                    )
+                found[model] = count_cell(fit_name, fit, "n", row)
+            return found
+    return {}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model with what is printed at its foot; `adjusted`: the printed R² is adjusted for the number of terms."""
+
+    model: PrintedModel
+    f: Printed | None
+    f_star: str
+    r2: Printed | None
+    adjusted: bool = False
+
+    @property
+    def r2_name(self) -> str:
+        """What the printed R² is called."""
+        return "adjusted R²" if self.adjusted else "R²"
+
+    @property
+    def r2_box(self) -> Interval:
+        """Rounding interval of R², which lies between 0 and 1; of an adjusted one, the R² that it stands for."""
+        assert self.r2 is not None
+        if not self.adjusted:
+            return box(self.r2, 0.0, 1.0)
+        ends = (min(max(self.plain_r2(end), 0.0), 1.0) for end in (self.r2.low, self.r2.high))
+        return Interval(*ends)
+
+    def plain_r2(self, printed: float) -> float:
+        """R² from the printed one: 1 - (1 - adjusted) df / (df + terms), which rises with it."""
+        df, terms = self.model.df, len(self.model.slopes)
+        return 1 - (1 - printed) * df / (df + terms) if self.adjusted and df is not None else printed
+
+    @property
+    def r2_known(self) -> bool:
+        """Whether R² is printed, or follows from an adjusted one."""
+        return self.r2 is not None and (not self.adjusted or self.model.df is not None)
+
+
+def read_fits(name: str, table: pd.DataFrame, models: Mapping[str, PrintedModel]) -> dict[str, Fit]:
+    """Read the feet of the models, by model, in the order of the table of fit."""
+    adjusted = table.attrs.get("adjusted", False)
+    if not isinstance(adjusted, bool):
+        raise DataError(
+            f"{file_of(name, table)}, property 'adjusted': found {adjusted!r}, expected true where the printed R² is adjusted"
+        )
+    fits: dict[str, Fit] = {}
+    for row in range(len(table)):
+        model = text_cell(table, "model", row)
+        if not model and len(models) == 1:
+            model = next(iter(models))
+        if model not in models or model in fits:
+            expected = "each model once" if model in fits else "a model of the table of coefficients"
+            raise DataError(
+                cell_message(
+                    file=file_of(name, table), row=row + 1, column="model", value=model, expected=expected
+                )
+            )
+        fits[model] = Fit(
+            models[model],
+            printed_cell(name, table, "f", row),
+            optional_text(table, "f_star", row),
+            printed_cell(name, table, "r2", row),
+            adjusted,
+        )
+    return fits
 
 
 def check_regression(name: str, tables: Tables) -> list[Check]:

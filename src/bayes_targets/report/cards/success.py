@@ -60,8 +60,8 @@ def _binomial(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCar
     return ModelCard(
         f"Shares from counts, binomial, {POOLED[options['pooling']]}",
         ("y_j ~ Binomial ( n_j , p_j )", "logit ( p_j ) = η_j", line),
-        f"y is the number of {words.items} of {words.area} j that count as success ({options.get('success') or 'the best status'}), n "
-        f"the number of its {words.items}.",
+        f"y is the number of {words.items} of {words.area} j that count as success "
+        f"({' or '.join(options.get('success') or ['the best status'])}), n the number of its {words.items}.",
         tuple(notes),
         (
             *nodes,
