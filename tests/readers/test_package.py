@@ -162,7 +162,7 @@ def test_importing_the_module_does_not_load_the_heavy_libraries():
 
 def test_a_misspelt_study_gets_a_hint():
     assert complaint("andrews2041").endswith("did you mean 'andrews2014'?")
-    assert "known: 'andrews2014', 'odpm2005'" in complaint("zzz")
+    assert "known: 'andrews2014', 'islam2019', 'odpm2005'" in complaint("zzz")
 
 
 def test_a_missing_folder_and_a_missing_descriptor_are_told_apart(tmp_path):

@@ -119,7 +119,7 @@ def study_names() -> list[str]:
     Examples
     --------
     >>> study_names()
-    ['andrews2014', 'odpm2005']
+    ['andrews2014', 'islam2019', 'odpm2005']
     """
     return sorted(file.parent.name for file in data_folder().glob(f"*/{FILE_NAME}"))
 

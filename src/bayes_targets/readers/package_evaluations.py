@@ -15,7 +15,7 @@ from .printed_cells import plain
 from .printed_table import PrintedTable, Sheet
 from .rows import PRINTED, PrintedRow
 
-_OWN = ("name", "table", "rows", "columns", "scale", "group", "reference")
+_OWN = ("name", "table", "of", "rows", "columns", "scale", "group", "reference")
 _SAID = (
     "focus", "better", "unit", "smallest", "hoped", "ratio", "n", "clusters", "df", "level", "stars", "tails", "logs", "assignment",
     "source", "heading",
@@ -33,7 +33,8 @@ def package_evaluations(document: Mapping[str, Any], tables: Tables, label: str)
         ``rows`` (column to value: which rows of it, such as ``{"model": 2}``), and what is known: ``focus``, ``better``,
         ``unit``, ``smallest``, ``hoped``, ``ratio``, ``n``, ``clusters``, ``df``, ``assignment``, ``source``. ``columns`` renames
         (column to canonical name); ``scale`` names a table of descriptives with the s.d. of each predictor; ``group`` (column to
-        value) says which terms are alternatives of one reference category.
+        value) says which terms are alternatives of one reference category. ``of``, where it is ``"studies"``, says that each row is
+        an evaluation by itself, to be pooled.
     tables : mapping of str to DataFrame
     label : str
         What messages call the descriptor.
@@ -86,6 +87,8 @@ def _check_entry(entry: object, where: str, found: Mapping[str, Evaluation]) -> 
     for key in entry:
         if key not in (*_OWN, *_SAID):
             raise DataError(f"{where}: found {key!r}; {did_you_mean(str(key), [*_OWN, *_SAID])}")
+    if entry.get("of", "terms") not in ("terms", "studies"):
+        raise DataError(f"{where}.of: found {entry['of']!r}, expected 'terms' or 'studies'")
     for key in ("rows", "columns", "group"):
         if not isinstance(entry.get(key, {}), dict):
             raise DataError(f"{where}.{key}: found {entry[key]!r}, expected an object of columns and values")
@@ -118,7 +121,7 @@ def _evaluation(entry: Mapping[str, Any], tables: Tables, where: str) -> Evaluat
     page = Sheet(str(table.attrs.get("file") or entry["table"]), [], [], [])
     model = PrintedTable(_heading(entry, table), tuple(printed))
     try:
-        evaluation = evaluation_of(model, known, page)
+        evaluation = evaluation_of(model, known, page, "study" if entry.get("of") == "studies" else "term")
         require_focus(known.focus or (), [evaluation], page.label)
     except DataError as error:
         raise DataError(f"{where} ({entry['name']}): {error}") from None

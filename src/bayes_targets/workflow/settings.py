@@ -229,16 +229,7 @@ class Run:
         """
         data, options = self._data(), self._options("table")
         if data.is_dir():
-            study = self.study(data)
-            changed = {name: options.pop(name) for name in _ASKED if name in options}
-            if options:
-                raise DataError(
-                    f"{flag(next(iter(options)))}: a data package says itself how its tables are read"
-                )
-            described: dict[str, Evaluation] = getattr(study, "evaluations", {})
-            found = {name: replace(each, **changed) for name, each in described.items()}
-            if not found:
-                raise DataError(f"--data {shown(data)}: the data package describes no evaluations")
+            found = self._described(data, options)
         else:
             read = import_module(_PACKAGE).read_estimates(data, **options)
             found = read if isinstance(read, dict) else {read.heading or data.stem: read}
@@ -259,11 +250,35 @@ class Run:
         DataError
             If there is no such file, or for whatever is wrong in it.
         """
-        evaluation: Evaluation = import_module(_PACKAGE).read_evaluations(
-            self._data(), **self._options("pool")
-        )
+        data, options = self._data(), self._options("pool")
+        if data.is_dir():
+            pooled = {
+                name: each
+                for name, each in self._described(data, options).items()
+                if each.estimates.index.name == "study"
+            }
+            if len(pooled) != 1:
+                raise DataError(
+                    f"--data {shown(data)}: the data package describes {len(pooled)} evaluations to be pooled, expected one (an entry "
+                    'of its list \'evaluations\' with "of": "studies")'
+                )
+            evaluation = next(iter(pooled.values()))
+        else:
+            evaluation = import_module(_PACKAGE).read_evaluations(data, **options)
         self._note(evaluation.notes)
         return evaluation
+
+    def _described(self, data: Path, options: dict[str, Any]) -> dict[str, Evaluation]:
+        """The evaluations of a data package, with what was asked for in place of what it says."""
+        study = self.study(data)
+        changed = {name: options.pop(name) for name in _ASKED if name in options}
+        left = [name for name in options if name not in ("moderators", "group")]
+        if left:
+            raise DataError(f"{flag(left[0])}: a data package says itself how its tables are read")
+        found = {name: replace(each, **changed) for name, each in study.evaluations.items()}
+        if not found:
+            raise DataError(f"--data {shown(data)}: the data package describes no evaluations")
+        return found
 
     def authorities(self) -> xr.Dataset:
         """The user's own authorities, from ``--data``; see `read_authorities`.
