@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, did_you_mean
 from .cells import (
+    Column,
     Problems,
     cell_text,
     is_missing,
@@ -72,6 +73,7 @@ class _Reading:
     missing: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    known: dict[str, Column] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Any]:
@@ -451,7 +453,7 @@ def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
             reading.values[name], gone = _read_target(reading, column)
             reading.missing[name] = gone
             continue
-        found = read_numbers(reading.cells[column], column, problems, decimal=reading.decimal, marks=marks)
+        found = _numbers(reading, column)
         reading.values[name], reading.percent[name] = found.values, found.percent
         if name != "stretch":
             reading.missing[name] = found.missing
@@ -468,16 +470,16 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[
     ours, cells = reading.located.ours, reading.cells
     column = ours["authority"]
     names = [cell_text(cell) for cell in cells[column]]
-    quiet = Problems("")
     scores = [ours[name] for name in ("baseline", "outcome", "change") if ours.get(name) in cells]
     # Numbers that are read for nothing else may be the weights of an average, such as attendances.
     weights = [str(c) for c in cells.columns if str(c) and c not in (column, *numeric)][:20]
-    read = {
-        c: read_numbers(
-            cells[c], c, quiet, decimal=reading.decimal or ".", marks=reading.table.missing
-        ).values
-        for c in (*numeric, *weights)
-    }
+    read: dict[str, FloatArray] = {}
+    for c in (*numeric, *weights):
+        quiet = Problems("")
+        found = read_numbers(cells[c], c, quiet, decimal=reading.decimal or ".", marks=reading.table.missing)
+        read[c] = found.values
+        if not quiet and reading.decimal is not None:
+            reading.known[c] = found
     numbers = pd.DataFrame(
         {c: v for c, v in read.items() if c in scores or np.isfinite(v).mean() > 0.8}, index=cells.index
     )
@@ -488,6 +490,7 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[
         column=column, problems=reading.problems,
     )  # fmt: skip
     if left:
+        reading.known.clear()
         words = " and ".join(repr(names[i]) for i in left[:5]) + (" and others" if len(left) > 5 else "")
         one = len(left) == 1
         reading.notes.append(
@@ -496,6 +499,15 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[
         )
         reading.left_out += [f"{names[i]}: a total or average of the other rows" for i in left]
         reading.cells = without_rows(cells, left)
+
+
+def _numbers(reading: _Reading, column: str) -> Column:
+    """Numbers of a column; those that were read while totals were looked for are not read again."""
+    if column in reading.known:
+        return reading.known[column]
+    return read_numbers(
+        reading.cells[column], column, reading.problems, decimal=reading.decimal, marks=reading.table.missing
+    )
 
 
 def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -531,11 +543,13 @@ def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np
 def _read_control(reading: _Reading, name: str, column: str) -> None:
     """Read a control as numbers, or as one column of 0 and 1 for each word but the commonest."""
     cells, marks = reading.cells[column], reading.table.missing
-    present = {cell_text(cell) for cell in cells if not is_missing(cell, marks)}
-    flags = {text.casefold() for text in present} <= FLAGS.keys()
-    numbers = [read_number(text, reading.decimal or ".") for text in list(present)[:1000]]
-    if not present or (not flags and any(number is not None for number in numbers)):
-        found = read_numbers(cells, column, reading.problems, decimal=reading.decimal, marks=marks)
+    sample = [cell_text(cell) for cell in cells.iloc[:1000] if not is_missing(cell, marks)]
+    flags = {text.casefold() for text in sample} <= FLAGS.keys() and bool(sample)
+    if flags:
+        flags = {cell_text(cell).casefold() for cell in cells if not is_missing(cell, marks)} <= FLAGS.keys()
+    numbers = not sample or any(read_number(text, reading.decimal or ".") is not None for text in sample)
+    if not flags and numbers:
+        found = _numbers(reading, column)
         reading.controls[name], reading.missing[f"control {name}"] = found.values, found.missing
         return
     gone = np.array([is_missing(cell, marks) for cell in cells])

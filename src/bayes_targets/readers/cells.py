@@ -98,6 +98,8 @@ class Number:
 
 def tidy(text: str) -> str:
     """Unify spaces and the forms of letters (NFC), and strip outer spaces."""
+    if text.isascii():
+        return " ".join(text.split())
     for space in _SPACES:
         text = text.replace(space, " ")
     return unicodedata.normalize("NFC", " ".join(text.split()))
@@ -379,8 +381,12 @@ def read_numbers(
         left = np.flatnonzero(~np.isfinite(values))
     elif decimal != ",":
         # Most cells are plain numbers, and pandas reads those fast; it takes no other notation for one.
-        texts = np.fromiter((isinstance(cell, str) for cell in cells), dtype=bool, count=n)
-        quick = pd.to_numeric(cells.where(texts), errors="coerce").to_numpy(dtype=float)
+        texts = np.ones(n, dtype=bool)
+        if pd.api.types.infer_dtype(cells, skipna=False) != "string":
+            texts = np.fromiter((isinstance(cell, str) for cell in cells), dtype=bool, count=n)
+        quick = pd.to_numeric(cells if texts.all() else cells.where(texts), errors="coerce").to_numpy(
+            dtype=float
+        )
         taken = texts & np.isfinite(quick)
         if decimal is None:
             taken &= ~np.fromiter(
@@ -473,8 +479,8 @@ def _look(cells: pd.Series[Any] | pd.DataFrame, name: str, seen: dict[str, tuple
     """Note the first cell of a column that proves a decimal sign."""
     if isinstance(cells, pd.DataFrame) or cells.dtype != object:
         return
-    texts = [cell for cell in cells if isinstance(cell, str) and len(cell) < 40]
-    for cell in (cell for cell in texts if "," in cell):
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    for cell in (cell for cell in texts if "," in cell and len(cell) < 40):
         found = decimal_of(cell)
         if found in (".", ","):
             seen.setdefault(found, (name, cell.strip()))
@@ -487,9 +493,11 @@ def _look(cells: pd.Series[Any] | pd.DataFrame, name: str, seen: dict[str, tuple
                 seen.setdefault(found, (name, cell.strip()))
                 if found == ".":
                     break
+    if seen:
+        return
     # Whole numbers under 1,000 beside "1,234" leave one reading only: the comma separates thousands.
-    grouped = [cell for cell in texts if decimal_of(cell) == "either" and "," in cell]
-    if grouped and not seen:
+    grouped = [cell for cell in texts if "," in cell and decimal_of(cell) == "either"]
+    if grouped:
         whole = [float(cell) for cell in texts if cell.strip().isdecimal()]
         if whole and max(whole) < 1000:
             seen["."] = (name, grouped[0].strip())
@@ -498,8 +506,9 @@ def _look(cells: pd.Series[Any] | pd.DataFrame, name: str, seen: dict[str, tuple
 def read_label(cell: object) -> str | None:
     """The name in a cell, None where it holds no name: a code such as 12 is a name; a fraction, a date or a list is not."""
     if isinstance(cell, str):
-        named = not any(unicodedata.category(letter) in ("Cc", "Cs") for letter in tidy(cell))
-        return (tidy(cell) or None) if named else None
+        text = tidy(cell)
+        odd = not text.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+        return None if odd else text or None
     if isinstance(cell, int | np.integer) and not isinstance(cell, bool):
         return str(int(cell)) if abs(int(cell)) < 10**18 else None
     return None

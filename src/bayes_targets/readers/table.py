@@ -575,7 +575,8 @@ def _widths(lines: Sequence[str], mark: str) -> list[int]:
 def _split(text: str, label: str, separator: str) -> list[list[Any]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return [[_unguarded(cell) for cell in row] if "'" in "".join(row) else row for row in reader]
+        guarded = re.search("'[=+@-]", text) is not None
+        return [[_unguarded(cell) for cell in row] if guarded else row for row in reader]
     except csv.Error as error:
         raise DataError(
             f"{label}, line {reader.line_num}: {error}; expected cells separated by {_SEPARATORS.get(separator, repr(separator))}"
@@ -613,7 +614,7 @@ def _under_header(
     records: list[list[Any]], given: list[int] | None, label: str, notes: list[str], ragged: bool
 ) -> tuple[pd.DataFrame, list[str]]:
     """Find the header, and the rows that belong to the table below it."""
-    filled = [(i, row) for i, row in enumerate(records) if _full(row)]
+    filled = [(i, row) for i, row in enumerate(records) if any(not _blank(cell) for cell in row)]
     if not filled:
         raise DataError(f"{label}: found an empty file, expected a header and one row per unit")
     footnotes: list[str] = []
@@ -641,13 +642,19 @@ def _under_header(
             f"{_number(len(below), 'line')} below the table {'was' if len(below) == 1 else 'were'} taken for footnotes: "
             f"{_quoted(below[0])}."
         )
-    again = [
-        row
-        for _, row in body
-        if len(head) == 1 and [cell_text(c) for c in row] == [cell_text(c) for c in head[0]]
-    ]
+    again: list[int] = []
+    if len(head) == 1:
+        texts = [cell_text(cell) for cell in head[0]]
+        first = next((j for j, text in enumerate(texts) if text), 0)
+        again = [
+            i
+            for i, row in body
+            if len(row) > first
+            and cell_text(row[first]) == texts[first]
+            and [cell_text(cell) for cell in row] == texts
+        ]
     if again:
-        body = [(i, row) for i, row in body if row not in again]
+        body = [(i, row) for i, row in body if i not in set(again)]
         notes.append(
             f"{_number(len(again), 'row')} that only repeated the header {'was' if len(again) == 1 else 'were'} left out."
         )
@@ -662,7 +669,7 @@ def _under_header(
         _check_widths(body, len(names), label)
     width = len(names)
     frame = pd.DataFrame(
-        [row[:width] + [""] * (width - len(row)) for _, row in body],
+        [row if len(row) == width else row[:width] for _, row in body],
         columns=pd.Index(names, dtype=object),
         index=pd.Index([i for i, _ in body]),
         dtype=object,
@@ -799,7 +806,7 @@ def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
 def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str) -> None:
     problems = Problems(label)
     for i, row in body:
-        if len(row) < width or any(not _blank(cell) for cell in row[width:]):
+        if len(row) < width or (len(row) > width and any(not _blank(cell) for cell in row[width:])):
             found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
             problems.say(cell_message(file=label, row=i, value=found, expected=expected))
     problems.check()
