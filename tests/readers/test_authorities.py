@@ -533,15 +533,15 @@ def test_columns_found_and_wanted_are_shown_side_by_side_with_a_command():
         columns={
             "authority": "Org Code",
             "authority_type": "Region",
-            "baseline": "Jan-23",
-            "outcome": "Jan-25",
+            "baseline": "rate Jan-23",
+            "outcome": "rate Jan-25",
             "target": "FT",
         }
-    )[["Org Code", "Region", "Jan-23", "Jan-25", "FT"]]
+    )[["Org Code", "Region", "rate Jan-23", "rate Jan-25", "FT"]]
     assert (
         "if they are what they look like, give columns={'Org Code': 'authority', 'Region': 'authority_type', 'FT': 'target', "
-        "'Jan-23': 'baseline', 'Jan-25': 'outcome'} (--columns 'Org Code=authority' Region=authority_type FT=target "
-        "Jan-23=baseline Jan-25=outcome)" in problems(frame, controls=None)
+        "'rate Jan-23': 'baseline', 'rate Jan-25': 'outcome'} (--columns 'Org Code=authority' Region=authority_type FT=target "
+        "'rate Jan-23=baseline' 'rate Jan-25=outcome')" in problems(frame, controls=None)
     )
 
 

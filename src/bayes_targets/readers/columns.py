@@ -243,6 +243,8 @@ def _columns_side_by_side(
     if guesses:
         words = " ".join(shlex.quote(f"{theirs}={name}") for theirs, name in guesses.items())
         sentence += f"; if they are what they look like, give columns={guesses!r} (--columns {words})"
+    if not {"outcome", "change"} & {*ours, *guesses.values()}:
+        sentence += "; name the column of the score too, as in COLUMN=outcome, and the one of the score before, COLUMN=baseline"
     return sentence
 
 
@@ -263,12 +265,28 @@ def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]
             names.append(column)
         elif distinct <= max(2, len(texts) // 3):
             types.append(column)
+    # Names are of more use to a reader than codes, which have digits or capitals only.
+    names.sort(key=lambda column: sum(_is_code(cell_text(cell)) for cell in sample[column].iloc[:50]) > 25)
     wanted = {"authority": names, "authority_type": types, "target": flags}
     guesses = {found[0]: name for name, found in wanted.items() if name not in ours and found}
-    if "outcome" not in ours and "change" not in ours and scores:
-        pair = scores[:2] if "baseline" not in ours else scores[:1]
-        guesses |= dict(zip(pair, ("baseline", "outcome")[-len(pair) :], strict=True))
+    if "outcome" not in ours and "change" not in ours and "baseline" not in ours:
+        # Two scores of one thing have names that differ by a number only, such as a year.
+        pairs = (
+            (one, other)
+            for i, one in enumerate(scores)
+            for other in scores[i + 1 :]
+            if _unnumbered(one) == _unnumbered(other)
+        )
+        guesses |= dict(zip(next(pairs, ()), ("baseline", "outcome"), strict=False))
     return guesses
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _is_code(text: str) -> bool:
+    return any(letter.isdigit() for letter in text) or (text.isupper() and " " not in text)
 
 
 # --- the user's own words
