@@ -165,8 +165,7 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
 
     Examples
     --------
-    The target's slope in Andrews, Downe & Guarneros-Meza (2014), Table 2, Model 2: 150 areas, 13
-    coefficients.
+    A printed slope of 150 areas, in a regression with 13 coefficients:
 
     >>> printed = pd.DataFrame({"term": ["target"], "estimate": [0.952], "se": [0.659]})
     >>> ols_from_estimates(printed, df=150 - 13).round(4)[["t", "p_one_tailed", "ci_low", "ci_high"]]

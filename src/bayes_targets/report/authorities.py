@@ -485,7 +485,7 @@ def _pictures(
                 plot_forest(
                     rows,
                     title=f"{named}: OLS and posterior",
-                    xlabel=f"{words.axis}, for one unit of the term",
+                    xlabel=f"{words.axis}, for one unit of the term or the step in brackets",
                 ),
                 "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
                 f"Forest plot of OLS and posterior, {named.lower()} ({origin} data).",

@@ -18,22 +18,7 @@ _AT_ONCE = 2**17
 
 
 def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset | None:
-    """Prior draws of every variable whose prior is proper.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-    rng : numpy.random.Generator
-        Source of randomness.
-    size : int
-        Number of draws.
-
-    Returns
-    -------
-    xarray.Dataset or None
-        Dim ``sample`` and those of the posterior; None where no prior is proper.
-    """
+    """Prior draws of every variable whose prior is proper."""
     data, priors, options = model.data, model.priors, model.options
     wide = (size, data.sizes["authority_type"])
     out: dict[str, FloatArray] = {}
@@ -95,23 +80,7 @@ def effect_values(data: xr.Dataset, effect: str | None) -> FloatArray:
 
 
 def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str | None) -> xr.DataArray:
-    """Expected outcome of each unit in each draw.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        ``type_index``, the variable called `effect` and the controls, as in ``model.data`` (or the group
-        ``constant_data`` of the posterior).
-    draws : xarray.Dataset
-        Posterior or prior draws.
-    effect : {"target", "stretch"} or None
-        Name of the variable that the slope belongs to.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw``, ``authority``; in units of the outcome.
-    """
+    """Expected outcome of each unit in each draw."""
     # Plain arrays: aligning labels takes longer than this much arithmetic. Some draws at a time: they stay in the cache, and
     # are too few for BLAS to share out among threads, on whose number the last digits would depend.
     kind, x = data["type_index"].to_numpy(), effect_values(data, effect)
@@ -152,21 +121,7 @@ def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
 
 
 def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
-    """Log density of each authority's data in each draw.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-    draws : xarray.Dataset
-        Dims ``chain``, ``draw`` and the posterior's own.
-
-    Returns
-    -------
-    xarray.Dataset
-        The outcome's own name, dims ``chain``, ``draw``, ``authority``; with measurement error ``scores``: the joint
-        density of a unit's two measured scores, its true scores integrated out, as leave-one-out needs it.
-    """
+    """Log density of each authority's data in each draw."""
     data, response = model.data, str(model.options["response"])
     fitted = fitted_change(data, draws, model.options["effect"])
     nu = draws["nu"] if "nu" in draws else None
@@ -203,23 +158,7 @@ def noise(draws: xr.Dataset, rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Replicated outcomes of the same units.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-    draws : xarray.Dataset
-        Dims ``chain``, ``draw`` and the posterior's own.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    xarray.Dataset
-        The outcome by its name, dims ``chain``, ``draw``, ``authority``; with measurement error also ``outcome``, and the
-        change is then the one between the measured scores.
-    """
+    """Replicated outcomes of the same units."""
     data = model.data
     change = fitted_change(data, draws, model.options["effect"])
     change.data += noise(draws, rng, data.sizes["authority"])
@@ -241,21 +180,7 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
 
 
 def term_matrix(model: Model) -> tuple[list[str], FloatArray]:
-    """The terms of the regression as linear functions of the parameters.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-
-    Returns
-    -------
-    list of str, array of shape (term, parameter)
-        Names in the order of `fit_ols` (effect, contrasts of types with the reference, controls, constant) and
-        the weights of the parameters: effect, intercept of each type, coefficient of each control. The constant
-        is the intercept of the reference type carried from the mean of the controls to 0. With complete pooling
-        there are no contrasts.
-    """
+    """The terms of the regression as linear functions of the parameters."""
     data, options = model.data, model.options
     types = [str(name) for name in data["authority_type"].to_numpy()]
     controls = [str(name) for name in data["control"].to_numpy()] if "control" in data.dims else []

@@ -145,29 +145,7 @@ def predict_new_authority(
 
 
 def counterfactual_change(posterior: xr.DataTree, *, more: float = 1.0) -> xr.Dataset:
-    """Mean outcome had every unit had the target, or more stretch.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit` of a `cohesion_model` with a slope.
-    more : float, default 1
-        Points of stretch that every unit is given on top of its own (stretch models only; a target is
-        either there or not).
-
-    Returns
-    -------
-    xarray.Dataset
-        Over the units of the data, dims ``chain``, ``draw``: ``expected`` (mean expected outcome as things
-        were), ``counterfactual`` (had every unit had the target, or `more` stretch), ``difference`` between
-        them, and ``without`` (had none had a target, or any stretch). The slopes and other terms stay as they are; it is the
-        effect of the target only as far as the regression's slope is.
-
-    Raises
-    ------
-    DataError
-        If `more` is not finite, or the model has no slope.
-    """
+    """Mean outcome had every unit had the target, or more stretch."""
     if not np.isfinite(more):
         raise DataError(f"more is {more!r}, expected a finite number of points of stretch")
     draws, data, effect = _parts(posterior, slope=True)
@@ -251,17 +229,6 @@ def r_squared(posterior: xr.DataTree) -> xr.Dataset:
     of f on them) and the rest, which needs the target or stretch: ``without_effect`` and ``added`` are their
     shares, and add up to R². For a flat prior this is what least squares calls the R² without the effect and
     the R² added by it.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``r2``, ``without_effect``, ``added``, dims ``chain``, ``draw``. With measurement error they tell of the
-        true change. Set against `fit_ols`: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
     """
     draws, data, effect = _parts(posterior)
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]

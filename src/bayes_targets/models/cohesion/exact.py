@@ -22,25 +22,6 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
 
     Given sigma, tau and tau_effect the model is a `Hierarchy` with deviations of the types from the mean intercept (tau) and
     the mean slope (tau_effect). Without pooling, the intercepts of the types are coefficients like the others.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    xarray.Dataset, xarray.Dataset
-        The variables of the posterior, dim ``sample``; statistics of `solve`.
-
-    Raises
-    ------
-    NotExactError
-        With Student-t noise, measurement error, or a coefficient's prior that is not normal or flat.
     """
     require_gaussian(model)
     values, draws = draw_hierarchy(model, cohesion_hierarchy(model), size, rng)
@@ -50,22 +31,7 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
 def draw_hierarchy(
     model: Model, hierarchy: Hierarchy, size: int, rng: np.random.Generator
 ) -> tuple[dict[str, FloatArray], Draws]:
-    """Draws of a model's parameters, given the hierarchy of its data, perhaps a weighted one.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`, without measurement error.
-    hierarchy : Hierarchy
-        From `cohesion_hierarchy`.
-    size, rng
-        As in `solve_cohesion`.
-
-    Returns
-    -------
-    dict of str to array, Draws
-        Parameters by the names of the posterior; the standard deviations' own draws with the statistics.
-    """
+    """Draws of a model's parameters, given the hierarchy of its data, perhaps a weighted one."""
     priors, options = model.priors, model.options
     scale = float(model.data[options["response"]].to_numpy().std())
     axes = [Axis("sigma", "positive", scale=scale)]
@@ -86,20 +52,7 @@ def draw_hierarchy(
 
 
 def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hierarchy:
-    """The cross-products and priors of a model's coefficients.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`, without measurement error.
-    weights : array of shape (authority,), optional
-        Precision of each authority's noise, in units of that of the others.
-
-    Returns
-    -------
-    Hierarchy
-        Coefficients: ``mu`` (pooling none: the intercept of each type), the slope, one for each standardised control.
-    """
+    """The cross-products and priors of a model's coefficients."""
     data, priors, effect = model.data, model.priors, model.options["effect"]
     types = data.sizes["authority_type"]
     columns = [np.ones(data.sizes["authority"]), *([] if effect is None else [data[effect].to_numpy()])]
@@ -129,17 +82,7 @@ def cohesion_hierarchy(model: Model, weights: FloatArray | None = None) -> Hiera
 
 
 def normal_terms(coefficients: Sequence[Prior]) -> tuple[FloatArray, FloatArray]:
-    """Mean and precision of each coefficient's prior, both 0 where it is flat.
-
-    Parameters
-    ----------
-    coefficients : sequence of Prior
-        Normal or flat.
-
-    Returns
-    -------
-    array of shape (p,), array of shape (p,)
-    """
+    """Mean and precision of each coefficient's prior, both 0 where it is flat."""
     mean = [prior.mu if isinstance(prior, Normal) else 0.0 for prior in coefficients]
     precision = [prior.sigma**-2 if isinstance(prior, Normal) else 0.0 for prior in coefficients]
     return np.array(mean), np.array(precision)

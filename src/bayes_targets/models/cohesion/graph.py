@@ -17,17 +17,7 @@ FloatArray = NDArray[np.float64]
 
 
 def build(model: Model) -> Any:
-    """The PyMC model, its data in `pymc.Data` so that they can be swapped.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-
-    Returns
-    -------
-    pymc.Model
-    """
+    """The PyMC model, its data in `pymc.Data` so that they can be swapped."""
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -193,18 +183,6 @@ def arrays(model: Model) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
 
     Another data set of the same shape can be put into a compiled graph by these names, e.g.
     ``compiled.with_data(**{name: values for name, (values, _) in arrays(other).items()})`` with nutpie.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model`.
-
-    Returns
-    -------
-    dict of str to (array, dims)
-        ``type_index``, ``x`` and either ``measured_change`` or the measured scores and their standard errors
-        (authority); with controls ``standardised`` (authority, control) and ``control_scale`` (control);
-        ``term_matrix`` (term, parameter), see `term_matrix`; and what `first_guesses` gives (authority_type).
     """
     data = model.data
     names = {"type_index": "type_index"}
@@ -246,22 +224,6 @@ def first_guesses(data: xr.Dataset, effect: str | None, response: str = "change"
     """What each type's own data say, by least squares with one slope within types for each control.
 
     Only the speed of sampling depends on these, never the posterior (see `_add_lines`).
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        As in ``model.data``.
-    effect : {"target", "stretch"} or None
-        Name of the variable that the slope belongs to.
-    response : str
-        Name of the outcome.
-
-    Returns
-    -------
-    dict of str to array
-        By type: ``type_mean`` (mean change less the part of the controls), ``x_mean``, ``slope_guess``, with
-        measurement error ``baseline_guess``; and their precisions (one over the squared standard error; 0
-        where a type's data say nothing) ``type_precision``, ``slope_precision``, ``baseline_precision``.
     """
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
     counts = np.bincount(kind, minlength=types)

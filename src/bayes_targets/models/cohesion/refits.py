@@ -328,25 +328,7 @@ def _truths(design: _Design, truth: Mapping[str, ArrayLike], size: int) -> Float
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """X and Z side by side, which spread each column belongs to, and the parameters as functions of theta.
-
-    Attributes
-    ----------
-    model : Model
-        Of the priors.
-    columns : array of shape (N, d)
-        X and Z.
-    mean, precision : array of shape (d,)
-        Prior of beta; 0 for v.
-    spreads : list of str
-        ``tau`` and ``tau_effect``, as far as the model has them.
-    owner : array of int of shape (d,)
-        Number of the spread that a column of Z belongs to; -1 for X.
-    labels : list of str
-        Parameters that are linear in beta and u.
-    weights : array of shape (parameters, d)
-        These functions.
-    """
+    """X and Z side by side, which spread each column belongs to, and the parameters as functions of theta."""
 
     model: Model
     columns: FloatArray
@@ -409,29 +391,7 @@ class _Design:
 
 @dataclass(frozen=True, eq=False)
 class _Factors:
-    r"""What all outcomes share: for each of K nodes of the spreads in units of sigma, A and its factors.
-
-    Attributes
-    ----------
-    design : _Design
-        What is factored.
-    shape : tuple of int
-        Nodes along each spread.
-    ratio : array of shape (K, spreads)
-        The nodes rho.
-    log_measure : array of shape (K,)
-        Log volume of rho that each stands for.
-    project : array of shape (K, d, d)
-        From [X, Z]'y to w.
-    shrink : array of shape (K, d)
-        E.
-    pull : array of shape (K, d)
-        :math:`U' L^{-1} \Lambda m`.
-    back : array of shape (K, parameters, d)
-        From :math:`M \theta` to the parameters.
-    log_det : array of shape (K,)
-        :math:`\log |A|`.
-    """
+    r"""What all outcomes share: for each of K nodes of the spreads in units of sigma, A and its factors."""
 
     design: _Design
     shape: tuple[int, ...]
@@ -484,19 +444,6 @@ class _Factors:
         .. math:: -\tfrac12 \Big[ 2 (N - p) \log \sigma + \log|A| + \textstyle\sum_k \log(1 + \sigma^2 E_k)
                   + \frac{y'y - |w|^2}{\sigma^2} + m' \Lambda m
                   + \sum_k \frac{E_k w_k^2 - 2 w_k e_k - \sigma^2 e_k^2}{1 + \sigma^2 E_k} + \ldots \Big]
-
-        Parameters
-        ----------
-        w : array of shape (R, K, d)
-            Projections of each outcome.
-        left : array of shape (R, K)
-            :math:`y'y - |w|^2`.
-        log_sigma : array of shape (R, S)
-            Nodes of each outcome.
-
-        Returns
-        -------
-        array of shape (R, S, K)
         """
         design, priors = self.design, self.design.model.priors
         fixed = design.precision[design.owner < 0]

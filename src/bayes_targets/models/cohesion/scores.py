@@ -50,24 +50,6 @@ def scores_log_likelihood(
     Gauss-Hermite quadrature around its peak; with a change in points :math:`N(o; B + f, \sqrt{\mathrm{se}_o^2 + \sigma^2})`
     stands under the integral, for which the same quadrature is exact. With Student-t noise there is another integral, over its
     variance, as :math:`t_\nu(0, \sigma)` is normal with variance :math:`\sigma^2 / w`, w a Gamma variable.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se``, ``type_index`` (authority).
-    draws : xarray.Dataset
-        ``sigma``, ``baseline_sd``, ``baseline_by_type``.
-    fitted : xarray.DataArray
-        Expected change, dims chain, draw, authority.
-    nu : xarray.DataArray, optional
-        Degrees of freedom of Student-t noise.
-    percent : bool
-        Whether the change is in per cent of the true baseline, rather than in points.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw``, ``authority``.
     """
     from scipy import special
 

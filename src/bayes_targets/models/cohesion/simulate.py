@@ -17,8 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 
 # Scores sit low enough that the change of hardly any authority would carry its score over 100%.
 _BASELINE_MEAN, _BASELINE_SD = 60.0, 7.0
-# With 57% of the authorities having the target, these give the mean (.89) and about the s.d. (3.93) of the
-# stretch in Andrews, Downe & Guarneros-Meza (2014), Table 1, where those without a target count as 0.
+# Stretch of those with a target: mean and s.d. in points.
 _STRETCH_MEAN, _STRETCH_SD = 1.56, 5.1
 _TRIES = 100
 
@@ -49,7 +48,7 @@ def simulate_authorities(
     sigma: float = 4.0,
     nu: float | None = None,
     coefficients: Mapping[str, float] | None = None,
-    share_with_target: float = 86 / 150,
+    share_with_target: float = 4 / 7,
     targets: Literal["random", "low_baseline"] = "random",
     survey_se: float = 0.0,
     n_missing_stretch: int = 0,
@@ -65,21 +64,21 @@ def simulate_authorities(
     effect : {"target", "stretch"}, default "target"
         The variable x that moves the change; the other one has no effect beyond it.
     slope : float, default 1
-        Mean of the slopes, in % of the baseline score for having the target or for each percentage point of
+        Mean of the slopes, in the unit of the change for having the target or for each percentage point of
         stretch.
     slope_sd : float, default 0
         Standard deviation of the slopes between types; 0 gives every type the same slope.
     mu, tau : float
         Mean and standard deviation, between types, of the change of an authority with x = 0 and average
-        controls, in % of the baseline score.
+        controls, in the unit of the change.
     sigma : float, default 4
-        Standard deviation of the noise (with `nu`, its scale), in % of the baseline score.
+        Standard deviation of the noise (with `nu`, its scale), in the unit of the change.
     nu : float, optional
         Degrees of freedom of Student-t noise; normal noise by default.
     coefficients : mapping of str to float, optional
         Name and coefficient of each control; controls are drawn from N(0, 1), independent of all else.
-    share_with_target : float, default 86 / 150
-        Share of authorities with a target (the paper's by default), rounded to a whole number of them.
+    share_with_target : float, default 4 / 7
+        Share of units with a target, rounded to a whole number of them.
     targets : {"random", "low_baseline"}, default "random"
         ``"random"``: who has the target is drawn, and stretch from N(1.56, 5.1) in percentage points.
         ``"low_baseline"``: the authorities with the lowest *measured* baseline have it, and stretch is what

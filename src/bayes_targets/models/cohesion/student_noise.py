@@ -34,19 +34,7 @@ _FINE = np.linspace(np.log(0.5), np.log(300.0), 400)
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """Draws of the slope with importance weights.
-
-    Attributes
-    ----------
-    effect : array of shape (S,)
-        The slope.
-    weights : array of shape (S,)
-        Pareto-smoothed weights, adding up to 1.
-    k_hat : float
-        Shape of the tail of the weights; above 0.7 they are not to be trusted.
-    stats : xarray.Dataset
-        Statistics of the exact engine for the proposal.
-    """
+    """Draws of the slope with importance weights."""
 
     effect: FloatArray
     weights: FloatArray
@@ -62,29 +50,7 @@ class Weighted:
 def solve_student_t(
     model: Model, effects: Mapping[str, Prior], size: int, rng: np.random.Generator
 ) -> dict[str, Weighted]:
-    """The slope of a cohesion model with Student-t noise, under one or more priors of the slope.
-
-    Parameters
-    ----------
-    model : Model
-        From `cohesion_model` with ``noise="student_t"``, without measurement error.
-    effects : mapping of str to Prior
-        Priors of the slope by name; the proposal is drawn once, under the model's own.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    dict of str to Weighted
-        By the names of `effects`.
-
-    Raises
-    ------
-    NotExactError
-        If the model with normal noise has no exact posterior.
-    """
+    """The slope of a cohesion model with Student-t noise, under one or more priors of the slope."""
     priors = model.priors
     design, outcome = _design(model)
     modes = [_mode(design, outcome, nu) for nu in _DEGREES]
