@@ -126,7 +126,7 @@ def read_counts(
         What to do with areas that lack a count or have no target: leave them out, which `notes` and `left_out` say,
         or refuse the table.
     words : mapping of str to str, optional
-        The user's own word for an area: ``{"unit": "service"}``.
+        The user's own words: ``unit`` for an area ("service"), ``target`` for what is counted ("inspection").
     name : str, optional
         What to call the table in messages.
     separator, decimal, encoding, header, sheet, missing : optional
@@ -136,8 +136,8 @@ def read_counts(
     -------
     xarray.Dataset
         Variable ``count (area, status)``, whole numbers; with covariates also ``predictor (area, covariate)``; coords
-        ``area`` and ``status``, best first; attrs ``origin``, ``source``, ``sha256``, ``unit_word``, ``notes`` and
-        ``left_out`` (``"name: reason"``).
+        ``area`` and ``status``, best first; attrs ``origin``, ``source``, ``sha256``, ``unit_word``, ``target_words``,
+        ``notes`` and ``left_out`` (``"name: reason"``).
 
     Raises
     ------
@@ -216,6 +216,7 @@ def read_counts(
             "source": table.label,
             "sha256": table.sha256,
             "unit_word": own.get("unit_word") or plain_word(word, "area"),
+            "target_words": own.get("target_words") or "target",
             "notes": counting.notes,
             "left_out": counting.left_out,
         },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,6 @@ _RECONSTRUCTION = (
     "What differs between data sets that all agree with the table is not determined by it; the column 'between share' tells how "
     f"much of an estimate's variance that is, and over one half it is marked '{NOT_DETERMINED}'.",
 )
-_SLOPE = {"target": "having the target", "stretch": "a point of stretch"}
 
 
 def units_result(
@@ -93,13 +94,25 @@ def units_result(
     result = authority_result(
         comparison, types, choices, posteriors, more, words, steps=_steps(units), units=units, source=source
     )
-    return _with_notes(result, tuple(dict.fromkeys(notes)))
+    return replace(
+        result,
+        notes=tuple(dict.fromkeys(notes)),
+        tables={**result.tables, **left_out_table(units, words.unit, words.units)},
+    )
 
 
-def _with_notes(result: Result, notes: tuple[str, ...]) -> Result:
-    from dataclasses import replace
-
-    return replace(result, notes=(*result.notes, *notes))
+def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]:
+    """Rows of the user's file that were left out, by name and reason; nothing where none was."""
+    left: list[str] = list(data.attrs.get("left_out") or [])
+    if not left:
+        return {}
+    frame = pd.DataFrame([text.partition(": ")[::2] for text in left], columns=[one, "reason"])
+    few = f" The first {MANY} of them; all are in the CSV file." if len(left) > MANY else ""
+    return {
+        "left_out": Table(
+            frame, f"{capital(several)} that were left out: {len(left):,}.{few}", shown=frame.head(MANY)
+        )
+    }
 
 
 def authority_result(
@@ -151,6 +164,8 @@ def authority_result(
     shown = {
         effect: _shown(table, steps, types[f"{effect}, none"].index) for effect, table in comparison.items()
     }
+    if units is not None:
+        shown = {effect: _renamed(table, words) for effect, table in shown.items()}
     ols = "Published estimate" if made_up else "OLS estimate"
     group = {"authority_type": capital(words.group)}
     tables = {
@@ -163,7 +178,7 @@ def authority_result(
         "types": Table(
             _joined(types, "quantity"),
             f"{capital(words.what)} of each {words.group} by pooling, at average controls"
-            + ("" if "types" in comparison else " and without a target")
+            + ("" if "types" in comparison else f" and without {words.target}")
             + f", and the slope by {words.group} where there is one; in {words.measure}; 95% equal-tailed intervals. "
             + f"Data: {origin}.",
             shown=_types_shown(types, comparison, words),
@@ -185,7 +200,9 @@ def authority_result(
         tables[name] = Table(whole, f"{_caption(name, words)} Data: {origin}.", shown=short, headings=group)
     return Result(
         answer=_answer(comparison, types, more, words, made_up),
-        tables=tables,
+        tables=tables
+        if units is None
+        else {name: _own_column(table, words) for name, table in tables.items()},
         pictures=_pictures(shown, types, words, origin),
         posteriors=posteriors,
         methods=_methods(words, comparison),
@@ -216,12 +233,12 @@ def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFr
 def _fit_table(posterior: xr.DataTree, ols: pd.DataFrame, effect: str | None, words: Words) -> pd.DataFrame:
     """R² and the counterfactual, under names that are true of the data."""
     table = summarise_fit(posterior, ols, effect=effect)
-    done = {"target": "had all had the target", "stretch": "had all had one point more stretch"}.get(
+    done = {"target": f"had all had {words.target}", "stretch": "had all had one point more stretch"}.get(
         str(effect), ""
     )
     names = {
-        "R² without target or stretch": f"R² without the {effect}",
-        "R² added": f"R² added by the {effect}",
+        "R² without target or stretch": f"R² without {_named(str(effect), words)}",
+        "R² added": f"R² added by {_named(str(effect), words)}",
         "mean change as things were": f"mean {words.what} as things were",
         "mean change had all had the target, or one point more stretch": f"mean {words.what} {done}",
     }
@@ -271,6 +288,33 @@ def _shown(table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index) -> 
     shown = shown.rename(index=labels)
     shown.attrs = table.attrs
     return shown
+
+
+def _named(effect: str, words: Words) -> str:
+    return words.target if effect == "target" else f"the {effect}"
+
+
+def _renamed(table: pd.DataFrame, words: Words) -> pd.DataFrame:
+    """The row of the target under the user's own word for it."""
+    renamed = table.rename(index={"target": words.target.removeprefix("the ")})
+    renamed.attrs = table.attrs
+    return renamed
+
+
+def _own_column(table: Table, words: Words) -> Table:
+    """A table whose column of groups bears the user's own word for them."""
+
+    def own(frame: pd.DataFrame) -> pd.DataFrame:
+        names = {"authority_type": words.group}
+        frame = frame.rename_axis(index=names) if frame.index.names != [None] else frame
+        return frame.rename(columns=names)
+
+    return replace(
+        table,
+        frame=own(table.frame),
+        shown=None if table.shown is None else own(table.shown),
+        headings={**table.headings, words.group: capital(words.group)},
+    )
 
 
 def _ends(table: pd.DataFrame, by: str = "mean") -> tuple[pd.DataFrame, str]:
@@ -337,9 +381,14 @@ def _comparison_caption(
     return text
 
 
-def _difference(row: Any, measure: str) -> str:
-    """A difference in words: its size, its unit, its direction."""
-    return f"{number(abs(float(row)))} {measure} {'higher' if row >= 0 else 'lower'}"
+def _digits(row: Any) -> Callable[[float], str]:
+    """Numbers of a row with as many decimals as its interval is worth."""
+    decimals = max(0, 1 - math.floor(math.log10(max(float(row["high"] - row["low"]), 1e-12))))
+
+    def text(value: float) -> str:
+        return f"{float(value) + 0.0:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+    return text
 
 
 def _answer(
@@ -360,11 +409,11 @@ def _answer(
             if effect == "target"
             else "for each point of stretch"
         )
-        p = float(row["prob_positive"])
+        p, text = float(row["prob_positive"]), _digits(row)
         sentence = (
-            f"The {words.what_when} was {_difference(row['mean'], words.measure)} {lead} (95% equal-tailed interval "
-            f"{number(float(row['low']))} to {number(float(row['high']))}); that it was higher is {words_for(p)} (probability "
-            f"{percent_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {number(float(row['ols_estimate']))}."
+            f"The {words.what_when} was {text(abs(row['mean']))} {words.measure} {'higher' if row['mean'] >= 0 else 'lower'} {lead} "
+            f"(95% equal-tailed interval {text(row['low'])} to {text(row['high'])}); that it was higher is {words_for(p)} (probability "
+            f"{percent_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {text(row['ols_estimate'])}."
         )
         if made_up:
             share = float(row["between_share"])
@@ -387,8 +436,8 @@ def _types_answer(table: pd.DataFrame, words: Words) -> str:
     best, worst = str(table["mean"].idxmax()), str(table["mean"].idxmin())
     ends: list[Any] = [table.loc[name] for name in (best, worst)]
     each = " and ".join(
-        f"{word} in {name} ({number(float(row['mean']))}, 95% equal-tailed interval {number(float(row['low']))} to "
-        f"{number(float(row['high']))})"
+        f"{word} in {name} ({words.level(float(row['mean']))}, 95% equal-tailed interval {number(float(row['low']))} to "
+        f"{words.level(float(row['high']))})"
         for word, name, row in zip(("highest", "lowest"), (best, worst), ends, strict=True)
     )
     return f"At average controls and partially pooled, the {words.what} is {each} of {len(table):,} {words.groups}."
@@ -411,7 +460,8 @@ def _failures(checks: Mapping[str, pd.DataFrame], words: Words) -> list[str]:
 
 
 def _methods(words: Words, comparison: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    slope = "" if "types" in comparison else ", the target (or stretch) times its slope"
+    named = {"target": words.target, "stretch": "the stretch"}
+    slope = "" if "types" in comparison else f", {' or '.join(named[e] for e in comparison)} times its slope"
     return (
         f"The {words.what} of a {words.unit} is the sum of what its {words.group} has in common{slope}, the controls, and normal noise. "
         f"{capital(words.groups)} share a normal distribution (partial pooling), are the same (complete) or stand alone (none)"
@@ -478,7 +528,7 @@ def _pictures(
         named = (
             f"{capital(words.groups)} and controls"
             if effect == "types"
-            else f"{capital(effect)}, {words.groups} and controls"
+            else f"{capital(_named(effect, words)).removeprefix('The ')}, {words.groups} and controls"
         )
         if len(rows):
             pictures[f"forest_{effect}"] = Picture(
@@ -501,7 +551,7 @@ def _group_pictures(
     beside = types[f"{effect}, complete"].loc[few.index]
     beside.attrs = few.attrs
     added = f" ({said})" if said else ""
-    without = "" if effect == "types" else ", without a target"
+    without = "" if effect == "types" else f", without {words.target}"
     pictures = {
         f"types_{effect}": Picture(
             plot_shrinkage(
@@ -525,10 +575,10 @@ def _group_pictures(
         pictures[f"slopes_{effect}"] = Picture(
             plot_forest(
                 drawn,
-                title=f"Slope of the {effect} by {words.group}{f' ({said})' if said else ''}",
-                xlabel=f"{words.axis}, for {_SLOPE[effect].replace('the target', words.target)}",
+                title=f"Slope of {_named(effect, words)} by {words.group}{f' ({said})' if said else ''}",
+                xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
             ),
             f"Solid: slope of each {words.group}, partially pooled. Dashed: the one slope of OLS, the same in every row.",
-            f"Slopes of the {effect} by {words.group} ({origin} data).",
+            f"Slopes of {_named(effect, words)} by {words.group} ({origin} data).",
         )
     return pictures

@@ -26,6 +26,7 @@ from ..models.success.estimands import (
 )
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_shrinkage, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
+from .authorities import left_out_table
 from .result import Picture, Result, Table
 from .words import CountWords, capital
 
@@ -104,6 +105,7 @@ def area_result(
             pictures["statuses"] = _status_picture(predictive_counts(posteriors[ORDINAL]), words)
     tables |= _frequentist(counts, words)
     tables["spread"], pictures["spread"] = _spread(headline, success, words)
+    tables |= left_out_table(counts, words.area, words.areas)
     return Result(
         answer=lead + _verdict(models) + _failures(posteriors, models, words),
         tables=tables,
@@ -409,6 +411,8 @@ def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
     }
     if counts.sizes["status"] > 2 and bool((counts["count"].sum("area") > 0).all()):
         odds: Any = fit_proportional_odds(counts)
+        if "note" in odds:
+            odds["note"] = odds["note"].str.replace("targets", words.items)
         tables["proportional_odds"] = Table(
             odds,
             f"Proportional odds by maximum likelihood: cutpoints, and the log odds ratio of each {words.area} against the average one "

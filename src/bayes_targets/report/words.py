@@ -8,6 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from .cells import number
+
 _PERCENT = ("%", "per cent", "percent", "percentage")
 
 
@@ -80,6 +82,16 @@ class Words:
         """What is explained, and from when to when it changed where that is known."""
         return f"{self.what} {self.period}" if self.period else self.what
 
+    def level(self, value: float) -> str:
+        """A value of what is explained, with its unit.
+
+        Examples
+        --------
+        >>> Words(measure="percentage points").level(43.21), Words(measure="pounds").level(250.0)
+        ('43.2%', '250 pounds')
+        """
+        return number(value) + ("%" if self.measure == "percentage points" else f" {self.measure}")
+
     @property
     def axis(self) -> str:
         """Label of an axis."""
@@ -121,13 +133,13 @@ class CountWords:
 
         Examples
         --------
-        >>> counts = xr.Dataset(attrs={"type_word": "service"})
+        >>> counts = xr.Dataset(attrs={"unit_word": "service"})
         >>> words = CountWords.of(counts, ["green", "amber"])
         >>> words.areas, words.items, words.success
         ('services', 'targets', 'green or amber')
         """
-        item = str(counts.attrs.get("unit_word") or "target")
-        area = str(counts.attrs.get("type_word") or "area")
+        item = str(counts.attrs.get("target_words") or "target")
+        area = str(counts.attrs.get("unit_word") or "area")
         return CountWords(item, plural(item), area, plural(area), " or ".join(success).replace("_", " "))
 
     def as_record(self) -> dict[str, Any]:

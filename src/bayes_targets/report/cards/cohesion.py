@@ -48,7 +48,7 @@ def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> Mode
         "none": [f'α_j ~ "{priors["intercept"]}"'],
     }[options["pooling"]]
     if effect is not None:
-        kind = "having a target" if effect == "target" else "a point of stretch"
+        kind = words.target if effect == "target" else "a point of stretch"
         notes.append(PriorNote("β", f"slope of {kind}", unit, priors["effect"]))
     if by_type:
         lines.append("β_j ~ Normal ( β , ω )")
@@ -61,7 +61,9 @@ def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> Mode
         notes.append(
             PriorNote("ν − 1", "degrees of freedom of the noise, less one", "number", priors["nu_minus_one"])
         )
-    known = {"target": "t its target, ", "stretch": "t its stretch, "}.get(str(effect), "")
+    known = {"target": f"t whether it has {words.target}, ", "stretch": "t its stretch, "}.get(
+        str(effect), ""
+    )
     where = f"y is the {what} of {words.unit} i in {unit}, j its {group}, {known}and x its controls less their means, if there are any."
     if options["measurement_error"]:
         where += (
