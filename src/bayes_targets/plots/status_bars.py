@@ -39,6 +39,7 @@ def plot_status_bars(
     *,
     title: str = "Targets by status: observed, and what the model would have them be",
     origin: str | None = None,
+    items: str = "targets",
 ) -> Figure:
     """Observed counts as bars, posterior predictive counts as dots with intervals; a panel a status.
 
@@ -51,6 +52,8 @@ def plot_status_bars(
         What is shown.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
+    items : str
+        What is counted.
 
     Returns
     -------
@@ -92,9 +95,9 @@ def plot_status_bars(
             ax.set_title(plain(status), loc="center")
         label_rows(panels[0], labels)
         panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))
-        xlabel = "number of targets"
+        xlabel = f"number of {items}"
         if (cases < SMALL_SAMPLE).any():
-            xlabel += f"\n† fewer than {SMALL_SAMPLE} targets: read with care"
+            xlabel += f"\n† fewer than {SMALL_SAMPLE} {items}: read with care"
         finish(
             figure,
             title,

@@ -394,6 +394,7 @@ def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
     return Picture(
         plot_status_bars(
             drawn,
+            items=words.items,
             title=f"{capital(words.items)} by status{said}: observed, and what the ordinal model would have them be",
         ),
         f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {outside} of {len(table)} counts lie outside their "
