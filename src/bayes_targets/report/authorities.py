@@ -305,9 +305,8 @@ def _own_column(table: Table, words: Words) -> Table:
     """A table whose column of groups bears the user's own word for them."""
 
     def own(frame: pd.DataFrame) -> pd.DataFrame:
-        names = {"authority_type": words.group}
-        frame = frame.rename_axis(index=names) if frame.index.names != [None] else frame
-        return frame.rename(columns=names)
+        names = [words.group if name == "authority_type" else name for name in frame.index.names]
+        return frame.rename_axis(names).rename(columns={"authority_type": words.group})
 
     return replace(
         table,
