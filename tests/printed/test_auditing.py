@@ -830,3 +830,61 @@ def test_a_table_that_breaks_the_promise_of_its_role_gives_one_clear_line(tables
     for word in words:
         assert word in message
     assert "expected" in message
+
+
+# ---- hostile tables -------------------------------------------------------------------------------------
+
+CELLS = [
+    "", " ", None, np.nan, np.inf, -0.0, 10**400, True, "0", "0.000", "-1", "1e5", "1,5", "−1", "١", "x", "1" * 400, b"1", [1], {},
+    pd.NaT, pd.NA, 1j, "\x00", "\ud800", "9" * 30, ".", "-", "Ref", "Constant",
+]  # fmt: skip
+PROPERTIES = [
+    None, True, 0, -1, 2.5, "x", "x" * 1000, [], ["x"], [None], [[]], {}, {"x": 1}, {"x": [1, 5]}, {"x": [5, 1]}, {"x": "1"}, {1: 2},
+    {"tails": 3}, {"tails": 1, "levels": {}}, {"tails": 2, "levels": {"*": 0.05}}, {"tails": 2, "levels": [1]}, 10**400, float("nan"),
+]  # fmt: skip
+
+
+def hostile(table, rng):
+    """The table with up to three cells, columns or properties of another kind."""
+    frame, attrs = table.astype(object), dict(table.attrs)
+    for _ in range(rng.integers(1, 4)):
+        kind = rng.integers(5)
+        if kind <= 2:
+            row, column = rng.integers(len(frame)), rng.integers(len(frame.columns))
+            cells = list(frame.iloc[:, column])
+            cells[row] = CELLS[rng.integers(len(CELLS))]
+            frame[frame.columns[column]] = pd.Series(cells, dtype=object)
+        elif kind == 3 and len(frame.columns) > 1:
+            frame = frame.drop(columns=frame.columns[rng.integers(len(frame.columns))])
+        else:
+            known = [key for key in attrs if key != "role"] + [
+                "bounds",
+                "n",
+                "whole_numbers",
+                "n_by_variable",
+                "adjusted",
+            ]
+            attrs[known[rng.integers(len(known))]] = PROPERTIES[rng.integers(len(PROPERTIES))]
+    frame.attrs = attrs
+    return frame
+
+
+def test_no_table_makes_the_audit_raise_anything_but_our_error():
+    """600 tables of every role, with cells, columns and properties of another kind."""
+    figures = table_of(
+        [("a", "q", "n", "50"), ("b", "q", "%", "50")], ["id", "what", "unit", "value"], ["value"]
+    )
+    figures.attrs = {"role": "bases", "rates": {"b": "a"}, "parts": {"a": ["a"]}}
+    tables = {"ols": MODEL, "fit": FIT, "d": DESCRIBED, "t": COUNTED, "s": ASKED, "b": figures}
+    rng, refused, found = np.random.default_rng(1), 0, 0
+    for i in range(600):
+        name = list(tables)[i % len(tables)]
+        try:
+            checks = audit(study_of(**(tables | {name: hostile(tables[name], rng)})))
+        except DataError as error:
+            refused += 1
+            assert 0 < len(str(error)) < 2_000
+        else:
+            found += 1
+            assert checks["verdict"].str.startswith(("consistent", "only if", "inconsistent")).all()
+    assert refused > 150 and found > 100

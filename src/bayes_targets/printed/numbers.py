@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import DataError
+from ..errors import DataError, shown
 
+_LONGEST = 40
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
@@ -44,8 +45,8 @@ class Printed:
     text: str
 
     def __post_init__(self) -> None:
-        if not _NUMBER.fullmatch(self.text):
-            raise DataError(f"found {self.text!r}, expected a plain decimal number such as -.25 or 3.10")
+        if len(self.text) > _LONGEST or not _NUMBER.fullmatch(self.text):
+            raise DataError(f"found {shown(self.text)}, expected a plain decimal number such as -.25 or 3.10")
 
     @property
     def value(self) -> float:

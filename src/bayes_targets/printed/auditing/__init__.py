@@ -92,7 +92,9 @@ def audit(study: HasTables | Evaluation) -> pd.DataFrame:
             if check_table is not None:
                 checks += check_table(name, study.tables)
     columns = [field.name for field in fields(Check)]
-    return pd.DataFrame([astuple(check) for check in checks], columns=columns, dtype=str)
+    # A lone surrogate in a cell has no place in a table that is to be written.
+    rows = [[text.encode("utf-8", "replace").decode() for text in astuple(check)] for check in checks]
+    return pd.DataFrame(rows, columns=columns, dtype=str)
 
 
 def summarise(checks: pd.DataFrame) -> pd.Series[int]:

@@ -63,7 +63,9 @@ def check_descriptives(name: str, tables: Tables) -> list[Check]:
     for row, variable in enumerate(variables):
         figures = {column: printed_cell(name, table, column, row) for column in _FIGURES}
         cases = cases_by_variable.get(variable, table.attrs.get("n"))
-        if cases is not None and (not isinstance(cases, int) or isinstance(cases, bool) or cases < 1):
+        if cases is not None and (
+            not isinstance(cases, int) or isinstance(cases, bool) or not 1 <= cases < 10**15
+        ):
             raise DataError(
                 f"{file_of(name, table)}, property 'n': found {cases!r}, expected a positive number of cases"
             )
@@ -155,7 +157,7 @@ def _whole_numbers(name: str, table: pd.DataFrame, variables: list[str]) -> Mapp
     """Variables whose values are whole numbers, and how many items each case averages."""
     stated = table.attrs.get("whole_numbers") or []
     if not isinstance(stated, Mapping):
-        stated = dict.fromkeys(stated, 1) if isinstance(stated, list | tuple) else {str(stated): 0}
+        stated = {str(variable): 1 for variable in (stated if isinstance(stated, list | tuple) else [stated])}
     _require_known(name, table, "whole_numbers", stated, variables)
     for variable, items in stated.items():
         if isinstance(items, bool) or not isinstance(items, int) or items < 1:

@@ -17,6 +17,7 @@ from ..numbers import Printed
 CONSISTENT = "consistent"
 INCONSISTENT = "inconsistent"
 ONLY_IF = "only if"
+_MOST_CASES = 10**15
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -131,9 +132,9 @@ def count_cell(name: str, table: pd.DataFrame, column: str, row: int) -> int | N
         return None
     try:
         number = Fraction(str(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         number = Fraction(-1)
-    if number.denominator != 1 or number < 0:
+    if number.denominator != 1 or not 0 <= number < _MOST_CASES:
         expected = "a whole number of at least 0"
         message = cell_message(
             file=file_of(name, table), row=row + 1, column=column, value=value, expected=expected

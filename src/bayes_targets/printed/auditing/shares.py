@@ -104,7 +104,11 @@ def count_words(counts: range) -> str:
     """Possible counts in words."""
     if not counts:
         return "no whole count"
-    return " or ".join(str(k) for k in counts) if len(counts) < 3 else f"{counts[0]} to {counts[-1]}"
+    return (
+        " or ".join(str(k) for k in counts)
+        if counts.stop - counts.start < 3
+        else f"{counts[0]} to {counts[-1]}"
+    )
 
 
 def rounding_rules(count: int, total: int, percent: Printed) -> set[str]:
@@ -315,7 +319,7 @@ def check_bases(name: str, tables: Tables) -> list[Check]:
 def _figure(
     name: str, table: pd.DataFrame, key: str, figures: Mapping[str, Figure], wanted: object
 ) -> Figure:
-    if wanted not in figures:
+    if not isinstance(wanted, str) or wanted not in figures:
         hint = did_you_mean(str(wanted), list(figures))
         raise DataError(
             f"{file_of(name, table)}, property {key!r}: found {wanted!r}, expected an id of the table; {hint}"
