@@ -56,7 +56,7 @@ def test_the_table_tells_what_would_have_to_be_so(study):
     table = robustness_table(study, universes, sd_change=4.3, tipping={"stretch": "w = 0.6"})
     assert table.columns.tolist() == ["Having a target", "A point of stretch"]
     assert table.loc["Printed slope (standard error)"].tolist() == ["0.952 (0.659)", "0.651 (0.090)"]
-    limits = table.loc["Sceptical limit"]
+    limits = table.loc["Sceptical limit (one-sided 95%)"]
     assert limits.iloc[0].startswith("No sceptic needed") and "beyond 0.035" in limits.iloc[1]
     robust = table.loc["Robustness value: what an omitted cause must explain of both"]
     assert robust.tolist() == ["12% (to lose significance: 0%)", "48% (to lose significance: 38%)"]

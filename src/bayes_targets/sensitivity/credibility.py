@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError, require_count, require_number
-from .inputs import require_df, require_estimate, require_tails
+from .inputs import require_df, require_estimate, require_size, require_tails
 from .prior_grid import FloatArray, gamma_nodes
 
 
@@ -239,16 +239,16 @@ def bayes_factor(
     4.36
     """
     estimate, se = require_estimate(estimate, se)
-    if [prior_sd, hoped, n].count(None) != 2:
+    if sum(given is None for given in (prior_sd, hoped, n)) != 2:
         raise DataError(
             "prior_sd is not given, expected one of prior_sd (in the unit of the estimate), hoped (the effect that was hoped "
             "for) or n (number of cases): a Bayes factor depends on how large effects are expected to be"
         )
     if n is not None:
-        prior_sd = se * math.sqrt(require_count("n", n, 2))
+        prior_sd = se * math.sqrt(require_number("n", require_count("n", n, 2), below=1e15))
     elif hoped is not None:
         prior_sd = 5 * abs(require_number("hoped", hoped))
-    width = require_number("prior_sd" if hoped is None else "hoped", prior_sd, above=0.0)
+    width = require_size("prior_sd" if hoped is None else "hoped", prior_sd)
     return _exp(_log_bayes_factor(abs(estimate / se), width / se, require_tails(tails), require_df(df)))
 
 
@@ -483,8 +483,9 @@ def robustness_value(t: float, df: float, *, q: float = 1.0, alpha: float = 0.05
     """
     from scipy import stats
 
-    t, df = require_number("t", t), require_number("df", df, above=1.0)
-    q = require_number("q", q, above=0.0)
+    t = require_number("t", require_number("t", t), above=-1e100, below=1e100)
+    df = require_number("df", df, above=1.0)
+    q = require_size("q", q)
     alpha = require_number("alpha", alpha, above=0.0, below=1.0)
     f = q * abs(t) / math.sqrt(df)
     critical = float(stats.t.isf(alpha / 2, df - 1)) / math.sqrt(df - 1)
@@ -657,11 +658,15 @@ def approximate_risk_ratio(
     estimate, se = require_estimate(estimate, se)
     unit = require_number("step", step, above=0.0) / require_number("sd", sd, above=0.0)
     d, reach = 0.91 * unit * estimate, 1.78 * unit * se
+    if abs(d) + reach > 700:
+        raise DataError(
+            f"estimate is {estimate:g} with an s.d. of {sd:g}: such a difference has no risk ratio that could be written"
+        )
     return math.exp(d), math.exp(d - reach), math.exp(d + reach)
 
 
 def _strength(f: float) -> float:
-    return 0.5 * (math.sqrt(f**4 + 4 * f**2) - f**2)
+    return 2 * f / (math.sqrt(f**2 + 4) + f)
 
 
 def _e_value(ratio: float) -> float:

@@ -17,7 +17,7 @@ from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import CohesionPriors, cohesion_model
 from ..models.cohesion.simulate import simulate_authorities
 from ..priors import Flat, Normal
-from .inputs import require_df, require_estimate, require_list
+from .inputs import require_df, require_estimate, require_list, require_size
 
 COLUMNS = ("effect", "n_authorities", "convincing", "contrary", "width", "type_s", "type_m")
 SIMULATED = ("simulated_convincing", "simulated_width", "simulated_type_m", "mc_error")
@@ -183,7 +183,7 @@ def design_analysis(
     2     2.0            150        0.91       0.0   2.61     0.0    1.04
     3     2.0            600        1.00       0.0   1.30     0.0    1.00
     """
-    truths = [require_number("effect", truth, above=0.0) for truth in require_list("effects", effects)]
+    truths = [require_size("effect", truth) for truth in require_list("effects", effects)]
     setting = _setting(sigma, share_with_target, n_types, tau, prior_sd, hoped, prob)
     least = 2 * setting.n_types + 2
     numbers = [require_count("n_authorities", n, least) for n in require_list("n_authorities", n_authorities)]
@@ -243,7 +243,7 @@ def needed_authorities(
     >>> needed_authorities(1.0, **noise), needed_authorities(2.0, **noise)
     (412, 108)
     """
-    effect = require_number("effect", effect, above=0.0)
+    effect = require_size("effect", effect)
     chance = require_number("chance", chance, above=0.0, below=1.0)
     setting = _setting(sigma, share_with_target, n_types, None, prior_sd, hoped, prob)
     low, high = 2 * setting.n_types + 1, _MOST_AUTHORITIES
@@ -284,17 +284,17 @@ def _setting(
         )
     if prior_sd is not None and hoped is not None:
         raise DataError("prior_sd and hoped are both given, expected one of them")
-    noise = require_number("sigma", sigma, above=0.0)
+    noise = require_size("sigma", sigma)
     width = None
     if prior_sd is not None:
-        width = require_number("prior_sd", prior_sd, above=0.0)
+        width = require_size("prior_sd", prior_sd)
     elif hoped is not None:
-        width = 5 * require_number("hoped", hoped, above=0.0)
+        width = 5 * require_size("hoped", hoped)
     return _Setting(
-        n_types=require_count("n_types", n_types),
+        n_types=int(require_number("n_types", require_count("n_types", n_types), below=1e6)),
         sigma=noise,
-        tau=noise / 4 if tau is None else require_number("tau", tau, above=0.0),
-        share=require_number("share_with_target", share, above=0.0, below=1.0),
+        tau=noise / 4 if tau is None else require_size("tau", tau),
+        share=require_number("share_with_target", share, above=1e-9, below=1.0 - 1e-9),
         prior_sd=width,
         prob=require_number("prob", prob, above=0.5, below=1.0),
     )
@@ -312,7 +312,9 @@ def _closed_form(effect: float, n: int, setting: _Setting) -> tuple[float, ...]:
     log_right, log_wrong = (float(special.log_ndtr(x)) for x in (size - edge, -size - edge))
     # Mean of a normal above the edge, shrunk by the prior; the ratio of density to tail in logs, for tails of nothing.
     log_density = -0.5 * (edge - size) ** 2 - 0.5 * math.log(2 * math.pi)
-    exaggeration = weight * (size + math.exp(log_density - log_right)) / size
+    # Far out the ratio is the edge itself, and the logs would differ by nothing but rounding.
+    hazard = math.exp(log_density - log_right) if edge - size < 1e4 else edge - size
+    exaggeration = weight * (size + hazard) / size
     reach = 2 * float(special.ndtri((1 + setting.prob) / 2))
     type_s = float(special.expit(log_wrong - log_right))
     return (

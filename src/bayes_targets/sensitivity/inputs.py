@@ -19,9 +19,15 @@ def require_estimate(estimate: object, se: object, *, name: str = "estimate") ->
     return value, error
 
 
+def require_size(name: str, value: object) -> float:
+    """A number above 0 of a size whose square a computer can hold."""
+    number = require_number(name, value, above=0.0)
+    return require_number(name, number, above=1e-50, below=1e50)
+
+
 def require_df(df: object) -> float | None:
     """Degrees of freedom above 0; None where they are not given, or so many that the t is normal."""
-    if df is None or df == math.inf:
+    if df is None or (isinstance(df, float) and df == math.inf):
         return None
     number = require_number("df", df, above=0.0)
     return None if number > _NORMAL_FROM else number

@@ -146,11 +146,11 @@ def _tip_words(tips: pd.DataFrame) -> str:
     for level in tips.columns:
         value = float(tips[level].to_dict()[FIGURES])
         parts.append(
-            f"below {level:g} at no weight"
+            f"never falls below {level:.0%}"
             if math.isnan(value)
-            else f"below {level:g} from a weight of {value:.2f} on"
+            else f"falls below {level:.0%} from a weight of {value:.2f} of the later score on"
         )
-    return f"With published figures the probability of a positive effect falls {', '.join(parts)}."
+    return f"With published figures the probability of a positive slope {' and '.join(parts)}."
 
 
 def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:

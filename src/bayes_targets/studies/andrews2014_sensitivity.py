@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..comparison.claims import probability_text
+from ..comparison.claims import percent_text, probability_text
 from ..plots import plot_design, plot_prior_curve, plot_specifications
 from ..readers.package import Study
 from ..report.result import Picture, Result, Table
@@ -36,8 +36,9 @@ _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
 _DESIGN: Mapping[str, Any] = {"sigma": 4.0, "share_with_target": 86 / 150, "prior_sd": 5.0}
 METHODS = (
     "Sceptic: a normal prior around no effect, and the narrowest one that still lets the effect convince (posterior probability of "
-    "its sign above 95%). The fail-safe number counts evaluations of the same precision that found exactly nothing and weigh as much "
-    "as this prior. Matthews (2018), Held (2019), Held & Ott (2018).",
+    "its sign above 95%, a one-sided criterion: a two-sided 95% interval that excludes zero asks for more). The fail-safe number "
+    "counts evaluations of the same precision that found exactly nothing and weigh as much as this prior."
+    " Matthews (2018), Held (2019), Held & Ott (2018).",
     "Omitted causes: the robustness value is the share of the residual variance, of the target measure and of the outcome alike, that "
     "something left out must explain to bring the slope to 0 (Cinelli & Hazlett 2020); E-values: VanderWeele & Ding (2017). "
     "The printed standard errors are robust; the algebra is that of classical ones.",
@@ -135,17 +136,17 @@ def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     >>> tips = pd.DataFrame({"0.9": [0.4], "0.5": [float("nan")]})
     >>> words = tipping_words(tips, pd.DataFrame({"gap": [3.2], "gap_in_sd": [0.5]}))
     >>> words["stretch"]
-    'P(above 0) is below 0.9 from a weight of 0.40 of the later score on; below 0.5 at no weight'
+    'The probability of a positive slope is below 90% from a weight of 0.40 of the later score on; never below 50%'
     """
     falls = [
-        f"below {level} at no weight"
+        f"never below {float(str(level)):.0%}"
         if math.isnan(weight)
-        else f"below {level} from a weight of {weight:.2f} of the later score on"
+        else f"below {float(str(level)):.0%} from a weight of {weight:.2f} of the later score on"
         for level, weight in tips.iloc[-1].astype(float).items()
     ]
     least = gap.sort_values("gap").iloc[0]
     return {
-        "stretch": f"P(above 0) is {'; '.join(falls)}",
+        "stretch": f"The probability of a positive slope is {'; '.join(falls)}",
         "target": f"Regression to the mean alone would do if areas with a target had scored {least['gap']:.1f} points "
         f"({least['gap_in_sd']:.1f} s.d.) lower in 2006",
     }
@@ -176,12 +177,13 @@ def sensitivity_result(
     curves = {NAMES[e]: prior_curve(n["estimate"], n["se"]) for e, n in numbers.items()}
     return Result(
         answer=(
-            f"The effect of having a target convinces nobody who asks for 95%: even without any scepticism its probability is "
-            f"{target['prob_positive']:.2f}, a sceptic is at {target['sceptical']:.2f}, and an omitted cause that explains "
-            f"{target['rv']:.0%} of what is left unexplained would account for all of it. The association of stretch is overturned only by "
-            f"{stretch['fail_safe_n']:.0f} further evaluations of that size that find nothing, or an omitted cause that explains "
-            f"{stretch['rv']:.0%}; positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications. "
-            f"To show a true effect of one point with a chance of 80% takes about {needed} authorities; 150 have a chance of "
+            f"Having a target: not convincing at 95% (one-sided). Even a reader with no prior doubts is only "
+            f"{percent_text(target['prob_positive'])} sure that places with a target did better, a sceptic "
+            f"{percent_text(target['sceptical'])}, and an omitted cause that explains {target['rv']:.0%} of what is left unexplained "
+            f"would account for all of it. Tougher targets: {stretch['fail_safe_n']:.0f} further evaluations of that size that find "
+            f"nothing would be needed to overturn the association, or an omitted cause that explains {stretch['rv']:.0%}; it is "
+            f"positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications. To be more than 95% sure of "
+            f"a true effect of one point with a chance of 80% takes about {needed} authorities; 150 have a chance of "
             f"{design.query('effect == 1 and n_authorities == 150')['convincing'].item():.0%}."
         ),
         tables={
@@ -200,7 +202,9 @@ def sensitivity_result(
                 section="sensitivity",
             ),
             "design": Table(
-                design, "Chance of a convincing answer (P > 95%), expected width of the 95% interval, sign error and exaggeration."
+                design,
+                "Chance of a convincing answer (a probability of a positive effect of more than 95%, one-sided), expected width of the "
+                "95% equal-tailed interval, sign error and exaggeration.",
             ),
             **{
                 f"specifications_{effect}": Table(
@@ -239,14 +243,14 @@ def _answers(
             probability_text(float(grid[attitude, "normal"])) for attitude in ("neutral", "sceptical", "enthusiastic")
         ),
         "… if no effect at all had an even chance beforehand": probability_text(float(grid["neutral", "spike"])),
-        "Sceptical limit": (
+        "Sceptical limit (one-sided 95%)": (
             f"Only who held effects beyond {credible.sceptical_limit:.3f} for improbable (5%) stays unconvinced"
             if credible.convincing
             else "No sceptic needed: not convincing at 95% under any prior around 0. It would convince who beforehand was sure of "
             f"an effect of between 0 and {credible.advocacy_limit:.0f}"
         ),
-        "Fail-safe number: evaluations of this size finding nothing that would overturn it": f"{credible.fail_safe_n:.1f}",
-        "Most that the data can speak against no effect (odds, half-normal priors)": _odds(credible.bf_normal),
+        "Fail-safe number (one-sided 95%): evaluations of this size finding nothing that would overturn it": f"{credible.fail_safe_n:.1f}",
+        "Most that the data can speak against no effect (odds, half-normal priors on its side)": _odds(credible.bf_normal),
         "Robustness value: what an omitted cause must explain of both": f"{robust.rv:.0%} (to lose significance: {robust.rv_alpha:.0%})",
         "Left by an omitted cause as strong as the strongest printed control": (
             f"{bound.estimate:.2f} (t {bound.t:.1f}; as strong as {t.idxmax()})"
@@ -281,7 +285,7 @@ def _grid(study: Study, effect: str) -> pd.DataFrame:
 
 
 def _odds(bayes_factor: float) -> str:
-    odds = 1 / bayes_factor
+    odds = math.inf if bayes_factor == 0 else 1 / bayes_factor
     return f"{odds:.1f} to 1" if odds < 1000 else "more than 1000 to 1"
 
 
@@ -313,7 +317,8 @@ def _pictures(
         )
     pictures["design"] = Picture(
         plot_design(design, mark=150),
-        "Chance of a convincing answer by number of authorities, and by how much a convincing answer then exaggerates.",
+        "Chance of a convincing answer (more than 95% sure of a positive effect, one-sided) by number of authorities, and by how much "
+        "a convincing answer then exaggerates.",
         "Two panels of curves by true effect: the chance rises and exaggeration falls with the number of authorities.",
     )
     return pictures
