@@ -166,7 +166,7 @@ def from_interval(low: Figure, high: Figure, level: float, df: float) -> Spread:
     widths = (high.value - low.value, max(high.low - low.high, 0.0), high.high - low.low)
     value, least, most = (width / twice for width in widths)
     return Spread(
-        value if value > 0 else math.nan, least, most, f"from the {level:.4g} interval{_df_words(df)}"
+        value if value > 0 else math.nan, least, most, f"from the {100 * level:.4g}% interval{_df_words(df)}"
     )
 
 
