@@ -669,7 +669,7 @@ def _under_header(
         _check_widths(body, len(names), label)
     width = len(names)
     frame = pd.DataFrame(
-        [row if len(row) == width else row[:width] for _, row in body],
+        [row if len(row) == width else row[:width] + [""] * (width - len(row)) for _, row in body],
         columns=pd.Index(names, dtype=object),
         index=pd.Index([i for i, _ in body]),
         dtype=object,
