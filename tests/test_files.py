@@ -4,10 +4,13 @@ import errno
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import bayes_targets as bt
 from bayes_targets import files
 from bayes_targets.errors import DataError
+from bayes_targets.report.result import Table, read_table
 
 
 def complaint(call) -> str:
@@ -85,3 +88,59 @@ def test_what_is_written_is_on_the_disk_before_it_takes_its_place(tmp_path, monk
     monkeypatch.setattr(Path, "rename", noted_rename)
     files.write_folder(tmp_path / "audit", {"a.csv": b"1", "b.csv": b"2"})
     assert done == ["a.csv", "b.csv", ".bayes_targets-partial-audit", "rename", tmp_path.name]
+
+
+FORMULAS = [
+    "=1+1",
+    "+A1",
+    "-A1",
+    "@SUM(A1)",
+    "-2+3+cmd|' /C calc'!A0",
+    "\t=1",
+    "'=1",
+    "=",
+    "-",
+    "+44 20 7946",
+]
+NUMBERS = [
+    "-0.5",
+    "+3",
+    "-.151 (.526)",
+    "-2.481** (s.e. 1.055)",
+    "-1e-05",
+    "-inf",
+    "-1,234.5",
+    "+0.1 (-0.2 to 0.4)",
+    "+3%",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_what_a_spreadsheet_takes_for_a_formula_is_marked_and_the_mark_taken_off_again(text):
+    assert files.guarded(text) == f"'{text}"
+    assert files.unguarded(files.guarded(text)) == text
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, "Leeds", "'tis", "", "a=b"])
+def test_numbers_as_they_are_printed_and_other_texts_are_left_as_they_are(text):
+    assert files.guarded(text) == text == files.unguarded(text)
+
+
+def test_labels_of_a_table_are_marked_in_its_csv_and_read_again_without_the_mark(tmp_path):
+    frame = pd.DataFrame(
+        {"=total": [-1.5, 2.0], "note": ["-1+1", "a, b"]},
+        index=pd.Index(["=cmd|'/C calc'!A0", "-0.5"], name="area"),
+    )
+    (tmp_path / "t.csv").write_bytes(Table(frame, "").to_csv())
+    assert (tmp_path / "t.csv").read_text() == (
+        "area,'=total,note\n'=cmd|'/C calc'!A0,-1.5,'-1+1\n-0.5,2,\"a, b\"\n"
+    )
+    assert read_table(tmp_path / "t.csv", {"caption": "", "index": ["area"]}).frame.equals(frame)
+    assert bt.read_counts(_counts(tmp_path))["area"].to_numpy().tolist() == ["=a", "b"]
+
+
+def _counts(folder: Path) -> Path:
+    counts = pd.DataFrame({"green": [1, 2], "red": [3, 4]}, index=pd.Index(["=a", "b"], name="area"))
+    (folder / "counts.csv").write_bytes(Table(counts, "").to_csv())
+    assert b"'=a,1,3" in (folder / "counts.csv").read_bytes()
+    return folder / "counts.csv"

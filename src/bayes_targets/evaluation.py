@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from .errors import DataError, did_you_mean
-from .files import write_file
+from .files import guarded, write_file
 
 BETTER = ("higher", "lower")
 RATIOS = ("odds ratio", "risk ratio", "hazard ratio", "rate ratio")
@@ -233,9 +233,9 @@ class Evaluation:
         )
         if self.reference:
             frame = pd.concat([frame, references])
-        frame = frame.set_axis([_guarded(str(label)) for label in frame.index])
+        frame = frame.set_axis([guarded(str(label)) for label in frame.index])
         if "group" in frame.columns:
-            frame = frame.assign(group=[_guarded(str(group)) for group in frame["group"].fillna("")])
+            frame = frame.assign(group=[guarded(str(group)) for group in frame["group"].fillna("")])
         return str(frame.to_csv(index_label=str(self.estimates.index.name or "term"), lineterminator="\n"))
 
 
@@ -252,11 +252,6 @@ def is_constant(term: str) -> bool:
     [True, True, True, False]
     """
     return term.strip().strip("()[]").lower() in _CONSTANTS
-
-
-def _guarded(label: str) -> str:
-    """A label that a spreadsheet would take for a formula has a mark before it, which our readers take off again."""
-    return f"'{label}" if label[:1] in ("=", "+", "-", "@") else label
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> str | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +17,46 @@ from .errors import DataError
 # Names that only this module gives: what is being written, and what is being replaced.
 PARTIAL = ".bayes_targets-partial-"
 REPLACED = ".bayes_targets-replaced-"
+
+# What a spreadsheet takes for a formula, and numbers as they are printed, which are none: -.15 (.53), -2.48** (s.e. 1.05), +3%.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"''*[=+\-@\t\r]")
+_PRINTED_NUMBER = re.compile(
+    r"[+-]?(\d[\d,]*\.?\d*|\.\d+|inf)([eE][+-]?\d+)?[*+†‡%]{0,4}( ?\([\w ,.;:<*+†‡%-]*\))?"
+)
+
+
+def guarded(text: str) -> str:
+    """A text as a cell of our own CSV files: with a mark before it where a spreadsheet would take it for a formula.
+
+    Examples
+    --------
+    >>> guarded("=1+1"), guarded("-0.15 (0.53)"), guarded("Leeds")
+    ("'=1+1", '-0.15 (0.53)', 'Leeds')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _PRINTED_NUMBER.fullmatch(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that `guarded` put a mark before.
+
+    Examples
+    --------
+    >>> unguarded("'=1+1"), unguarded("'tis")
+    ('=1+1', "'tis")
+    """
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def map_cells(text: str, change: Callable[[str], str]) -> str:
+    """The text of a CSV file with a change made to each of its cells."""
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    changed = [[change(cell) for cell in row] for row in rows]
+    if changed == rows:
+        return text
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows(changed)
+    return file.getvalue()
 
 
 def shown(path: str | Path) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, cell_message, did_you_mean
+from ..files import unguarded
 from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
 
 _LARGEST = 2**31
@@ -575,17 +576,12 @@ def _widths(lines: Sequence[str], mark: str) -> list[int]:
 def _split(text: str, label: str, separator: str) -> list[list[Any]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        guarded = re.search("'[=+@-]", text) is not None
-        return [[_unguarded(cell) for cell in row] if guarded else row for row in reader]
+        marked = re.search("'[=+@-]", text) is not None
+        return [[unguarded(cell) for cell in row] if marked else row for row in reader]
     except csv.Error as error:
         raise DataError(
             f"{label}, line {reader.line_num}: {error}; expected cells separated by {_SEPARATORS.get(separator, repr(separator))}"
         ) from error
-
-
-def _unguarded(cell: str) -> str:
-    """Take off the mark that our own files put before a label which a spreadsheet would take for a formula."""
-    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@" else cell
 
 
 # --- the table among the rows

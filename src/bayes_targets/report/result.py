@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.claims import Headline
+from ..files import guarded, map_cells, read_file, unguarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,9 +65,13 @@ class Table:
     headings: Mapping[str, str] = field(default_factory=dict)
 
     def to_csv(self) -> bytes:
-        """The full table as a CSV file, with its index where that has a name."""
+        """The full table as a CSV file, with its index where that has a name.
+
+        Texts that a spreadsheet would take for formulas have a mark before them; see `bayes_targets.files.guarded`.
+        """
         named = self.frame.index.names != [None]
-        return self.frame.to_csv(index=named, float_format="%.6g", lineterminator="\n").encode()
+        text = self.frame.to_csv(index=named, float_format="%.6g", lineterminator="\n")
+        return map_cells(text, guarded).encode("utf-8", "replace")
 
     def as_record(self) -> dict[str, Any]:
         """What `read_table` needs beside the CSV file."""
@@ -134,4 +140,5 @@ def read_table(file: Path, record: Mapping[str, Any]) -> Table:
     -------
     Table
     """
-    return Table(pd.read_csv(file, index_col=record["index"]), record["caption"])
+    text = map_cells(read_file(file).decode(), unguarded)
+    return Table(pd.read_csv(io.StringIO(text), index_col=record["index"]), record["caption"])
