@@ -143,7 +143,7 @@ def test_spread_is_the_gap_between_the_outermost_areas():
 def test_summaries_are_of_all_draws():
     draws = xr.DataArray(np.arange(1.0, 101).reshape(2, 50), dims=("chain", "draw"), name="x")
     found = summarise_draws(draws, prob=0.5).loc["x"]
-    assert found[["mean", "median", "low", "high"]].tolist() == pytest.approx([50.5, 50.5, 25.75, 75.25])
+    assert found[["mean", "median", "low", "high"]].tolist() == pytest.approx([50.5, 50.5, 25.5, 75.5])
 
 
 def test_a_collapsed_posterior_is_taken_by_compare_and_by_claims():

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..inference.summary import equal_tails
 
 # What may be in some models and not in others: question, and the variable or option that says so.
 COMPONENTS = ("effect", "heterogeneity", "selection")
@@ -166,7 +167,7 @@ def _check_priors(posteriors: Mapping[str, xr.DataTree], table: pd.DataFrame) ->
 
 def _mean_effect(posterior: xr.DataTree) -> list[float]:
     draws = posterior["posterior"]["mu"].to_numpy().ravel()
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = equal_tails(draws)
     return [float(draws.mean()), float(low), float(high), float((draws > 0).mean())]
 
 

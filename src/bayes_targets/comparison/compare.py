@@ -15,6 +15,7 @@ from ..errors import DataError, did_you_mean, require_number
 from ..evaluation import Evaluation
 from ..inference.convergence import mixing
 from ..inference.distributions import normal_quantile, t_quantile
+from ..inference.summary import quantiles as quantiles
 
 FloatArray = NDArray[np.float64]
 Rope = tuple[float, float] | Mapping[str, tuple[float, float]]
@@ -168,20 +169,6 @@ def scale_of(evaluation: Evaluation, term: str) -> float:
         return 1.0
     scale = evaluation.estimates.loc[[term], "scale"].to_numpy(float)[0]
     return float(scale) if scale > 0 else 1.0
-
-
-def quantiles(draws: FloatArray, probs: Sequence[float]) -> FloatArray:
-    """Quantiles of draws along the last axis, of shape (probs, ...).
-
-    Each draw stands in the middle of its share of the probability, so that draws that are quantiles themselves, as those of the
-    exact engine are, give the quantiles of the distribution.
-
-    Examples
-    --------
-    >>> quantiles(np.array([1.0, 2.0, 3.0, 4.0]), [0.125, 0.5]).tolist()
-    [1.0, 2.5]
-    """
-    return np.asarray(np.quantile(draws, probs, axis=-1, method="hazen"))
 
 
 def _prepared(

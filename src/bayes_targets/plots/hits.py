@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import DataError
+from ..inference.summary import equal_tails
 from ._rows import reference_line
 from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, balanced, style, wrapped
@@ -91,7 +92,7 @@ def _draw_row(ax: Axes, row: int, hits: np.ndarray, prob: float) -> None:
     """Histogram on the row's line, and its mean, interval and numbers below."""
     places, counts = np.unique(hits, return_counts=True)
     ax.bar(places, -0.62 * counts / counts.max(), width=1.0, bottom=row - 0.08, color=BLUE, alpha=0.45)
-    low, high = np.quantile(hits, [(1 - prob) / 2, (1 + prob) / 2])
+    low, high = equal_tails(hits, prob)
     ax.hlines(row + 0.02, low, high, color=DARK, linewidth=2.0)
     ax.plot(hits.mean(), row + 0.02, marker="o", color=DARK, markersize=5.5, linestyle="none")
     ax.annotate(

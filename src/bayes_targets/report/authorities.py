@@ -17,6 +17,7 @@ from ..comparison.claims import percent_text, words_for
 from ..comparison.compare import compare
 from ..comparison.ols import fit_ols
 from ..errors import DataError
+from ..inference.summary import equal_tails
 from ..models.cohesion.checks import check_change_by_type, compare_pooling
 from ..plots import plot_forest, plot_shrinkage
 from .cells import number
@@ -253,7 +254,7 @@ def _measured(own: Mapping[str, xr.DataTree], words: Words) -> pd.DataFrame:
         ("scores", "sampling error of the scores modelled"),
     ):
         draws = own[name]["posterior"]["effect"].to_numpy()
-        low, high = np.quantile(draws, [0.025, 0.975])
+        low, high = equal_tails(draws)
         rows[label] = {
             "mean": draws.mean(),
             "low": low,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..errors import DataError, require_count, require_number
 from ..inference.ensemble import run_ensemble
+from ..inference.summary import equal_tails
 from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import CohesionPriors, cohesion_model
 from ..models.cohesion.simulate import simulate_authorities
@@ -358,7 +359,7 @@ def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSeque
     prior = Flat() if setting.prior_sd is None else Normal(0.0, setting.prior_sd)
     model = cohesion_model(authorities, priors=CohesionPriors(effect=prior))
     draws = solve_cohesion(model, 1000, np.random.default_rng(fit_seed))[0]["effect"].to_numpy()
-    ends = np.quantile(draws, [(1 - setting.prob) / 2, (1 + setting.prob) / 2])
+    ends = equal_tails(draws, setting.prob)
     # The posterior is so nearly normal that its moments tell the probability with less noise than counting.
     from scipy import special
 

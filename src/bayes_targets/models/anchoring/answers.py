@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError
+from ...inference.summary import equal_tails, quantiles
 from .likelihood import parameters_of
 from .world import PARAMETERS, STATISTICS, Design, print_statistics, simulate_areas
 
@@ -81,7 +82,7 @@ def slope_by_weight(
         columns = np.column_stack([np.ones(near.sum()), *(distance[near] for distance in away)])
         line = np.linalg.lstsq(columns, b[near], rcond=None)[0]
         moved = b[near] - columns[:, 1:] @ line[1:]
-        low, median, high = np.quantile(moved, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+        low, median, high = quantiles(moved, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
         row = {"median": median, "low": low, "high": high, "prob_positive": (moved > 0).mean()}
         rows[float(weight)] = row | {"n_draws": int(near.sum())}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("weight")
@@ -162,7 +163,7 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
         }
         areas = simulate_areas(named, design, np.random.default_rng(seed))
         slopes = print_statistics(areas, design)["slope"]
-        low, high = np.quantile(slopes, [(1 - prob) / 2, (1 + prob) / 2])
+        low, high = equal_tails(slopes, prob)
         row = {"mean": slopes.mean(), "low": low, "high": high}
         found[name] = row | {"share_of_printed": slopes.mean() / printed["slope"]}
     table = pd.DataFrame.from_dict(found, orient="index").rename_axis("set_from")
@@ -199,7 +200,7 @@ def gap_for_regression_to_mean(
     found = {}
     for cause, lost in causes.items():
         reversion = 100 * lost / p["score_before"]
-        low, high = np.quantile(effects / reversion, [(1 - prob) / 2, (1 + prob) / 2])
+        low, high = equal_tails(effects / reversion, prob)
         gap = effect / np.median(reversion)
         row = {"reversion": np.median(reversion), "gap": gap, "gap_low": low, "gap_high": high}
         found[cause] = row | {"gap_in_sd": gap / printed["sd_before"], "share_of_largest": gap / largest}
@@ -227,7 +228,7 @@ def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame
     values = replicated.transpose("statistic", "sample").to_numpy()
     printed = posterior["observed_data"]["printed"].to_numpy()
     below = (values <= printed[:, None]).mean(axis=1)
-    low, median, high = np.quantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=1)
+    low, median, high = quantiles(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
     columns = {"printed": printed, "median": median, "low": low, "high": high}
     columns["p_value"] = 2 * np.minimum(below, 1 - below)
     names = [LABELS[str(name)] for name in posterior["observed_data"]["statistic"].to_numpy()]

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...inference.summary import equal_tails
 from .equation import fitted_change, noise
 from .estimands import response_of
 
@@ -75,7 +76,7 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     for (name, statistic), parts in again.items():
         own, draws = members[name], np.concatenate(parts)
         seen = float(_compute(statistic, observed[own], axis=0))
-        low, high = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
+        low, high = equal_tails(draws, prob)
         p_value = float((draws > seen).mean() + 0.5 * (draws == seen).mean())
         rows.append((name, statistic, own.size, seen, float(draws.mean()), low, high, p_value))
     columns = ["authority_type", "statistic", "n", "observed", "replicated", "low", "high", "p_value"]

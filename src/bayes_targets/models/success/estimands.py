@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean
+from ...inference.summary import summarise_draws as summarise_draws
 from .parts import FloatArray, stacked
 
 
@@ -60,20 +61,6 @@ def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> x
     options = json.loads(posterior.attrs["options"]) | {"success": chosen}
     tree.attrs = dict(posterior.attrs) | {"terms": json.dumps(["share"]), "options": json.dumps(options)}
     return tree
-
-
-def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
-    """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own."""
-    own = [dim for dim in draws.dims if dim not in ("chain", "draw")]
-    values = stacked(draws)
-    values = values[:, None] if not own else values
-    tails = ((1 - prob) / 2, 0.5, (1 + prob) / 2)
-    low, median, high = np.quantile(values, tails, axis=0)
-    columns = {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1), "median": median}
-    index = pd.Index(draws[own[0]].to_numpy(), name=str(own[0])) if own else pd.Index([str(draws.name)])
-    table = pd.DataFrame(columns | {"low": low, "high": high}, index=index)
-    table.attrs = {"interval": "eti", "prob": prob}
-    return table
 
 
 def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:

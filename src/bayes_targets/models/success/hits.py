@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...inference.summary import quantiles, tails
 from ...priors import Beta, require_prior
 from .parts import FloatArray, expit, stacked
 
@@ -182,11 +183,11 @@ def eventual_hits(
 def summarise_hits(hits: xr.Dataset, prob: float = 0.95) -> pd.DataFrame:
     """Summarise `eventual_hits`."""
     names = ("total_hits", "hit_share", "payable_share")
-    tails = ((1 - prob) / 2, 0.5, (1 + prob) / 2)
+    low_tail, high_tail = tails(prob)
     rows = {}
     for name in names:
         values = hits[name].to_numpy()
-        low, median, high = np.quantile(values, tails)
+        low, median, high = quantiles(values.ravel(), (low_tail, 0.5, high_tail))
         rows[name] = (values.mean(), values.std(ddof=1), median, low, high)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "sd", "median", "low", "high"])
     table.attrs = {"interval": "eti", "prob": prob, "origin": "simulated"}

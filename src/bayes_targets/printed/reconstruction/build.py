@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError, cell_message, did_you_mean
+from ...inference.summary import equal_tails
 from ...readers.authorities import authority_dataset
 from ...readers.design_matrix import dependent_columns
 from ...readers.package import Study
@@ -438,7 +439,7 @@ def _pool(draws: np.ndarray, prob: float) -> dict[str, float | str]:
     # The pooled draws' own between variance is that of M points, sum / M; widen it to the corrected one.
     widened = centre + (means - centre) * np.sqrt((1 + 1 / m) * m / (m - 1))
     pooled = draws - means[:, None] + widened[:, None]
-    low, high = np.quantile(pooled, [(1 - prob) / 2, (1 + prob) / 2])
+    low, high = equal_tails(pooled, prob)
     total = within + between
     share = between / total if total > 0 else 0.0
     return {
