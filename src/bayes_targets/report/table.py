@@ -19,6 +19,7 @@ from ..evaluation import Evaluation
 from ..models.published.priors import CONFLICT_LIMIT
 from ..plots import plot_forest
 from ..plots.masses import Effect, plot_masses
+from ..printed.auditing import audit
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
 from .cells import number
@@ -26,6 +27,7 @@ from .result import Picture, Result, Table
 
 _MOST_TERMS = 40
 _MOST_MASSES = 4
+_MOST_CHECKS = 12
 _QUESTIONS = {
     "sceptical_limit": "Which sceptic stays unconvinced?",
     "advocacy_limit": "Whom would it convince?",
@@ -177,6 +179,7 @@ def table_result(
             "comparison": _comparison(tables, asked),
             "claims": _claims(asked),
             "robustness": _robustness(answers, several=several),
+            "audit": _audit(evaluations),
         },
         pictures=_pictures(tables, asked),
         posteriors=posteriors,
@@ -397,6 +400,34 @@ def _robustness(answers: Mapping[tuple[str, str], pd.DataFrame], *, several: boo
         "convincing is 95%.",
         shown=shown[[*(["Term"] if several else []), "Question", "Answer"]],
         section="sensitivity",
+    )
+
+
+def _audit(evaluations: Mapping[str, Evaluation]) -> Table:
+    checks = {name: audit(each) for name, each in evaluations.items()}
+    frame = next(iter(checks.values()))
+    if len(checks) > 1:
+        frame = pd.concat(checks, names=["model"]).reset_index(level=0).reset_index(drop=True)
+    left = frame["verdict"].str.startswith("not checked")
+    made, missing = frame[~left], frame[left]
+    wrong = int(made["verdict"].eq("inconsistent").sum())
+    told = (
+        f"{len(made)} checks, {wrong} inconsistent whatever the rounding."
+        if len(made)
+        else "No check could be made."
+    )
+    shown = made
+    if len(made) > _MOST_CHECKS:
+        shown = made[made["verdict"].ne("consistent")]
+        told += f" The {len(made) - len(shown)} consistent ones are in the CSV."
+    if len(missing):
+        reasons = [
+            f"{check} ({why.removeprefix('not checked: ')})"
+            for check, why in dict(zip(missing["check"], missing["verdict"], strict=True)).items()
+        ]
+        told += f" Not checked: {'; '.join(reasons)}."
+    return Table(
+        frame, f"Printed numbers against one another, over the rounding of each. {told}", shown=shown
     )
 
 
