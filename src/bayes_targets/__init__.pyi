@@ -101,3 +101,4 @@ from .sensitivity import retrodesign as retrodesign
 from .sensitivity import reverse_bayes as reverse_bayes
 from .sensitivity import robustness_value as robustness_value
 from .sensitivity.robustness import robustness as robustness
+from .workflow.write_page import write_page as write_page

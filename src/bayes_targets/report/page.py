@@ -116,6 +116,7 @@ def analysis_page(
         methods=result.methods,
         limits=result.limits,
         notes=result.notes,
+        alone=bool(summary.get("alone")),
         points=result.points,
         paragraph=result.paragraph,
         claims=parts["claims"],

@@ -23,6 +23,7 @@ from ..provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
 from ..readers.posterior import posterior_bytes, read_posteriors
 from ..report import page as report
 from ..report.result import Result, Table, read_table
+from ..report.word import require_word, result_markdown, word_document
 from . import run_folder
 from .catalogue import Entry, call_script, find_analysis
 from .run_folder import json_bytes
@@ -117,6 +118,8 @@ def conduct(
         for entry in asked:
             if not entry.data:
                 raise DataError(f"--data: the analysis {entry.name!r} takes no file")
+    if settings.word:
+        require_word()
     if settings.scheduler is not None:
         require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
     with run_folder.locked(settings.out):
@@ -430,15 +433,29 @@ def make(
             result = Result(answer=failure)
         if not isinstance(result, Result):
             raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
-        result = replace(result, notes=tuple(dict.fromkeys([*run.notes, *result.notes])))
         seconds = time.perf_counter() - started
-        run.say(f"{entry.name}: writing the page")
-        summary = _summary(entry, run, result, seconds=seconds, passed=failure is None)
-        files = _result_files(run, result, summary)
-    summary = run_folder.seal(summary | {"files": run_folder.digests(files)})
-    files[run_folder.SUMMARY] = json_bytes(summary)
+        result, summary, files = files_of(entry, run, result, seconds=seconds, passed=failure is None)
     kept = replace(result, pictures={}) if wanted and failure is None else None
     return Made(kept, summary, files, failure)
+
+
+def files_of(
+    entry: Entry,
+    run: Run,
+    result: Result,
+    *,
+    seconds: float,
+    passed: bool,
+    more: Mapping[str, bytes] | None = None,
+) -> tuple[Result, dict[str, Any], dict[str, bytes]]:
+    """A result with what was read, its sealed summary, and all files of its folder; with `more` the folder stands alone."""
+    result = replace(result, notes=tuple(dict.fromkeys([*run.notes, *result.notes])))
+    run.say(f"{entry.name}: writing the page")
+    summary = _summary(entry, run, result, seconds=seconds, passed=passed) | {"alone": more is not None}
+    files = {**_result_files(run, result, summary), **(more or {})}
+    summary = run_folder.seal(summary | {"files": run_folder.digests(files)})
+    files[run_folder.SUMMARY] = json_bytes(summary)
+    return result, summary, files
 
 
 def _summary(entry: Entry, run: Run, result: Result, *, seconds: float, passed: bool) -> dict[str, Any]:
@@ -481,6 +498,12 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
         files |= {f"{name}.{kind}": save_bytes(picture.figure, kind) for kind in ("png", "svg")}
     figures = {name: files[f"{name}.svg"] for name in result.pictures}
     files["report.html"] = report.analysis_page(summary, result, checks, figures, _own_claims(run, result))
+    told = {"title": str(summary["title"]), "question": str(summary["question"])}
+    if result.paragraph:
+        files["report.md"] = result_markdown(result, **told)
+    if run.settings.word:
+        pictures = {name: files[f"{name}.png"] for name in result.pictures}
+        files["report.docx"] = word_document(result, pictures, **told)
     return files
 
 

@@ -1,0 +1,129 @@
+"""The page of one evaluation, or of several, from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError
+from ..evaluation import Evaluation
+from ..files import write_folder
+from ..inference.ensemble import one_thread
+from ..report.result import Result
+from ..report.word import require_word
+from . import run_folder
+from .analysis import files_of
+from .catalogue import Entry, call_script, find_analysis
+from .settings import Run, Settings
+
+TABLE = "table.csv"
+
+
+def write_page(
+    evaluation: Evaluation,
+    folder: str | Path,
+    *,
+    word: bool = False,
+    seed: int = 2014,
+    draws: int = 1000,
+    progress: bool = False,
+) -> Path:
+    """Write the page of printed estimates, as the analysis ``table`` (of several evaluations, ``pool``) writes it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        From `read_estimates` or `read_evaluations`, with focus (one evaluation only), better and smallest.
+    folder : str or Path
+        Where; an earlier page there is replaced, anything else is refused.
+    word : bool
+        Write ``report.docx`` too (needs python-docx, the extra ``word``).
+    seed, draws : int
+        As in `fit`. What is solved exactly says the same for any seed.
+    progress : bool
+        Print a line for each step.
+
+    Returns
+    -------
+    pathlib.Path
+        The page, ``report.html``. Beside it stand its tables (CSV, LaTeX, Markdown), figures (SVG, PNG), ``posterior.nc``, and
+        ``table.csv``, the estimates with all that was stated in header lines, from which the command line makes the same page.
+
+    Raises
+    ------
+    DataError
+        If the evaluation does not say what is asked of it (one message names all), or something in the folder is not ours.
+    DiagnosticsError
+        If a posterior does not pass the gate; nothing is written then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> import bayes_targets as bt
+    >>> frame = pd.DataFrame({"term": ["Target"], "estimate": ["0.952"], "se": ["0.659"]})
+    >>> table = bt.read_estimates(frame, focus="Target", better="higher", smallest=0.5, unit="points", hoped=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_page(table, f"{folder}/target")
+    ...     page.name, "Very likely higher (92%), by more than 0.5 points: 75%." in page.read_text(encoding="utf-8")
+    ('report.html', True)
+    """
+    if not isinstance(evaluation, Evaluation):
+        raise DataError(
+            f"write_page: found {type(evaluation).__name__}, expected an Evaluation (bt.read_estimates or bt.read_evaluations)"
+        )
+    if word:
+        require_word()
+    place = Path(folder).resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from None
+    changed = run_folder.require_ours(place, {}).changed
+    if changed:
+        raise DataError(
+            f"{place / changed[0]}: was changed after it was written, so {place} is not replaced: move it elsewhere"
+        )
+    entry = find_analysis("pool" if evaluation.estimates.index.name == "study" else "table")
+    settings = Settings(out=place.parent, seed=seed, draws=draws, word=word, data=Path(TABLE))
+    say: Callable[[str], None] = print if progress else lambda line: None
+    run = _Given(settings, entry.name, {}, say, evaluation=evaluation)
+    return _written(entry, run, place)
+
+
+def _written(entry: Entry, run: _Given, place: Path) -> Path:
+    started = time.perf_counter()
+    with one_thread():
+        result = call_script(entry, run)
+        if not isinstance(result, Result):
+            raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
+        assert run.evaluation is not None
+        table = run.evaluation.to_csv() or ""
+        seconds = time.perf_counter() - started
+        _, summary, files = files_of(
+            entry, run, result, seconds=seconds, passed=True, more={TABLE: table.encode()}
+        )
+    # The folder's own name is the one by which it is known as ours.
+    files[run_folder.SUMMARY] = run_folder.json_bytes(run_folder.seal(summary | {"name": place.name}))
+    return write_folder(place, files) / "report.html"
+
+
+@dataclass(eq=False)
+class _Given(Run):
+    """A run whose evaluation is there already."""
+
+    evaluation: Evaluation | None = None
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        """The one evaluation, by its heading."""
+        assert self.evaluation is not None
+        self._note(self.evaluation.notes)
+        return {self.evaluation.heading or "table": self.evaluation}
+
+    def several(self) -> Evaluation:
+        """The several evaluations."""
+        assert self.evaluation is not None
+        self._note(self.evaluation.notes)
+        return self.evaluation
