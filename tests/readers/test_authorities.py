@@ -545,6 +545,31 @@ def test_columns_found_and_wanted_are_shown_side_by_side_with_a_command():
     )
 
 
+def test_names_are_guessed_before_codes_and_long_form_is_seen_without_a_mapping():
+    frame = table().rename(columns={"authority": "name", "authority_type": "kind"}).drop(columns="target")
+    frame.insert(0, "code", [f"E0{i}" for i in range(12)])
+    assert "columns={'name': 'authority', 'kind': 'authority_type'}" in problems(
+        frame.drop(columns="stretch"), controls=None
+    )
+    message = problems(long_table().rename(columns={"authority": "School"}), controls=None)
+    assert (
+        "it looks like long form, since 12 names have 36 rows, which differ in column 'year' (2006, 2007, 2008)"
+        in message
+    )
+    assert "give columns={'School': 'authority', ...} (--columns School=authority ...)" in message
+
+
+def test_percentages_are_known_by_the_names_of_their_columns():
+    names = {"baseline": "Percentage 2019", "outcome": "Percentage 2022"}
+    ds = read(
+        table().rename(columns=names),
+        columns={theirs: ours for ours, theirs in names.items()},
+        change="points",
+    )
+    assert ds["change"].attrs["units"] == "percentage points" and ds.attrs["outcome_words"] == "Percentage"
+    assert "The scores were taken for percentages, as the names of their columns say." in ds.attrs["notes"]
+
+
 NHS = {
     "Org Code": "authority", "Region": "authority_type", "FT": "target", "4hr Jan-23": "baseline", "4hr Jan-25": "outcome"
 }  # fmt: skip
@@ -1048,6 +1073,41 @@ def test_malformed_files_give_a_data_error_or_a_valid_dataset(tmp_path, cut, jun
     path = csv_file(tmp_path, text[:cut] + junk + text[cut + length :])
     try:
         ds = read(path)
+    except DataError as error:
+        assert str(error)
+    else:
+        check_dataset(ds)
+
+
+OPTIONS = {
+    "columns": [{"x": "target"}, {1: "x"}, "x", [("a", "b")], {"baseline": "outcome"}, 3],
+    "controls": [["x"], "x", [None], 7, np.array(["deprivation"]), {"a": 1}],
+    "change": ["points", "percent", 3, None, ""],
+    "period": ["target", 3, ""],
+    "before": [2006, None, "x", [1]],
+    "types": [["county"], "county", [1]],
+    "log": [["deprivation"], ["x"], 5],
+    "further_outcomes": [["population"], ["x"], "x"],
+    "design_effect": [np.float32(2), np.int64(1), 0, "2", None, True, float("nan"), 10**400],
+    "incomplete": ["refuse", 0, None],
+    "totals": [["Area A"], [], "x", 4],
+    "words": [{"unit": "school"}, {"unit": 3}, "x", {3: "x"}],
+    "origin": ["simulated", 4, None],
+    "separator": [";", 4], "decimal": [",", "x", 0], "encoding": ["utf-8", 4], "header": [1, 0, "x"], "sheet": ["x", 2],
+    "missing": [["74"], 5, "x", [None]],
+}  # fmt: skip
+
+
+@settings(FUZZ, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in OPTIONS.items()})
+)
+def test_options_of_any_kind_give_a_data_error_or_a_valid_dataset(tmp_path, options):
+    path = tmp_path / "mine.csv"
+    if not path.exists():
+        table().to_csv(path, index=False)
+    try:
+        ds = read_authorities(path, **options)
     except DataError as error:
         assert str(error)
     else:

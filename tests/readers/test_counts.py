@@ -256,6 +256,8 @@ def test_a_row_for_each_target_is_counted():
         "looks like long form, one row for each target, since 3 names have 12 rows; if column 'RAG' holds the status, give "
         "columns={'service': 'area', 'RAG': 'status'} (--columns service=area RAG=status)" in problems(frame)
     )
+    named = frame.assign(indicator=[f"KPI {i}" for i in range(12)])[["indicator", "service", "RAG"]]
+    assert "if each row is a target, give columns={'service': 'area', 'RAG': 'status'}" in problems(named)
     listed = long(table()).rename(columns={"status": "rating", "count": "n"})
     assert "(--columns rating=status n=count)" in problems(listed)
 

@@ -53,6 +53,7 @@ _DATE = re.compile(
     r"\d{4}-\d{1,2}(?:-\d{1,2})?(?:[T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|(?:\d{1,2}\s)?[A-Za-z]{3,9}\.?,?\s(?:\d{1,2},\s)?\d{4}|"
     r"[A-Za-z]{3}-\d{2,4}"
 )
+_PERCENT = re.compile(r"%|\bper ?cent|\bpct\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -661,6 +662,12 @@ def _settle_scales(reading: _Reading, unit: str | None, further: Sequence[str]) 
     if unit is not None:
         return unit
     if signs:
+        return "%"
+    percents = bool(scores) and all(_PERCENT.search(reading.theirs(name)) for name in scores)
+    if percents and all(
+        ((reading.values[name] >= 0) & (reading.values[name] <= 100)).all() for name in scores
+    ):
+        reading.notes.append("The scores were taken for percentages, as the names of their columns say.")
         return "%"
     texts = [
         cell

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import DataError, did_you_mean
 from .cells import MISSING, Problems, cell_text, is_missing, read_number
+from .units import long_form
 
 LABELS = ("authority", "authority_type")
 NUMBERS = (
@@ -240,12 +241,31 @@ def _columns_side_by_side(
     found = ", ".join(repr(name) for name in unused[:20]) + (", ..." if len(unused) > 20 else "")
     sentence = f"{label}: found the columns {found}"
     guesses = _guessed(cells, unused, ours)
+    long = "" if "authority" in {*ours, *guesses.values()} else _guessed_long(cells, unused, label)
+    if long:
+        return f"{sentence}; {long}"
     if guesses:
         words = " ".join(shlex.quote(f"{theirs}={name}") for theirs, name in guesses.items())
         sentence += f"; if they are what they look like, give columns={guesses!r} (--columns {words})"
     if not {"outcome", "change"} & {*ours, *guesses.values()}:
         sentence += "; name the column of the score too, as in COLUMN=outcome, and the one of the score before, COLUMN=baseline"
     return sentence
+
+
+def _guessed_long(cells: pd.DataFrame, unused: Sequence[str], label: str) -> str:
+    """How to read a table in which the names of units occur once in each period, where this looks like one."""
+    sample = cells.iloc[:5000]
+    texts = {name: [cell_text(cell) for cell in sample[name]] for name in unused}
+    for column in sorted(unused, key=lambda name: -len(set(texts[name]))):
+        if all(read_number(text) is None for text in texts[column]):
+            found = long_form(texts[column], sample, column, "it")
+            if found:
+                words = shlex.quote(f"{column}=authority")
+                return (
+                    f"{found}; and give columns={{{column!r}: 'authority', ...}} (--columns {words} ...), with the column of the "
+                    "score as 'outcome'"
+                ).replace("it: ", "it ", 1)
+    return ""
 
 
 def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]) -> dict[str, str]:
@@ -266,7 +286,11 @@ def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]
         elif distinct <= max(2, len(texts) // 3):
             types.append(column)
     # Names are of more use to a reader than codes, which have digits or capitals only.
-    names.sort(key=lambda column: sum(_is_code(cell_text(cell)) for cell in sample[column].iloc[:50]) > 25)
+    names.sort(
+        key=lambda column: (
+            float(np.mean([_is_code(cell_text(cell)) for cell in sample[column].iloc[:50]])) > 0.5
+        )
+    )
     wanted = {"authority": names, "authority_type": types, "target": flags}
     guesses = {found[0]: name for name, found in wanted.items() if name not in ours and found}
     if "outcome" not in ours and "change" not in ours and "baseline" not in ours:
@@ -278,6 +302,9 @@ def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]
             if _unnumbered(one) == _unnumbered(other)
         )
         guesses |= dict(zip(next(pairs, ()), ("baseline", "outcome"), strict=False))
+        named = {column.casefold(): column for column in scores}
+        if "before" in named and "after" in named:
+            guesses |= {named["before"]: "baseline", named["after"]: "outcome"}
     return guesses
 
 
@@ -332,7 +359,7 @@ def plain_word(column: str | None, default: str) -> str:
     """
     if column is None:
         return default
-    words = re.sub(r"[\s_.]+", " ", column).strip()
+    words = re.sub(r"[\s_.]+", " ", re.sub(r"\[.*?\]|\(.*?\)", "", column)).strip()
     words = re.sub(r"\b(names?|labels?)$", "", words, flags=re.IGNORECASE).strip()
     if re.search(r"\b(?:codes?|ids?)$", words, re.IGNORECASE) or not re.fullmatch(
         r"[^\W\d_]{3,}(?: [^\W\d_]+){0,3}", words

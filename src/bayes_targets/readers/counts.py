@@ -341,6 +341,10 @@ def _read_wide(
         and not column.endswith("_printed")
         and (column.casefold() in wanted or _holds_numbers(cells[column], table.missing))
     ]
+    if not candidates:
+        hint = _targets_without_numbers(cells, skipped, table)
+        if hint:
+            raise DataError(hint)
     decimal = settle_decimal(cells, candidates, table.decimal, problems)
     # Loosely for now: only of a status is it known that its numbers are whole.
     loose = {
@@ -448,6 +452,33 @@ def _looks_like_targets(
     )
 
 
+def _targets_without_numbers(cells: pd.DataFrame, skipped: Sequence[str], table: RawTable) -> str:
+    """A sentence for a table without numbers, in which each row may be a target."""
+    texts = {
+        column: [cell_text(cell) for cell in cells[column] if not is_missing(cell, table.missing)]
+        for column in _named_columns(cells)
+        if column not in skipped
+    }
+    kinds = [column for column, held in texts.items() if 2 <= len(set(held)) <= max(2, len(held) // 2)]
+    known = [
+        column
+        for column in kinds
+        if len(_known_order(sorted({text.casefold() for text in texts[column]}))) > 1
+    ]
+    rated = known or [column for column in kinds if _STATUS.search(column)]
+    if not rated:
+        return ""
+    pairs = {rated[0]: "status"}
+    areas = [column for column in kinds if column != rated[0]]
+    if areas and "area" not in cells.columns:
+        pairs = {areas[0]: "area"} | pairs
+    words = " ".join(shlex.quote(f"{theirs}={ours}") for theirs, ours in pairs.items())
+    return (
+        f"{table.label}: found no column of numbers in {', '.join(map(repr, texts))}; if each row is a target, give "
+        f"columns={pairs!r} (--columns {words})"
+    )
+
+
 def _all_whole(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
     numbers = [read_number(cell) for cell in cells if not is_missing(cell, marks)]
     return all(
@@ -494,7 +525,7 @@ def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> l
         counting.problems.say(
             f"{file}: beside the statuses {', '.join(map(repr, chosen))}, {', '.join(map(repr, unknown))} "
             f"{'holds' if one else 'hold'} numbers; give statuses={chosen!r} (--statuses {words}) to leave "
-            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status or a covariate"
+            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status, or as a covariate (--controls)"
         )
     return chosen
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 import stat
 import unicodedata
 import zlib
@@ -363,9 +364,10 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
             filled = {name: rows for name in shown if (rows := _sheet_rows(book, name))}
             if len(filled) > 1:
                 listed = ", ".join(repr(name) for name in filled)
+                largest = max(filled, key=lambda name: sum(_full(row) for row in filled[name]))
                 raise DataError(
-                    f"{label}: found the sheets {listed}, expected to be told which one: give sheet={next(iter(filled))!r} "
-                    f"(--sheet {next(iter(filled))!r}) or another"
+                    f"{label}: found the sheets {listed}, expected to be told which one: give sheet={largest!r} "
+                    f"(--sheet {shlex.quote(largest)}) or another"
                 )
             chosen, rows = next(iter(filled.items()), (names[0] if names else "", []))
             if len(names) > 1 and filled:
