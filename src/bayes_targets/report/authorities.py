@@ -383,10 +383,12 @@ def _comparison_caption(
 
 def _digits(row: Any) -> Callable[[float], str]:
     """Numbers of a row with as many decimals as its interval is worth."""
-    decimals = max(0, 1 - math.floor(math.log10(max(float(row["high"] - row["low"]), 1e-12))))
+    width = max(float(row["high"] - row["low"]), 1e-12)
+    decimals = max(0, 1 - math.floor(math.log10(width) - 0.5))
 
     def text(value: float) -> str:
-        return f"{float(value) + 0.0:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+        # Nothing is "-0.00".
+        return f"{round(float(value), decimals) + 0.0:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
     return text
 
@@ -525,20 +527,24 @@ def _pictures(
             index=["constant", "Constant"], errors="ignore"
         )
         rows.attrs = table.attrs
-        named = (
-            f"{capital(words.groups)} and controls"
-            if effect == "types"
-            else f"{capital(_named(effect, words)).removeprefix('The ')}, {words.groups} and controls"
-        )
+        title = f"{capital(words.what)} by {words.group}: OLS and posterior"
+        if effect != "types":
+            first: Any = table.iloc[0]
+            text, more = _digits(first), first["mean"] >= 0
+            lead = words.target.removeprefix("the ") if effect == "target" else "a point of stretch"
+            title = (
+                f"{capital(lead)}: {words.what} {text(abs(first['mean']))} {words.measure} {'higher' if more else 'lower'} "
+                f"({text(first['low'])} to {text(first['high'])})"
+            )
         if len(rows):
             pictures[f"forest_{effect}"] = Picture(
                 plot_forest(
                     rows,
-                    title=f"{named}: OLS and posterior",
+                    title=title,
                     xlabel=f"{words.axis}, for one unit of the term or the step in brackets",
                 ),
                 "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
-                f"Forest plot of OLS and posterior, {named.lower()} ({origin} data).",
+                f"Forest plot of OLS and posterior: {title} ({origin} data).",
             )
         pictures |= _group_pictures(effect, table, types, words, origin)
     return pictures
