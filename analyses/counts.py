@@ -31,10 +31,10 @@ def analyse(run):
     if len(statuses) > 2:
         made = {o: bt.success_model(counts, outcome=o) for o in (page.ORDINAL, page.MULTINOMIAL)}
         fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
-        if all(fits[outcome].attrs["engine"] != "nuts" for outcome in made):
+        if counts.sizes["area"] > 2 and all(fits[outcome].attrs["engine"] != "nuts" for outcome in made):
             left_out = {o: leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
             models = compare_models(left_out, seed=settings.seed)
-        else:
+        elif counts.sizes["area"] > 2:
             notes.append(
                 f"The ordinal and the multinomial model were sampled, and not compared by leaving {words.areas} out."
             )

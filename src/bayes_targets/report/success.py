@@ -148,8 +148,10 @@ def _ranking(
     best, worst = str(ranks[1].idxmax()), str(ranks[last].idxmax())
     small = areas.index[areas["n"] < SMALL_SAMPLE]
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
+    one = len(small) == 1
     few = (
-        f" The {len(small):,} {words.areas} with fewer than {SMALL_SAMPLE} {words.items} say next to nothing."
+        f" The {'one' if one else f'{len(small):,}'} {words.area if one else words.areas} with fewer than {SMALL_SAMPLE} "
+        f"{words.items} {'says' if one else 'say'} next to nothing."
         if len(small)
         else ""
     )
