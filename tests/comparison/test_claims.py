@@ -268,3 +268,14 @@ def test_draws_are_paired_by_place_whatever_they_are_called(posteriors):
     assert estimand_draws("one:mu - two:mu", {**posteriors, "two": short}).shape == (1, 40)
     with pytest.raises(bt.DataError, match="not finite numbers"):
         estimand_draws("bad:mu", {"bad": tree(mu=np.full((2, 5), np.nan))})
+
+
+def test_a_posterior_is_known_by_its_evaluation_s_heading_too(posteriors):
+    """Claims of a package are judged whatever the analysis calls its posteriors."""
+    package = bt.load_study("andrews2014")
+    target = bt.fit(bt.published_model(package.evaluations["target"]), seed=1)
+    ledger = bt.judge_claims(package, {"target": target})
+    assert ledger.loc["target-effect", "reading"] == "very likely"
+    assert ledger.loc["stretch-effect", "reading"] == "not judged: needs the posterior 'model_3'"
+    row = bt.judge_claims(study(estimand="the_one:mu"), {"The one": posteriors["one"]}).loc["x"]
+    assert 0.4 < row["probability"] < 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,8 @@ def judge_claims(
     study : Study
         Its ``claims`` say of each claim which estimand would make it true, and above, below or within what.
     posteriors : mapping of str to xarray.DataTree
-        The posteriors that the estimands name, e.g. ``{"model_2": posterior}``.
+        The posteriors that the estimands name, e.g. ``{"model_2": posterior}``. One that is named for an evaluation of the study
+        is also known by that evaluation's heading; names match in lower case with underscores (``"Model 2"`` is ``model_2``).
     alternatives : mapping of str to mapping of str to xarray.DataTree, optional
         Name of an alternative in words, e.g. ``"sceptical prior"``, to posteriors by the same names. An alternative applies to
         the claims that name one of its posteriors; what such a claim names beside them is taken from `posteriors`.
@@ -123,8 +125,10 @@ def judge_claims(
     >>> ledger.loc["up", ["reading", "lowest_reading", "lowest_under"]].tolist()
     ['very likely', 'likely', 'sceptical prior']
     """
+    posteriors = _by_every_name(study, posteriors)
+    alternatives = {name: _by_every_name(study, trees) for name, trees in (alternatives or {}).items()}
     rows = {}
-    names = [*(alternatives or {})]
+    names = [*alternatives]
     for each in (probabilities or {}).values():
         names += [name for name in each if name not in names]
     if multiverse:
@@ -132,7 +136,7 @@ def judge_claims(
     for claim in read_claims(study.claims, str(study.claims.attrs.get("file", "claims"))):
         probability, reading = _judge(claim, posteriors)
         tried = dict.fromkeys(names, math.nan)
-        for name, trees in (alternatives or {}).items():
+        for name, trees in alternatives.items():
             if claim.estimand and set(claim.estimand.posteriors) & set(trees):
                 tried[name] = _probability(claim, {**posteriors, **trees})
         for name, value in (probabilities or {}).get(claim.id, {}).items():
@@ -297,6 +301,18 @@ def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataT
 def posteriors_named(expression: str) -> list[str]:
     """Names of the posteriors that an estimand needs, in order, e.g. ``["model_2"]``."""
     return list(parse_estimand(expression).posteriors)
+
+
+def _by_every_name(study: Study, posteriors: Mapping[str, xr.DataTree]) -> dict[str, xr.DataTree]:
+    """The posteriors by their own names, and where these are free by how estimands write them and their evaluations' headings."""
+    found = dict(posteriors)
+    for name, tree in posteriors.items():
+        evaluation = study.evaluations.get(name)
+        heading = (evaluation.heading or "") if evaluation is not None else ""
+        # "Table 2, Model 3" is also Model 3
+        for alias in (name, heading, heading.rpartition(", ")[2]):
+            found.setdefault(re.sub(r"\W+", "_", alias).strip("_").lower(), tree)
+    return found
 
 
 def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[float, str]:

@@ -57,7 +57,7 @@ class Credibility:
     bf_normal_sd : float
         Standard deviation of the prior that attains it; 0 where none does better than no effect.
     bf_simple : float
-        Smallest Bayes factor over all alternatives whatever, attained by the estimate itself.
+        Smallest Bayes factor over all alternatives, attained by the estimate itself.
     bf_p : float
         Smallest Bayes factor from the p-value alone, ``-e p log p``; 1 for p above 1/e.
     """
@@ -121,8 +121,8 @@ def reverse_bayes(
     DataError
         If a number is not finite or out of its range.
 
-    Notes
-    -----
+    References
+    ----------
     Scepticism and advocacy limits: Matthews (2018), *Royal Society Open Science* 5, 171047. Intrinsic credibility: Held
     (2019), *Royal Society Open Science* 6, 181534, whose threshold of p < 0.0056 for 95% is reproduced in the tests.
     The fail-safe number is that of Rosenberg (2005), *Evolution* 59, 464-468, for studies of one precision, derived here
@@ -468,8 +468,8 @@ def robustness_value(t: float, df: float, *, q: float = 1.0, alpha: float = 0.05
     DataError
         If a number is not finite or out of its range.
 
-    Notes
-    -----
+    References
+    ----------
     Cinelli & Hazlett (2020), Making sense of sensitivity: extending omitted variable bias, *Journal of the Royal
     Statistical Society B* 82, 39-67, sections 4.1 to 4.3.
 
@@ -533,8 +533,8 @@ def confounder_bounds(
     DataError
         If a number is out of range, or no confounder can be as strong as that.
 
-    Notes
-    -----
+    References
+    ----------
     Cinelli & Hazlett (2020), section 4.4 and its appendix; the shares of the three rows of their Darfur example ("1x, 2x,
     3x female") are in the tests.
 
@@ -592,8 +592,8 @@ def e_value(ratio: float, low: float | None = None, high: float | None = None) -
     DataError
         If a ratio is not above 0, or the limits do not hold the ratio between them.
 
-    Notes
-    -----
+    References
+    ----------
     VanderWeele & Ding (2017), Sensitivity analysis in observational research: introducing the E-value, *Annals of
     Internal Medicine* 167, 268-274.
 
@@ -644,8 +644,8 @@ def approximate_risk_ratio(
     DataError
         If a number is not finite or not positive.
 
-    Notes
-    -----
+    References
+    ----------
     VanderWeele & Ding (2017), table of approximations: it holds for an outcome that is about normal and cut anywhere but
     far out. For a slope that is small beside the outcome's standard deviation it is rough; the robustness value needs no
     such step.

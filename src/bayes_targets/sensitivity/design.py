@@ -330,20 +330,7 @@ def _closed_form(effect: float, n: int, setting: _Setting) -> tuple[float, ...]:
 
 
 def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSequence) -> tuple[float, ...]:
-    """One simulated evaluation and its exact posterior.
-
-    Parameters
-    ----------
-    task : tuple
-        True effect, number of authorities, and the setting of `design_analysis`.
-    seed : numpy.random.SeedSequence
-        For all that is random.
-
-    Returns
-    -------
-    tuple of float
-        P(effect > 0) less what counts as convincing, posterior mean, and width of the interval.
-    """
+    """One simulated evaluation and its exact posterior."""
     effect, n, setting = task
     data_seed, fit_seed = seed.spawn(2)
     names = [f"type {i + 1}" for i in range(setting.n_types)]

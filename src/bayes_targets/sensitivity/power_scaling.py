@@ -100,30 +100,8 @@ def prior_sensitivity(
 def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SENSITIVE) -> pd.DataFrame:
     """Sensitivity of every term to power-scaling each prior, and the likelihood.
 
-    Parameters
+    References
     ----------
-    model : Model
-        From `published_model` or `cohesion_model`.
-    posterior : xarray.DataTree
-        Of this model, from `fit`.
-    threshold : float
-        Sensitivity from which on something counts as sensitive.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``term``; a column ``prior: <name>`` for every proper prior, ``prior`` (all of them together),
-        ``likelihood``, and ``reading``: "informed by the data", "prior and data in conflict" (sensitive to both) or
-        "strong prior or weak data" (sensitive to the prior alone). Numbers are gradients of the
-        cumulative Jensen-Shannon distance by the base-2 logarithm of the power, from 0 (does not move) upwards.
-
-    Raises
-    ------
-    DataError
-        If the model is of another kind, or the posterior is not of this model.
-
-    Notes
-    -----
     Kallioinen, Paananen, Bürkner & Vehtari (2023), *Statistics and Computing* 34, 57, with ArviZ's importance sampling. What
     is scaled is the prior of each parameter without a parent; the distribution of types around their mean is part of the
     model and is left alone, as the authors advise.
@@ -157,26 +135,7 @@ def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SEN
 
 
 def log_prior(model: Model, posterior: xr.DataTree) -> xr.Dataset:
-    """Log density of each proper prior at the draws of a posterior, by the prior's name.
-
-    Parameters
-    ----------
-    model : Model
-        From `published_model` or `cohesion_model`.
-    posterior : xarray.DataTree
-        Of this model.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dims ``chain``, ``draw``: the group ``log_prior`` of ArviZ's schema. A prior that several parameters share is summed
-        over them.
-
-    Raises
-    ------
-    DataError
-        If the model is of another kind.
-    """
+    """Log density of each proper prior at the draws of a posterior, by the prior's name."""
     if model.name not in _PARAMETERS:
         raise DataError(f"model is {model.name!r}, expected a {' or a '.join(_PARAMETERS)} model")
     out = {}

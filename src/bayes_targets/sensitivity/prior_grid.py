@@ -50,22 +50,6 @@ class Mixture:
 def as_mixture(prior: Prior, *, prob_zero: float = 0.0) -> Mixture:
     """A normal or Student-t prior as a mixture of normals, perhaps with a spike at zero.
 
-    Parameters
-    ----------
-    prior : Normal or StudentT
-        What is believed if there is an effect.
-    prob_zero : float
-        Prior probability that the effect is exactly 0.
-
-    Returns
-    -------
-    Mixture
-
-    Raises
-    ------
-    DataError
-        If the prior is of another family, or `prob_zero` is not from 0 to below 1.
-
     Examples
     --------
     >>> as_mixture(Normal(0, 5), prob_zero=0.5)
@@ -141,19 +125,6 @@ def normal_posterior(
 ) -> NormalPosterior:
     """The posterior of an effect from its estimate and standard error.
 
-    Parameters
-    ----------
-    estimate, se : float
-        The estimate is taken as normal around the effect, or as Student's t with `df`.
-    prior : Mixture
-        Of the effect.
-    df : float, optional
-        Degrees of freedom of the standard error; a t is a mixture of normals too, so nothing is approximated.
-
-    Returns
-    -------
-    NormalPosterior
-
     Examples
     --------
     >>> found = normal_posterior(0.952, 0.659, as_mixture(Normal(0, 5), prob_zero=0.5))
@@ -202,29 +173,8 @@ def prior_families(
 ) -> dict[tuple[str, str], Mixture]:
     """Three attitudes in three families each, made from the effect that was hoped for.
 
-    Parameters
+    References
     ----------
-    hoped : float
-        The effect that would have been worth hoping for, in the unit of the effect; above 0.
-    neutral_sd : float
-        Standard deviation (scale, of Student's t) of the neutral priors.
-    prob_zero : float
-        Prior probability of no effect in the family with a spike.
-
-    Returns
-    -------
-    dict of (attitude, family) to Mixture
-        Attitudes ``"sceptical"`` (around 0, and 5% of it above `hoped`), ``"neutral"`` (around 0 with `neutral_sd`) and
-        ``"enthusiastic"`` (around `hoped`, and 5% of it below 0); families ``"normal"``, ``"student_t"`` (3 degrees of
-        freedom) and ``"spike"`` (the normal with probability ``1 - prob_zero``, else exactly 0).
-
-    Raises
-    ------
-    DataError
-        If a number is out of range.
-
-    Notes
-    -----
     Sceptical and enthusiastic priors: Spiegelhalter, Freedman & Parmar (1994), *Journal of the Royal Statistical Society
     A* 157, 357-416.
     """
@@ -255,28 +205,6 @@ def grid_of_estimate(
     df: float | None = None,
 ) -> pd.DataFrame:
     """A printed effect under each prior of a grid, in closed form.
-
-    Parameters
-    ----------
-    estimate, se : float
-        As printed.
-    priors : mapping of (attitude, family) to Mixture
-        From `prior_families`.
-    prob : float
-        Probability of the equal-tailed interval.
-    df : float, optional
-        Degrees of freedom of the standard error.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per prior: ``attitude``, ``family``, posterior ``mean``, ``low``, ``high``, ``prob_positive``, ``prob_zero``
-        (probability of no effect at all; 0 without a spike) and ``log_evidence``.
-
-    Raises
-    ------
-    DataError
-        If a number is not finite or out of range.
 
     Examples
     --------
@@ -314,31 +242,6 @@ def grid_of_model(
 
     Every component of a mixture is a fit with a normal prior; the components are weighted with their evidence, so that the
     result is exact but for the Monte Carlo error of `draws` and a spike of width ``hoped / 10,000``.
-
-    Parameters
-    ----------
-    model : Model
-        With an exact posterior.
-    priors, prob
-        As in `grid_of_estimate`.
-    parameter : str
-        Which of the model's priors is replaced.
-    term : str, optional
-        Label of the effect where the model has several.
-    draws : int
-        Draws of each component.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `grid_of_estimate` returns it.
-
-    Raises
-    ------
-    NotExactError
-        If the model has no exact posterior.
     """
     if model.exact is None:
         raise NotExactError(f"model {model.name!r} has no exact posterior")
@@ -378,30 +281,6 @@ def grid_of(
     """The effect of a model under the grid of priors; neutral is the model's own prior where that is normal.
 
     Of a term that is pooled with others it is the prior of their mean that is varied, with the pooling kept.
-
-    Parameters
-    ----------
-    model : Model
-        From `published_model` or `cohesion_model`.
-    hoped : float
-        See `prior_families`; for a published model in units of the outcome for one `scale` of the term.
-    term : str, optional
-        Which term of a published model; it may have only one otherwise.
-    prob : float
-        Probability of the equal-tailed interval.
-    seed : int
-        Seed of the draws, for a cohesion model or pooled terms.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `grid_of_estimate` returns it; for a published model the effect is that of one `scale`.
-
-    Raises
-    ------
-    DataError
-        If the model is of another kind, has no such term, or pools the term around a reference, which leaves it no prior of
-        its own.
     """
     if model.name not in ("published", "cohesion"):
         raise DataError(f"model is {model.name!r}, expected a published or a cohesion model")

@@ -40,7 +40,7 @@ class Multiverse:
     Attributes
     ----------
     table : pandas.DataFrame
-        A row a specification: ``dataset`` and every choice; posterior ``mean``, ``sd``, ``low``, ``high`` (equal-tailed) and
+        One row per specification: ``dataset`` and every choice; posterior ``mean``, ``sd``, ``low``, ``high`` (equal-tailed) and
         ``prob_positive`` of the slope; ``engine`` (``"exact"``, ``"exact, reweighted"`` or ``"nuts"``); ``k_hat`` (of the
         weights, where reweighted); ``passed``: whether the posterior passed its checks. Attrs ``interval``, ``prob``,
         ``effect``, ``origin``, ``seed``.
@@ -49,7 +49,7 @@ class Multiverse:
         ``share_convincing`` (P(above 0) above `prob`), ``share_contrary`` (P(below 0) above `prob`), smallest, median and
         largest ``mean`` and ``prob_positive``.
     influence : pandas.DataFrame
-        A row a choice, the most influential first: ``variance_share`` (share of the variance of the means between the
+        One row per choice, the most influential first: ``variance_share`` (share of the variance of the means between the
         averages of the choice's options), ``largest_difference`` (between those averages), ``lowest`` and ``highest`` (the
         options that give them).
     """
@@ -110,16 +110,20 @@ def multiverse(
     Raises
     ------
     DataError
-        If a choice or option is not known, or for whatever is wrong in the data.
+        If a choice or option is not known, or the data are not as described.
+
+    References
+    ----------
+    Steegen, Tuerlinckx, Gelman & Vanpaemel (2016), *Perspectives on Psychological Science* 11, 702-712; specification curve:
+    Simonsohn, Simmons & Nelson (2020), *Nature Human Behaviour* 4, 1208-1214.
 
     Notes
     -----
-    Steegen, Tuerlinckx, Gelman & Vanpaemel (2016), *Perspectives on Psychological Science* 11, 702-712; specification curve:
-    Simonsohn, Simmons & Nelson (2020), *Nature Human Behaviour* 4, 1208-1214. The options:
+    The options:
 
     - pooling, slopes, noise: as in `cohesion_model`;
     - prior of the slope: sceptical, the model's default, enthusiastic, flat;
-    - controls: all, none, or without one;
+    - controls: all, none, or without one (where the authorities have none, that is one option);
     - authorities: all, or without the lowest and the highest change (and, for stretch, stretch).
 
     The reference type is no choice here: the slope's posterior does not depend on it at all (it only names the contrasts of
@@ -183,20 +187,7 @@ def multiverse(
 def solve_specifications(
     task: tuple[xr.Dataset, Mapping[str, Any], Mapping[str, str]], seed: np.random.SeedSequence
 ) -> list[dict[str, Any]]:
-    """The posterior of the slope under every prior, for one combination of the other choices.
-
-    Parameters
-    ----------
-    task : tuple
-        One data set, the settings of `multiverse`, and an option of each choice but the prior.
-    seed : numpy.random.SeedSequence
-        For all that is random.
-
-    Returns
-    -------
-    list of dict
-        A row a prior, as in ``Multiverse.table``.
-    """
+    """The posterior of the slope under every prior, for one combination of the other choices."""
     data, settings, options = task
     model = cohesion_model(
         _with_authorities(

@@ -61,24 +61,7 @@ def robustness_table(
     sd_change: float,
     tipping: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """What would change the answer, a question a row, for the two printed effects.
-
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-    universes : mapping of str to Multiverse
-        ``target`` and ``stretch``.
-    sd_change : float
-        Standard deviation of the change in cohesion between authorities, percentage points.
-    tipping : mapping of str to str, optional
-        ``target`` and ``stretch``: at what point the anchoring analysis sees the effect tip, in words.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``question``; a column of text for each effect. Attrs ``numbers``: the same as numbers, by effect.
-    """
+    """What would change the answer to the two printed effects, one row per question."""
     columns, numbers = {}, {}
     for effect in universes:
         rows, found = _answers(study, effect, universes[effect], sd_change)
@@ -91,18 +74,7 @@ def robustness_table(
 
 
 def tried_priors(grid: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Probability of each effect above 0 under the priors of the grid, for the ledger of claims.
-
-    Parameters
-    ----------
-    grid : pandas.DataFrame
-        The table ``prior_grid`` of this analysis.
-
-    Returns
-    -------
-    dict of str to dict of str to float
-        Id of the claim to name of the prior to probability.
-    """
+    """Probability of each effect above 0 under the priors of the grid, for the ledger of claims."""
     families = {
         "normal": "",
         "student_t": ", Student-t",
@@ -119,17 +91,6 @@ def tried_priors(grid: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     """What the analysis of targets set after the fact says of both effects, for `robustness_table`.
-
-    Parameters
-    ----------
-    tips : pandas.DataFrame
-        Its table ``tipping_points``: columns ``"0.9"`` and ``"0.5"``, weights; the last row is the least favourable.
-    gap : pandas.DataFrame
-        Its table ``regression_to_mean``: columns ``gap`` (points) and ``gap_in_sd``; the smallest gap is told.
-
-    Returns
-    -------
-    dict of str to str
 
     Examples
     --------
@@ -159,12 +120,7 @@ def sensitivity_result(
     sd_change: float,
     tipping: Mapping[str, str] | None = None,
 ) -> Result:
-    """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes.
-
-    Returns
-    -------
-    Result
-    """
+    """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes."""
     table = robustness_table(study, universes, sd_change=sd_change, tipping=tipping)
     numbers = table.attrs["numbers"]
     target, stretch = numbers["target"], numbers["stretch"]

@@ -77,26 +77,7 @@ class CountTable:
 
 
 def read_count_table(name: str, table: pd.DataFrame) -> CountTable:
-    """Read a table with role ``"counts"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table in its study.
-    table : DataFrame
-        attrs ``label`` (column of the lines' names), ``statuses`` (the count columns), ``total`` (column of
-        the printed totals); optionally ``percents`` (status to printed column of percentages),
-        ``total_label`` (name of the line that holds all others) and ``population``.
-
-    Returns
-    -------
-    CountTable
-
-    Raises
-    ------
-    DataError
-        For a property or a column that is not there, or a count that is not a whole number.
-    """
+    """Read a table with role ``"counts"``."""
     check_role(name, table)
     label, statuses, total = str(table.attrs["label"]), table.attrs["statuses"], str(table.attrs["total"])
     if not isinstance(statuses, list | tuple) or not statuses:
@@ -153,19 +134,7 @@ _SEPARATOR = " / "
 
 
 def check_counts(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"counts"``, also against earlier tables of its population.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        See `read_count_table`.
-
-    Returns
-    -------
-    list of Check
-    """
+    """All checks of one table with role ``"counts"``, also against earlier tables of its population."""
     table = read_count_table(name, tables[name])
     checks: list[Check] = []
     for line in (*table.lines, *([table.total_line] if table.total_line else [])):

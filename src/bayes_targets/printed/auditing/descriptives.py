@@ -36,20 +36,7 @@ _MOST_SUMS = 10_000
 
 
 def check_descriptives(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"descriptives"``, variable by variable.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        Columns ``variable, mean, min, max, sd``; attrs ``n``, ``n_by_variable``, ``binary``, ``bounds``,
-        ``whole_numbers``, ``reported_counts``, each optional: a check that lacks its figure is passed over.
-
-    Returns
-    -------
-    list of Check
-    """
+    """All checks of one table with role ``"descriptives"``, variable by variable."""
     table = tables[name]
     check_role(name, table)
     variables = [text_cell(table, "variable", row) for row in range(len(table))]
@@ -221,17 +208,6 @@ def mean_bounds(minimum: Interval, maximum: Interval, n: int | None) -> Interval
     One case sits at each end, so the mean keeps a distance of ``(max - min) / n`` from both. Both ends of
     the answer rise with min and with max, so that their extremes lie at corners of the box.
 
-    Parameters
-    ----------
-    minimum, maximum : Interval
-        Boxes of the two printed figures.
-    n : int, optional
-        Number of cases; without it only ``min <= mean <= max`` is claimed.
-
-    Returns
-    -------
-    Interval
-
     Examples
     --------
     >>> mean_bounds(Interval(0, 0), Interval(10, 10), n=5)
@@ -277,19 +253,6 @@ def sd_bounds(
     rises in u and in v wherever that place lies between the ends, that is, where neither of u and v is below
     the other over ``n - 1``. So min and max are taken as near to the mean as their boxes and that condition
     let them, and the mean again as near to the middle as its box lets it.
-
-    Parameters
-    ----------
-    mean, minimum, maximum : Interval
-        Boxes of the three printed figures.
-    n : int, optional
-        Number of cases, at least 2. Without it the bounds hold for any number of cases.
-    ddof : {0, 1}
-        1 for the sample's standard deviation (divides by n - 1), 0 for the population's.
-
-    Returns
-    -------
-    Interval
 
     Examples
     --------

@@ -63,7 +63,7 @@ def either(holds: bool, otherwise: str = INCONSISTENT) -> str:
 
 
 def only_if(condition: str) -> str:
-    """Word the verdict that hangs on a condition told in plain words."""
+    """Word the verdict that depends on a condition."""
     return f"{ONLY_IF} {condition}"
 
 
@@ -168,7 +168,7 @@ def number(x: float, decimals: int = 3) -> str:
 
 
 def probability(p: float) -> str:
-    """Word a p-value, with more decimals the nearer it is to 0, so that it can be told from its level."""
+    """Word a p-value, with more decimals the nearer it is to 0, so that it differs from its level."""
     if p < 1e-6:
         return "< .000001"
     return number(p, 4 if p >= 0.02 else 5 if p >= 0.002 else 6)
@@ -201,24 +201,6 @@ def probability_with_span(p: float, interval: Interval) -> str:
 def p_value(t: float, df: float | None = None, tails: int = 2) -> float:
     """Probability of a ratio at least as far from zero, if the true effect is zero.
 
-    Parameters
-    ----------
-    t : float
-        Estimate over standard error; only its size counts.
-    df : float, optional
-        Degrees of freedom of Student's t; without it the standard normal, its limit, is the reference.
-    tails : {1, 2}
-        One tail means the tail on the side of `t`: the direction is taken as foretold.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        If `tails` is neither 1 nor 2, or `df` is not positive.
-
     Examples
     --------
     >>> round(p_value(1.96), 3), round(p_value(-1.96, tails=1), 3)
@@ -238,17 +220,6 @@ def p_value(t: float, df: float | None = None, tails: int = 2) -> float:
 
 def critical_ratio(p: float, df: float | None = None, tails: int = 2) -> float:
     """Ratio of estimate to standard error that `p_value` takes to `p`.
-
-    Parameters
-    ----------
-    p : float
-        A probability of at most 0.5 a tail.
-    df, tails
-        As in `p_value`.
-
-    Returns
-    -------
-    float
 
     Examples
     --------
@@ -288,17 +259,6 @@ def critical_f(p: float, df1: int, df2: int) -> float:
 
 def stars(p: float, levels: Mapping[str, float]) -> str:
     """Symbol of the smallest level that `p` reaches.
-
-    Parameters
-    ----------
-    p : float
-    levels : mapping of str to float
-        Symbol to level, e.g. ``{"+": 0.10, "*": 0.05, "**": 0.01}``; a level is reached when ``p <= level``.
-
-    Returns
-    -------
-    str
-        The symbol; the empty string where no level is reached.
 
     Examples
     --------

@@ -49,19 +49,6 @@ def f_of_addition(smaller: Interval, larger: Interval, added: int, df: int) -> I
     ``((R²_larger - R²_smaller) / added) / ((1 - R²_larger) / df)`` rises with the larger R² and falls with
     the smaller one, so its extremes lie at two corners of the box.
 
-    Parameters
-    ----------
-    smaller, larger : Interval
-        Boxes of the two R².
-    added : int
-        Number of added terms.
-    df : int
-        Residual degrees of freedom of the larger model.
-
-    Returns
-    -------
-    Interval
-
     Examples
     --------
     >>> low, high = f_of_addition(Interval(0.115, 0.125), Interval(0.135, 0.145), added=1, df=137)
@@ -254,21 +241,7 @@ def f_from_r2(r2: float, terms: int, df: int) -> float:
 
 
 def check_regression_fit(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"regression_fit"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        Columns ``model, f, f_star, r2, n``; ``attrs["regression"]`` names the table of coefficients, whose
-        attrs ``standard_errors`` (``"robust"`` or ``"classical"``), ``significance`` and
-        ``added_r2_reported`` are used.
-
-    Returns
-    -------
-    list of Check
-    """
+    """All checks of one table with role ``"regression_fit"``."""
     table = tables[name]
     check_role(name, table)
     regression = str(table.attrs["regression"])

@@ -80,7 +80,7 @@ class Coefficient:
 
     @property
     def size_box(self) -> Interval:
-        """The same for the size of the ratio, whatever its sign."""
+        """The same for the size of the ratio."""
         low, high = self.ratio_box
         if low <= 0 <= high:
             return Interval(0.0, max(-low, high))
@@ -144,22 +144,7 @@ def convention_of(name: str, table: pd.DataFrame) -> Convention | None:
 def star_condition(
     star: str, statistic: Interval, convention: Convention, edge: Callable[[float], float]
 ) -> str:
-    """Say for which part of a box of statistics a star holds, e.g. ``"at least 1.656 and below 2.354"``.
-
-    Parameters
-    ----------
-    star : str
-        A symbol that some, but not all of the box gives.
-    statistic : Interval
-        Box of a statistic whose p-value falls as it grows.
-    convention : Convention
-    edge : callable
-        From a level to the statistic that just reaches it.
-
-    Returns
-    -------
-    str
-    """
+    """Say for which part of a box of statistics a star holds, e.g. ``"at least 1.656 and below 2.354"``."""
     symbols = convention.symbols
     rank = symbols.index(star)
     conditions = []
@@ -171,21 +156,7 @@ def star_condition(
 
 
 def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
-    """Read the models of one regression table, with N from the table of fit that belongs to it.
-
-    Parameters
-    ----------
-    name : str
-        Name of a table with columns ``model, term, estimate, se, star``; attrs ``constant`` (name of the
-        constant's term; ``None`` for a model without one).
-    tables : mapping of str to DataFrame
-        A table with role ``"regression_fit"`` and ``attrs["regression"] == name`` gives N.
-
-    Returns
-    -------
-    dict of str to PrintedModel
-        By model, in the order of the table.
-    """
+    """Read the models of one regression table, with N from the table of fit that belongs to it."""
     table = tables[name]
     check_role(name, table)
     cases = _cases_by_model(name, tables)
@@ -355,22 +326,10 @@ def read_fits(name: str, table: pd.DataFrame, models: Mapping[str, PrintedModel]
 
 
 def check_regression(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"regression"``: a row a coefficient, then one for the tails.
+    """All checks of one table with role ``"regression"``: one row per coefficient, then one for the tails.
 
     A term may stand in some models only. A one-tailed test is taken to have foretold the sign that came out,
     so that the star depends on the size of the ratio alone.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        See `read_models`; ``attrs["significance"]`` tells tails and levels, and without it only standard
-        errors are checked.
-
-    Returns
-    -------
-    list of Check
     """
     table = tables[name]
     convention = convention_of(name, table)
@@ -418,19 +377,6 @@ def star_range(size: Interval, df: float | None, convention: Convention) -> tupl
     """Weakest and strongest star over a box of ratios.
 
     A p-value falls as the ratio grows, so the two ends of the box bound every star within.
-
-    Parameters
-    ----------
-    size : Interval
-        Sizes of the ratio.
-    df : float or None
-        Of Student's t; `None` for the normal.
-    convention : Convention
-
-    Returns
-    -------
-    tuple of str
-        ``(weakest, strongest)``.
     """
     ends = [stars(p_value(t, df, convention.tails), convention.levels) for t in size]
     return ends[0], ends[1]

@@ -34,24 +34,7 @@ from .findings import (
 
 
 def told_box(name: str, table: pd.DataFrame, row: int, printed: Printed) -> tuple[Fraction, Fraction]:
-    """Find all values that one told figure stands for.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    table : DataFrame
-        Optional columns: ``half_width``, where the figure is told more coarsely than its digits (in its own
-        unit), and ``relation``, ``"above"`` or ``"below"`` where only a limit of a percentage is told.
-    row : int
-    printed : Printed
-        The figure.
-
-    Returns
-    -------
-    tuple of Fraction
-        Low and high end; without those columns, the rounding interval.
-    """
+    """Find all values that one told figure stands for."""
     figure = Fraction(printed.text)
     relation, half_width = optional_text(table, "relation", row), optional_text(table, "half_width", row)
     if relation == "above":
@@ -75,19 +58,6 @@ def told_box(name: str, table: pd.DataFrame, row: int, printed: Printed) -> tupl
 
 def possible_counts(share: tuple[Fraction, Fraction], base: int, of: int = 1) -> range:
     """List the whole counts out of `base` whose share lies in an exact box.
-
-    Parameters
-    ----------
-    share : tuple of Fraction
-        Low and high end, as from `exact_box`; both count as possible, whichever way a tie is rounded.
-    base : int
-        Number that the share is of.
-    of : int
-        What the whole is printed as: 1, or 100 for a percentage.
-
-    Returns
-    -------
-    range
 
     Examples
     --------
@@ -114,11 +84,6 @@ def count_words(counts: range) -> str:
 def rounding_rules(count: int, total: int, percent: Printed) -> set[str]:
     """Which ways of rounding take ``count / total`` to the printed percentage, in exact arithmetic.
 
-    Returns
-    -------
-    set of str
-        Out of ``"half up"``, ``"half even"`` and ``"cut off"``.
-
     Examples
     --------
     >>> sorted(rounding_rules(1, 8, Printed("13"))), sorted(rounding_rules(1, 8, Printed("12")))
@@ -141,19 +106,6 @@ def check_shares_of_100(
     """Check whether percentages of one whole can add up to 100 before rounding.
 
     Their sum rises in each of them, so its extremes lie where all are at their low, or all at their high end.
-
-    Parameters
-    ----------
-    check, where : str
-        Name of the check, and locator.
-    texts : sequence of str
-        The percentages as printed.
-    boxes : sequence of tuple of Fraction
-        Their exact boxes.
-
-    Returns
-    -------
-    Check
     """
     low, high = (sum((ends[i] for ends in boxes), Fraction(0)) for i in (0, 1))
     decimals = max(len(text.partition(".")[2]) for text in texts) + 1
@@ -174,23 +126,7 @@ class Share:
 
 
 def read_shares(name: str, table: pd.DataFrame) -> list[Share]:
-    """Read the printed shares of a table with role ``"shares"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table in its study.
-    table : DataFrame
-        Columns ``question`` and ``share`` (printed, a percentage); optionally ``id``, ``base`` (number of
-        answers, blank where it is not printed), ``locator``, ``as_printed`` (words for it), ``half_width``
-        (percentage points, where the share is told more coarsely than its digits), ``relation``
-        (``"above"`` or ``"below"`` for a share of which only a limit is told).
-
-    Returns
-    -------
-    list of Share
-        Rows without a printed share are left out.
-    """
+    """Read the printed shares of a table with role ``"shares"``."""
     check_role(name, table)
     shares = []
     for row in range(len(table)):
@@ -212,20 +148,7 @@ def read_shares(name: str, table: pd.DataFrame) -> list[Share]:
 
 
 def check_shares(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"shares"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        See `read_shares`; attrs ``exhaustive``: the questions whose answers are all there and exclude one
-        another.
-
-    Returns
-    -------
-    list of Check
-    """
+    """All checks of one table with role ``"shares"``."""
     table = tables[name]
     shares = read_shares(name, table)
     checks = []
@@ -284,22 +207,7 @@ class Figure:
 
 
 def check_bases(name: str, tables: Tables) -> list[Check]:
-    """All checks of one table with role ``"bases"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    tables : mapping of str to DataFrame
-        Columns ``id, what, unit`` and ``value`` (printed), optionally ``locator`` and the columns of
-        `told_box`: rows with the same `what` and `unit` tell one figure. Optional attrs ``rates`` (id of a
-        percentage to id of the count it is the rate of) and ``parts`` (id of a whole to ids of groups in it
-        that do not overlap).
-
-    Returns
-    -------
-    list of Check
-    """
+    """All checks of one table with role ``"bases"``."""
     table = tables[name]
     check_role(name, table)
     figures = {}
