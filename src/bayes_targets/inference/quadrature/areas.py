@@ -1,14 +1,6 @@
 r"""Areas with counts of successes and one normal effect each: an integral and a draw in one dimension an area.
 
-Area j has the effect :math:`\theta_j = s_j + \tau z_j`, :math:`z_j \sim N(0, 1)`, and each cut c compares it with
-a threshold:
-
-.. math:: f_j(z) = -\frac{z^2}{2} + \sum_c \left[ y_{jc} (\theta - k_c) - n_{jc} \log(1 + e^{\theta - k_c}) \right]
-
-A binomial is one cut, with :math:`k = -\mu`. In a cumulative logit a count between two cutpoints is a success at the
-lower one and a failure at the upper one, times a factor without :math:`\theta`. As :math:`-f'' \ge 1` the density
-:math:`e^f` is log-concave, and as :math:`-f'' \le K = 1 + \tau^2 \sum_c n_{jc} / 4` it is no narrower than
-:math:`1 / \sqrt K`: the plain sum over nodes hardly farther apart than that is its integral.
+Derivation: docs/quadrature.md, "Counts".
 """
 
 from __future__ import annotations

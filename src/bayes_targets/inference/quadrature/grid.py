@@ -1,14 +1,6 @@
 r"""Integrals over at most three hyperparameters, and stratified draws of them, from one regular grid.
 
-Given its hyperparameters :math:`\phi` (standard deviations, a mean, cutpoints) the rest of a model integrates out, and
-what is left is a density :math:`p(y, \phi)` in one to three dimensions. Each hyperparameter gets a coordinate x on the whole
-line in which that density, its Jacobian included, falls off smoothly on both sides, and :math:`x = c + A u` has mean 0 and
-covariance I in u. There the plain sum over a regular grid (the trapezoidal rule) converges faster than any power of the step:
-
-.. math:: p(y) = \int p(y, \phi(x))\, \phi'(x)\, |A|\, du \approx h_1 \cdots h_D \sum_{u \in grid} p(y, \phi)\, \phi'\, |A|
-
-The multilinear interpolant of the same values proposes points, stratified over its mass, and of these the draws are
-resampled, so that they follow the density itself, not the grid, and say the same whatever the seed.
+Derivation: docs/quadrature.md, "One regular grid" and "Draws that say the same for any seed".
 """
 
 from __future__ import annotations
