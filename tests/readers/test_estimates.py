@@ -174,6 +174,63 @@ def test_the_summary_that_r_prints_is_read():
     assert model.stars == {"*": 0.05, "**": 0.01, "***": 0.001}
 
 
+STATA = """\
+------------------------------------------------------------------------------
+       price | Coefficient  Std. err.      t    P>|t|     [90% conf. interval]
+-------------+----------------------------------------------------------------
+         mpg |  -49.51222   86.15604    -0.57   0.567    -193.1      94.1
+      weight |   1.746559   .6413538     2.72   0.008      .6777      2.815
+       _cons |   1946.069    3597.05     0.54   0.590    -4048.6     7940.7
+------------------------------------------------------------------------------
+"""
+SUMMARY_COL = """
+=====================================
+                 y I          y II
+-------------------------------------
+const          1.2340***    1.3000***
+               (0.1230)     (0.2000)
+target         0.4560**
+               (0.2000)
+R-squared      0.1432       0.4921
+R-squared Adj. 0.1300       0.4800
+N              150          131
+=====================================
+Standard errors in parentheses.
+* p<.1, ** p<.05, ***p<.01
+"""
+ETABLE = """\
+                        m1                 m2
+Dependent Var.:          y                  y
+
+(Intercept)     1.234*** (0.123)   2.345** (0.789)
+target          0.456* (0.200)     0.321 (0.250)
+_______________ ________________   _______________
+S.E. type                    IID              HC1
+Observations                 150              131
+R2                       0.14321          0.49210
+"""
+
+
+def test_what_stata_prints_is_read_with_the_level_of_its_intervals():
+    model = bt.read_estimates(STATA)
+    assert row(model, "weight").tolist()[:2] == [1.746559, 0.6413538]
+    assert model.printed.loc["mpg"].tolist() == ["-49.51222", "86.15604", "-0.57", "0.567", "-193.1", "94.1"]
+    assert (model.level, model.constants) == (0.9, ("_cons",))
+
+
+def test_labels_that_touch_their_numbers_are_kept_apart_from_them():
+    models = bt.read_estimates(SUMMARY_COL)
+    assert list(models["y I"].estimates.index) == ["const", "target"]
+    assert row(models["y II"], "const").tolist()[:2] == [1.3, 0.2]
+    assert (models["y I"].n, models["y II"].n) == (150, 131)
+
+
+def test_slopes_with_their_brackets_beside_them_are_read_by_model():
+    models = bt.read_estimates(ETABLE, brackets="se")
+    assert row(models["m2"], "target").tolist()[:2] == [0.321, 0.250]
+    assert any("Rows not read" in note and "S.E. type" in note for note in models["m1"].notes)
+
+
 def test_the_summary_that_statsmodels_prints_is_read():
     import statsmodels.api as sm
 

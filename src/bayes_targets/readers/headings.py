@@ -11,14 +11,14 @@ from ..errors import DataError, did_you_mean
 # The table's own column names come first and win; synonyms are compared without case, spaces and points.
 SYNONYMS = {
     "term": "term terms variable variables name predictor parameter covariate regressor coefficientname depvar",
-    "estimate": "estimate est est. b beta β coef coeff coefficient coefficients slope effect parameter pointestimate "
+    "estimate": "estimate est est. b beta β coef coeff coefficient coefficients slope effect effectsize es yi parameter pointestimate "
     "coefestimate logor lnor logrr lnrr loghr lnhr logoddsratio logriskratio loghazardratio lograteratio",
     "odds ratio": "or oddsratio oddsratios aor adjustedor adjustedoddsratio",
     "risk ratio": "rr riskratio relativerisk relativerisks riskratios",
     "hazard ratio": "hr hazardratio hazardratios ahr",
     "rate ratio": "irr rateratio incidencerateratio",
     "some ratio": "expb expcoef expβ",
-    "se": "se stderr stderror standarderror standarderrors stderrors robustse robuststderr robuststandarderror bse sterr seb secoef",
+    "se": "se stderr stderror standarderror standarderrors stderrors robustse robuststderr robuststandarderror bse sterr seb secoef sei",
     "se of log": "selog selogor selnor seoflog",
     "variance": "variance var vi",
     "t": "t z tvalue zvalue tstat zstat tstatistic zstatistic tstatistics statistic tratio zratio tstats teststatistic",

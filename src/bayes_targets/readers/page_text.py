@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..errors import DataError
 from .printed_cells import plain, take_apart
 
 _RULE = re.compile(r"\s*[-=_─━═+|:]*[-=_─━═]{3,}[-=_─━═+|:\s]*")
 _MARKDOWN = re.compile(r"\s*\|.*\|\s*")
 _ESTIMATES, _ERRORS = (
-    re.compile(r"\b(coef|estimate)\b", re.IGNORECASE),
+    re.compile(r"\b(coef|coefficient|estimate)\b", re.IGNORECASE),
     re.compile(r"\bstd\b|\bs\.e\.", re.IGNORECASE),
 )
+_LABEL_AND_NUMBER = re.compile(r"\S\s+[-+(\[]?\d*\.\d+[)\]*+]*$|^[(\[][-+]?\d*\.\d+")
 _GAP = re.compile(r"\S(?: {2,})\S")
 
 
@@ -73,17 +75,50 @@ def _fixed_width(lines: Sequence[str]) -> PageTable | None:
     separated = sum(max(line.count(","), line.count(";")) > 0 for line in full)
     if len(full) < 2 or gaps < 0.4 * len(full) or separated > 0.6 * len(full):
         return None
+    # Stata divides labels from numbers by a bar.
+    full = [re.sub(r"^([^|]*) \|( |$)", r"\1  \2", line) for line in full]
     head, body, around = _parts(full)
     if not head or not body:
         return None
     bounds = _bounds([*head, *body], 2)
+    if len(bounds) < 2 or _unclear(body, bounds):
+        bounds = _with_whole_labels(body, _bounds(body, 1))
+    if len(bounds) < 2:
+        return None
+    if _unclear(body, bounds):
+        raise DataError(
+            "text: its columns cannot be told apart, expected two blanks between them, tabs, or commas"
+        )
     cells = [_slices(line, bounds) for line in body]
-    if len(bounds) < 2 or any(_odd(cell) for row in cells for cell in row[1:]):
-        bounds = _bounds(body, 1)
-        cells = [_slices(line, bounds) for line in body]
-    names = [_slices(line, bounds) for line in head]
-    header = [name or _star_name(cells, j) for j, name in enumerate(_header(names))]
-    return PageTable([header, *cells], around)
+    names = _spaced(head[0], len(bounds)) if len(head) == 1 else None
+    names = names or _header([_slices(line, bounds) for line in head])
+    return PageTable([[name or _star_name(cells, j) for j, name in enumerate(names)], *cells], around)
+
+
+def _unclear(lines: Sequence[str], bounds: Sequence[tuple[int, int]]) -> bool:
+    """Whether cells hold several things, as where two columns were not told apart."""
+    rows = [_slices(line, bounds) for line in lines]
+    return any(_LABEL_AND_NUMBER.search(row[0]) or any(_odd(cell) for cell in row[1:]) for row in rows)
+
+
+def _with_whole_labels(lines: Sequence[str], bounds: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Columns of words at the left belong to the labels, which may hold blanks."""
+    rows = [_slices(line, bounds) for line in lines]
+    k = 1
+    while k < len(bounds) and not any(re.search(r"\d", row[k]) for row in rows):
+        k += 1
+    return [(0, bounds[k - 1][1]), *bounds[k:]] if bounds else []
+
+
+def _spaced(line: str, count: int) -> list[str] | None:
+    """Headings that two blanks divide, where there is one for each column; Stata has one for both ends of an interval."""
+    names: list[str] = []
+    for name in re.split(r" {2,}", line.strip()):
+        ends = re.fullmatch(r"\[?(\d+)% conf\.? interval\]?", name, re.IGNORECASE)
+        names += [f"{ends[1]}% low", f"{ends[1]}% high"] if ends else [plain(name)]
+    if len(names) == count - 1 and line[:1] == " ":
+        names = ["", *names]
+    return names if len(names) == count else None
 
 
 def _star_name(rows: Sequence[Sequence[str]], place: int) -> str:

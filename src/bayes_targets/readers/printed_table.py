@@ -211,6 +211,11 @@ def read_models(
     by_arms = any(quantities >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS))
     if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
         return _long(sheet, found, place, brackets, level)
+    if label_word == "study":
+        raise DataError(
+            f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no effects, expected columns estimate and se "
+            "(or variance, t, p, low and high), or counts, means or correlations by arm (columns= renames)"
+        )
     return _wide(sheet, meanings, place, brackets, level)
 
 
@@ -286,6 +291,7 @@ def _long(
     inner = estimate.bracket or brackets
     others = {name: sheet.header.index(name) for name in unused}
     groups: dict[str, list[PrintedRow]] = {}
+    empty: list[str] = []
     for number, row in zip(sheet.numbers, sheet.rows, strict=True):
         if not any(row):
             continue
@@ -300,6 +306,9 @@ def _long(
                     expected="the name of the term",
                 )
             )
+        if not any(row[i] for quantity, i in places.items() if quantity not in ("model", "group", "scale")):
+            empty.append(term)
+            continue
         texts = _row_cells(sheet, number, row, places, inner)
         model = row[places["model"]] if "model" in places else ""
         groups.setdefault(model, []).append(
@@ -317,6 +326,8 @@ def _long(
                 expected="the model of every row",
             )
         )
+    if empty:
+        notes.append(f"Rows without a number are not read: {', '.join(empty)}.")
     heading = estimate.text.lower()
     logs = (
         "both"
@@ -530,7 +541,6 @@ def _wide(
             and (foot or not any(_is_printed(row[c.places["estimate"]]) for c in filled))
         ):
             others += [label] if filled else []
-            foot = foot or bool(filled)
             continue
         for column in filled:
             if statistic is not None:
@@ -539,6 +549,17 @@ def _wide(
                 _put_below(column, row, kinds, sheet, number)
             else:
                 column.rows.append(PrintedRow(label, number, _own_cells(column, row, kinds, sheet, number)))
+    for column in columns:
+        bare = [
+            row
+            for row in column.rows
+            if row.cells.keys() <= {"estimate"} and row.cells["estimate"].lower() not in REFERENCE_WORDS
+        ]
+        if len(bare) < len(column.rows) and any(
+            row.cells.keys() - {"estimate", "star"} for row in column.rows
+        ):
+            others += [row.term for row in bare]
+            column.rows = [row for row in column.rows if row not in bare]
     columns = [column for column in columns if column.rows]
     if not columns:
         raise DataError(
@@ -712,5 +733,5 @@ def _wide_notes(
         if counts:
             notes.append(f"{words} are read at the foot ({'; '.join(counts)}).")
     if others:
-        notes.append(f"Rows not read: {', '.join(others)}.")
+        notes.append(f"Rows not read, as no uncertainty belongs to them: {', '.join(dict.fromkeys(others))}.")
     return tuple(notes)

@@ -211,6 +211,8 @@ def _expected(name: str, value: Figure | None, text: str) -> str:
     """What a cell should have been; empty where it is that."""
     if name == "p":
         return "" if value is not None else "a p-value such as .032, <.001 or ns"
+    if value is None and text.endswith("%"):
+        return "a number without a per cent sign (and the unit said: unit='per cent')"
     if value is None:
         return "a number such as -.25 or 3.10" + ("" if text else " (every term needs its estimate)")
     if name == "se" and value.value < 0:
