@@ -1,5 +1,7 @@
 """The options: what each hands on, and how the same is asked for again."""
 
+import inspect
+
 import pytest
 
 import bayes_targets as bt
@@ -149,16 +151,38 @@ def test_what_is_no_prior_is_refused(text):
         command_line.read_prior(text)
 
 
-@pytest.mark.parametrize("kind", ["authorities", "counts"])
+@pytest.mark.parametrize("kind", ["table", "pool", "authorities", "counts"])
 def test_a_template_is_comments_and_a_row_of_headings(kind, capsys, tmp_path):
     assert main(["--template", kind]) == 0
     *comments, headings = capsys.readouterr().out.splitlines()
     assert all(line.startswith("#") for line in comments) and "," in headings
-    assert all(len(line) <= 120 for line in comments)
+    assert all(len(line) <= 140 for line in comments)
     assert main(["--template", kind, str(tmp_path / "new.csv")]) == 0
     assert (tmp_path / "new.csv").read_text(encoding="utf-8") == template(kind)
     assert main(["--template", kind, str(tmp_path / "new.csv")]) == 2
     assert "is there already, expected a new file" in capsys.readouterr().err
+
+
+READERS = {
+    "table": bt.read_estimates,
+    "pool": bt.read_evaluations,
+    "authorities": bt.read_authorities,
+    "counts": bt.read_counts,
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_every_option_of_an_analysis_is_a_keyword_of_its_reader(kind):
+    taken = set(inspect.signature(READERS[kind]).parameters)
+    renamed = {"controls": "covariates"} if kind == "counts" else {}
+    options = {renamed.get(name, name) for name in catalogue.READER_OPTIONS[kind]}
+    assert options <= taken, options - taken
+
+
+def test_every_option_is_known_to_the_parser():
+    known = vars(command_line.parser().parse_args([]))
+    for kind in catalogue.READER_OPTIONS:
+        assert catalogue.READER_OPTIONS[kind] | catalogue.MODEL_OPTIONS[kind] <= set(known)
 
 
 @pytest.mark.parametrize("width", [40, 79, 120])

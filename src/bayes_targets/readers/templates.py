@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from ..errors import DataError, did_you_mean
+from .estimates import estimates_template
+from .evaluations import evaluations_template
 
 AUTHORITIES = """\
 # Units with a score before and after, and who had a target: one row per unit.
@@ -62,14 +62,12 @@ def template(name: str) -> str:
     >>> print(template("counts").splitlines()[-1])
     area,on target,within tolerance,off target
     """
-    elsewhere = {
-        "table": ("estimates", "estimates_template"),
-        "pool": ("evaluations", "evaluations_template"),
+    templates = {
+        "table": estimates_template(),
+        "pool": evaluations_template(),
+        "authorities": AUTHORITIES,
+        "counts": COUNTS,
     }
-    written = {"authorities": AUTHORITIES, "counts": COUNTS}
-    if name in written:
-        return written[name]
-    if name not in elsewhere:
-        raise DataError(f"no template is named {name!r}: {did_you_mean(name, [*elsewhere, *written])}")
-    module, function = elsewhere[name]
-    return str(getattr(import_module(f"{__package__}.{module}"), function)())
+    if name not in templates:
+        raise DataError(f"no template is named {name!r}: {did_you_mean(name, list(templates))}")
+    return templates[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from ..provenance import seed_for, sha256
 from ..readers.authorities import read_authorities
 from ..readers.counts import read_counts
 from ..readers.descriptor import FILE_NAME
+from ..readers.estimates import read_estimates
+from ..readers.evaluations import read_evaluations
 from ..readers.package import Study, data_folder, load_study, study_names
 from ..report.result import Result
 from .catalogue import READER_OPTIONS
 from .command_line import flag, option_words
 
 # What a user may say over the words of a data package: the question, not how a table is read.
-_PACKAGE = "bayes_targets"
 # So many tasks pay for the start of workers.
 _MANY = 64
 _ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
@@ -231,7 +231,7 @@ class Run:
         if data.is_dir():
             found = self._described(data, options)
         else:
-            read = import_module(_PACKAGE).read_estimates(data, **options)
+            read = read_estimates(data, **options)
             found = read if isinstance(read, dict) else {read.heading or data.stem: read}
         for evaluation in found.values():
             self._note(evaluation.notes)
@@ -264,7 +264,7 @@ class Run:
                 )
             evaluation = next(iter(pooled.values()))
         else:
-            evaluation = import_module(_PACKAGE).read_evaluations(data, **options)
+            evaluation = read_evaluations(data, **options)
         self._note(evaluation.notes)
         return evaluation
 
