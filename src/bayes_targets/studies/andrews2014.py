@@ -19,7 +19,7 @@ from ..readers.package import Study
 
 NAME = "andrews2014"
 SHORT = "Andrews, Downe & Guarneros-Meza (2014), social cohesion"
-OUTCOME = "percentage points of change in cohesion, 2006 to 2008"
+OUTCOME = "change in cohesion from 2006 to 2008, per cent of the score of 2006"
 REFERENCE = "Unitary authority"
 TYPE_GROUP = "authority type"
 
@@ -28,15 +28,15 @@ TYPE_GROUP = "authority type"
 ROPE = (-0.5, 0.5)
 
 FOREST_TITLE = "Targets and change in cohesion, 2006 to 2008: published slopes and posteriors"
-FOREST_X = "percentage points of change in cohesion for one s.d. of the predictor (or from 0 to 1)"
-PRIOR_X = "percentage points of change in cohesion: with a target, or for one s.d. of stretch"
+FOREST_X = "per cent of the cohesion score of 2006, for one s.d. of the predictor (or from 0 to 1)"
+PRIOR_X = "per cent of the cohesion score of 2006: with a target, or for one s.d. of stretch"
 TYPE_CAPTION = (
-    "Authority types, partially pooled (Model 1): difference of each type from the average type, in percentage points of change in "
-    "cohesion, the reference type (unitary) included; posterior mean, s.d., 95% equal-tailed interval and probability above 0."
+    "Authority types, partially pooled (Model 1): difference of each type from the average type, in per cent of the cohesion "
+    "score of 2006, the reference type (unitary) included; posterior mean, s.d., 95% equal-tailed interval and probability above 0."
 )
 METHODS = (
     "Each printed slope is taken as normally distributed around the true one with the printed robust standard error as known. Without "
-    "pooling every term has a prior of its own: Normal(0, 5) percentage points of change in cohesion for one standard deviation of "
+    "pooling every term has a prior of its own: Normal(0, 5) per cent of the cohesion score of 2006 for one standard deviation of "
     "the predictor (or from 0 to 1); the constant's is flat. Under flat priors the posterior repeats the printed numbers.",
     "With partial pooling the four authority types, the unitary reference included, share a distribution with standard deviation tau, "
     "HalfNormal(2.5). The three printed contrasts contain the same sampling error of the reference, so that their errors are "
@@ -73,7 +73,7 @@ def estimates(study: Study, *, model: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``term``, ``estimate`` and ``se`` (percentage points of change in cohesion for one unit of the
+        Columns ``term``, ``estimate`` and ``se`` (per cent of the cohesion score of 2006 for one unit of the
         predictor), ``scale`` (the predictor's s.d. in Table 1; 1 for 0/1 predictors; for logged predictors the s.d. of
         a lognormal with Table 1's mean and s.d.; missing for the constant), ``group`` ("authority type" for the three
         contrasts and for the reference row, which is added with estimate 0 and standard error 0). Attrs: those of the

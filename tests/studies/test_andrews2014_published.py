@@ -1,0 +1,52 @@
+"""The printed regressions of Andrews et al. (2014) go through the page that any printed table gets."""
+
+import pytest
+
+import bayes_targets as bt
+from bayes_targets.studies import andrews2014 as paper
+from bayes_targets.studies.andrews2014_published import MODELS, models, published_result
+
+
+@pytest.fixture(scope="module")
+def result():
+    study = bt.load_study("andrews2014")
+    posteriors = {name: bt.fit(model, seed=1) for name, model in models(study).items()}
+    return published_result(study, posteriors, versions={})
+
+
+def test_the_evaluations_of_the_package_give_the_models_of_the_frames():
+    study = bt.load_study("andrews2014")
+    for name, described in MODELS.items():
+        ours = bt.published_model(study.evaluations[described])
+        theirs = bt.published_model(paper.estimates(study, model=int(name[-1])))
+        assert str(ours.priors.effect) == str(theirs.priors.effect) == "Normal(0, 5)"
+        for variable in ("estimate", "se", "scale", "prior_sd"):
+            assert ours.data[variable].equals(theirs.data[variable])
+        assert ours.options["reference"] == theirs.options["reference"]
+
+
+def test_the_flagship_claim_has_its_exact_digits(result):
+    """P(above 0) of having a target: .9240 under Normal(0, 5), .92396 in closed form; more than half a per cent: .748."""
+    row = result.tables["comparison"].frame.set_index("posterior", append=True).loc[(paper.ON, "model_2")]
+    assert row["prob_positive"] == 0.924
+    assert row["rope_above"] == pytest.approx(0.748, abs=5e-4)
+    assert row["mean"] == pytest.approx(0.936, abs=5e-4) and row["high"] == pytest.approx(2.216, abs=2e-3)
+    assert (
+        "very likely higher (92%), by more than 0.5 per cent of the cohesion score of 2006: 75%."
+        in result.answer
+    )
+
+
+def test_stretch_is_about_one_standard_deviation(result):
+    row = (
+        result.tables["comparison"].frame.set_index("posterior", append=True).loc[(paper.STRETCH, "model_3")]
+    )
+    assert row["rope_above"] > 0.99 and "(0.5 for one s.d. of the term)" in result.answer
+
+
+def test_posteriors_keep_the_names_that_the_claims_use(result):
+    assert list(result.posteriors)[0] == "model_2"
+    assert set(result.posteriors) == {
+        f"model_{n}{kind}" for n in (1, 2, 3) for kind in ("", "_flat", "_types")
+    }
+    assert set(result.tables) >= {"comparison", "types", "robustness", "claims", "audit"}
