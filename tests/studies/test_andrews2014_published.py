@@ -45,7 +45,7 @@ def test_stretch_is_about_one_standard_deviation(result):
 
 
 def test_posteriors_keep_the_names_that_the_claims_use(result):
-    assert list(result.posteriors)[0] == "model_2"
+    assert next(iter(result.posteriors)) == "model_2"
     assert set(result.posteriors) == {
         f"model_{n}{kind}" for n in (1, 2, 3) for kind in ("", "_flat", "_types")
     }
