@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
 from .cells import (
@@ -42,9 +42,11 @@ from .columns import (
     plain_word,
     with_header,
 )
+from .dataset import authority_dataset
 from .design_matrix import choose_reference, dependent_columns, type_dummies
+from .long_form import pivoted
 from .table import RawTable, read_table
-from .units import check_spelling, one_spelling, ordered_periods, repeated_names, total_rows, without_rows
+from .units import check_spelling, one_spelling, repeated_names, total_rows, without_rows
 
 FloatArray = NDArray[np.float64]
 ORIGINS = ("observed", "reconstructed", "simulated")
@@ -264,7 +266,7 @@ def read_authorities(
     before, after = with_header(before, lines, "before"), with_header(after, lines, "after")
     cells = table.cells
     if period is not None or before is not None or after is not None:
-        cells, located, shown = _pivoted(table, located, period, before, after, problems, notes)
+        cells, located, shown = pivoted(table, located, period, before, after, problems, notes)
         own = shown | own
     missing_columns(located, cells, problems)
     reading = _Reading(table, cells, located, problems, None, notes=notes)
@@ -318,102 +320,6 @@ def _check_settings(
     ):
         if found not in known or not isinstance(found, str):
             raise DataError(f"{option}: found {found!r}; {did_you_mean(str(found), list(known))}")
-
-
-# --- long form
-
-
-def _pivoted(
-    table: RawTable,
-    located: Columns,
-    period: object,
-    before: object,
-    after: object,
-    problems: Problems,
-    notes: list[str],
-) -> tuple[pd.DataFrame, Columns, dict[str, str]]:
-    """A table with one row per unit and period becomes one with one row per unit, and its columns are located anew."""
-    cells, label, ours = table.cells, table.label, located.ours
-    if not isinstance(period, str) or period not in cells.columns:
-        raise DataError(
-            f"{label}, period: no column {period!r}; {did_you_mean(str(period), [str(c) for c in cells.columns])}"
-        )
-    if "authority" not in ours or "outcome" not in ours or "baseline" in ours:
-        raise DataError(
-            f"{label}: with a period, expected the columns 'authority' and 'outcome' (the score of either period) and no "
-            f"'baseline'; found the columns {', '.join(repr(str(c)) for c in cells.columns)}; give columns={{...: 'outcome'}}"
-        )
-    times = pd.Series([cell_text(cell) for cell in cells[period]], index=cells.index, dtype=object)
-    known = ordered_periods(set(times[times != ""]))
-    chosen = [cell_text(before) if before is not None else "", cell_text(after) if after is not None else ""]
-    if chosen == ["", ""] and len(known) == 2:
-        chosen = known
-        notes.append(
-            f"Column {period!r} holds two periods: {known[0]!r} was read as before and {known[1]!r} as after."
-        )
-    for option, found in zip(("before", "after"), chosen, strict=True):
-        if found not in known:
-            listed_periods = ", ".join(repr(one) for one in known[:12])
-            raise DataError(
-                f"{label}, column {period!r}: {option} is {found!r}, expected one of {listed_periods}"
-            )
-    if chosen[0] == chosen[1]:
-        raise DataError(f"{label}: before and after are both {chosen[0]!r}, expected two periods")
-    names = pd.Series([cell_text(cell) for cell in cells[ours["authority"]]], index=cells.index, dtype=object)
-    parts = []
-    for when in chosen:
-        part = cells[times == when].copy()
-        part.index = pd.Index(names[times == when])
-        again = names[times == when]
-        for row, name in again[again.duplicated() & (again != "")].items():
-            problems.cell(
-                row,
-                ours["authority"],
-                name,
-                f"each unit once in period {when!r}",
-                "units that occur twice in a period",
-            )
-        parts.append(part[~part.index.duplicated()])
-    first, last = parts
-    order = list(dict.fromkeys(name for name in names if name))
-    order = [name for name in order if name in first.index or name in last.index]
-    first_rows = {name: row for row, name in reversed(list(names.items()))}
-    wide = last.reindex(order)
-    wide[ours["authority"]] = order
-    # What describes a unit is taken from the period before, so that no control is a consequence of the target.
-    for column in {
-        *located.controls.values(),
-        *([ours["authority_type"]] if "authority_type" in ours else []),
-    }:
-        if column not in ("", ours["outcome"], period):
-            earlier = first[column].reindex(order)
-            both = earlier.notna() & wide[column].notna()
-            differ = int((earlier[both].map(cell_text) != wide[column][both].map(cell_text)).sum())
-            if differ:
-                notes.append(
-                    f"Column {column!r} differs between the periods for {differ:,} units; its value of {chosen[0]!r} was used."
-                )
-            wide[column] = earlier.where(earlier.notna(), wide[column])
-    moved = dict(ours)
-    for later, earlier_name in (
-        ("outcome", "baseline"),
-        ("outcome_se", "baseline_se"),
-        ("n_outcome", "n_baseline"),
-    ):
-        if later in ours:
-            column = ours[later]
-            after_name, before_name = f"{column} ({chosen[1]})", f"{column} ({chosen[0]})"
-            wide[after_name], wide[before_name] = wide[column], first[column].reindex(order)
-            moved[later], moved[earlier_name] = after_name, before_name
-    wide = wide.astype(object).where(wide.notna(), None)
-    wide.index = pd.Index([first_rows[name] for name in order])
-    others = len(known) - 2
-    if others:
-        notes.append(
-            f"Rows of {others} other period{'s' if others > 1 else ''} in column {period!r} were left out."
-        )
-    shown = {"before_words": chosen[0], "after_words": chosen[1], "outcome_words": ours["outcome"]}
-    return wide, Columns(moved, located.controls, located.further, located.shadowed), shown
 
 
 # --- cells
@@ -923,111 +829,3 @@ def _words(located: Columns, own: Mapping[str, str]) -> dict[str, str]:
         "after_words": after if after not in (None, "outcome") else "after",
     }
     return {name: str(own.get(name) or word) for name, word in defaults.items()}
-
-
-def authority_dataset(
-    authority: Sequence[str],
-    authority_type: Sequence[str],
-    variables: Mapping[str, ArrayLike],
-    *,
-    controls: Mapping[str, ArrayLike],
-    types: Sequence[str],
-    origin: str,
-    source: str,
-    sha256: str = "",
-    units: Mapping[str, str] | None = None,
-    notes: Sequence[str] = (),
-    left_out: Sequence[str] = (),
-    change: str = "percent",
-    outcome_unit: str = "% of respondents",
-    words: Mapping[str, str] | None = None,
-) -> xr.Dataset:
-    """Put columns that were already checked, or made, into the Dataset of authorities.
-
-    Parameters
-    ----------
-    authority, authority_type : sequence of str, of length n
-        Name and type of each authority.
-    variables : mapping of str to array of shape (n,)
-        ``baseline``, ``outcome``, ``change``, ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, where they are
-        known, and further outcomes.
-    controls : mapping of str to array of shape (n,)
-        Control variables on their own scale; may be empty.
-    types : sequence of str
-        The types in the order in which tables and figures show them.
-    origin : {"observed", "reconstructed", "simulated"}
-        Where the rows come from.
-    source, sha256 : str
-        What was read, and its digest.
-    units : mapping of str to str, optional
-        Units of variables that are not among ours.
-    notes, left_out : sequence of str
-        What a reader of the results should know about the reading, and which rows were left out and why.
-    change : {"points", "percent"}
-        Unit of ``change``: that of the outcome, or per cent of the baseline.
-    outcome_unit : str
-        Unit of the scores, empty where it is not known.
-    words : mapping of str to str, optional
-        Further attrs, such as ``unit_word``.
-
-    Returns
-    -------
-    xarray.Dataset
-        As `read_authorities` returns it.
-
-    Examples
-    --------
-    >>> ds = authority_dataset(["A", "B"], ["x", "y"], {"change": [1.0, -2.0]}, controls={"age": [3.0, 4.0]},
-    ...                        types=["x", "y"], origin="simulated", source="example")
-    >>> dict(ds.sizes), ds["change"].attrs["units"], ds.attrs["n_missing_stretch"]
-    ({'authority': 2, 'control': 1}, '% of the baseline score', 0)
-    """
-    points = "percentage points" if outcome_unit.startswith("%") else outcome_unit or "points"
-    known = {
-        "baseline": f"{outcome_unit or 'points'}, before",
-        "outcome": f"{outcome_unit or 'points'}, after"
-        if "baseline" in variables
-        else outcome_unit or "points",
-        "change": "% of the baseline score" if change == "percent" else points,
-        "target": "1 where the authority has the target, else 0",
-        "stretch": f"{points} that the target asks for",
-        "baseline_se": points,
-        "outcome_se": points,
-    } | dict(units or {})
-    data = {
-        name: ("authority", np.asarray(values, dtype=float), {"units": known[name]})
-        for name, values in variables.items()
-    }
-    columns = [np.asarray(values, dtype=float) for values in controls.values()]
-    block = np.column_stack(columns) if columns else np.empty((len(authority), 0))
-    stretch = np.asarray(variables.get("stretch", 0.0), dtype=float)
-    defaults = {
-        "unit_word": "authority",
-        "type_word": "authority type",
-        "outcome_words": "score",
-        "target_words": "target",
-        "before_words": "before",
-        "after_words": "after",
-    }
-    return xr.Dataset(
-        data | {"controls": (("authority", "control"), block, {"units": "each control on its own scale"})},
-        coords={
-            "authority": ("authority", np.array(list(authority), dtype=np.str_)),
-            "authority_type": ("authority", np.array(list(authority_type), dtype=np.str_)),
-            "control": ("control", np.array(list(controls), dtype=np.str_)),
-        },
-        attrs={
-            "origin": origin,
-            "source": source,
-            "sha256": sha256,
-            "types": list(types),
-            "n_missing_stretch": int(np.isnan(stretch).sum()),
-            "notes": list(notes),
-            "left_out": list(left_out),
-            "design": "change" if "change" in variables else "cross-section",
-            "change": change,
-            "outcome_unit": outcome_unit,
-        }
-        | defaults
-        | dict(words or {}),
-    )

@@ -96,6 +96,11 @@ class Number:
         return not (self.bracketed or self.bound)
 
 
+def printable(text: str) -> str:
+    """A text with what cannot be written in UTF-8 escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def tidy(text: str) -> str:
     """Unify spaces and the forms of letters (NFC), and strip outer spaces."""
     if text.isascii():

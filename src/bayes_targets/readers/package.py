@@ -21,8 +21,7 @@ from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
 from .package_evaluations import package_evaluations
 from .roles import check_role
-from .schema import typed_frame
-from .table import CsvText, read_csv_text
+from .schema import CsvText, read_csv_text, typed_frame
 
 _OWN_ATTRS = ("source", "locator", "sha256", "units", "licence", "file")
 

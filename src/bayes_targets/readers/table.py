@@ -11,21 +11,20 @@ import os
 import re
 import shlex
 import stat
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, cell_message, did_you_mean
+from ..errors import DataError, did_you_mean
 from ..files import unguarded
-from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
+from .cells import missing_marks, printable
+from .layout import check_names, column_name, filled_width, full_cells, is_blank, under_header
 
 _LARGEST = 2**31
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -35,17 +34,6 @@ _KINDS = ".csv, .tsv, .txt (each also .gz), .xlsx, .xls, .ods, .parquet or .feat
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 _COMMENT = re.compile(r"#(?:\s*(?P<key>[A-Za-z][\w .-]{0,40}?)\s*:\s*(?P<value>.*)|\s.*|)", re.DOTALL)
-_NOTE = re.compile(
-    r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
-    r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|signif|[+*\u2020]+ ?p ?[<=]|"
-    r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
-    re.IGNORECASE,
-)
-_UNITS = re.compile(
-    r"\(?(%|per ?cent|percentage|£|£m|£000s?|n|no\.?|number|count|rate|pp|points|ratio|mean|s\.?d\.?)\)?",
-    re.I,
-)
-_YEAR = re.compile(r"(19|20)\d\d([/-]\d{2,4})?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +135,7 @@ def read_table(
     if isinstance(source, str) and "\n" in source:
         label = name or "text"
         comments, records, notes = _text_rows(source, label, separator, ".txt")
-        cells, footnotes = _under_header(records, rows, label, notes, ragged)
+        cells, footnotes = under_header(records, rows, label, notes, ragged)
         digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
     path, label = _path(source, name)
@@ -157,7 +145,7 @@ def read_table(
     if kind == ".gz":
         kind = kinds[0] if len(kinds) == 2 else ""
     if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
-        raise DataError(f"{_printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
+        raise DataError(f"{printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
     content = read_bytes(path, label)
     digest = hashlib.sha256(content).hexdigest()
     if kinds[-1] == ".gz":
@@ -175,7 +163,7 @@ def read_table(
         text = _decode(content, label, encoding, notes)
         comments, records, more = _text_rows(text, label, separator, kind)
         notes += more
-    cells, footnotes = _under_header(records, rows, label, notes, ragged)
+    cells, footnotes = under_header(records, rows, label, notes, ragged)
     return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
 
 
@@ -223,10 +211,6 @@ def _header_rows(header: object) -> list[int] | None:
     return [int(row) for row in rows]
 
 
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _path(source: object, name: str | None) -> tuple[Path, str]:
     if not isinstance(source, str | os.PathLike):
         raise DataError(
@@ -236,7 +220,7 @@ def _path(source: object, name: str | None) -> tuple[Path, str]:
         path = Path(source)
     except TypeError:
         raise DataError(f"found a path of bytes, expected the path of a table ({_KINDS})") from None
-    return path, name or _printable(path.name)
+    return path, name or printable(path.name)
 
 
 def read_bytes(path: Path, label: str) -> bytes:
@@ -246,7 +230,7 @@ def read_bytes(path: Path, label: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(f"{_printable(str(path))}: {reason}; expected a file that can be read") from error
+        raise DataError(f"{printable(str(path))}: {reason}; expected a file that can be read") from error
 
 
 def check_ordinary(path: Path, label: str) -> None:
@@ -255,13 +239,13 @@ def check_ordinary(path: Path, label: str) -> None:
         found = path.stat()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(f"{_printable(str(path))}: {reason}; expected a file that can be read") from error
+        raise DataError(f"{printable(str(path))}: {reason}; expected a file that can be read") from error
     except ValueError as error:
         raise DataError(f"{str(path)!r}: {error}; expected the path of a file") from error
     if stat.S_ISDIR(found.st_mode):
-        raise DataError(f"{_printable(str(path))}: Is a directory; expected a file")
+        raise DataError(f"{printable(str(path))}: Is a directory; expected a file")
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{_printable(str(path))}: found a pipe or a device, expected an ordinary file")
+        raise DataError(f"{printable(str(path))}: found a pipe or a device, expected an ordinary file")
     if found.st_size > _LARGEST:
         raise DataError(f"{label}: found more than {_LARGEST >> 30} GiB, expected a smaller file")
 
@@ -297,8 +281,8 @@ def _from_frame(
     odd = [repr(column) for column in cells.columns if not isinstance(column, str)]
     if odd:
         raise DataError(f"{label}: found column names {', '.join(odd)}, expected text")
-    cells.columns = pd.Index([_name(column, label) for column in cells.columns], dtype=object)
-    _check_names(list(cells.columns), label)
+    cells.columns = pd.Index([column_name(column, label) for column in cells.columns], dtype=object)
+    check_names(list(cells.columns), label)
     if cells.empty:
         raise DataError(f"{label}: found no rows, expected one row per unit")
     cells.index = pd.RangeIndex(1, len(cells) + 1)
@@ -323,24 +307,7 @@ def _read_columns(content: bytes, label: str, kind: str) -> pd.DataFrame:
         ) from error
     except Exception as error:  # what a damaged file makes the package raise has no common class
         first = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{label}: not a {name} file that can be read ({_printable(first)})") from error
-
-
-def _name(found: object, label: str) -> str:
-    """A column's name, spaces unified."""
-    name = tidy(cell_text(found))
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-        raise DataError(f"{label}, header: found {name!a}, expected a name that can be printed")
-    return name
-
-
-def _check_names(names: Sequence[str], label: str) -> None:
-    """Refuse duplicates; nameless columns cannot be asked for, so they may repeat."""
-    problems = Problems(label)
-    for name, times in Counter(name for name in names if name).items():
-        if times > 1:
-            problems.say(f"{label}, header: found {name!r} {times} times, expected each column name once")
-    problems.check()
+        raise DataError(f"{label}: not a {name} file that can be read ({printable(first)})") from error
 
 
 # --- workbooks
@@ -364,7 +331,7 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
             filled = {name: rows for name in shown if (rows := _sheet_rows(book, name))}
             if len(filled) > 1:
                 listed = ", ".join(repr(name) for name in filled)
-                largest = max(filled, key=lambda name: sum(_full(row) for row in filled[name]))
+                largest = max(filled, key=lambda name: sum(full_cells(row) for row in filled[name]))
                 raise DataError(
                     f"{label}: found the sheets {listed}, expected to be told which one: give sheet={largest!r} "
                     f"(--sheet {shlex.quote(largest)}) or another"
@@ -380,7 +347,7 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
         first = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{label}: not a workbook that can be read ({_printable(first)})") from None
+        raise DataError(f"{label}: not a workbook that can be read ({printable(first)})") from None
 
 
 def _chosen_sheet(names: Sequence[str], sheet: str | int | None, label: str) -> str | None:
@@ -398,9 +365,9 @@ def _chosen_sheet(names: Sequence[str], sheet: str | int | None, label: str) -> 
 def _sheet_rows(book: Any, name: str) -> list[list[Any]]:
     found = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     rows = [[_sheet_cell(cell) for cell in row] for row in found]
-    while rows and all(_blank(cell) for cell in rows[-1]):
+    while rows and all(is_blank(cell) for cell in rows[-1]):
         rows.pop()
-    width = max((_filled(row) for row in rows), default=0)
+    width = max((filled_width(row) for row in rows), default=0)
     return [row[:width] for row in rows]
 
 
@@ -415,10 +382,10 @@ def _sheet_comments(records: list[list[Any]]) -> tuple[dict[str, str], list[list
     comments: dict[str, str] = {}
     kept = list(records)
     for i, row in enumerate(records):
-        if all(_blank(cell) for cell in row):
+        if all(is_blank(cell) for cell in row):
             continue
         found = _COMMENT.fullmatch(str(row[0]).strip()) if row[0] is not None else None
-        if found is None or any(not _blank(cell) for cell in row[1:]):
+        if found is None or any(not is_blank(cell) for cell in row[1:]):
             break
         _add_comment(comments, found)
         kept[i] = []
@@ -474,7 +441,7 @@ def _decode_as(content: bytes, label: str, encoding: object) -> str:
             f"encoding: found {encoding!r}, expected one such as 'utf-8', 'windows-1252' or 'utf-16'"
         ) from None
     except Exception as error:  # a codec that is no encoding of bytes
-        raise DataError(f"{label}: cannot be read as {encoding} ({_printable(str(error))})") from None
+        raise DataError(f"{label}: cannot be read as {encoding} ({printable(str(error))})") from None
 
 
 def _wide(content: bytes) -> str | None:
@@ -584,371 +551,3 @@ def _split(text: str, label: str, separator: str) -> list[list[Any]]:
         raise DataError(
             f"{label}, line {reader.line_num}: {error}; expected cells separated by {_SEPARATORS.get(separator, repr(separator))}"
         ) from error
-
-
-# --- the table among the rows
-
-
-def _blank(cell: object) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())
-
-
-def _filled(row: Sequence[object]) -> int:
-    """Number of cells up to the last one that is not blank."""
-    return max((i + 1 for i, cell in enumerate(row) if not _blank(cell)), default=0)
-
-
-def _full(row: Sequence[object]) -> int:
-    return sum(not _blank(cell) for cell in row)
-
-
-def _is_text(cell: object) -> bool:
-    if _blank(cell) or not isinstance(cell, str):
-        return False
-    return read_number(cell) is None and read_number(cell, ",") is None
-
-
-def _under_header(
-    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str], ragged: bool
-) -> tuple[pd.DataFrame, list[str]]:
-    """Find the header, and the rows that belong to the table below it."""
-    filled = [(i, row) for i, row in enumerate(records) if any(not _blank(cell) for cell in row)]
-    if not filled:
-        raise DataError(f"{label}: found an empty file, expected a header and one row per unit")
-    footnotes: list[str] = []
-    places = _find_header(filled, given, records, label)
-    titles = [row for i, row in filled if i < places[0]]
-    footnotes += [_joined(row) for row in titles]
-    if titles and given is None:
-        notes.append(
-            f"{_number(len(titles), 'line')} above the table {'was' if len(titles) == 1 else 'were'} taken for a title: "
-            f"{_quoted(_joined(titles[0]))}."
-        )
-    body = [(i - places[-1], row) for i, row in filled if i > places[-1]]
-    head = [records[i] for i in places]
-    names = _names(head, label)
-    if titles or len(head) > 1:
-        rows = _number_list([i + 1 for i in places])
-        notes.append(
-            f"The names of the columns were read from row{'s' if len(head) > 1 else ''} {rows} of the file."
-        )
-    _check_names(names, label)
-    body, below = _without_footnotes(body, len(names))
-    footnotes += below
-    if below:
-        notes.append(
-            f"{_number(len(below), 'line')} below the table {'was' if len(below) == 1 else 'were'} taken for footnotes: "
-            f"{_quoted(below[0])}."
-        )
-    again: list[int] = []
-    if len(head) == 1:
-        texts = [cell_text(cell) for cell in head[0]]
-        first = next((j for j, text in enumerate(texts) if text), 0)
-        again = [
-            i
-            for i, row in body
-            if len(row) > first
-            and cell_text(row[first]) == texts[first]
-            and [cell_text(cell) for cell in row] == texts
-        ]
-    if again:
-        body = [(i, row) for i, row in body if i not in set(again)]
-        notes.append(
-            f"{_number(len(again), 'row')} that only repeated the header {'was' if len(again) == 1 else 'were'} left out."
-        )
-    if not body:
-        raise DataError(f"{label}: found a header and no rows, expected one row per unit")
-    blank = body[-1][0] - body[0][0] + 1 - len(body) - len(again)
-    if blank > 0:
-        notes.append(
-            f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
-        )
-    if not ragged:
-        _check_widths(body, len(names), label)
-    width = len(names)
-    frame = pd.DataFrame(
-        [row if len(row) == width else row[:width] + [""] * (width - len(row)) for _, row in body],
-        columns=pd.Index(names, dtype=object),
-        index=pd.Index([i for i, _ in body]),
-        dtype=object,
-    )
-    return frame, footnotes
-
-
-def _find_header(
-    filled: list[tuple[int, list[Any]]], given: list[int] | None, records: list[list[Any]], label: str
-) -> list[int]:
-    """Places of the header's rows among the records."""
-    if given is not None:
-        if given[-1] > len(records) or not _full(records[given[0] - 1]):
-            raise DataError(
-                f"{label}: row {given[0]} is blank or beyond the end, expected the names of the columns"
-            )
-        return [row - 1 for row in given]
-    sample = filled[:200]
-    counts = sorted(_full(row) for _, row in sample if _full(row) > 1)
-    usual = counts[len(counts) // 2] if counts else 1
-    needed = max(min(2, usual), (usual + 1) // 2)
-    place = next((k for k, (_, row) in enumerate(sample) if _full(row) >= needed), 0)
-    if _full(sample[place][1]) < usual:
-        # A title with a comma in it may look like names; a whole row of names soon after it is the header.
-        for k in range(place + 1, min(place + 6, len(sample) - 1)):
-            names = [cell_text(cell) for cell in sample[k][1] if not _blank(cell)]
-            if (
-                len(names) >= usual
-                and len(set(names)) == len(names)
-                and all(map(_is_text, names))
-                and _numbers_below(sample, k)
-            ):
-                place = k
-                break
-    first, row = sample[place]
-    if not any(_is_text(cell) for cell in row) and any(
-        not _blank(cell) and not _YEAR.fullmatch(cell_text(cell)) for cell in row
-    ):
-        raise DataError(
-            f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
-            "give header=N (--header N), the row that holds them"
-        )
-    if place + 2 < len(sample) and _second_header(
-        row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]
-    ):
-        return [first, sample[place + 1][0]]
-    return [first]
-
-
-def _numbers_below(sample: list[tuple[int, list[Any]]], place: int) -> bool:
-    return any(not _blank(cell) and not _is_text(cell) for cell in sample[place + 1][1])
-
-
-def _second_header(
-    head: list[Any], following: tuple[int, list[Any]], first: int, body: list[list[Any]]
-) -> bool:
-    """Whether the row below the header belongs to it: it fills its gaps, or names units above columns of numbers."""
-    place, second = following
-    if place != first + 1:
-        return False
-    width = max(_filled(head), _filled(second))
-    cell = [[row[j] if j < len(row) else None for row in body] for j in range(width)]
-    upper = [head[j] if j < len(head) else None for j in range(width)]
-    lower = [second[j] if j < len(second) else None for j in range(width)]
-    present = [sum(not _blank(c) for c in column) for column in cell]
-    used = [n >= 0.5 * len(body) for n in present]
-    names = [cell_text(c) for c in upper if not _blank(c)]
-    gaps = [j for j in range(width) if used[j] and (_blank(upper[j]) or names.count(cell_text(upper[j])) > 1)]
-    numeric = [
-        used[j]
-        and sum(_is_text(c) for c in cell[j] if not is_missing(c, missing_marks())) <= 0.1 * present[j]
-        for j in range(width)
-    ]
-    # A row of data has a name in the first column of texts; a second header leaves it empty.
-    labels = [j for j in range(width) if used[j] and not numeric[j]]
-    bare = bool(labels) and any(_blank(lower[j]) for j in labels)
-    if (
-        gaps
-        and all(not _blank(lower[j]) for j in gaps)
-        and (bare or all(_is_text(lower[j]) for j in gaps if numeric[j]))
-    ):
-        return bare or any(numeric[j] for j in gaps)
-    over = [j for j in range(width) if numeric[j] and not _blank(lower[j])]
-    if not over or not all(isinstance(lower[j], str) for j in over):
-        return False
-    units = all(_UNITS.fullmatch(str(lower[j]).strip()) for j in over)
-    words = all(_is_text(lower[j]) or _YEAR.fullmatch(str(lower[j]).strip()) for j in over)
-    return units or (bare and words and any(_is_text(lower[j]) for j in over))
-
-
-def _names(head: list[list[Any]], label: str) -> list[str]:
-    width = max(_filled(row) for row in head)
-    rows = [[_name(row[j], label) if j < len(row) else "" for j in range(width)] for row in head]
-    if len(rows) == 1:
-        return rows[0]
-    for above, below in pairwise(rows):
-        # A merged cell names the columns to its right as well, as far as the row below has names there.
-        for j in range(1, width):
-            if not above[j] and below[j]:
-                above[j] = above[j - 1]
-    return [" ".join(dict.fromkeys(row[j] for row in rows if row[j])) for j in range(width)]
-
-
-def _without_footnotes(
-    body: list[tuple[int, list[Any]]], width: int
-) -> tuple[list[tuple[int, list[Any]]], list[str]]:
-    """Take lines of prose off the end of a table: after a blank row, or long, or beginning as a note does."""
-    start = len(body)
-    while start > 0:
-        i, row = body[start - 1]
-        text = next((str(cell).strip() for cell in row if not _blank(cell)), "")
-        noted = bool(_NOTE.match(text)) or len(text) > 60
-        few = _full(row) == 1 or (_full(row) < width and (noted or _full(row) < (width + 1) // 2))
-        if not (width > 1 and few and all(_is_text(cell) for cell in row if not _blank(cell))):
-            break
-        after_gap = start > 1 and body[start - 2][0] < i - 1
-        after_gap |= any(body[k][0] - body[k - 1][0] > 1 for k in range(start, len(body)))
-        if not (noted or after_gap or _leads_to_gap(body, start)):
-            break
-        start -= 1
-    return body[:start], [_joined(row) for _, row in body[start:]]
-
-
-def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
-    """Whether the lines just above, all of them single texts, begin below a blank row."""
-    for k in range(start - 1, 0, -1):
-        if _full(body[k][1]) != 1:
-            return False
-        if body[k][0] - body[k - 1][0] > 1:
-            return True
-    return False
-
-
-def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str) -> None:
-    problems = Problems(label)
-    for i, row in body:
-        if len(row) < width or (len(row) > width and any(not _blank(cell) for cell in row[width:])):
-            found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
-            problems.say(cell_message(file=label, row=i, value=found, expected=expected))
-    problems.check()
-
-
-def _joined(row: Sequence[object]) -> str:
-    return tidy(", ".join(cell_text(cell) for cell in row if not _blank(cell)))
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _number_list(numbers: Sequence[int]) -> str:
-    *rest, last = [str(number) for number in numbers]
-    return f"{', '.join(rest)} and {last}" if rest else last
-
-
-# --- the sealed CSV files of data packages
-
-
-@dataclass(frozen=True)
-class CsvText:
-    """What stands in a file of a data package, every cell as text.
-
-    Attributes
-    ----------
-    rows : list of list of str
-        Rows of data, the header not among them; all of the same length.
-    sha256 : str
-        Digest of the file's bytes, 64 hexadecimal digits.
-    size : int
-        Number of bytes.
-    """
-
-    rows: list[list[str]]
-    sha256: str
-    size: int
-
-
-def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
-    r"""Read a comma-separated file that must be UTF-8, with LF line ends and exactly the given header.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        What messages call it.
-    columns : sequence of str
-        The header, in order.
-
-    Returns
-    -------
-    CsvText
-
-    Raises
-    ------
-    DataError
-        If the file is missing or unreadable, has a byte-order mark, is not UTF-8, has carriage returns,
-        another header, or a row of another length. The message says where.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "areas.csv"
-    ...     _ = file.write_bytes(b"area,green\nTransport,3\n")
-    ...     read_csv_text(file, "areas.csv", ["area", "green"]).rows
-    [['Transport', '3']]
-    """
-    content = _package_bytes(file, label)
-    rows = _rows_and_lines(_plain_text(content, label), label)
-    _check_header(rows[0][1], columns, label)
-    for number, (line, cells) in enumerate(rows[1:], start=1):
-        if len(cells) != len(columns):
-            raise DataError(
-                f"{label}, row {number} (line {line}): found {len(cells)} cells, "
-                f"expected {len(columns)} (is the file cut off?)"
-            )
-    return CsvText([cells for _, cells in rows[1:]], hashlib.sha256(content).hexdigest(), len(content))
-
-
-def _package_bytes(file: Path, label: str) -> bytes:
-    try:
-        if file.exists() and not file.is_file():
-            raise DataError(f"{label}: the file cannot be read (found a folder, a pipe or a device)")
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{label}: no such file; expected it in {_printable(str(file.parent))!r}") from None
-    except OSError as error:
-        raise DataError(f"{label}: the file cannot be read ({error.strerror or error})") from error
-
-
-def _plain_text(content: bytes, label: str) -> str:
-    if content.startswith(_BYTE_ORDER_MARK):
-        raise DataError(f"{label}: starts with a byte-order mark, expected plain UTF-8 (save it without BOM)")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        place = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise DataError(
-            f"{label}, line {line}: found byte 0x{content[error.start]:02x} at place {place} of the line, "
-            "expected UTF-8 (was the file saved as Latin-1 or Windows-1252?)"
-        ) from None
-    if "\r" in text:
-        line = text.count("\n", 0, text.index("\r")) + 1
-        raise DataError(f"{label}, line {line}: found a carriage return, expected LF line ends (not CRLF)")
-    if not text:
-        raise DataError(f"{label}: the file is empty, expected a header row")
-    return text
-
-
-def _rows_and_lines(text: str, label: str) -> list[tuple[int, list[str]]]:
-    """Cells of each row, with the line of the file on which the row ends."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return [(reader.line_num, cells) for cells in reader]
-    except csv.Error as error:
-        raise DataError(
-            f"{label}, line {reader.line_num}: expected comma-separated cells ({error})"
-        ) from None
-
-
-def _check_header(found: list[str], columns: Sequence[str], label: str) -> None:
-    expected = list(columns)
-    if found == expected:
-        return
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in found if name not in expected]
-    problems = []
-    if missing:
-        problems.append("missing column " + ", ".join(repr(name) for name in missing))
-    if extra:
-        problems.append("unexpected column " + ", ".join(repr(name) for name in extra))
-    if not problems:
-        repeated = len(set(found)) < len(found)
-        problems.append("a column stands twice" if repeated else "columns in another order")
-    raise DataError(
-        cell_message(file=f"{label}, header", value=",".join(found), expected=",".join(expected))
-        + f" ({'; '.join(problems)})"
-    )

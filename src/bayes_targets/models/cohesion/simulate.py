@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from ...errors import DataError, did_you_mean
-from ...readers.authorities import authority_dataset
+from ...readers.dataset import authority_dataset
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -1,0 +1,288 @@
+"""Where the table is among the rows of a file: its header, titles above it, footnotes below, and rows that are none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from ..errors import DataError, cell_message
+from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
+
+_NOTE = re.compile(
+    r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
+    r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|signif|[+*\u2020]+ ?p ?[<=]|"
+    r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
+    re.IGNORECASE,
+)
+_UNITS = re.compile(
+    r"\(?(%|per ?cent|percentage|£|£m|£000s?|n|no\.?|number|count|rate|pp|points|ratio|mean|s\.?d\.?)\)?",
+    re.I,
+)
+_YEAR = re.compile(r"(19|20)\d\d([/-]\d{2,4})?")
+
+
+def is_blank(cell: object) -> bool:
+    """Whether a cell holds nothing, not even a mark of a missing value."""
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def filled_width(row: Sequence[object]) -> int:
+    """Number of cells up to the last one that is not blank."""
+    return max((i + 1 for i, cell in enumerate(row) if not is_blank(cell)), default=0)
+
+
+def full_cells(row: Sequence[object]) -> int:
+    """Number of cells that are not blank."""
+    return sum(not is_blank(cell) for cell in row)
+
+
+def _is_text(cell: object) -> bool:
+    if is_blank(cell) or not isinstance(cell, str):
+        return False
+    return read_number(cell) is None and read_number(cell, ",") is None
+
+
+def under_header(
+    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str], ragged: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Find the header, and the rows that belong to the table below it."""
+    filled = [(i, row) for i, row in enumerate(records) if any(not is_blank(cell) for cell in row)]
+    if not filled:
+        raise DataError(f"{label}: found an empty file, expected a header and one row per unit")
+    footnotes: list[str] = []
+    places = _find_header(filled, given, records, label)
+    titles = [row for i, row in filled if i < places[0]]
+    footnotes += [_joined(row) for row in titles]
+    if titles and given is None:
+        notes.append(
+            f"{_number(len(titles), 'line')} above the table {'was' if len(titles) == 1 else 'were'} taken for a title: "
+            f"{_quoted(_joined(titles[0]))}."
+        )
+    body = [(i - places[-1], row) for i, row in filled if i > places[-1]]
+    head = [records[i] for i in places]
+    names = _names(head, label)
+    if titles or len(head) > 1:
+        rows = _number_list([i + 1 for i in places])
+        notes.append(
+            f"The names of the columns were read from row{'s' if len(head) > 1 else ''} {rows} of the file."
+        )
+    check_names(names, label)
+    body, below = _without_footnotes(body, len(names))
+    footnotes += below
+    if below:
+        notes.append(
+            f"{_number(len(below), 'line')} below the table {'was' if len(below) == 1 else 'were'} taken for footnotes: "
+            f"{_quoted(below[0])}."
+        )
+    again: list[int] = []
+    if len(head) == 1:
+        texts = [cell_text(cell) for cell in head[0]]
+        first = next((j for j, text in enumerate(texts) if text), 0)
+        again = [
+            i
+            for i, row in body
+            if len(row) > first
+            and cell_text(row[first]) == texts[first]
+            and [cell_text(cell) for cell in row] == texts
+        ]
+    if again:
+        body = [(i, row) for i, row in body if i not in set(again)]
+        notes.append(
+            f"{_number(len(again), 'row')} that only repeated the header {'was' if len(again) == 1 else 'were'} left out."
+        )
+    if not body:
+        raise DataError(f"{label}: found a header and no rows, expected one row per unit")
+    blank = body[-1][0] - body[0][0] + 1 - len(body) - len(again)
+    if blank > 0:
+        notes.append(
+            f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
+        )
+    if not ragged:
+        _check_widths(body, len(names), label)
+    width = len(names)
+    frame = pd.DataFrame(
+        [row if len(row) == width else row[:width] + [""] * (width - len(row)) for _, row in body],
+        columns=pd.Index(names, dtype=object),
+        index=pd.Index([i for i, _ in body]),
+        dtype=object,
+    )
+    return frame, footnotes
+
+
+def _find_header(
+    filled: list[tuple[int, list[Any]]], given: list[int] | None, records: list[list[Any]], label: str
+) -> list[int]:
+    """Places of the header's rows among the records."""
+    if given is not None:
+        if given[-1] > len(records) or not full_cells(records[given[0] - 1]):
+            raise DataError(
+                f"{label}: row {given[0]} is blank or beyond the end, expected the names of the columns"
+            )
+        return [row - 1 for row in given]
+    sample = filled[:200]
+    counts = sorted(full_cells(row) for _, row in sample if full_cells(row) > 1)
+    usual = counts[len(counts) // 2] if counts else 1
+    needed = max(min(2, usual), (usual + 1) // 2)
+    place = next((k for k, (_, row) in enumerate(sample) if full_cells(row) >= needed), 0)
+    if full_cells(sample[place][1]) < usual:
+        # A title with a comma in it may look like names; a whole row of names soon after it is the header.
+        for k in range(place + 1, min(place + 6, len(sample) - 1)):
+            names = [cell_text(cell) for cell in sample[k][1] if not is_blank(cell)]
+            if (
+                len(names) >= usual
+                and len(set(names)) == len(names)
+                and all(map(_is_text, names))
+                and _numbers_below(sample, k)
+            ):
+                place = k
+                break
+    first, row = sample[place]
+    if not any(_is_text(cell) for cell in row) and any(
+        not is_blank(cell) and not _YEAR.fullmatch(cell_text(cell)) for cell in row
+    ):
+        raise DataError(
+            f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
+            "give header=N (--header N), the row that holds them"
+        )
+    if place + 2 < len(sample) and _second_header(
+        row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]
+    ):
+        return [first, sample[place + 1][0]]
+    return [first]
+
+
+def _numbers_below(sample: list[tuple[int, list[Any]]], place: int) -> bool:
+    return any(not is_blank(cell) and not _is_text(cell) for cell in sample[place + 1][1])
+
+
+def _second_header(
+    head: list[Any], following: tuple[int, list[Any]], first: int, body: list[list[Any]]
+) -> bool:
+    """Whether the row below the header belongs to it: it fills its gaps, or names units above columns of numbers."""
+    place, second = following
+    if place != first + 1:
+        return False
+    width = max(filled_width(head), filled_width(second))
+    cell = [[row[j] if j < len(row) else None for row in body] for j in range(width)]
+    upper = [head[j] if j < len(head) else None for j in range(width)]
+    lower = [second[j] if j < len(second) else None for j in range(width)]
+    present = [sum(not is_blank(c) for c in column) for column in cell]
+    used = [n >= 0.5 * len(body) for n in present]
+    names = [cell_text(c) for c in upper if not is_blank(c)]
+    gaps = [
+        j for j in range(width) if used[j] and (is_blank(upper[j]) or names.count(cell_text(upper[j])) > 1)
+    ]
+    numeric = [
+        used[j]
+        and sum(_is_text(c) for c in cell[j] if not is_missing(c, missing_marks())) <= 0.1 * present[j]
+        for j in range(width)
+    ]
+    # A row of data has a name in the first column of texts; a second header leaves it empty.
+    labels = [j for j in range(width) if used[j] and not numeric[j]]
+    bare = bool(labels) and any(is_blank(lower[j]) for j in labels)
+    if (
+        gaps
+        and all(not is_blank(lower[j]) for j in gaps)
+        and (bare or all(_is_text(lower[j]) for j in gaps if numeric[j]))
+    ):
+        return bare or any(numeric[j] for j in gaps)
+    over = [j for j in range(width) if numeric[j] and not is_blank(lower[j])]
+    if not over or not all(isinstance(lower[j], str) for j in over):
+        return False
+    units = all(_UNITS.fullmatch(str(lower[j]).strip()) for j in over)
+    words = all(_is_text(lower[j]) or _YEAR.fullmatch(str(lower[j]).strip()) for j in over)
+    return units or (bare and words and any(_is_text(lower[j]) for j in over))
+
+
+def _names(head: list[list[Any]], label: str) -> list[str]:
+    width = max(filled_width(row) for row in head)
+    rows = [[column_name(row[j], label) if j < len(row) else "" for j in range(width)] for row in head]
+    if len(rows) == 1:
+        return rows[0]
+    for above, below in pairwise(rows):
+        # A merged cell names the columns to its right as well, as far as the row below has names there.
+        for j in range(1, width):
+            if not above[j] and below[j]:
+                above[j] = above[j - 1]
+    return [" ".join(dict.fromkeys(row[j] for row in rows if row[j])) for j in range(width)]
+
+
+def _without_footnotes(
+    body: list[tuple[int, list[Any]]], width: int
+) -> tuple[list[tuple[int, list[Any]]], list[str]]:
+    """Take lines of prose off the end of a table: after a blank row, or long, or beginning as a note does."""
+    start = len(body)
+    while start > 0:
+        i, row = body[start - 1]
+        text = next((str(cell).strip() for cell in row if not is_blank(cell)), "")
+        noted = bool(_NOTE.match(text)) or len(text) > 60
+        few = full_cells(row) == 1 or (
+            full_cells(row) < width and (noted or full_cells(row) < (width + 1) // 2)
+        )
+        if not (width > 1 and few and all(_is_text(cell) for cell in row if not is_blank(cell))):
+            break
+        after_gap = start > 1 and body[start - 2][0] < i - 1
+        after_gap |= any(body[k][0] - body[k - 1][0] > 1 for k in range(start, len(body)))
+        if not (noted or after_gap or _leads_to_gap(body, start)):
+            break
+        start -= 1
+    return body[:start], [_joined(row) for _, row in body[start:]]
+
+
+def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
+    """Whether the lines just above, all of them single texts, begin below a blank row."""
+    for k in range(start - 1, 0, -1):
+        if full_cells(body[k][1]) != 1:
+            return False
+        if body[k][0] - body[k - 1][0] > 1:
+            return True
+    return False
+
+
+def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str) -> None:
+    problems = Problems(label)
+    for i, row in body:
+        if len(row) < width or (len(row) > width and any(not is_blank(cell) for cell in row[width:])):
+            found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
+            problems.say(cell_message(file=label, row=i, value=found, expected=expected))
+    problems.check()
+
+
+def _joined(row: Sequence[object]) -> str:
+    return tidy(", ".join(cell_text(cell) for cell in row if not is_blank(cell)))
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _number_list(numbers: Sequence[int]) -> str:
+    *rest, last = [str(number) for number in numbers]
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def column_name(found: object, label: str) -> str:
+    """A column's name, spaces unified."""
+    name = tidy(cell_text(found))
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise DataError(f"{label}, header: found {name!a}, expected a name that can be printed")
+    return name
+
+
+def check_names(names: Sequence[str], label: str) -> None:
+    """Refuse duplicates; nameless columns cannot be asked for, so they may repeat."""
+    problems = Problems(label)
+    for name, times in Counter(name for name in names if name).items():
+        if times > 1:
+            problems.say(f"{label}, header: found {name!r} {times} times, expected each column name once")
+    problems.check()
