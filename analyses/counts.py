@@ -7,7 +7,6 @@ the data ask for it; two areas are compared with one another.
 from pathlib import Path
 
 import bayes_targets as bt
-from bayes_targets.models.success.loo import compare_models, leave_one_area_out
 from bayes_targets.report import success as page
 from bayes_targets.report.words import CountWords, capital
 
@@ -32,8 +31,8 @@ def analyse(run):
         made = {o: bt.success_model(counts, outcome=o) for o in (page.ORDINAL, page.MULTINOMIAL)}
         fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
         if counts.sizes["area"] > 2 and all(fits[outcome].attrs["engine"] != "nuts" for outcome in made):
-            left_out = {o: leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
-            models = compare_models(left_out, seed=settings.seed)
+            left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
+            models = bt.compare_models(left_out, seed=settings.seed)
         elif counts.sizes["area"] > 2:
             notes.append(
                 f"The ordinal and the multinomial model were sampled, and not compared by leaving {words.areas} out."

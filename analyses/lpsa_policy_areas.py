@@ -8,7 +8,6 @@ from pathlib import Path
 from runpy import run_path
 
 import bayes_targets as bt
-from bayes_targets.models.success.loo import compare_models, leave_one_area_out
 from bayes_targets.report import success as page
 from bayes_targets.report.words import CountWords
 from bayes_targets.studies import odpm2005 as report
@@ -40,13 +39,13 @@ def analyse(run):
     }
     posteriors = {name: run.fit(NAMES[name], model) for name, model in models.items()}
     left_out = {
-        outcome: leave_one_area_out(models[outcome], seed=run.settings.seed)
+        outcome: bt.leave_one_area_out(models[outcome], seed=run.settings.seed)
         for outcome in (page.ORDINAL, page.MULTINOMIAL)
     }
     return page.area_result(
         counts,
         posteriors,
-        compare_models(left_out, seed=run.settings.seed),
+        bt.compare_models(left_out, seed=run.settings.seed),
         words=CountWords(area="policy area", areas="policy areas", success="green"),
         success=report.GREEN,
         title="Targets on course by policy area",

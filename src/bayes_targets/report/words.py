@@ -102,9 +102,15 @@ class Words:
         return asdict(self)
 
     @staticmethod
-    def read(record: Mapping[str, Any] | None) -> Words:
-        """The words that a posterior's attrs hold; plain names where there are none."""
-        return Words(**record) if record else Words(measure="units of the outcome")
+    def read(record: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Words:
+        """The words that a posterior's attrs hold; plain names by the model's options where there are none."""
+        if record:
+            return Words(**record)
+        changed = options.get("response", "change") == "change"
+        percent = changed and options.get("change") == "percent"
+        return Words(
+            measure="per cent of the baseline" if percent else "units of the outcome", change=changed
+        )
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,30 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     of equally spaced points (it converges faster than any power of their distance) and the outer one goes over the draws
     of NUTS.
 
+    Parameters
+    ----------
+    fits : Model or Refits
+        A model from `success_model` with partial or complete pooling.
+    engine : {"auto", "exact"}
+        What to do with a `Model` that has no exact posterior: refit it by NUTS, or raise.
+    seed : int
+        Of the importance sample; each area's refit gets a seed of its own from this one. Quadrature needs none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``area``; columns ``elpd`` (log density, natural logarithm) and ``mcse`` (its Monte Carlo standard
+        error, 0 by quadrature).
+
+    Raises
+    ------
+    DataError
+        If areas are not pooled, so that a new one could be anything.
+    DiagnosticsError
+        If a refit failed a check; the message names the area.
+    NotExactError
+        If a `Model` is given that has no exact posterior, and `engine` is ``"exact"``.
+
     Examples
     --------
     >>> from bayes_targets.models.success.model import success_model
@@ -185,6 +209,30 @@ def compare_models(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Models beside one another by what they predict of areas that they have not seen.
+
+    Parameters
+    ----------
+    left_out : mapping of str to DataFrame
+        From `leave_one_area_out`, by model, over the same areas and the same counts.
+    evidence : mapping of str to DataFrame, optional
+        From `log_evidence`.
+    seed : int
+        Of the Bayesian bootstrap over areas.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model, best first: ``elpd`` (sum over areas) and its Monte Carlo error ``mcse``; ``difference``
+        from the best and the standard error ``difference_se`` of that sum over areas; ``stacking``, the weights
+        of the mixture of models that predicts left-out areas best; ``pseudo_bma``, the pseudo-BMA+ weights (Yao
+        et al. 2018), the mean over a Bayesian bootstrap of areas of weights proportional to ``exp(elpd)``; with
+        `evidence` also ``log_evidence``, ``evidence_mcse`` and ``probability``, the posterior probability of
+        the model if just these were possible and equally probable before.
+
+    Raises
+    ------
+    DataError
+        If the models were not compared on the same areas.
 
     Examples
     --------

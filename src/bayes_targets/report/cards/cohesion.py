@@ -24,7 +24,7 @@ def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> Mode
     -------
     ModelCard
     """
-    words = Words.read(options.get("words"))
+    words = Words.read(options.get("words"), options)
     by_type, heavy, effect = (
         options["slopes"] == "by_type",
         options["noise"] == "student_t",
