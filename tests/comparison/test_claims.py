@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 import bayes_targets as bt
 from bayes_targets.comparison.claims import (
@@ -279,3 +280,17 @@ def test_a_posterior_is_known_by_its_evaluation_s_heading_too(posteriors):
     assert ledger.loc["stretch-effect", "reading"] == "not judged: needs the posterior 'model_3'"
     row = bt.judge_claims(study(estimand="the_one:mu"), {"The one": posteriors["one"]}).loc["x"]
     assert 0.4 < row["probability"] < 0.6
+
+
+def test_two_exact_posteriors_are_compared_without_the_noise_of_a_seed():
+    first = pd.DataFrame({"term": ["a"], "estimate": [1.0], "se": [0.4]})
+    second = pd.DataFrame({"term": ["a"], "estimate": [0.2], "se": [0.3]})
+    flat = bt.PublishedPriors(effect=bt.Flat())
+    found = []
+    for seed in (1, 2):
+        trees = {
+            "one": bt.fit(bt.published_model(first, priors=flat), seed=seed),
+            "two": bt.fit(bt.published_model(second, priors=flat), seed=seed + 10),
+        }
+        found.append(float((estimand_draws("one:effect[a] - two:effect[a]", trees) > 0).mean()))
+    assert found[0] == found[1] == pytest.approx(stats.norm.cdf(0.8 / 0.5), abs=0.001)

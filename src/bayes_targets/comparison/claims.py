@@ -33,6 +33,7 @@ _DEFAULT = "default prior"
 
 # The calibrated language of the IPCC (Mastrandrea et al. 2010). A probability of at least 66% is likely, and so on up; one of
 # at most 33% is unlikely, and so on down; so a boundary belongs to the stronger word.
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _UPWARDS = ((0.99, "virtually certain"), (0.90, "very likely"), (0.66, "likely"))
 _DOWNWARDS = ((0.01, "exceptionally unlikely"), (0.10, "very unlikely"), (0.33, "unlikely"))
 _BETWEEN = "about as likely as not"
@@ -275,7 +276,8 @@ def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataT
     -------
     xarray.DataArray
         Dims ``chain`` and ``draw``. In a difference of two posteriors that were sampled apart, draws are paired as they come,
-        which is right because they are independent; of two of different size, as many as the smaller one has.
+        which is right because they are independent, and of two exact ones in pairs that do not depend on a seed; of two of
+        different size, as many as the smaller one has.
 
     Raises
     ------
@@ -292,7 +294,10 @@ def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataT
     estimand = parse_estimand(expression) if isinstance(expression, str) else expression
     value = _reference_draws(estimand.first, estimand, posteriors)
     if estimand.second is not None:
-        value = _paired(value, _reference_draws(estimand.second, estimand, posteriors))
+        other = _reference_draws(estimand.second, estimand, posteriors)
+        apart = estimand.first.posterior != estimand.second.posterior
+        exact = all(posteriors[name].attrs.get("engine") == "exact" for name in estimand.posteriors)
+        value = _spread(value, other) if apart and exact else _paired(value, other)
     if value.size == 0 or not np.isfinite(value.to_numpy().astype(float)).all():
         raise DataError(f"estimand {shown(estimand.text)} has draws that are not finite numbers, or none")
     return value
@@ -401,6 +406,20 @@ def _paired(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
         size = min(value.size for value in values)
         values = [value.reshape(1, -1)[:, :size] for value in values]
     return xr.DataArray(values[0] - values[1], dims=("chain", "draw"))
+
+
+def _spread(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
+    """The difference of two independent quantities, each known by stratified draws, in pairs that no seed puts together.
+
+    In ascending order of the first, the second goes through its quantiles in steps of the golden ratio (Weyl's sequence), so that
+    any few successive pairs hold all of it.
+    """
+    size = min(first.size, second.size)
+    middles = (np.arange(size) + 0.5) / size
+    one = np.quantile(first.to_numpy(), middles, method="hazen")
+    two = np.quantile(second.to_numpy(), middles, method="hazen")
+    order = np.argsort(np.argsort((np.arange(size) * _GOLDEN) % 1.0))
+    return xr.DataArray((one - two[order])[None], dims=("chain", "draw"))
 
 
 def _words(probability: float) -> str:
