@@ -123,6 +123,18 @@ COUNTS = pd.DataFrame(
 )
 
 
+EFFECTS = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [0.5, 1.0, 0.2], "se": [0.4, 0.5, 0.6]})
+
+
+def published(**priors):
+    return bt.published_model(EFFECTS, pooling="partial", priors=bt.PublishedPriors(**priors))
+
+
+def meta(**priors):
+    frame = EFFECTS.rename(columns={"term": "study"})
+    return bt.meta_model(bt.read_evaluations(frame, better="higher"), priors=bt.MetaPriors(**priors))
+
+
 def success(**priors):
     return bt.success_model(COUNTS, priors=bt.SuccessPriors(**priors))
 
@@ -146,6 +158,15 @@ def margins(**priors):
 @pytest.mark.parametrize(
     ("model", "priors", "message"),
     [
+        (published, {"tau": bt.Normal(0, 5)}, r"did you mean HalfNormal\(5\)\?"),
+        (published, {"tau": bt.LogFlat()}, r"LogFlat\(\) is improper"),
+        (published, {"tau": bt.Flat()}, "allows numbers below 0"),
+        (published, {"tau": 1.0}, "found 1.0, expected a distribution of numbers above 0"),
+        (published, {"effect": bt.LogFlat()}, "of positive numbers alone"),
+        (published, {"reference_share": bt.Normal(0, 1)}, "allows numbers outside 0 to 1"),
+        (meta, {"tau": bt.Normal(0, 5)}, r"did you mean HalfNormal\(5\)\?"),
+        (meta, {"tau": bt.LogFlat()}, r"LogFlat\(\) is improper"),
+        (meta, {"slope": bt.Normal(0, 1)}, "allows numbers below 0"),
         (success, {"tau": bt.Normal(0, 1)}, r"did you mean HalfNormal\(1\)\?"),
         (success, {"tau": bt.StudentT(3, 0, 1)}, r"did you mean HalfStudentT\(3, 1\)\?"),
         (success, {"tau": 1.0}, "found 1.0, expected a distribution of numbers above 0"),
@@ -173,10 +194,10 @@ def test_what_cannot_be_a_prior_is_refused(model, priors, message):
         model(**priors)
 
 
-@pytest.mark.parametrize("model", [success, cohesion])
+@pytest.mark.parametrize("model", [success, cohesion, published, meta])
 def test_a_uniform_spread_is_taken_where_the_posterior_is_proper(model):
-    if model is success:
-        assert str(success(tau=bt.HalfFlat()).priors.tau) == "HalfFlat()"
+    if model is not cohesion:
+        assert str(model(tau=bt.HalfFlat()).priors.tau) == "HalfFlat()"
         return
     draws = bt.fit(cohesion(tau=bt.HalfFlat()), seed=1, pointwise=False)
     assert draws.attrs["engine"] == "exact"

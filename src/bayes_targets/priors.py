@@ -500,10 +500,10 @@ def require_prior(
     if support == "log-odds":
         found, support = on_log_odds(prior), "real"
     if support == "positive" and found.support == "real":
-        hint = _half_of(found, proper=proper)
-        raise DataError(
-            f"priors, {name}: {found} allows numbers below 0{f'; did you mean {hint}?' if hint else f', expected {wanted}'}"
-        )
+        half = _half_of(found, proper=proper)
+        wrong = "" if found.proper else "is improper and "
+        hint = f"; did you mean {half}?" if half else f", expected {wanted}"
+        raise DataError(f"priors, {name}: {found} {wrong}allows numbers below 0{hint}")
     if support == "share" and found.support != "share":
         raise DataError(f"priors, {name}: {found} allows numbers outside 0 to 1, expected {wanted}")
     if proper and not found.proper:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import DataError, did_you_mean
 from ...evaluation import Evaluation
 from ...model import Model
-from ...priors import Flat, Prior
+from ...priors import Flat, Prior, require_spread_prior
 from .exact import solve_meta
 from .graph import build
 from .priors import MetaPriors, Steps, is_point, resolved
@@ -160,7 +160,7 @@ def meta_model(
         se=frame["se"].to_numpy(),
         selection=selection,
     )
-    _check_priors(filled, pooling, len(frame))
+    _check_priors(filled, pooling, len(frame), len(names))
     kept = _variables(pooling, bool(names), group is not None, steps is not None, selection in REGRESSIONS)
     model = Model(
         name="meta",
@@ -295,13 +295,13 @@ def _check_options(
             raise DataError(f"{several.source}: no column {column!r}; {hint}")
 
 
-def _check_priors(priors: MetaPriors, pooling: str, studies: int) -> None:
+def _check_priors(priors: MetaPriors, pooling: str, studies: int, moderators: int) -> None:
+    flat = sum(isinstance(prior, Prior) and not prior.proper for prior in (priors.mu,))
+    flat += moderators if priors.coefficient is not None and not priors.coefficient.proper else 0
     for name in ("tau", "tau_within"):
         prior = getattr(priors, name)
-        if pooling == "partial" and isinstance(prior, Prior) and not prior.proper and studies < 3:
-            raise DataError(
-                f"priors, {name}: {prior} has no proper posterior with {studies} studies, expected 3 or more, or a proper prior"
-            )
+        if pooling == "partial" and isinstance(prior, Prior):
+            require_spread_prior(name, prior, studies, flat)
 
 
 def _degrees(several: Evaluation, frame: pd.DataFrame) -> FloatArray:

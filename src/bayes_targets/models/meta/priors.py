@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...priors import Beta, Flat, HalfCauchy, HalfNormal, Normal, Prior
+from ...priors import Beta, HalfCauchy, HalfNormal, Normal, Prior, require_prior
 
 FloatArray = NDArray[np.float64]
 SIDES = ("one", "two")
@@ -22,6 +22,9 @@ NO_EVIDENCE = (
     "the prior of {name} is so wide, or improper, that a Bayes factor would say how wide it is and nothing else; give hoped "
     "(the effect that was hoped for), n (the number of cases), or priors=bt.MetaPriors({name}=...)"
 )
+
+
+_SUPPORT = {"tau": "positive", "tau_within": "positive", "weight": "share", "slope": "positive"}
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,8 @@ def resolved(
     filled = replace(
         priors, **{name: value for name, value in defaults.items() if getattr(priors, name) is None}
     )
-    for name in ("tau", "tau_within", "slope"):
-        _require_spread(name, getattr(filled, name))
+    for name in defaults:
+        _require_support(name, getattr(filled, name))
     return filled, sources
 
 
@@ -168,10 +171,6 @@ def require_evidence(priors: MetaPriors, sources: dict[str, str], name: str) -> 
         raise DataError(NO_EVIDENCE.format(name=name))
 
 
-def _require_spread(name: str, prior: Any) -> None:
-    if is_point(prior):
-        return
-    if isinstance(prior, Flat) or prior.logpdf(-1.0) > -np.inf:
-        sigma = getattr(prior, "sigma", None)
-        hint = f"; did you mean HalfNormal({sigma:g})?" if isinstance(prior, Normal) and sigma else ""
-        raise DataError(f"priors, {name}: {prior} allows negative numbers, expected 0 or more{hint}")
+def _require_support(name: str, prior: Any) -> None:
+    if not is_point(prior):
+        require_prior(name, prior, _SUPPORT.get(name, "real"), proper=name == "weight")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, require_count, require_number
 from ...model import Model
-from ...priors import Beta, Flat, HalfNormal, Normal, Prior
+from ...priors import Beta, Flat, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 
 FloatArray = NDArray[np.float64]
 CONFLICT_LIMIT = 3.0
@@ -34,7 +34,8 @@ class PublishedPriors:
     mu : Prior or None
         Mean of pooled terms that have no shared reference.
     tau : Prior or None
-        Standard deviation of the pooled terms' true values: a proper distribution on numbers of 0 or more.
+        Standard deviation of the pooled terms' true values: a distribution on numbers of 0 or more, proper unless it is
+        `HalfFlat` and there are terms enough.
     reference_share : Prior
         Sampling variance of the shared reference category, as a share of the smallest printed variance of a contrast with
         it. A table does not print it; with n cases of the category and m of the reference it is about ``n / (n + m)``,
@@ -101,7 +102,11 @@ def resolved(
     PublishedPriors, str
         The text is "given", "hoped", "n" or "table".
     """
-    priors = given or PublishedPriors()
+    priors = PublishedPriors() if given is None else given
+    for name in ("effect", "mu"):
+        if getattr(priors, name) is not None:
+            require_prior(name, getattr(priors, name), "real")
+    require_prior("reference_share", priors.reference_share, "share", proper=True)
     if hoped is not None:
         hoped = abs(require_number("hoped", hoped))
         if hoped == 0:
@@ -122,23 +127,9 @@ def resolved(
         mu=priors.mu or Normal(0.0, spread),
         tau=priors.tau or HalfNormal(tau),
     )
-    _require_spread(filled.tau)
+    assert filled.mu is not None
+    require_spread_prior("tau", filled.tau, estimate.size, int(not filled.mu.proper))
     return filled, source if priors.effect is None else "given"
-
-
-def _require_spread(tau: Prior | None) -> None:
-    assert tau is not None
-    if not tau.proper:
-        raise DataError(
-            f"priors, tau: {tau} is improper, and the posterior of a spread would be too; expected a proper distribution, such as "
-            "HalfNormal or HalfCauchy"
-        )
-    if tau.logpdf(-1.0) > -np.inf:
-        sigma = getattr(tau, "sigma", None)
-        hint = f"; did you mean HalfNormal({sigma:g})?" if isinstance(tau, Normal) and sigma else ""
-        raise DataError(
-            f"priors, tau: {tau} allows a negative standard deviation, expected numbers of 0 or more{hint}"
-        )
 
 
 def term_prior(prior: Prior, estimate: float, se: float, *, flat: bool = False) -> Prior:
