@@ -207,6 +207,11 @@ def test_no_number_is_taken_silently_in_one_of_two_meanings(case):
         bt.read_estimates(AMBIGUOUS[case])
 
 
+def test_an_odds_ratio_that_is_renamed_is_still_asked_about():
+    with pytest.raises(bt.DataError, match="ratio="):
+        bt.read_estimates("term,OR,se\nA,1.5,.3\n", columns={"OR": "estimate"})
+
+
 def test_numbers_of_numpy_are_numbers():
     text = "term,estimate,se\nTarget,1,2\n"
     table = bt.read_estimates(

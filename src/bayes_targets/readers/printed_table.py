@@ -287,7 +287,8 @@ def _long(
     stated = _one_level(levels, level, sheet.label)
     places = {quantity: sheet.header.index(heading.text) for quantity, heading in columns.items()}
     estimate = columns.get("estimate", Heading("", None))
-    ratio_heading = estimate.text if estimate.quantity in RATIO_HEADINGS else None
+    # Also where the user has called the column an estimate: that does not say that its numbers are slopes.
+    ratio_heading = estimate.text if read_heading(estimate.text).quantity in RATIO_HEADINGS else None
     inner = estimate.bracket or brackets
     others = {name: sheet.header.index(name) for name in unused}
     groups: dict[str, list[PrintedRow]] = {}
