@@ -216,6 +216,8 @@ def test_the_order_of_statuses_is_known_or_must_be_given():
         "found the columns of numbers 'bad', 'good', whose order from best to worst is not known; give the statuses, best "
         "first: statuses=['bad', 'good'] (--statuses bad good) in the right order" in problems(other)
     )
+    beside = other.assign(**{"Year": 2024, "% bad": ["25%", "33%"]})
+    assert "statuses=['bad', 'good'] (--statuses bad good)" in problems(beside)
     assert read_counts(other, statuses=["good", "bad"])["count"].values.tolist() == [[3, 1], [4, 2]]
 
 

@@ -54,6 +54,7 @@ _TOTAL = re.compile(
     r"(?:grand |overall |row )?totals?\b.*|.*\btotals?|all|all targets|sum|n|number|count|overall|base|targets|number of .*",
     re.IGNORECASE,
 )
+_NO_STATUS = re.compile(r"%|\bper ?cent|\byear\b|\bdate\b|\bquarter\b", re.IGNORECASE)
 _STATUS = re.compile(
     r"status|rating|rag\b|grade|outcome|result|judge?ment|achieved|performance", re.IGNORECASE
 )
@@ -506,7 +507,8 @@ def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> l
         likely = [
             name
             for name in rest
-            if name not in totals or not np.array_equal(2 * counting.numbers[name], every)
+            if not (name in totals and np.array_equal(2 * counting.numbers[name], every))
+            and not (counting.cells is not None and _NO_STATUS.search(name))
         ]
         if len(likely) < 2:
             raise DataError(
