@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -86,7 +87,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
     return "known: " + ", ".join(repr(k) for k in known)
@@ -162,6 +163,71 @@ def require_number(
             (True, True): f"a number between {above:g} and {below:g}",
         }[math.isfinite(above), math.isfinite(below)]
     raise DataError(f"{name} is {shown(value)}, expected {expected}")
+
+
+def require_choice(name: str, value: object, known: Sequence[str]) -> str:
+    """One of the texts that an option can be.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, for the message.
+    value : object
+        Anything.
+    known : sequence of str
+        What it can be.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+
+    Examples
+    --------
+    >>> require_choice("pooling", "none", ["none", "partial"])
+    'none'
+    """
+    if isinstance(value, str) and value in known:
+        return str(value)
+    hint = did_you_mean(value, list(known)) if isinstance(value, str) and value else ""
+    raise DataError(f"{name} is {shown(value)}, {hint or f'expected one of {", ".join(map(repr, known))}'}")
+
+
+def require_texts(name: str, value: object) -> tuple[str, ...]:
+    """A text, or the texts of a list, as a tuple.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, for the message.
+    value : object
+        Anything.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+
+    Examples
+    --------
+    >>> require_texts("moderators", "size"), require_texts("moderators", ["size", "year"])
+    (('size',), ('size', 'year'))
+    """
+    if isinstance(value, str):
+        return (value,)
+    listed = list(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else [None]
+    texts = tuple(str(text) for text in listed if isinstance(text, str))
+    if len(texts) < len(listed):
+        raise DataError(f"{name} is {shown(value)}, expected a name or a list of names")
+    return texts
 
 
 def require_count(name: str, value: object, least: int = 1) -> int:

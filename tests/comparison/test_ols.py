@@ -256,9 +256,9 @@ def test_the_slope_of_many_simulated_authorities_is_the_true_one():
     [
         (lambda ds: ds.drop_vars(["change", "outcome"]), {}, "no variable 'change', expected baseline and"),
         (lambda ds: ds.drop_vars("target"), {}, "no variable 'target'"),
-        (lambda ds: ds, {"effect": "strech"}, "effect: found 'strech'; did you mean 'stretch'"),
-        (lambda ds: ds, {"cov_type": "hc3"}, "cov_type: found 'hc3'"),
-        (lambda ds: ds, {"prob": 95}, "prob: found 95, expected a probability"),
+        (lambda ds: ds, {"effect": "strech"}, "effect is 'strech', did you mean 'stretch'"),
+        (lambda ds: ds, {"cov_type": "hc3"}, "cov_type is 'hc3'"),
+        (lambda ds: ds, {"prob": 95}, "prob is 95, expected a probability"),
         (lambda ds: ds, {"reference": "London boro"}, "no such type; did you mean 'London borough'"),
         (lambda ds: ds.isel(authority=slice(0, 4)), {}, "found 4 that can be used"),
         (lambda ds: ds.assign(target=ds["target"] * 0), {}, "'target': constant"),
@@ -329,7 +329,7 @@ def test_a_reference_category_is_left_out():
         ([("x", "1", 1.0)], 10, "row 1, column 'estimate': found '1', expected a finite number"),
         ([("", 1.0, 1.0)], 10, "row 1, column 'term'"),
         ([("x", 0.0, 0.0)], 10, "no row with a standard error above 0"),
-        ([("x", 1.0, 1.0)], 0, "df: found 0"),
+        ([("x", 1.0, 1.0)], 0, "df is 0"),
     ],
 )
 def test_printed_tables_that_cannot_be_are_refused(rows, df, message):

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, require_number
+from ..errors import DataError, did_you_mean, require_number, require_texts, shown
 from ..evaluation import Evaluation
 from ..inference.convergence import mixing
 from ..inference.distributions import normal_quantile, t_quantile
@@ -102,8 +102,10 @@ def compare(
     published = isinstance(estimates, Evaluation)
     frame, regions = _prepared(estimates, rope)
     prob = require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
-    if interval not in ("eti", "hdi"):
-        raise DataError(f"interval is {interval!r}, expected 'eti' (equal-tailed) or 'hdi' (highest density)")
+    if not isinstance(interval, str) or interval not in ("eti", "hdi"):
+        raise DataError(
+            f"interval is {shown(interval)}, expected 'eti' (equal-tailed) or 'hdi' (highest density)"
+        )
     draws = term_draws(posterior, variables)
     frame, draws = _matched(frame, draws, _not_fitted(posterior) if published else "")
     by_chain = draws.transpose("term", "chain", "draw").to_numpy()
@@ -262,7 +264,7 @@ def term_draws(posterior: xr.DataTree, variables: Sequence[str] | None = None) -
     if variables is None:
         names = json.loads(posterior.attrs["terms"]) if "terms" in posterior.attrs else list(group.data_vars)
     else:
-        names = [variables] if isinstance(variables, str) else list(variables)
+        names = list(require_texts("variables", variables))
     parts = []
     for name in names:
         if name not in group:

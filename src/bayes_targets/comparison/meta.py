@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, require_choice, require_number, require_texts
 from ..evaluation import Evaluation
 from ..inference.distributions import normal_quantile
 from ..models.meta.model import meta_model
@@ -79,13 +79,11 @@ def fit_meta(
     >>> found.loc["mu", ["estimate", "se"]].round(3).tolist(), round(found.attrs["q"], 2), round(found.attrs["i2"], 2)
     ([0.268, 0.072], 10.11, 0.7)
     """
-    if method not in METHODS:
-        raise DataError(f"method is {method!r}, expected one of {', '.join(map(repr, METHODS))}")
-    if not 0 < prob < 1:
-        raise DataError(f"prob is {prob!r}, expected a probability between 0 and 1")
+    require_choice("method", method, METHODS)
+    prob = require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
     if selection is not None and not (isinstance(selection, Steps) and method == "ml"):
         raise DataError("selection: expected bt.Steps((0.025,)) together with method='ml'")
-    names = (moderators,) if isinstance(moderators, str) else tuple(moderators)
+    names = require_texts("moderators", moderators)
     # The description checks the table; its priors are not used.
     priors = MetaPriors(mu=Normal(0.0, 1.0), tau=HalfNormal(1.0), coefficient=Flat())
     problem = problem_of(meta_model(several, moderators=names, selection=selection, priors=priors))

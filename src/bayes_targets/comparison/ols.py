@@ -7,7 +7,6 @@ statsmodels takes several times as long as all else that a regression beside an 
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, cell_message, did_you_mean
+from ..errors import DataError, cell_message, did_you_mean, require_choice, require_number, shown
 from ..inference.distributions import t_quantile, t_upper_tail
 from ..readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
 
@@ -106,6 +105,8 @@ def fit_ols(
     known = np.isfinite(authorities[effect].to_numpy()) if effect == "stretch" else slice(None)
     rows = authorities.isel(authority=known)
     labels = [str(kind) for kind in rows["authority_type"].values]
+    if reference is not None and not isinstance(reference, str):
+        raise DataError(f"reference is {shown(reference)}, expected the name of a type")
     chosen = choose_reference(labels, reference or usual_reference(authorities, labels, effect))
     matrix = _design(rows, effect, chosen, controls)
     change = rows[explained].to_numpy().astype(float)
@@ -174,12 +175,15 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
     target  1.4446        0.0754 -0.3511   2.2551
     """
     _check_prob(prob)
-    if not (np.isfinite(df) and df > 0):
-        raise DataError(f"df: found {df!r}, expected a number of degrees of freedom above 0")
+    df = require_number("df", df, above=0.0, below=1e15, expected="a number of degrees of freedom above 0")
+    if not isinstance(estimates, pd.DataFrame):
+        raise DataError(f"estimates: found {type(estimates).__name__}, expected a DataFrame")
     for column in ("term", "estimate", "se"):
         if column not in estimates.columns:
             hint = did_you_mean(column, [str(name) for name in estimates.columns])
             raise DataError(f"estimates, column {column!r}: missing; {hint}")
+        if isinstance(estimates[column], pd.DataFrame):
+            raise DataError(f"estimates, column {column!r}: stands twice, expected it once")
     terms: list[str] = []
     values: list[float] = []
     errors: list[float] = []
@@ -199,17 +203,17 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
 
 
 def _one_of(argument: str, value: str, known: list[str]) -> None:
-    if value not in known:
-        raise DataError(f"{argument}: found {value!r}; {did_you_mean(str(value), known)}")
+    require_choice(argument, value, known)
 
 
 def _check_prob(prob: float) -> None:
-    if not 0 < prob < 1:
-        raise DataError(f"prob: found {prob!r}, expected a probability between 0 and 1")
+    require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
 
 
 def _check_dataset(authorities: xr.Dataset, effect: str | None, response: str | None) -> str:
     """Raise unless outcome and effect are there; return the outcome's name."""
+    if not isinstance(authorities, xr.Dataset):
+        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
     if "dataset" in authorities.dims:
         raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
     if response is not None:
@@ -320,8 +324,12 @@ def _check_estimate(row: int, term: object, estimate: object, se: object, before
     if term in before:
         raise wrong("term", term, "each term once")
     for column, value in (("estimate", estimate), ("se", se)):
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-            raise wrong(column, value, "a finite number")
+        try:
+            require_number(column, value)
+        except DataError:
+            raise wrong(column, value, "a finite number") from None
+    if se != 0 and not math.isfinite(float(estimate) / float(se)):  # type: ignore[arg-type]
+        raise wrong("se", se, "a standard error of the size of its estimate")
     if se < 0 or (se == 0 and estimate != 0):  # type: ignore[operator]
         raise wrong(
             "se", se, "a standard error above 0 (0 only beside an estimate of 0, a reference category)"

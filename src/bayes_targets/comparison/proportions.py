@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_number, require_texts
 from ..models.success.estimands import rank_probabilities, status_share, summarise_draws
 
 _RAW = {"ols_estimate": "estimate", "ols_low": "ci_low", "ols_high": "ci_high"}
@@ -49,6 +49,7 @@ def raw_shares(counts: xr.Dataset, *, success: Sequence[str] | str, prob: float 
 
     hits, n = _hits(counts, success)
     share = hits / n
+    prob = require_number("prob", prob, above=0.0, below=1.0)
     z2 = float(special.ndtri(0.5 + prob / 2)) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) / (1 + z2 / n)
@@ -187,7 +188,13 @@ def chi_square(counts: xr.Dataset) -> pd.DataFrame:
 
 def _hits(counts: xr.Dataset, success: Sequence[str] | str) -> tuple[np.ndarray, np.ndarray]:
     """Successes and targets by area."""
-    chosen = [success] if isinstance(success, str) else list(success)
+    chosen = list(require_texts("success", success))
+    if not isinstance(counts, xr.Dataset) or not {"status", "count"} <= {
+        str(name) for name in counts.variables
+    }:
+        raise DataError(
+            f"counts is {type(counts).__name__}, expected counts by area and status, from read_counts"
+        )
     known = [str(status) for status in counts["status"].to_numpy()]
     unknown = [status for status in chosen if status not in known]
     if unknown:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean, require_count, require_number
+from ..errors import DataError, did_you_mean, require_count, require_number, shown
 from ..inference.diagnostics import diagnose, exact_rows, gates
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
@@ -267,6 +267,8 @@ def influence_of_choices(table: pd.DataFrame) -> pd.DataFrame:
 def _chosen(choices: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
     if choices is None:
         return {name: tuple(options) for name, options in CHOICES.items()}
+    if not isinstance(choices, Mapping):
+        raise DataError(f"choices is {shown(choices)}, expected each choice with a list of its options")
     for name, options in choices.items():
         if name not in CHOICES:
             raise DataError(f"choices: {name!r} is not known, {did_you_mean(name, list(CHOICES))}")

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_choice
 from ...model import Model
 from ...priors import Exponential, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
@@ -268,8 +268,8 @@ def cohesion_model(
     """
     given = {"effect": effect, "pooling": pooling, "slopes": slopes, "noise": noise}
     for name, value in given.items():
-        if value not in _CHOICES[name] and not (name == "effect" and value is None):
-            raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(_CHOICES[name]))}")
+        if not (name == "effect" and value is None):
+            require_choice(name, value, _CHOICES[name])
     if effect is None and slopes == "by_type":
         raise DataError("slopes is 'by_type', expected 'common' where effect is None: there is no slope")
     if not isinstance(measurement_error, bool | np.bool_):

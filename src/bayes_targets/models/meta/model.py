@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_choice, require_number, require_texts, shown
 from ...evaluation import Evaluation
 from ...model import Model
 from ...priors import Flat, Prior, require_spread_prior
@@ -112,10 +112,13 @@ def meta_model(
     >>> round(float(posterior["posterior"]["mu"].mean()), 2)
     0.21
     """
-    if pooling not in POOLINGS:
-        raise DataError(f"pooling is {pooling!r}, expected one of {', '.join(map(repr, POOLINGS))}")
+    require_choice("pooling", pooling, POOLINGS)
+    if priors is not None and not isinstance(priors, MetaPriors):
+        raise DataError(f"priors is {shown(priors)}, expected MetaPriors")
+    if group is not None and not isinstance(group, str):
+        raise DataError(f"group is {shown(group)}, expected the name of a column")
     frame = _checked(several)
-    names = (moderators,) if isinstance(moderators, str) else tuple(moderators)
+    names = require_texts("moderators", moderators)
     steps = selection if isinstance(selection, Steps) else None
     _check_options(several, pooling, names, group, correlation, selection)
     notes: list[str] = []
@@ -272,11 +275,15 @@ def _check_options(
     selection: Any,
 ) -> None:
     known = ("pet", "peese")
-    if not (selection is None or isinstance(selection, Steps) or selection in known):
+    if not (
+        selection is None
+        or isinstance(selection, Steps)
+        or (isinstance(selection, str) and selection in known)
+    ):
         raise DataError(
-            f"selection is {selection!r}, expected None, 'pet', 'peese' or bt.Steps((0.025,), side='one')"
+            f"selection is {shown(selection)}, expected None, 'pet', 'peese' or bt.Steps((0.025,), side='one')"
         )
-    sided = selection in known or (isinstance(selection, Steps) and selection.side == "one")
+    sided = isinstance(selection, str) or (isinstance(selection, Steps) and selection.side == "one")
     if sided and several.better is None:
         raise DataError(
             "selection: which direction is favourable is not known, expected better='higher' or 'lower'"
@@ -287,8 +294,10 @@ def _check_options(
         raise DataError(
             "correlation: expected group= too, the column that says which estimates belong together"
         )
-    if correlation is not None and not 0 <= correlation < 1:
-        raise DataError(f"correlation is {correlation!r}, expected 0 or more and less than 1")
+    if correlation is not None:
+        require_number(
+            "correlation", correlation, above=-1e-300, below=1.0, expected="0 or more and less than 1"
+        )
     for column in [*names, *([group] if group else [])]:
         if column not in several.estimates.columns:
             hint = did_you_mean(column, [str(name) for name in several.estimates.columns])

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, require_choice
 from ...evaluation import Evaluation
 from ...model import Model
 from ...priors import Flat, Prior
@@ -107,8 +107,7 @@ def published_model(
     >>> model.name, str(model.priors.effect), model.data.sizes["term"]
     ('published', 'Normal(0, 5)', 1)
     """
-    if pooling not in _POOLINGS:
-        raise DataError(f"pooling is {pooling!r}, expected one of {', '.join(map(repr, _POOLINGS))}")
+    require_choice("pooling", pooling, _POOLINGS)
     if priors is not None and not isinstance(priors, PublishedPriors):
         raise DataError(f"priors is {type(priors).__name__}, expected PublishedPriors")
     table = printed_table(estimates, pooling=pooling)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -118,6 +119,9 @@ def _why_not(row: dict[object, object]) -> str:
 
 def _named(estimates: pd.DataFrame, file: str) -> pd.DataFrame:
     """The frame with a `term` column of unique names."""
+    twice = estimates.columns[estimates.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{file}: column {str(twice[0])!r} stands twice, expected it once")
     frame = estimates.reset_index(drop=True) if "term" in estimates.columns else estimates.reset_index()
     if "term" not in frame.columns:
         label = "study" if "study" in frame.columns else None
@@ -164,8 +168,18 @@ def _refuse_se(frame: pd.DataFrame, row: int, file: str, expected: str = _POSITI
     raise DataError(cell_message(file=file, row=row + 1, column="se", value=value, expected=expected))
 
 
+def _float(cell: object) -> float:
+    """A cell as a number, NaN where it is none."""
+    if isinstance(cell, bool) or not isinstance(cell, str | Real):
+        return math.nan
+    try:
+        return float(cell)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
 def _numbers(frame: pd.DataFrame, column: str, file: str) -> pd.Series[float]:
-    values = pd.to_numeric(frame[column], errors="coerce").astype(float)
+    values = pd.Series([_float(cell) for cell in frame[column]], index=frame.index, dtype=float)
     wrong: pd.Series[bool] = ~values.abs().lt(math.inf)
     expected = "a finite number"
     if column == "scale":

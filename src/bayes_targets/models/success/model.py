@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_choice, require_texts
 from ...model import Model
 from ...priors import Beta, HalfNormal, Normal, Prior
 from ...readers.counts import read_counts
@@ -144,8 +144,13 @@ def success_model(
     ('mu', 'tau', 'area_effect', 'cutpoint', 'share', 'overall_share')
     """
     for name, value, known in (("outcome", outcome, _OUTCOMES), ("pooling", pooling, _POOLINGS)):
-        if value not in known:
-            raise DataError(f"{name} is {value!r}, {did_you_mean(str(value), list(known))}")
+        require_choice(name, value, known)
+    if isinstance(counts, xr.Dataset) and not {"count", "status", "area"} <= {
+        str(name) for name in counts.variables
+    }:
+        raise DataError(
+            "counts: found a Dataset without counts by area and status, expected what read_counts returns"
+        )
     table = area_data(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
     if "predictor" in table and pooling == "none":
         raise DataError("covariates: areas that are not pooled take up all differences; use some pooling")
@@ -171,7 +176,7 @@ def success_model(
 
 def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[str, ...]:
     statuses = [str(status) for status in table["status"].to_numpy()]
-    chosen = (statuses[0],) if success is None else (success,) if isinstance(success, str) else tuple(success)
+    chosen = (statuses[0],) if success is None else require_texts("success", success)
     unknown = [status for status in chosen if status not in statuses]
     if unknown:
         raise DataError(f"success: no status {unknown[0]!r}, {did_you_mean(unknown[0], statuses)}")
