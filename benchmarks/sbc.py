@@ -82,6 +82,30 @@ def success(outcome: str, pooling: str = "partial") -> Model:
     return bt.success_model(counts, outcome=outcome, pooling=pooling)
 
 
+def meta(*, few: bool = False, **options: object) -> Model:
+    """Eight studies in three groups, by year; with `few`, of few degrees of freedom."""
+    se = np.array([0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.20, 0.15])
+    year = [2001.0, 2003, 2004, 2008, 2011, 2012, 2015, 2020]
+    frame = pd.DataFrame({"estimate": 0.0, "se": se, "year": year, "group": list("aabbbcca")})
+    frame.index = pd.Index([f"study {k}" for k in range(len(se))], name="study")
+    if few:
+        frame["df"] = [4.0, 6, 9, 15, 30, 5, 8, 12]
+    several = bt.Evaluation(estimates=frame, printed=frame.astype(str), better="higher")
+    priors = bt.MetaPriors(
+        mu=bt.Normal(0, 0.5),
+        tau=bt.HalfNormal(0.3),
+        tau_within=bt.HalfNormal(0.2),
+        coefficient=bt.Normal(0, 0.3),
+    )
+    return bt.meta_model(several, priors=priors, **options)
+
+
+STEPS = {
+    "one": bt.Steps((0.025,)),
+    "two": bt.Steps((0.05, 0.10), side="two"),
+    "three": bt.Steps((0.025, 0.05, 0.5)),
+}
+
 CASES = {
     "published, none": Case(lambda: published(pooling="none")),
     "published, partial": Case(lambda: published(pooling="partial")),
@@ -92,6 +116,17 @@ CASES = {
     "cohesion, by type": Case(lambda: cohesion(slopes="by_type")),
     "cohesion, Student-t": Case(lambda: cohesion(noise="student_t"), ("nuts",)),
     "cohesion, measured": Case(lambda: cohesion(measurement_error=True), ("nuts",)),
+    "meta, partial": Case(lambda: meta()),
+    "meta, complete": Case(lambda: meta(pooling="complete"), ("exact",)),
+    "meta, moderator": Case(lambda: meta(moderators=["year"]), ("exact",)),
+    "meta, groups": Case(lambda: meta(group="group")),
+    "meta, correlated groups": Case(lambda: meta(group="group", correlation=0.5), ("exact",)),
+    "meta, Student-t": Case(lambda: meta(few=True), ("exact",)),
+    "meta, one step": Case(lambda: meta(selection=STEPS["one"])),
+    "meta, two steps, two-sided": Case(lambda: meta(selection=STEPS["two"]), ("exact",)),
+    "meta, three steps": Case(lambda: meta(selection=STEPS["three"]), ("exact",)),
+    "meta, groups and one step": Case(lambda: meta(group="group", selection=STEPS["one"]), ("exact",)),
+    "meta, PET": Case(lambda: meta(selection="pet")),
     "success, binomial": Case(lambda: success("binomial")),
     "success, ordinal": Case(lambda: success("ordinal")),
     "success, multinomial": Case(lambda: success("multinomial")),
@@ -144,7 +179,7 @@ def compiled(name: str) -> CompiledNuts:
 
 def graph_data(model: Model) -> dict[str, np.ndarray]:
     """What a compiled graph of the same model is given."""
-    if model.name == "published":
+    if model.name in ("published", "meta"):
         return {"printed_estimate": model.data["estimate"].to_numpy()}
     if model.name == "cohesion":
         return {name: values for name, (values, _) in arrays(model).items()}

@@ -18,7 +18,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,6 +196,7 @@ def integrate_tensor(density: TensorDensity, axes: Sequence[Axis], tolerance: fl
     return tensor
 
 
+@lru_cache(maxsize=16)
 def even_points(size: int, dims: int, *, first: int = 6) -> FloatArray:
     """Points of the unit cube, the same on every call: every coordinate takes each of `size` levels once.
 
@@ -225,7 +226,10 @@ def even_points(size: int, dims: int, *, first: int = 6) -> FloatArray:
         sequence[:, d] = _sobol(size, d)
     level = sequence.argsort(axis=0).argsort(axis=0)[rng.permutation(size)]
     others = [rng.permutation(size) for _ in range(dims - joint)]
-    return np.asarray((np.column_stack([level, *others]) + 0.5) / size)
+    points = np.asarray((np.column_stack([level, *others]) + 0.5) / size)
+    # One array for all who ask.
+    points.flags.writeable = False
+    return points
 
 
 def even_normals(unit: FloatArray) -> FloatArray:

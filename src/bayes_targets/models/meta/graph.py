@@ -8,72 +8,145 @@ import numpy as np
 
 from ...model import Model
 from ...priors import Prior
-from .problem import precision_mixture, problem_of
+from .problem import Problem, precision_mixture, problem_of
 
 
 def build(model: Model) -> Any:
-    """The `pymc.Model`: effects around their mean in units of their spread, estimates around the effects."""
+    """The `pymc.Model`.
+
+    Where errors are normal the effects are integrated out: what is sampled of them are standard normal values that the data say
+    nothing of (but for selection within groups), and effects follow from these, the estimates and the hyperparameters. With
+    Student-t errors effects are sampled around their mean in units of their spread.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
     problem, data = problem_of(model), model.data
-    priors, studies = problem.priors, data["study"].to_numpy()
-    coords: dict[str, Any] = {"study": studies}
+    priors = problem.priors
+    coords: dict[str, Any] = {"study": data["study"].to_numpy()}
     coords |= {dim: data[dim].to_numpy() for dim in ("moderator", "step") if dim in data.dims}
     with pm.Model(coords=coords) as graph:
         estimate = pm.Data("printed_estimate", problem.y, dims="study")
         if problem.pooling == "none":
             assert isinstance(priors.mu, Prior)
-            effect = priors.mu.to_pymc("effect", dims="study")
-        else:
-            mu = _value("mu", problem.point("mu"), priors.mu)
-            tau = _value("tau", problem.point("tau"), priors.tau)
-            within: Any = 0.0
-            if problem.group is not None:
-                within = _value("tau_within", problem.point("tau_within"), priors.tau_within)
-            centre = mu + pt.zeros(studies.size)
-            if problem.columns.shape[1]:
-                assert isinstance(priors.coefficient, Prior)
-                scaled = priors.coefficient.to_pymc("scaled_coefficient", dims="moderator")
-                pm.Deterministic("coefficient", scaled / problem.sd, dims="moderator")
-                centre = centre + pt.dot(problem.columns, scaled)
-            own_centre, own = centre, tau
-            if problem.group is not None:
-                groups = np.arange(problem.group.max() + 1)
-                shared = pm.Normal("z_group", size=groups.size)
-                own_centre, own = centre + (tau * shared)[problem.group], within
-            effect = pm.Deterministic("effect", own_centre + own * pm.Normal("z", dims="study"), dims="study")
-            pm.Deterministic("new_effect", mu + pt.sqrt(tau**2 + within**2) * pm.Normal("z_new"))
-        mean = effect
+            _estimates(problem, estimate, priors.mu.to_pymc("effect", dims="study"))
+            return graph
+        mu = _value("mu", problem.point("mu"), priors.mu)
+        tau = _value("tau", problem.point("tau"), priors.tau)
+        within: Any = 0.0
+        if problem.group is not None:
+            within = _value("tau_within", problem.point("tau_within"), priors.tau_within)
+        centre = mu + pt.zeros(problem.y.size)
+        if problem.columns.shape[1]:
+            assert isinstance(priors.coefficient, Prior)
+            scaled = priors.coefficient.to_pymc("scaled_coefficient", dims="moderator")
+            pm.Deterministic("coefficient", scaled / problem.sd, dims="moderator")
+            centre = centre + pt.dot(problem.columns, scaled)
+        bias: Any = 0.0
         if problem.bias is not None:
             assert isinstance(priors.slope, Prior)
-            mean = mean + priors.slope.to_pymc("slope") * problem.bias
-        if problem.covariance is not None:
-            root = np.linalg.cholesky(problem.covariance)
-            pm.MvNormal("estimate", mean, chol=root, observed=estimate, dims="study")
-        elif problem.student.any():
-            normal = np.where(problem.student, problem.df, 1e8)
-            pm.StudentT("estimate", nu=normal, mu=mean, sigma=problem.se, observed=estimate, dims="study")
+            bias = priors.slope.to_pymc("slope") * problem.bias
+        pm.Deterministic("new_effect", mu + pt.sqrt(tau**2 + within**2 + 1e-300) * pm.Normal("z_new"))
+        selected_centre, spread = centre, tau
+        if problem.student.any():
+            if problem.group is not None:
+                shared = tau * pm.Normal("z_group", shape=int(problem.group.max()) + 1)
+                selected_centre, spread = centre + shared[problem.group], within
+            effect = selected_centre + spread * pm.Normal("z", dims="study")
+            _estimates(problem, estimate, effect + bias)
+        elif problem.group is None and problem.covariance is None:
+            total = pt.sqrt(tau**2 + problem.se**2)
+            pm.Normal("estimate", centre + bias, total, observed=estimate, dims="study")
+            noise = tau * problem.se / total * pm.Normal("z", dims="study")
+            effect = centre + (tau / total) ** 2 * (estimate - bias - centre) + noise
+        elif problem.covariance is None:
+            shared = _groups(problem, estimate, centre + bias, tau, within)[problem.group]
+            selected_centre, spread = centre + shared, within
+            total = pt.sqrt(within**2 + problem.se**2)
+            noise = within * problem.se / total * pm.Normal("z", dims="study")
+            effect = selected_centre + (within / total) ** 2 * (estimate - bias - selected_centre) + noise
         else:
-            pm.Normal("estimate", mean, problem.se, observed=estimate, dims="study")
+            effect = centre + _dependent(problem, estimate, centre + bias, tau, within)
+        pm.Deterministic("effect", effect, dims="study")
         if problem.bounds is not None:
-            weights = _weights(problem)
-            nodes, mass = precision_mixture(problem.df)
-            spread = pt.sqrt(own**2 + problem.se[:, None] ** 2 / nodes)
-            place = problem.direction * own_centre[:, None]
-            above = []
-            for k in range(problem.bounds.shape[1]):
-                bound = problem.bounds[:, k, None]
-                beyond = _normal_cdf((place - bound) / spread)
-                if problem.two_sided:
-                    beyond = beyond + _normal_cdf((-bound - place) / spread)
-                above.append((beyond * mass).sum(axis=1))
-            ends = [pt.zeros(studies.size), *above, pt.ones(studies.size)]
-            sums = sum(weights[k] * (ends[k + 1] - ends[k]) for k in range(problem.bins))
-            seen = pt.abs(estimate) if problem.two_sided else problem.direction * estimate
-            bins = (seen[:, None] < problem.bounds).sum(axis=1)
-            pm.Potential("publication", (pt.log(weights)[bins] - pt.log(sums)).sum())
+            _publication(problem, estimate, selected_centre, spread)
     return graph
+
+
+def _estimates(problem: Problem, estimate: Any, mean: Any) -> None:
+    """The estimates around the effects."""
+    import pymc as pm
+
+    if problem.covariance is not None:
+        root = np.linalg.cholesky(problem.covariance)
+        pm.MvNormal("estimate", mean, chol=root, observed=estimate, dims="study")
+    elif problem.student.any():
+        df = np.where(problem.student, problem.df, 1e8)
+        pm.StudentT("estimate", nu=df, mu=mean, sigma=problem.se, observed=estimate, dims="study")
+    else:
+        pm.Normal("estimate", mean, problem.se, observed=estimate, dims="study")
+
+
+def _groups(problem: Problem, estimate: Any, mean: Any, tau: Any, within: Any) -> Any:
+    """The estimates with effects integrated out, and the groups' effects less their mean, given the estimates."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    group = problem.group
+    assert group is not None
+    member = np.equal.outer(group, np.arange(group.max() + 1)).astype(float)
+    weight = 1.0 / (within**2 + problem.se**2)
+    covariance = pt.diag(1.0 / weight) + tau**2 * (member @ member.T)
+    pm.MvNormal("estimate", mean, cov=covariance, observed=estimate, dims="study")
+    total = pt.dot(weight, member)
+    shrink = 1.0 / (1.0 + tau**2 * total)
+    found = tau**2 * shrink * pt.dot(weight * (estimate - mean), member)
+    return found + tau * pt.sqrt(shrink) * pm.Normal("z_group", shape=member.shape[1])
+
+
+def _dependent(problem: Problem, estimate: Any, mean: Any, tau: Any, within: Any) -> Any:
+    """The estimates with effects integrated out, where they depend on one another; and effects less their mean.
+
+    A draw of effects and errors from the prior, moved by how far it is from the estimates (Matheron's rule).
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    count = problem.y.size
+    errors = np.diag(problem.se**2) if problem.covariance is None else problem.covariance
+    group = np.arange(count) if problem.group is None else problem.group
+    same = np.equal.outer(group, group).astype(float)
+    effects = tau**2 * same + within**2 * np.eye(count)
+    pm.MvNormal("estimate", mean, cov=errors + effects, observed=estimate, dims="study")
+    own = (tau * pm.Normal("z_group", shape=int(group.max()) + 1))[group]
+    if problem.group is not None:
+        own = own + within * pm.Normal("z", dims="study")
+    error = pt.dot(np.linalg.cholesky(errors), pm.Normal("z_error", dims="study"))
+    return own + pt.dot(effects, pt.linalg.solve(errors + effects, estimate - mean - own - error))
+
+
+def _publication(problem: Problem, estimate: Any, centre: Any, spread: Any) -> None:
+    """Weights of publication, and the density of the estimates among those that are published."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    assert problem.bounds is not None
+    weights = _weights(problem)
+    nodes, mass = precision_mixture(problem.df)
+    total = pt.sqrt(spread**2 + problem.se[:, None] ** 2 / nodes)
+    place = problem.direction * centre[:, None]
+    above = []
+    for k in range(problem.bounds.shape[1]):
+        bound = problem.bounds[:, k, None]
+        beyond = _normal_cdf((place - bound) / total)
+        if problem.two_sided:
+            beyond = beyond + _normal_cdf((-bound - place) / total)
+        above.append((beyond * mass).sum(axis=1))
+    ends = [pt.zeros(problem.y.size), *above, pt.ones(problem.y.size)]
+    sums = sum(weights[k] * (ends[k + 1] - ends[k]) for k in range(problem.bins))
+    seen = pt.abs(estimate) if problem.two_sided else problem.direction * estimate
+    bins = (seen[:, None] < problem.bounds).sum(axis=1)
+    pm.Potential("publication", (pt.log(weights)[bins] - pt.log(sums)).sum())
 
 
 def _value(name: str, point: float | None, prior: Any) -> Any:
@@ -86,7 +159,7 @@ def _value(name: str, point: float | None, prior: Any) -> Any:
     return pm.Deterministic(name, pt.as_tensor_variable(float(point)))
 
 
-def _weights(problem: Any) -> Any:
+def _weights(problem: Problem) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
