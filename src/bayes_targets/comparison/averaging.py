@@ -177,7 +177,7 @@ def _inclusion(table: pd.DataFrame) -> pd.DataFrame:
         has = table[component].to_numpy(bool)
         if has.all() or not has.any():
             continue
-        prior, posterior = float(table["prior"][has].sum()), float(table["probability"][has].sum())
+        prior, posterior = (min(1.0, float(table[name][has].sum())) for name in ("prior", "probability"))
         rest = float(table["probability"][~has].sum())
         odds = posterior / rest if rest > 0 else math.inf
         rows.append(

@@ -79,6 +79,13 @@ class Question:
         known = all(sources[name] != "table" for name in ("mu", "tau"))
         return known and all(isinstance(prior, Prior) and prior.proper for prior in chosen)
 
+    @property
+    def allows_steps(self) -> bool:
+        """Whether selection by steps has an exact and proper posterior: independent errors, a proper prior of the mean."""
+        mean = self.priors[0].mu
+        proper = not isinstance(mean, Prior) or mean.proper
+        return self.several.covariance is None and self.options.get("correlation") is None and proper
+
     def left_out(self) -> dict[str, Model]:
         """The model without each study in turn; nothing where there are too few or too many."""
         frame = self.several.estimates
@@ -111,14 +118,14 @@ class Question:
         """The model under each selection that it allows."""
         models = {}
         for name, selection in SELECTIONS.items():
-            if self.several.covariance is not None and isinstance(selection, Steps):
+            if isinstance(selection, Steps) and not self.allows_steps:
                 continue
             models[name] = self.model(selection=selection)
         return models
 
     def stated_weights(self) -> dict[str, Model]:
         """The model with a stated probability of printing what is not significant and favourable."""
-        if self.several.covariance is not None:
+        if not self.allows_steps:
             return {}
         priors, _ = self.priors
         return {

@@ -189,14 +189,16 @@ def pool_result(
     }
     summary, studies = summarise(pooled, several), study_table(pooled, several, found.get("without"))
     comparison = compare(pooled, several).rename_axis("study")
-    tables = {
-        "summary": Table(
+    tables = {}
+    if len(summary):
+        tables["summary"] = Table(
             summary,
-            f"What the {len(studies)} evaluations say together, in {_unit(several)}; 95% equal-tailed intervals. "
+            f"What the evaluations say together, in {_unit(several)}; 95% equal-tailed intervals. "
             + _classical_words(several, question),
             shown=_summary_shown(summary),
             headings=_HEADINGS,
-        ),
+        )
+    tables |= {
         "weights": Table(
             studies,
             "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
@@ -283,7 +285,7 @@ def pool_result(
         limits=_limits(several, worst, weights, average, question),
         methods=_methods(question),
         notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
-        title=f"{len(studies)} evaluations together",
+        title="One evaluation" if len(studies) == 1 else f"{len(studies)} evaluations together",
         question=f"What do the evaluations in {source} say together, and would it work in a new place?",
     )
 
@@ -321,7 +323,7 @@ def _answer(
         size = number(several.smallest)
         more = f", better than a ratio of {size} with" if several.ratio else f", by more than {size} with"
         text += f"{more} {percent_text(new['prob_more'])}"
-    text += f" (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}). {_heterogeneity(summary)}"
+    text += f" (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}). {_heterogeneity(summary, len(studies))}"
     for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
         own, name = _row(summary, label), label[len("coefficient (") : -1]
         text += (
@@ -345,11 +347,13 @@ def _count(studies: pd.DataFrame) -> str:
     return "one evaluation" if len(studies) == 1 else f"{len(studies)} evaluations"
 
 
-def _heterogeneity(summary: pd.DataFrame) -> str:
+def _heterogeneity(summary: pd.DataFrame, count: int) -> str:
     """How much effects differ, in words."""
     tau, share = _row(summary, "tau"), _row(summary, "i2")
     if tau["high"] == 0:
         return "Effects are taken to be equal everywhere."
+    if count < 3:
+        return f"{'One evaluation says' if count == 1 else 'Two evaluations say'} next to nothing of how much effects differ."
     return (
         f"Effects differ from place to place by a standard deviation of {number(tau['mean'])} ({number(tau['low'])} to "
         f"{number(tau['high'])}); about {share['mean']:.0%} of the differences between estimates lie between places, the rest is "
