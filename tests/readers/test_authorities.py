@@ -1,11 +1,13 @@
 """A table of authorities is read as it stands, or refused with every reason at once."""
 
 import codecs
+import datetime
 import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import xarray as xr
@@ -349,6 +351,29 @@ def test_a_date_of_adoption_is_a_target(date):
     )
 
 
+def test_dates_of_an_excel_file_are_targets_and_names_of_columns(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(
+        ["School", "Region", datetime.date(2019, 1, 1), datetime.date(2022, 1, 1), "Plan since", "Pupils"]
+    )
+    for i in range(12):
+        since = datetime.date(2020, 9, 1) if i % 2 else None
+        book.active.append(
+            [f"School {i}", ["North", "South", "East"][i % 3], 60 + i / 7, 61 + i / 5, since, 200 + i * i]
+        )
+    book.save(tmp_path / "mine.xlsx")
+    names = {
+        "School": "authority",
+        "Region": "authority_type",
+        "2019-01-01": "baseline",
+        "2022-01-01": "outcome",
+        "Plan since": "target",
+    }
+    ds = read_authorities(tmp_path / "mine.xlsx", columns=names, controls=["Pupils"])
+    assert ds["target"].values.tolist() == [0.0, 1.0] * 6 and ds["controls"].values[3, 0] == 209
+    assert ds.attrs["before_words"] == "2019-01-01"
+
+
 def test_spellings_of_one_type_are_one_type_and_said():
     types = [
         "Médecine",
@@ -619,8 +644,9 @@ def test_recycling_rates_are_a_cross_section_by_type():
 
 def test_scores_of_schools_and_council_taxes_of_the_same_authorities_are_read():
     data = FILES.parents[1] / "data"
-    row = fit_ols(read_authorities(data / "cpa_gcse.csv"), effect="target")
-    assert row.loc["target", "estimate"] == pytest.approx(9.39, abs=1.5)
+    gcse = read_authorities(data / "cpa_gcse.csv", controls=["baseline"])
+    row = fit_ols(gcse, effect="target", cov_type="HC3").loc["target"]
+    assert (row["estimate"], row["se"]) == (pytest.approx(9.39, abs=0.005), pytest.approx(0.87, abs=0.005))
     tax = read_authorities(data / "cpa_counciltax.csv", words={"outcome_unit": "£"})
     assert tax.sizes["authority"] == 164 and tax["change"].attrs["units"] == "£"
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -124,7 +125,7 @@ def cell_text(cell: object) -> str:
         return ""
     if isinstance(cell, float | np.floating):
         return shortest(float(cell))
-    if isinstance(cell, pd.Timestamp) and cell == cell.normalize():
+    if isinstance(cell, datetime) and cell.time() == time():
         return cell.date().isoformat()
     return str(cell)
 
