@@ -26,13 +26,26 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
 html_sidebars = {
-    page: [] for page in ("index", "start", "findings", "models", "validation", "reproducibility")
+    page: []
+    for page in (
+        "index",
+        "start",
+        "findings",
+        "models",
+        "validation",
+        "reproducibility",
+        "glossary",
+        "report",
+        "faq",
+        "data",
+        "citing",
+    )
 }
 html_show_sourcelink = False
 html_static_path = ["_static"]
