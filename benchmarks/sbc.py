@@ -58,7 +58,7 @@ class Case:
     engines: tuple[str, ...] = ("exact", "nuts")
 
 
-def published(*, pooling: str, reference: bool = False) -> Model:
+def published(*, pooling: str, reference: bool = False, df: float | None = None) -> Model:
     se = np.array([0.7, 1.1, 0.9, 1.6, 0.5, 1.2])
     frame = pd.DataFrame({"term": list("abcdef"), "estimate": 0.0, "se": se, "scale": [1, 1, 1, 1, 2.0, 0.5]})
     if pooling == "partial":
@@ -66,6 +66,8 @@ def published(*, pooling: str, reference: bool = False) -> Model:
     if reference:
         row = {"term": "r", "estimate": 0.0, "se": 0.0, "scale": 1.0, "group": "type"}
         frame = pd.concat([frame, pd.DataFrame([row])], ignore_index=True)
+    if df is not None:
+        frame["df"] = df
     return bt.published_model(frame, pooling=pooling, hoped=1.0)
 
 
@@ -110,6 +112,9 @@ CASES = {
     "published, none": Case(lambda: published(pooling="none")),
     "published, partial": Case(lambda: published(pooling="partial")),
     "published, reference": Case(lambda: published(pooling="partial", reference=True)),
+    "published, t": Case(lambda: published(pooling="none", df=4.0), ("exact",)),
+    "published, t partial": Case(lambda: published(pooling="partial", df=4.0), ("exact",)),
+    "published, t reference": Case(lambda: published(pooling="partial", reference=True, df=4.0), ("exact",)),
     "cohesion, partial": Case(lambda: cohesion()),
     "cohesion, none": Case(lambda: cohesion(pooling="none")),
     "cohesion, complete": Case(lambda: cohesion(pooling="complete")),
@@ -346,8 +351,16 @@ def main() -> int:
     rows = [row for key, ranks in ordered.items() for row in summarise(*key, ranks, divergences[key])]
     table = pd.DataFrame(rows)
     out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out / "sbc.csv", index=False, float_format="%.4g", lineterminator="\n")
-    draw_figure(ordered, out / "sbc.png")
+    file = out / "sbc.csv"
+    whole = table
+    if given.only and file.exists():  # the others stay as they are, and so does the figure of all
+        earlier = pd.read_csv(file)
+        again = set(zip(table["model"], table["engine"], strict=True))
+        kept = [key not in again for key in zip(earlier["model"], earlier["engine"], strict=True)]
+        whole = pd.concat([earlier[kept], table])
+    else:
+        draw_figure(ordered, out / "sbc.png")
+    whole.to_csv(file, index=False, float_format="%.4g", lineterminator="\n")
     worst = table.groupby(["model", "engine"], sort=False)
     print(
         worst.agg(

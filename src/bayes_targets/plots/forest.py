@@ -334,8 +334,10 @@ def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
     regions = {rope for panel in panels.values() for rope in _ropes(panel) if rope is not None}
     if regions:
         low, high = min(regions)
+        if first.attrs.get("ratio"):
+            low, high = float(np.exp(low)), float(np.exp(high))
         limits = f": {number(low)} to {number(high)}" if len(regions) == 1 else " (its width differs by term)"
-        label = f"practically equivalent to zero{limits}"
+        label = f"practically equivalent to {'none' if first.attrs.get('ratio') else 'zero'}{limits}"
         handles.append(Patch(facecolor=PALE, label=label))
     if any(n is not None and n < SMALL_SAMPLE for panel in panels.values() for n in _sizes(panel)):
         handles.append(small_sample_key())

@@ -136,6 +136,8 @@ def published_model(
             ),
             "evidence": NO_EVIDENCE if _some_wide(own, table, source) else "",
             "ratio": table.ratio,
+            "scaled": "yes" if table.has_scale else "",
+            "errors": _errors(data),
             "not_fitted": "; ".join(table.not_fitted),
         },
         terms=("effect",),
@@ -148,6 +150,13 @@ def published_model(
         exact=solve_published,
         conflict=prior_conflict,
     )
+
+
+def _errors(data: xr.Dataset) -> str:
+    """Kind of the printed errors, for the record."""
+    df = data["df"].to_numpy()
+    kind = "normal" if not np.isfinite(df).any() else "t" if np.isfinite(df).all() else "normal or t"
+    return f"{kind}, with known covariance" if "covariance" in data else kind
 
 
 def _own_priors(table: Printed, priors: PublishedPriors, source: str, n: int | None) -> list[Prior | None]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from .card import ModelCard, Node, PriorNote
 
-_UNIT = "units of the outcome, for one s.d. of the predictor (or from 0 to 1)"
+_UNIT = "units of the outcome, for one unit of the term"
+_SCALED = "units of the outcome, for one s.d. of the predictor (or from 0 to 1)"
 
 
 def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
@@ -15,7 +16,7 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
     Parameters
     ----------
     options : mapping of str to str
-        Of the model: ``pooling`` and ``reference``.
+        Of the model: ``pooling``, ``reference``, ``scaled`` and ``errors``.
     priors : mapping of str to str
         Name of the prior to its distribution.
 
@@ -23,13 +24,22 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
     -------
     ModelCard
     """
-    own = PriorNote("θ_k d_k", "true slope of a term that is not pooled", _UNIT, priors["effect"])
+    scaled, errors = bool(options.get("scaled")), options.get("errors", "normal")
+    effect = "θ_k d_k" if scaled else "θ_k"
+    own = PriorNote(
+        effect, "true effect of a term that is not pooled", _SCALED if scaled else _UNIT, priors["effect"]
+    )
+    error, where = _error(errors)
+    scale = (
+        " and d the scale of its predictor; a term without a scale, such as the constant, has a flat prior"
+        if scaled
+        else ""
+    )
     if options["pooling"] == "none":
         return ModelCard(
-            "Printed estimates, no pooling",
-            ("b_k ~ Normal ( θ_k , s_k )", f'θ_k d_k ~ "{priors["effect"]}"'),
-            "b is the printed slope of term k, s its printed standard error (taken as known) and d the scale of its predictor; a "
-            "term without a scale, such as the constant, has a flat prior.",
+            f"Printed estimates, no pooling, {errors} errors",
+            (error, f'{effect} ~ "{priors["effect"]}"'),
+            f"b is the printed estimate of term k, s its printed standard error (taken as known){where}{scale}.",
             (own,),
             (
                 Node("θ", "parameter", 0, 0, "term k"),
@@ -42,8 +52,8 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
         mean = PriorNote("μ", "mean of the terms that are pooled", "units of the outcome", priors["mu"])
         return ModelCard(
             "Printed estimates, partially pooled",
-            ("b_k ~ Normal ( θ_k , s_k )", "θ_k ~ Normal ( μ , τ )"),
-            "b is the printed slope of term k and s its printed standard error, taken as known.",
+            (error, "θ_k ~ Normal ( μ , τ )"),
+            f"b is the printed estimate of term k and s its printed standard error, taken as known{where}.",
             (mean, spread, own),
             (
                 Node("μ", "parameter", 0, 0),
@@ -78,4 +88,21 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
             Node("s", "known", 2, 1, "contrast k"),
             Node("b", "observed", 2, 2, "contrast k", ("a", "r", "s")),
         ),
+    )
+
+
+def _error(errors: str) -> tuple[str, str]:
+    """The line of the printed estimate in the equation, and what its signs mean beside b and s."""
+    if errors == "normal":
+        return "b_k ~ Normal ( θ_k , s_k )", ""
+    if errors == "normal, with known covariance":
+        return "b ~ Normal ( θ , Σ )", ", Σ the known covariance of the estimates"
+    if errors.endswith("covariance"):
+        return (
+            "b ~ StudentT ( ν , θ , Σ )",
+            ", Σ the known covariance of the estimates, ν the degrees of freedom",
+        )
+    line = "b_k ~ StudentT ( ν_k , θ_k , s_k )"
+    return line, ", ν its degrees of freedom" + (
+        " (normal where they are not known)" if "normal" in errors else ""
     )
