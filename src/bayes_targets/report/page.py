@@ -27,7 +27,7 @@ _SECTIONS = {
     "tables": "Tables",
     "model": "How the model is built",
     "diagnostics": "Diagnostics",
-    "sensitivity": "Sensitivity",
+    "sensitivity": "What would change the answer",
     "paragraph": "A paragraph to paste",
     "limits": "What cannot be concluded",
     "provenance": "Provenance",
