@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from ...errors import DataError, cell_message
+from ...readers import uncertainty
 from ...readers.roles import file_of
 from ..numbers import Printed
 
@@ -208,14 +209,11 @@ def p_value(t: float, df: float | None = None, tails: int = 2) -> float:
     >>> round(p_value(-1.802 / 1.117, df=118, tails=1), 4)
     0.0547
     """
-    from scipy.special import ndtr, stdtr
-
     if tails not in (1, 2):
         raise DataError(f"tails: found {tails!r}, expected 1 or 2")
     if df is not None and not df > 0:
         raise DataError(f"df: found {df!r}, expected a positive number of degrees of freedom")
-    one_tail = ndtr(-abs(t)) if df is None else stdtr(df, -abs(t))
-    return float(tails * one_tail)
+    return float(uncertainty.p_value(t, math.inf if df is None else df, tails))
 
 
 def critical_ratio(p: float, df: float | None = None, tails: int = 2) -> float:
@@ -226,9 +224,7 @@ def critical_ratio(p: float, df: float | None = None, tails: int = 2) -> float:
     >>> round(critical_ratio(0.05), 2), round(critical_ratio(0.01, df=138, tails=1), 3)
     (1.96, 2.354)
     """
-    from scipy.special import ndtri, stdtrit
-
-    return float(-ndtri(p / tails) if df is None else -stdtrit(df, p / tails))
+    return uncertainty.critical(p, math.inf if df is None else df, tails)
 
 
 def upper_f(f: float, df1: int, df2: int) -> float:
