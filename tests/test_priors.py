@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import bayes_targets as bt
@@ -123,6 +124,7 @@ COUNTS = pd.DataFrame(
 )
 
 
+AUTHORITIES, SUMMARY = simulate_authorities({"a": 20, "b": 20}, seed=1), bt.simulate_anchoring(seed=1)
 EFFECTS = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [0.5, 1.0, 0.2], "se": [0.4, 0.5, 0.6]})
 
 
@@ -140,13 +142,11 @@ def success(**priors):
 
 
 def cohesion(**priors):
-    return bt.cohesion_model(
-        simulate_authorities({"a": 20, "b": 20}, seed=1), priors=bt.CohesionPriors(**priors)
-    )
+    return bt.cohesion_model(AUTHORITIES, priors=bt.CohesionPriors(**priors))
 
 
 def anchoring(**priors):
-    return bt.anchoring_model(bt.simulate_anchoring(seed=1), priors=bt.AnchoringPriors(**priors))
+    return bt.anchoring_model(SUMMARY, priors=bt.AnchoringPriors(**priors))
 
 
 def margins(**priors):
@@ -239,3 +239,46 @@ def test_nuts_takes_a_beta_on_the_share_as_the_exact_engine_does():
     with model.to_pymc() as graph:
         draws = pm.draw(graph["mu"], 2000, random_seed=1)
     assert stats.kstest(1 / (1 + np.exp(-draws)), stats.beta(2, 1).cdf).pvalue > 1e-4
+
+
+# Nothing but our own error, whatever stands in a field of priors or in a setting of `fit`.
+HOSTILE = [
+    None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**400, 1 + 2j, "", "x", b"x", [], [1], (), ("a",), {}, {"a": 1},
+    set(), object(), np.array([]), np.array([1.0, 2.0]), np.array("x"), pd.DataFrame(), pd.Series([1.0]), xr.Dataset(),
+    bt.Normal(0, 1), bt.Flat(), bt.LogFlat(), bt.HalfFlat(), bt.Beta(1, 1), bt.PublishedPriors(), int, "\x00", "a" * 1000,
+]  # fmt: skip
+PRIORS = {
+    bt.SuccessPriors: success,
+    bt.CohesionPriors: cohesion,
+    bt.AnchoringPriors: anchoring,
+    bt.PublishedPriors: published,
+    bt.MetaPriors: meta,
+    MarginsPriors: margins,
+}
+
+
+@pytest.mark.parametrize("priors", PRIORS, ids=lambda priors: priors.__name__)
+def test_no_value_of_a_prior_raises_anything_but_our_error(priors):
+    refused = 0
+    for name in priors.__dataclass_fields__:
+        for value in HOSTILE:
+            try:
+                PRIORS[priors](**{name: value})
+            except bt.DataError as error:
+                refused += 1
+                assert 0 < len(str(error)) < 2_000
+    assert refused > 20 * len(priors.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    "setting", ["model", "engine", "draws", "tune", "chains", "seed", "progress", "pointwise"]
+)
+def test_no_setting_of_fit_raises_anything_but_our_error(setting):
+    model, refused = success(), 0
+    for value in HOSTILE:
+        try:
+            bt.fit(**{"model": model, "draws": 20, "seed": 1, "pointwise": False, setting: value})
+        except bt.DataError as error:
+            refused += 1
+            assert 0 < len(str(error)) < 2_000
+    assert refused > 25

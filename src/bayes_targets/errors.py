@@ -223,7 +223,12 @@ def require_texts(name: str, value: object) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         return (value,)
-    listed = list(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else [None]
+    try:
+        listed = (
+            list(value) if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping) else [None]
+        )
+    except TypeError:  # an array without a dim
+        listed = [None]
     texts = tuple(str(text) for text in listed if isinstance(text, str))
     if len(texts) < len(listed):
         raise DataError(f"{name} is {shown(value)}, expected a name or a list of names")
@@ -256,6 +261,6 @@ def require_count(name: str, value: object, least: int = 1) -> int:
     >>> require_count("draws", 1000)
     1000
     """
-    if not isinstance(value, bool) and isinstance(value, numbers.Integral) and int(value) >= least:
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral) and least <= int(value) < 2**63:
         return int(value)
     raise DataError(f"{name} is {shown(value)}, expected a whole number of {least} or more")

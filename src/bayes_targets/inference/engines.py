@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, require_count
+from ..errors import DataError, require_choice, require_count, shown
 from ..model import Model, NotExactError, data_hash, describe_priors
 
 ENGINES = ("auto", "exact", "smc", "nuts")
@@ -114,6 +114,9 @@ def fit(
     """
     _require_settings(model, engine, seed)
     _require_counts(draws=draws, tune=tune, chains=chains)
+    for name, value in (("progress", progress), ("pointwise", pointwise)):
+        if not isinstance(value, bool | np.bool_):
+            raise DataError(f"{name} is {shown(value)}, expected True or False")
     entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
     own = data_hash(model.data)
     # What is drawn beside the posterior, too: of an exact one everything is the same for any seed, but for the order.
@@ -231,8 +234,7 @@ def _version(name: str) -> str:
 def _require_settings(model: Model, engine: str, seed: int | None) -> None:
     if not isinstance(model, Model):
         raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
-    if engine not in ENGINES:
-        raise DataError(f"engine {engine!r} is not known: {did_you_mean(str(engine), list(ENGINES))}")
+    require_choice("engine", engine, ENGINES)
     if seed is not None:
         require_count("seed", seed, 0)
 

@@ -139,7 +139,7 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     ('anchoring', 16, ('anchor_weight', 'causal_slope'))
     """
     design, values = _checked(summary)
-    chosen = priors or AnchoringPriors()
+    chosen = AnchoringPriors() if priors is None else priors
     _check_priors(chosen)
     data = xr.Dataset(
         {"printed": ("statistic", values)}

@@ -284,9 +284,11 @@ def cohesion_model(
     change = change_of(authorities)
     data = _model_data(authorities, effect, explained, error, change)
     made_up = explained == "change" and data.attrs["origin"] in ("reconstructed", "simulated")
-    chosen = priors or (
-        CohesionPriors() if made_up else scaled_priors(authorities, effect=effect, response=explained)
-    )
+    chosen = priors
+    if chosen is None:
+        chosen = (
+            CohesionPriors() if made_up else scaled_priors(authorities, effect=effect, response=explained)
+        )
     types = data["authority_type"].to_numpy().astype(str).tolist()
     labels = [types[i] for i in data["type_index"].to_numpy()]
     model = Model(
@@ -431,7 +433,11 @@ def _filled_priors(priors: CohesionPriors, effect: str | None) -> CohesionPriors
     if not isinstance(priors, CohesionPriors):
         raise DataError(f"priors: found {type(priors).__name__}, expected CohesionPriors")
     slope, spread = _SLOPE_PRIORS[effect or "target"]
-    filled = replace(priors, effect=priors.effect or slope, tau_effect=priors.tau_effect or spread)
+    filled = replace(
+        priors,
+        effect=slope if priors.effect is None else priors.effect,
+        tau_effect=spread if priors.tau_effect is None else priors.tau_effect,
+    )
     for name in (field.name for field in fields(filled)):
         support = "positive" if name in _POSITIVE else "real"
         require_prior(name, getattr(filled, name), support, proper=name in _MUST_BE_PROPER)

@@ -298,7 +298,7 @@ def _check_options(
         require_number(
             "correlation", correlation, above=-1e-300, below=1.0, expected="0 or more and less than 1"
         )
-    for column in [*names, *([group] if group else [])]:
+    for column in [*names, *([group] if group is not None else [])]:
         if column not in several.estimates.columns:
             hint = did_you_mean(column, [str(name) for name in several.estimates.columns])
             raise DataError(f"{several.source}: no column {column!r}; {hint}")
@@ -384,7 +384,10 @@ def _covariance(
         if missing:
             raise DataError(f"covariance: nothing for {', '.join(map(repr, missing[:5]))}")
         given = own.loc[labels, labels].to_numpy(float)
-    matrix = np.asarray(given, dtype=float)
+    try:
+        matrix = np.asarray(given, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"covariance is {shown(given)}, expected a square of numbers") from None
     if matrix.shape != (len(se), len(se)) or not np.isfinite(matrix).all():
         raise DataError(
             f"covariance: found shape {matrix.shape}, expected {len(se)} by {len(se)} finite numbers"

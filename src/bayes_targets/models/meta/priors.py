@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, require_number
 from ...priors import Beta, HalfCauchy, HalfNormal, Normal, Prior, require_prior
 
 FloatArray = NDArray[np.float64]
@@ -67,13 +67,10 @@ class MetaPriors:
             if field.name in ("coefficient", "slope"):
                 raise DataError(f"{name}: found {value!r}, expected a prior such as bt.Normal(0, 1)")
             numbers = value if field.name == "weight" and isinstance(value, tuple) else (value,)
+            if not numbers:
+                raise DataError(f"{name}: found {value!r}, expected a prior or numbers")
             for number in numbers:
-                if (
-                    isinstance(number, bool)
-                    or not isinstance(number, int | float | np.number)
-                    or not math.isfinite(number)
-                ):
-                    raise DataError(f"{name}: found {value!r}, expected a prior or a finite number")
+                require_number(name, number, expected="a prior or a finite number")
             if field.name != "mu" and min(numbers) < 0:
                 raise DataError(f"{name}: found {value!r}, expected 0 or more")
             if field.name == "weight" and max(numbers) > 1:

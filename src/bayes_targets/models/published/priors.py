@@ -103,9 +103,9 @@ def resolved(
         The text is "given", "hoped", "n" or "table".
     """
     priors = PublishedPriors() if given is None else given
-    for name in ("effect", "mu"):
+    for name, support in (("effect", "real"), ("mu", "real"), ("tau", "positive")):
         if getattr(priors, name) is not None:
-            require_prior(name, getattr(priors, name), "real")
+            require_prior(name, getattr(priors, name), support)
     require_prior("reference_share", priors.reference_share, "share", proper=True)
     if hoped is not None:
         hoped = abs(require_number("hoped", hoped))

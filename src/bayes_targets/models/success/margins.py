@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_choice, shown
 from ...inference.quadrature.independent_parts import together
 from ...model import Model
 from ...priors import HalfNormal, Normal, Prior
@@ -125,10 +125,18 @@ def margins_model(
     DataError
         If an attribute has not two groups, statuses differ between tables, or areas are not pooled.
     """
-    if pooling not in ("partial", "complete"):
-        raise DataError(f"pooling is {pooling!r}, {did_you_mean(str(pooling), ['partial', 'complete'])}")
-    if not attributes:
-        raise DataError("attributes: found none, expected at least one table of two groups")
+    require_choice("pooling", pooling, ("partial", "complete"))
+    if not isinstance(attributes, Mapping) or not attributes:
+        raise DataError(
+            f"attributes: found {shown(attributes)}, expected a dict of names to tables of two groups"
+        )
+    for name, counts in {"areas": areas, **attributes}.items():
+        if not isinstance(counts, xr.Dataset) or not {"count", "status", "area"} <= set(
+            map(str, counts.variables)
+        ):
+            raise DataError(
+                f"{name}: found {shown(counts)}, expected counts by area and status, as read_counts returns"
+            )
     priors = MarginsPriors() if priors is None else priors
     if not isinstance(priors, MarginsPriors):
         raise DataError(f"priors: found {type(priors).__name__}, expected MarginsPriors")

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_texts
 from ...model import Model
 from ...priors import require_prior, require_spread_prior
 
@@ -120,7 +120,7 @@ def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset
     """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable."""
     table = table.copy(deep=True)
     known = [str(name) for name in table["covariate"].to_numpy()] if "predictor" in table else []
-    chosen = known if covariates is None else list(covariates)
+    chosen = known if covariates is None else list(require_texts("covariates", covariates))
     for name in chosen:
         if name not in known:
             raise DataError(f"covariates: the counts have no {name!r}, {did_you_mean(name, known)}")
