@@ -46,7 +46,7 @@ from .dataset import authority_dataset
 from .design_matrix import choose_reference, dependent_columns, type_dummies
 from .long_form import pivoted
 from .table import RawTable, read_table
-from .units import check_spelling, one_spelling, repeated_names, total_rows, without_rows
+from .units import check_spelling, one_spelling, repeated_names, says_total, total_rows, without_rows
 
 FloatArray = NDArray[np.float64]
 ORIGINS = ("observed", "reconstructed", "simulated")
@@ -282,12 +282,13 @@ def read_authorities(
     _check_terms(reading)
     problems.check()
     _write_notes(reading)
+    present = dict.fromkeys(reading.types)
     return authority_dataset(
         reading.authority,
         reading.types,
         reading.values,
         controls={f"{n} (log)" if n in logged else n: v for n, v in reading.controls.items()},
-        types=[known for known in allowed or dict.fromkeys(reading.types) if known in set(reading.types)],
+        types=[known for known in allowed or present if known in present],
         origin=origin,
         source=table.label,
         sha256=table.sha256,
@@ -379,7 +380,11 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[
     names = [cell_text(cell) for cell in cells[column]]
     scores = [ours[name] for name in ("baseline", "outcome", "change") if ours.get(name) in cells]
     # Numbers that are read for nothing else may be the weights of an average, such as attendances.
-    weights = [str(c) for c in cells.columns if str(c) and c not in (column, *numeric)][:20]
+    weights = (
+        [str(c) for c in cells.columns if str(c) and c not in (column, *numeric)][:20]
+        if any(map(says_total, names))
+        else []
+    )
     read: dict[str, FloatArray] = {}
     for c in (*numeric, *weights):
         quiet = Problems("")

@@ -48,7 +48,7 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)?\.\d+|\d{1,3}(?:,\d{3}){2,}", re.ASCII)
 _COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+|\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
-_BARE = re.compile(r"^[^\d.,]*|[^\d.,]*$")
+_BARE = re.compile("^[\\s£$€¥+\\-\u2010-\u2013\u2212(\\[<>\u2264\u2265]*|[\\s%£€)\\]*+\u2020\u2021]*$")
 
 
 @dataclass(frozen=True)
