@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -169,6 +170,15 @@ def test_settings_out_of_range_are_told(settings, message, monkeypatch):
     monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
     with pytest.raises(bt.DataError, match=message):
         run_ensemble(draw_normal, TASKS, **{"seed": 1, "progress": False} | settings)
+
+
+def test_what_listens_and_is_no_scheduler_is_told(monkeypatch, capfd):
+    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(bt.DataError, match=r"no Dask scheduler answers there \(timed out\)"):
+            run_ensemble(draw_normal, TASKS, seed=1, progress=False, scheduler=address)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_function_that_workers_could_not_find_is_refused():

@@ -471,10 +471,10 @@ def test_a_descriptor_that_cannot_be_written_is_told_and_nothing_is_left_behind(
     edit(package / "ols.csv", lambda content: content.replace(b".952", b".9521"))
     before = sorted(package.iterdir())
 
-    def full_disk(self: Path, *_: object, **__: object) -> None:
+    def full_disk(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)"):
         tables.seal(package)
     assert sorted(package.iterdir()) == before

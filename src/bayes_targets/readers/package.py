@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..errors import DataError, did_you_mean
 from ..evaluation import Evaluation
+from ..files import write_file
 from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
 from .package_evaluations import package_evaluations
@@ -224,19 +225,9 @@ def seal(path: str | Path) -> list[str]:
             entry.update(hash=f"sha256:{text.sha256}", bytes=text.size)
             changed.append(resource.name)
     if changed:
-        _replace(descriptor.file, json.dumps(descriptor.document, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(descriptor.document, indent=2, ensure_ascii=False) + "\n"
+        write_file(descriptor.file, text.encode())
     return changed
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write beside, then rename, so that a full disk leaves the old file."""
-    beside = file.with_name(file.name + ".new")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DataError(f"{file}: cannot be written ({error.strerror or error})") from error
 
 
 def _no_claims() -> pd.DataFrame:

@@ -409,4 +409,7 @@ def _knock(address: str) -> None:
     if not parts.hostname or parts.port is None:
         raise ValueError("expected a host and a port, such as tcp://10.0.0.1:8786")
     if parts.scheme == "tcp":
-        socket.create_connection((parts.hostname, parts.port), _PATIENCE).close()
+        with socket.create_connection((parts.hostname, parts.port), _PATIENCE) as line:
+            # Dask speaks first; a client would wait for ever for what listens and does not.
+            if not line.recv(8):
+                raise ValueError("what listens there hangs up")
