@@ -225,8 +225,8 @@ def seal(path: str | Path) -> list[str]:
             entry.update(hash=f"sha256:{text.sha256}", bytes=text.size)
             changed.append(resource.name)
     if changed:
-        text = json.dumps(descriptor.document, indent=2, ensure_ascii=False) + "\n"
-        write_file(descriptor.file, text.encode())
+        document = json.dumps(descriptor.document, indent=2, ensure_ascii=False) + "\n"
+        write_file(descriptor.file, document.encode())
     return changed
 
 
