@@ -37,11 +37,17 @@ _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _UPWARDS = ((0.99, "virtually certain"), (0.90, "very likely"), (0.66, "likely"))
 _DOWNWARDS = ((0.01, "exceptionally unlikely"), (0.10, "very unlikely"), (0.33, "unlikely"))
 _BETWEEN = "about as likely as not"
-SCALE_KEY = (
-    "Words for probabilities (IPCC): virtually certain, 99% or more; very likely, 90 to below 99%; likely, 66 to below 90%; about "
-    "as likely as not, between 33 and 66%; unlikely, 33 down to above 10%; very unlikely, 10 down to above 1%; exceptionally "
-    "unlikely, 1% or less."
+# The whole scale, each word with its range.
+SCALE = (
+    ("virtually certain", "99% or more"),
+    ("very likely", "90 to below 99%"),
+    ("likely", "66 to below 90%"),
+    ("about as likely as not", "between 33 and 66%"),
+    ("unlikely", "33 down to above 10%"),
+    ("very unlikely", "10 down to above 1%"),
+    ("exceptionally unlikely", "1% or less"),
 )
+SCALE_KEY = "Words for probabilities (IPCC): " + "; ".join(f"{word}, {share}" for word, share in SCALE) + "."
 _REDUCE = {
     "max_abs": lambda x: np.abs(x).max("label"),
     "max": lambda x: x.max("label"),
@@ -63,12 +69,15 @@ class Headline:
         The probability in words.
     note : str
         What one must know to read it rightly.
+    link : str
+        Where its figure is, from the folder of the run.
     """
 
     text: str
     probability: float | None
     reading: str
     note: str = ""
+    link: str = ""
 
 
 def judge_claims(
@@ -152,7 +161,9 @@ def judge_claims(
     return table.astype(dict.fromkeys(["probability", "lowest", *names], float)).rename_axis("id")
 
 
-def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline, ...]:
+def headlines(
+    ledger: pd.DataFrame, notes: Mapping[str, str], links: Mapping[str, str] | None = None
+) -> tuple[Headline, ...]:
     """The claims that a reader in a hurry sees first.
 
     Parameters
@@ -161,6 +172,9 @@ def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline,
         Indexed by the claim's ``id``, from `judge_claims`.
     notes : mapping of str to str
         Id of each such claim to what one must know to read it rightly, in the order in which they are shown.
+
+    links : mapping of str to str, optional
+        Id of each such claim to where its figure is.
 
     Returns
     -------
@@ -176,7 +190,7 @@ def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline,
     --------
     >>> ledger = pd.DataFrame({"claim": ["It rose."], "probability": [0.92], "reading": ["very likely"]}, index=["up"])
     >>> headlines(ledger, {"up": "From two scores."})
-    (Headline(text='It rose.', probability=0.92, reading='very likely', note='From two scores.'),)
+    (Headline(text='It rose.', probability=0.92, reading='very likely', note='From two scores.', link=''),)
     """
     found = []
     for claim, note in notes.items():
@@ -188,7 +202,8 @@ def headlines(ledger: pd.DataFrame, notes: Mapping[str, str]) -> tuple[Headline,
         known = not pd.isna(row["probability"])
         probability = float(row["probability"]) if known else None
         reading = str(row["reading"]) if known else "cannot be judged"
-        found.append(Headline(str(row["claim"]), probability, reading, note))
+        link = (links or {}).get(claim, "")
+        found.append(Headline(str(row["claim"]), probability, reading, note, link))
     return tuple(found)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..comparison.claims import probability_text
+from ..comparison.claims import percent_text
 
-# Column names of the library's tables, in words for a page. Others are shown as they are.
+# Column names of the library's tables, in words for a page. Of others, underscores become spaces.
 HEADINGS = {
     "term": "Term",
     "model": "Model",
@@ -28,9 +28,10 @@ HEADINGS = {
     "low": "Low",
     "high": "High",
     "prob_positive": "P(above 0)",
-    "rope_below": "P(below ROPE)",
-    "rope_inside": "P(in ROPE)",
-    "rope_above": "P(above ROPE)",
+    "prob_better": "P(better)",
+    "rope_below": "P(worse by more than the smallest)",
+    "rope_inside": "P(practically none)",
+    "rope_above": "P(better by more than the smallest)",
     "shift_in_se": "Shift (s.e.)",
     "sd_ratio": "s.d. / s.e.",
     "p_one_tailed": "p, one-tailed",
@@ -90,12 +91,88 @@ HEADINGS = {
     "slope": "Slope",
     "slope_low": "Slope, low",
     "slope_high": "Slope, high",
+    "median": "Median",
+    "assumed": "Target setters saw",
+    "0.9": "Falls below 90% at",
+    "0.5": "Falls below 50% at",
+    "set_from": "Targets set from",
+    "share_of_printed": "Share of the printed slope",
+    "cause": "Regression to the mean from",
+    "reversion": "Change in % for each point",
+    "gap": "Gap, points",
+    "gap_low": "Low",
+    "gap_high": "High",
+    "gap_in_sd": "Gap, s.d. of 2006",
+    "share_of_largest": "Share of the largest possible gap",
+    "parameter": "Parameter",
+    "unit": "Unit",
+    "estimate": "Estimate",
+    "se": "s.e.",
+    "ci_low": "Low",
+    "ci_high": "High",
+    "low_end": "Low",
+    "contrast": "Contrast",
+    "success": "Counted as success",
+    "odds_ratio": "Odds ratio",
+    "odds_low": "Low",
+    "odds_high": "High",
+    "raw_difference": "Raw difference",
+    "raw_odds_ratio": "Raw odds ratio",
+    "p_fisher": "Fisher's p",
+    "setting": "Forecasts",
+    "prob_above_average": "P(above average)",
+    "difference": "Difference",
+    "difference_se": "s.e. of difference",
+    "elpd": "elpd",
+    "prob_zero": "P(no effect at all)",
+    "n_authorities": "Authorities",
+    "convincing": "Chance of a convincing answer",
+    "sign_error": "Wrong sign, if convincing",
+    "type_s": "Wrong sign, if convincing",
+    "type_m": "Exaggeration, if convincing",
+    "exaggeration": "Exaggeration, if convincing",
+    "expected_width": "Expected width of the interval",
+    "df": "d.f.",
+    "p": "p",
+    "t": "t",
+    "z": "z",
+    "expected rank": "Expected rank",
+}
+# Columns whose cells are names in the code, and what the page says instead of them.
+_NAMED = frozenset(
+    [
+        "posterior",
+        "data",
+        "quantity",
+        "parameter",
+        "statistic",
+        "model",
+        "effect",
+        "family",
+        "choice",
+        "slopes",
+        "noise",
+    ]
+)
+_CELLS = {
+    "estimate": "slopes",
+    "total_hits": "targets hit",
+    "share_hit": "share hit",
+    "share_hits": "share hit",
+    "student_t": "Student-t",
+    "spike": "even chance of none",
+    "by_type": "slope by type",
+    "none": "no pooling",
+    "partial": "partial pooling",
+    "complete": "complete pooling",
+    "min": "smallest",
+    "max": "largest",
+    "sd": "s.d.",
+    "mean": "mean",
 }
 _PROBABILITIES = (
     "prob",
     "rope_",
-    "p_one",
-    "p_two",
     "sceptical",
     "lowest",
     "multiverse_",
@@ -121,18 +198,42 @@ def number(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
     if isinstance(value, float):
-        if value == 0 or 1e-4 <= abs(value) < 1e7:
-            digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-            rounded = round(value, 2 - math.floor(math.log10(abs(value)))) if value else 0.0
-            text = f"{rounded:,.{digits}f}"
-            text = text.rstrip("0").rstrip(".") if digits > 3 else text
-        else:
-            text = f"{value:.3g}"
+        if 0 < abs(value) < 1e-4:
+            return "< 0.0001" if value > 0 else "> −0.0001"
+        digits = 2 if value == 0 or math.isinf(value) else max(0, 2 - math.floor(math.log10(abs(value))))
+        text = f"{_rounded(value):,.{digits}f}"
+        text = text.rstrip("0").rstrip(".") if digits > 3 else text
         return text.replace("-", "−")
     return str(value)
 
 
-def table_cells(frame: pd.DataFrame, headings: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _rounded(value: float) -> float:
+    return (
+        round(value, 2 - math.floor(math.log10(abs(value))))
+        if value and math.isfinite(value)
+        else value + 0.0
+    )
+
+
+def named(text: str, labels: Mapping[str, str] | None = None) -> str:
+    """A name in the code in words for a page.
+
+    Examples
+    --------
+    >>> named("anchor_weight"), named("model_2", {"model_2": "a target"})
+    ('anchor weight', 'a target')
+    """
+    text = str(text)
+    if labels and text in labels:
+        return labels[text]
+    return _CELLS.get(text, text.replace("_", " "))
+
+
+def table_cells(
+    frame: pd.DataFrame,
+    headings: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """The texts of a table, its index first where that has a name; columns that hold nothing are left out.
 
     Parameters
@@ -141,6 +242,8 @@ def table_cells(frame: pd.DataFrame, headings: Mapping[str, str] | None = None) 
         Any table.
     headings : mapping of str to str, optional
         Headings of columns, instead of those in `HEADINGS`.
+    labels : mapping of str to str, optional
+        Words for names of posteriors.
 
     Returns
     -------
@@ -157,7 +260,7 @@ def table_cells(frame: pd.DataFrame, headings: Mapping[str, str] | None = None) 
     columns = [str(column) for column in shown.columns]
     numeric = [pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns]
     formats = [
-        probability_cell if name.startswith(_PROBABILITIES) else _column_format(shown[column])
+        _format(name, shown[column], labels or {})
         for name, column in zip(columns, shown.columns, strict=True)
     ]
     rows = [
@@ -165,7 +268,19 @@ def table_cells(frame: pd.DataFrame, headings: Mapping[str, str] | None = None) 
         for row in shown.itertuples(index=False, name=None)
     ]
     known = HEADINGS | dict(headings or {})
-    return {"headings": [known.get(c, c) for c in columns], "numeric": numeric, "rows": rows}
+    return {
+        "headings": [known.get(c, c.replace("_", " ")) for c in columns],
+        "numeric": numeric,
+        "rows": rows,
+    }
+
+
+def _format(name: str, column: pd.Series[Any], labels: Mapping[str, str]) -> Callable[[object], str]:
+    if name.startswith(_PROBABILITIES) and pd.api.types.is_numeric_dtype(column):
+        return probability_cell
+    if name in _NAMED and not pd.api.types.is_numeric_dtype(column):
+        return lambda value: number(value) if pd.isna(value) else named(str(value), labels)  # type: ignore[call-overload]
+    return _column_format(column)
 
 
 def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
@@ -185,6 +300,6 @@ def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
 
 
 def probability_cell(value: object) -> str:
-    """A probability as a cell, an en dash where there is none."""
+    """A probability as a cell in per cent, an en dash where there is none."""
     known = isinstance(value, float | int) and not math.isnan(value)
-    return probability_text(float(value)) if known else "–"  # type: ignore[arg-type]
+    return percent_text(float(value)) if known else "–"  # type: ignore[arg-type]

@@ -6,6 +6,8 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+import pandas as pd
+
 _LONG = 28  # characters from which a column is set in lines of its own
 _HEADING = 14  # and from which a heading is broken into lines
 _CROWDED = 120  # characters that fit a line of landscape paper in a small font
@@ -92,9 +94,8 @@ def latex_table(
      True
     """
     heads = [textwrap.wrap(heading, _HEADING) or [""] for heading in headings]
-    widths = [
-        max(map(len, [*head, *cells])) for head, cells in zip(heads, _columns(headings, rows), strict=True)
-    ]
+    cells = [[row[i] for row in rows] for i in range(len(headings))]
+    widths = [max(map(len, [*head, *column])) for head, column in zip(heads, cells, strict=True)]
     wide = [width > _LONG and not number for width, number in zip(widths, numeric, strict=True)]
     each = 0.62 / max(1, sum(wide))
     columns = "".join(
@@ -103,27 +104,24 @@ def latex_table(
     )
     crowded = sum(min(width, _LONG) + 2 for width in widths) > _CROWDED
     size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if crowded else r"\small"
-    deep = max((len(head) for head in heads), default=0)
-    stacked = zip(*([""] * (deep - len(head)) + head for head in heads), strict=True)
-    head = [r"\toprule", *(" & ".join(map(escape_latex, line)) + r" \\" for line in stacked), r"\midrule"]
-    lines = [
-        rf"\begingroup{size}\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
-        rf"\caption{{{escape_latex(caption)}}}\label{{tab:{_plain(label)}}}\\",
-        *head,
-        r"\endfirsthead",
-        *head,
-        r"\endhead",
-        *(" & ".join(map(escape_latex, row)) + r" \\" for row in rows),
-        r"\bottomrule",
-        r"\end{longtable}",
-        r"\endgroup",
-        r"\targetsend",
-    ]
-    return (_HEAD + "\n".join(lines) + "\n").encode()
+    frame = pd.DataFrame([[escape_latex(cell) for cell in row] for row in rows], columns=range(len(headings)))
+    table = frame.to_latex(
+        index=False,
+        header=[_heading(head) for head in heads],
+        column_format=f"@{{}}{columns}@{{}}",
+        longtable=True,
+        escape=False,
+        caption=escape_latex(caption),
+        label=f"tab:{_plain(label)}",
+    )
+    return (_HEAD + rf"\begingroup{size}" + "\n" + table + "\\endgroup\n\\targetsend\n").encode()
 
 
-def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [[row[i] for row in rows] for i in range(len(headings))]
+def _heading(lines: Sequence[str]) -> str:
+    told = r"\\".join(map(escape_latex, lines))
+    told = rf"\shortstack{{{told}}}" if len(lines) > 1 else told
+    # pandas formats its headers as templates
+    return told.replace("{", "{{").replace("}", "}}")
 
 
 def escape_latex(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .cards import ModelCard, draw_graph, mathml, model_card
+from .cards import ModelCard, mathml, model_card
 
 _MOST_ROWS = 15
 
@@ -25,8 +25,7 @@ def model_cards(posteriors: Mapping[str, xr.DataTree]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``title``, ``where``, ``priors``, ``names`` (of the posteriors) as text; ``equation``, the priors' ``symbol`` and
-        ``graph`` as HTML.
+        ``title``, ``where``, ``priors``, ``names`` (of the posteriors) as text; ``equation`` and the priors' ``symbol`` as HTML.
     """
     cards: dict[ModelCard, list[str]] = {}
     for name, posterior in posteriors.items():
@@ -40,7 +39,6 @@ def model_cards(posteriors: Mapping[str, xr.DataTree]) -> list[dict[str, Any]]:
             "priors": [vars(note) | {"symbol": mathml(note.symbol)} for note in card.priors],
             "names": names,
             "equation": [mathml(line) for line in card.equation],
-            "graph": draw_graph(card.nodes),
         }
         for card, names in cards.items()
     ]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
-from ..comparison.claims import SCALE_KEY, percent_text
+from ..comparison.claims import SCALE, percent_text
 from ..inference.diagnostics import gates
-from . import guidelines
-from .cells import number, probability_cell, table_cells
+from .cells import named, number, probability_cell, table_cells
 from .latex import latex_table
 from .models import how_far, model_cards, predictive_checks
 from .result import Result, Table
-from .svg import inline_svg
 
 # The sections of an analysis' page: id, title. A part of a section has an id too, which the last table links to.
 _SECTIONS = {
@@ -53,10 +54,22 @@ _ANCHORS = {
     "decisions": "claims",
     "rope": "tables",
 }
+# Where the reporting guidelines are from; their items, in our words, stand in guidelines.csv.
+_SOURCE = (
+    "Kruschke, J. K. (2021). Bayesian analysis reporting guidelines. Nature Human Behaviour 5, 1282–1291. "
+    "doi:10.1038/s41562-021-01177-7"
+)
+# How long the first sentence of a caption may be to stand as a title.
+_TITLE = 130
+_INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
 _MOVES = (
-    "How far each term moves between the models and priors that were fitted: least and greatest posterior mean, lowest and highest end "
-    "of the 95% equal-tailed intervals, and least and greatest probability of a term above 0."
+    "How far each term moves between the models and priors that were fitted. Least and greatest posterior mean, lowest and highest end "
+    "of the 95% intervals, and least and greatest probability of a term above 0."
+)
+_PREDICTIVE = (
+    "Observed values in predictive intervals, of the priors alone and of the posterior. About 95 in 100 should lie in a 95% interval, "
+    "and more where the posterior has seen the same data; far fewer mean that the model does not give what was seen."
 )
 
 
@@ -78,7 +91,7 @@ def analysis_page(
     checks : pandas.DataFrame or None
         Diagnostics, a row a check; None where nothing was fitted.
     figures : mapping of str to bytes
-        SVG of each picture, by its name; they are put into the page.
+        SVG of each picture, by its name; they are put into the page as images, which cannot act.
     ledger : pandas.DataFrame, optional
         The published claims that this analysis' posteriors judge: ``claim, published, probability, reading``.
 
@@ -87,16 +100,19 @@ def analysis_page(
     bytes
         UTF-8 HTML, complete in itself.
     """
-    cards = model_cards(result.posteriors)
+    cards = [
+        card | {"names": ", ".join(named(name, result.labels) for name in card["names"])}
+        for card in model_cards(result.posteriors)
+    ]
     predictive = predictive_checks(result.posteriors)
     moves = _moves(result)
     parts: dict[str, Any] = {
         "read": result.notes,
-        "claims": [] if ledger is None else [_claim(row) for row in ledger.to_dict("records")],
+        "claims": _by_study(_ledger_of(result) if ledger is None else ledger),
         "figures": _pictures(result, figures, "results"),
         "tables": _tables(result, "results"),
         "model": cards or result.methods,
-        "diagnostics": None if checks is None else _check_summary(checks),
+        "diagnostics": None if checks is None else _check_summary(checks, result.labels),
         "sensitivity": [
             *_tables(result, "sensitivity"),
             *_pictures(result, figures, "sensitivity"),
@@ -105,7 +121,7 @@ def analysis_page(
         "paragraph": result.paragraph,
         "limits": result.limits,
         "provenance": True,
-        "guidelines": True,
+        "guidelines": checks is not None,
     }
     there = {name for name, part in parts.items() if part}
     return _render(
@@ -119,17 +135,20 @@ def analysis_page(
         alone=bool(summary.get("alone")),
         points=result.points,
         paragraph=result.paragraph,
-        claims=parts["claims"],
-        scale=SCALE_KEY,
+        studies=parts["claims"],
+        alternatives=ledger is None,
+        scale=SCALE,
         pictures=parts["figures"],
         tables=parts["tables"],
         more_tables=_tables(result, "sensitivity"),
         more_pictures=_pictures(result, figures, "sensitivity"),
         moves=moves,
-        predictive=table_cells(predictive) if len(predictive) else None,
+        predictive=None
+        if predictive.empty
+        else {**_titled(_PREDICTIVE), **table_cells(predictive, labels=result.labels)},
         checks=parts["diagnostics"],
         guidelines=_guidelines(there, result, cards, predictive, checks),
-        guidelines_source=guidelines.SOURCE,
+        guidelines_source=_SOURCE,
         has_posterior=bool(result.posteriors),
     )
 
@@ -153,13 +172,6 @@ def index_page(
     bytes
         UTF-8 HTML, complete in itself.
     """
-    studies = []
-    if ledger is not None:
-        for study, rows in ledger.groupby("study", sort=False):
-            claims = [_claim(row) for row in rows.to_dict("records")]
-            judged = [claim for claim in claims if claim["percent"] is not None]
-            open_ = [claim for claim in claims if claim["percent"] is None]
-            studies.append({"name": study, "judged": judged, "open": open_})
     verdict = next((summary for summary in summaries if summary.get("ledger")), None)
     return _render(
         "index.html",
@@ -167,12 +179,12 @@ def index_page(
         headlines=[_headline(each) for each in (verdict or {}).get("headlines", [])],
         others=[summary for summary in summaries if summary is not verdict],
         manifest=manifest,
-        studies=studies,
-        scale=SCALE_KEY,
+        studies=_by_study(ledger),
+        scale=SCALE,
     )
 
 
-def table_file(name: str, table: Table) -> bytes:
+def table_file(name: str, table: Table, labels: Mapping[str, str] | None = None) -> bytes:
     """A table as LaTeX for a paper: what the page shows of it, with its caption.
 
     Parameters
@@ -181,12 +193,14 @@ def table_file(name: str, table: Table) -> bytes:
         File name without ending; also the label.
     table : Table
         From a `Result`.
+    labels : mapping of str to str, optional
+        Its names of posteriors in words.
 
     Returns
     -------
     bytes
     """
-    cells = table_cells(table.frame if table.shown is None else table.shown, table.headings)
+    cells = table_cells(table.frame if table.shown is None else table.shown, table.headings, labels)
     return latex_table(table.caption, cells["headings"], cells["numeric"], cells["rows"], name)
 
 
@@ -194,8 +208,8 @@ def _pictures(result: Result, figures: Mapping[str, bytes], section: str) -> lis
     return [
         {
             "name": name,
-            "svg": inline_svg(figures[name], name, picture.alt),
-            "caption": picture.caption,
+            "source": f"data:image/svg+xml;base64,{base64.b64encode(figures[name]).decode()}",
+            "caption": _short(picture.caption),
             "alt": picture.alt,
         }
         for name, picture in result.pictures.items()
@@ -207,18 +221,52 @@ def _tables(result: Result, section: str) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "caption": table.caption,
-            **table_cells(table.frame if table.shown is None else table.shown, table.headings),
+            **_titled(table.caption or named(name)),
+            **table_cells(table.frame if table.shown is None else table.shown, table.headings, result.labels),
         }
         for name, table in result.tables.items()
-        if table.section == section
+        if table.section == section and name != result.ledger
     ]
 
 
 def _moves(result: Result) -> dict[str, Any] | None:
     table = result.tables.get("comparison")
     moved = None if table is None else how_far(table.frame, table.shown)
-    return None if moved is None else {"caption": _MOVES, **table_cells(moved)}
+    return None if moved is None else {**_titled(_MOVES), **table_cells(moved)}
+
+
+def _titled(caption: str) -> dict[str, str]:
+    """A caption as a title and what is to be known beside it."""
+    title, stop, rest = _short(caption).partition(". ")
+    if not stop or len(title) > _TITLE:
+        title, stop, rest = _short(caption).partition(": ")
+    if not stop or len(title) > _TITLE:
+        return {"title": _short(caption), "beside": ""}
+    return {"title": title, "beside": rest[:1].upper() + rest[1:]}
+
+
+def _short(text: str) -> str:
+    """The kind of the intervals is said once on each page."""
+    return _INTERVAL.sub(lambda match: f"95% {match[1] or ''}interval", text)
+
+
+def _ledger_of(result: Result) -> pd.DataFrame | None:
+    return result.tables[result.ledger].frame if result.ledger else None
+
+
+def _by_study(ledger: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """The claims of each study, those that were judged and those that could not be."""
+    if ledger is None:
+        return []
+    studies = []
+    groups = ledger.groupby("study", sort=False) if "study" in ledger else [("", ledger)]
+    for study, rows in groups:
+        claims = [_claim(row) for row in rows.to_dict("records")]
+        judged = [claim for claim in claims if claim["percent"] is not None]
+        studies.append(
+            {"name": study, "judged": judged, "open": [each for each in claims if each["percent"] is None]}
+        )
+    return studies
 
 
 def _guidelines(
@@ -228,7 +276,7 @@ def _guidelines(
     predictive: pd.DataFrame,
     checks: pd.DataFrame | None,
 ) -> list[dict[str, str]]:
-    """Where this page answers each item of the reporting guidelines."""
+    """Where this page answers each item of the reporting guidelines, or why it does not."""
     columns = [str(column) for table in result.tables.values() for column in table.frame.columns]
     held = {
         "question": True,
@@ -242,8 +290,22 @@ def _guidelines(
         "decisions": "claims" in there,
         "rope": "tables" in there and any(column.startswith("rope_") for column in columns),
     }
-    rows = guidelines.answered(there | {name for name, known in held.items() if known}, _SECTIONS | _PARTS)
-    return [row | {"section": _ANCHORS.get(row["section"], row["section"])} for row in rows]
+    sections = there | {name for name, known in held.items() if known}
+    titles = _SECTIONS | _PARTS
+    rows = []
+    for item in _items():
+        answered = item["section"] in sections
+        note = item["note"] if answered else item["otherwise"]
+        if answered or note:
+            section = _ANCHORS.get(item["section"], item["section"]) if answered else ""
+            rows.append(item | {"section": section, "title": titles.get(item["section"], ""), "note": note})
+    return rows
+
+
+@cache
+def _items() -> list[dict[str, str]]:
+    text = (files(__package__) / "guidelines.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
 
 
 def _holds_bayes_factors(frame: pd.DataFrame) -> bool:
@@ -255,7 +317,7 @@ def _holds_bayes_factors(frame: pd.DataFrame) -> bool:
     return bool(named)
 
 
-def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
+def _check_summary(checks: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     checks = gates(checks)
     passed = checks["passed"].astype(bool)
     worst = "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any())
@@ -263,7 +325,7 @@ def _check_summary(checks: pd.DataFrame) -> dict[str, Any]:
         "count": len(checks),
         "posteriors": checks["posterior"].nunique(),
         "failed": [
-            f"{row['posterior']}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
+            f"{named(row['posterior'], labels)}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
             for row in checks[~passed].to_dict("records")
         ],
         "worst": worst[:1].upper() + worst[1:],
@@ -276,7 +338,11 @@ _TOLD = (
     ("R-hat", "max", "largest R-hat {:.3f} (limit 1.01)"),
     ("bulk ESS", "min", "smallest bulk effective sample size {:,.0f} (limit 400)"),
     ("tail ESS", "min", "smallest tail effective sample size {:,.0f} (limit 400)"),
-    ("mass at the edge", "max", "exact engine: largest mass beyond the grid {:.1g} (limit 1e-06)"),
+    (
+        "mass at the edge",
+        "max",
+        "exact engine: largest share of the posterior beyond the grid {} (limit 1 in a million)",
+    ),
     (
         "change on refinement",
         "max",
@@ -294,7 +360,12 @@ def _told(checks: pd.DataFrame, start: str) -> pd.Series[bool]:
 
 def _worst(checks: pd.DataFrame, start: str, extreme: str, words: str) -> str:
     values = checks.loc[_told(checks, start), "value"]
-    return words.format(values.max() if extreme == "max" else values.min())
+    value = float(values.max() if extreme == "max" else values.min())
+    return words.format(_one_in(value) if "{}" in words else value)
+
+
+def _one_in(share: float) -> str:
+    return "none" if share < 1e-15 else f"1 in {number(int(float(f'{1 / share:.1g}')))}"
 
 
 def _claim(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -302,6 +373,7 @@ def _claim(row: Mapping[Any, Any]) -> dict[str, Any]:
     known = not math.isnan(value)
     return {
         "tested": "",
+        "published": "",
         **row,
         "shown": probability_cell(value),
         "percent": round(100 * value) if known else None,
@@ -336,5 +408,6 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = _short
     environment.filters["minus"] = lambda text: _NEGATIVE.sub("\N{MINUS SIGN}", text)
     return environment

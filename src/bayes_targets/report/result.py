@@ -1,4 +1,4 @@
-"""What an analysis hands back: words, tables, figures, posteriors."""
+"""What an analysis returns: words, tables, figures, posteriors."""
 
 from __future__ import annotations
 
@@ -107,6 +107,15 @@ class Result:
         What a reader must hear right after the answer, a line each.
     paragraph : str
         A paragraph to paste into a report: model, prior, estimate, thresholds, versions, how to cite.
+    labels : mapping of str to str
+        Names of posteriors in words, for the page.
+    terms : tuple of (str, str)
+        Words that a reader of the first page of a run needs, each with what it means.
+    cover : str
+        The picture on the first page of a run: analysis and picture, such as ``"cohesion_published/masses"``; what to see in it
+        stands in `cover_text`.
+    cover_text : str
+        Caption and text alternative of it.
     title, question : str
         What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
     """
@@ -122,6 +131,10 @@ class Result:
     notes: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     paragraph: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    terms: tuple[tuple[str, str], ...] = ()
+    cover: str = ""
+    cover_text: str = ""
     title: str = ""
     question: str = ""
 

@@ -479,6 +479,10 @@ def _summary(entry: Entry, run: Run, result: Result, *, seconds: float, passed: 
         "tables": {name: table.as_record() for name, table in result.tables.items()},
         "ledger": result.ledger,
         "headlines": [asdict(headline) for headline in result.headlines],
+        "points": list(result.points),
+        "terms": [list(term) for term in result.terms],
+        "cover": result.cover,
+        "cover_text": result.cover_text,
     }
 
 
@@ -486,7 +490,9 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
     from ..plots import save_bytes
 
     files = {f"{name}.csv": table.to_csv() for name, table in result.tables.items()}
-    files |= {f"{name}.tex": report.table_file(name, table) for name, table in result.tables.items()}
+    files |= {
+        f"{name}.tex": report.table_file(name, table, result.labels) for name, table in result.tables.items()
+    }
     checks = None
     if run.checks:
         checks = pd.concat(run.checks, names=["posterior"])

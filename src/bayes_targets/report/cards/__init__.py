@@ -6,16 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .anchoring import anchoring_card
-from .card import ModelCard, Node, PriorNote
-from .cohesion import cohesion_card
-from .graph import draw_graph
-from .mathml import mathml
-from .meta import meta_card
-from .published import published_card
+from .card import ModelCard, PriorNote, mathml
+from .cohesion import anchoring_card, cohesion_card
+from .published import meta_card, published_card
 from .success import success_card
 
-__all__ = ["ModelCard", "Node", "PriorNote", "draw_graph", "mathml", "model_card"]
+__all__ = ["ModelCard", "PriorNote", "mathml", "model_card"]
 
 _CARDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], ModelCard | None]] = {
     "anchoring": anchoring_card,

@@ -1,4 +1,4 @@
-"""The card of `cohesion_model`."""
+"""The cards of `cohesion_model` and `anchoring_model`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..words import Words, capital
-from .card import POOLED, ModelCard, Node, PriorNote
+from .card import POOLED, ModelCard, PriorNote
 
 
 def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
@@ -75,45 +75,54 @@ def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> Mode
         tuple(lines),
         where,
         tuple(notes),
-        _graph(options["pooling"], by_type, effect is not None),
     )
 
 
-def _graph(pooling: str, by_type: bool, slope: bool) -> tuple[Node, ...]:
-    above = {
-        "partial": [Node("μ", "parameter", 0, 0), Node("τ", "parameter", 1, 0)],
-        "complete": [Node("μ", "parameter", 0.5, 0)],
-        "none": [],
-    }[pooling]
-    parents = tuple(node.symbol for node in above)
-    kind = "derived" if pooling == "complete" else "parameter"
-    slopes = (
-        [
-            Node("β", "parameter", 2, 0),
-            Node("ω", "parameter", 3, 0),
-            Node("β_j", "parameter", 2, 1, "type j", ("β", "ω")),
-        ]
-        if by_type
-        else [Node("β", "parameter", 2, 1)]
-        if slope
-        else []
-    )
-    effect = ("β_j" if by_type else "β",) if slope else ()
-    known = (Node("t", "known", 0.8, 2.3, "unit i"),) if slope else ()
-    return (
-        *above,
-        *slopes,
-        Node("α_j", kind, 0.5, 1, "type j", parents),
-        Node("γ", "parameter", 3.2, 1),
-        Node("σ", "parameter", 4.2, 1),
-        *known,
-        Node("x", "known", 3.2, 2.3, "unit i"),
-        Node(
-            "y",
-            "observed",
-            2,
-            2.3,
-            "unit i",
-            ("α_j", *effect, "γ", "σ", *(node.symbol for node in known), "x"),
+_POINTS = "percentage points of the score"
+_MEANINGS = {
+    "anchor_weight": ("w", "weight of the later score in what targets were set from", "share, 0 to 1"),
+    "causal_slope": (
+        "b",
+        "rise of the true score for a point that the target lies above it",
+        "points a point",
+    ),
+    "error_seen": ("k", "share of the survey error that target setters saw", "share, 0 to 1"),
+    "ambition_mean": ("d", "mean of target less the score it was set from", _POINTS),
+    "ambition_sd": ("s", "s.d. of that between areas", _POINTS),
+    "score_before": ("m_{0}", "mean true score before", _POINTS),
+    "spread_before": ("v", "s.d. of the true score between areas before", _POINTS),
+    "score_after": ("m_{1}", "mean later score without targets", _POINTS),
+    "carry_over": ("c", "how far the score before carries over to the score after", "slope of log shares"),
+    "drift_sd": ("u", "s.d. of true change that the score before does not foretell", _POINTS),
+    "control_sd": ("g", "s.d. of what the controls add to the change", _POINTS),
+}
+
+
+def anchoring_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
+    """Describe a posterior of how targets were set and what they caused.
+
+    Parameters
+    ----------
+    options : mapping of str to str
+        Of the model; not needed here.
+    priors : mapping of str to str
+        Name of the prior to its distribution.
+
+    Returns
+    -------
+    ModelCard
+    """
+    del options
+    return ModelCard(
+        "Targets set with a look at a later score",
+        (
+            "T_i = ( 1 − w ) ( X_{0} + k e_{0} ) + w ( H_{1} + k e_{1} ) + a_i",
+            "a_i ~ Normal ( d , s )",
+            "X_{1} = H_{1} + b ( T_i − X_{0} )",
+            "Y_t = X_t + e_t",
         ),
+        "T is the target of an area, X its true score, H its later score had it had no target, e the error of a survey and Y the score "
+        "that was measured. Stretch and change are made from T and Y. No area is known: the data are the printed statistics S of all "
+        "areas, whose distribution is learnt from simulated studies (a synthetic likelihood).",
+        tuple(PriorNote(*_MEANINGS[name], prior) for name, prior in priors.items()),
     )

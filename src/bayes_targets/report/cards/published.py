@@ -1,10 +1,10 @@
-"""The card of `published_model`."""
+"""The cards of `published_model` and `meta_model`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .card import ModelCard, Node, PriorNote
+from .card import ModelCard, PriorNote
 
 _UNIT = "units of the outcome, for one unit of the term"
 _SCALED = "units of the outcome, for one s.d. of the predictor (or from 0 to 1)"
@@ -41,11 +41,6 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
             (error, f'{effect} ~ "{priors["effect"]}"'),
             f"b is the printed estimate of term k, s its printed standard error (taken as known){where}{scale}.",
             (own,),
-            (
-                Node("θ", "parameter", 0, 0, "term k"),
-                Node("s", "known", 1, 0, "term k"),
-                Node("b", "observed", 0.5, 1, "term k", ("θ", "s")),
-            ),
         )
     spread = PriorNote("τ", "s.d. between the terms that are pooled", "units of the outcome", priors["tau"])
     if not options["reference"]:
@@ -55,13 +50,6 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
             (error, "θ_k ~ Normal ( μ , τ )"),
             f"b is the printed estimate of term k and s its printed standard error, taken as known{where}.",
             (mean, spread, own),
-            (
-                Node("μ", "parameter", 0, 0),
-                Node("τ", "parameter", 1, 0),
-                Node("θ", "parameter", 0.5, 1, "term k", ("μ", "τ")),
-                Node("s", "known", 1.5, 1, "term k"),
-                Node("b", "observed", 1, 2, "term k", ("θ", "s")),
-            ),
         )
     share = PriorNote(
         "r",
@@ -81,13 +69,58 @@ def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> Mod
         "the reference included, departs from the average category by a. All contrasts contain the one error of the reference, which "
         "correlates them. Terms outside the group are not pooled.",
         (spread, share, own),
-        (
-            Node("τ", "parameter", 0, 0),
-            Node("a", "parameter", 0, 1, "category j", ("τ",)),
-            Node("r", "parameter", 3.2, 1),
-            Node("s", "known", 2, 1, "contrast k"),
-            Node("b", "observed", 2, 2, "contrast k", ("a", "r", "s")),
-        ),
+    )
+
+
+_SELECTED = {
+    "steps": "An estimate is printed with a probability w that depends on the bin of its p-value; the most significant have 1.",
+    "pet": "Estimates rise with their standard error, towards the favourable side; μ is what a study without error would find.",
+    "peese": "Estimates rise with their variance, towards the favourable side; μ is what a study without error would find.",
+}
+_BIAS = {"pet": " + β s_k", "peese": " + β s_k^2"}
+
+
+def meta_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard | None:
+    """Describe a posterior of several evaluations.
+
+    Parameters
+    ----------
+    options : mapping of str to str
+        Of the model: ``pooling``, ``selection`` and so on.
+    priors : mapping of str to str
+        Name of the prior to its distribution.
+
+    Returns
+    -------
+    ModelCard or None
+    """
+    unit = f"logs of the {options['ratio']}" if options.get("ratio") else "units of the outcome"
+    selection = options.get("selection", "none")
+    where = "y is what study k printed and s its standard error, taken as known."
+    if options["pooling"] == "none":
+        return ModelCard(
+            "Several evaluations, each by itself",
+            ("y_k ~ Normal ( θ_k , s_k )",),
+            where,
+            (PriorNote("θ_k", "effect of each study", unit, priors["mu"]),),
+        )
+    notes = [PriorNote("μ", "mean of the effects", unit, priors["mu"])]
+    if options["pooling"] == "partial":
+        notes.append(PriorNote("τ", "s.d. of the effects", unit, priors["tau"]))
+    if selection in _BIAS:
+        notes.append(
+            PriorNote("β", "slope on the error, towards the favourable side", "0 or more", priors["slope"])
+        )
+    if selection == "steps":
+        prior = priors["weight"] if priors["weight"] != "None" else "cumulative Dirichlet(1, ..., 1)"
+        notes.append(PriorNote("w", "probability of print relative to the most significant", "0 to 1", prior))
+    effects = "θ_k ~ Normal ( μ , τ )" if options["pooling"] == "partial" else "θ_k = μ"
+    return ModelCard(
+        "Several evaluations, "
+        + ("partially pooled" if options["pooling"] == "partial" else "one effect for all"),
+        (f"y_k ~ Normal ( θ_k{_BIAS.get(selection, '')} , s_k )", effects),
+        f"{where} {_SELECTED.get(selection, '')}".strip(),
+        tuple(notes),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..words import CountWords
-from .card import POOLED, ModelCard, Node, PriorNote
+from .card import POOLED, ModelCard, PriorNote
 
 
 def success_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard | None:
@@ -29,52 +29,35 @@ def success_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> Model
     return None if make is None else make(options, priors)
 
 
-def _areas(options: Mapping[str, Any], priors: Mapping[str, str]) -> tuple[str, list[PriorNote], list[Node]]:
-    """Line of the equation, priors and nodes of how areas differ, which the three outcomes share."""
+def _areas(options: Mapping[str, Any], priors: Mapping[str, str]) -> tuple[str, list[PriorNote]]:
+    """Line of the equation and priors of how areas differ, which the three outcomes share."""
     words = _words(options)
-    plate = f"{words.area} j"
     mu = PriorNote("μ", f"typical {words.area}", "log-odds", priors["mu"])
     tau = PriorNote("τ", f"s.d. between {words.areas}", "log-odds", priors["tau"])
     if options["pooling"] == "partial":
-        nodes = [
-            Node("μ", "parameter", 0, 0),
-            Node("τ", "parameter", 1, 0),
-            Node("η", "parameter", 0.5, 1, plate, ("μ", "τ")),
-        ]
-        return "η_j ~ Normal ( μ , τ )", [mu, tau], nodes
+        return "η_j ~ Normal ( μ , τ )", [mu, tau]
     if options["pooling"] == "complete":
         note = PriorNote("μ", f"every {words.area}", "log-odds", priors["mu"])
-        return (
-            "η_j = μ",
-            [note],
-            [Node("μ", "parameter", 0.5, 0), Node("η", "derived", 0.5, 1, plate, ("μ",))],
-        )
+        return "η_j = μ", [note]
     own = PriorNote("η_j", f"each {words.area} by itself", "log-odds", priors["share"])
-    return f'η_j ~ "{priors["share"]}"', [own], [Node("η", "parameter", 0.5, 1, plate)]
+    return f'η_j ~ "{priors["share"]}"', [own]
 
 
 def _binomial(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
-    line, notes, nodes = _areas(options, priors)
+    line, notes = _areas(options, priors)
     words = _words(options)
-    plate = f"{words.area} j"
     return ModelCard(
         f"Shares from counts, binomial, {POOLED[options['pooling']]}",
         ("y_j ~ Binomial ( n_j , p_j )", "logit ( p_j ) = η_j", line),
         f"y is the number of {words.items} of {words.area} j that count as success "
         f"({' or '.join(options.get('success') or ['the best status'])}), n the number of its {words.items}.",
         tuple(notes),
-        (
-            *nodes,
-            Node("n", "known", 1.5, 1, plate),
-            Node("y", "observed", 1, 2, plate, ("η", "n")),
-        ),
     )
 
 
 def _ordinal(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
-    line, notes, nodes = _areas(options, priors)
+    line, notes = _areas(options, priors)
     words = _words(options)
-    plate = f"{words.area} j"
     return ModelCard(
         f"Shares from counts, cumulative logit, {POOLED[options['pooling']]}",
         ("y_j ~ Multinomial ( n_j , p_j )", 'logit P ( "status k or better" ) = η_j − c_k', line),
@@ -87,19 +70,12 @@ def _ordinal(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard
                 "split", "next status, of those that lack the better ones", "log-odds", priors["split"]
             ),
         ),
-        (
-            *nodes,
-            Node("c", "parameter", 1.5, 0, "status k"),
-            Node("n", "known", 1.5, 1, plate),
-            Node("y", "observed", 1, 2, plate, ("η", "n", "c")),
-        ),
     )
 
 
 def _multinomial(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
-    line, notes, nodes = _areas(options, priors)
+    line, notes = _areas(options, priors)
     words = _words(options)
-    plate = f"{words.area} j"
     return ModelCard(
         f"Shares from counts, multinomial, {POOLED[options['pooling']]}",
         (
@@ -116,7 +92,6 @@ def _multinomial(options: Mapping[str, Any], priors: Mapping[str, str]) -> Model
             ),
             PriorNote("R", "correlation of effects, moved to 0 to 1", "share, 0 to 1", priors["correlation"]),
         ),
-        (*nodes, Node("n", "known", 1.5, 1, plate), Node("y", "observed", 1, 2, plate, ("η", "n"))),
     )
 
 
