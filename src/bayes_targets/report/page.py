@@ -22,15 +22,15 @@ from .result import Result, Table
 
 # The sections of an analysis' page: id, title. A part of a section has an id too, which the last table links to.
 _SECTIONS = {
-    "read": "What was read",
     "claims": "Claims",
     "figures": "Figures",
     "tables": "Tables",
-    "model": "How the model is built",
-    "diagnostics": "Diagnostics",
-    "sensitivity": "What would change the answer",
     "paragraph": "A paragraph to paste",
     "limits": "What cannot be concluded",
+    "sensitivity": "What would change the answer",
+    "read": "What was read",
+    "model": "How the model is built",
+    "diagnostics": "Diagnostics",
     "provenance": "Provenance",
     "guidelines": "Reporting guidelines",
 }
