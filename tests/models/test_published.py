@@ -391,6 +391,9 @@ def test_a_known_covariance_is_used(contrasts):
         expected, abs=0.03
     )
     assert np.isfinite(heavy["log_likelihood"]["estimate"]).all()
+    for df in (2.0, 5.0, 17.0, 37.0, 61.0, 97.0):  # rounding once made the mass at the edge less than none
+        few = bt_evaluation(shown.assign(df=df), covariance=known.covariance)
+        assert bt.diagnose(fitted(few, n=40))["passed"].all()
 
 
 def bt_evaluation(estimates, **more):

@@ -100,12 +100,12 @@ class Line:
     def draws(self, name: str, log_density: LogDensity, size: int, rng: np.random.Generator) -> Draws:
         """Quantiles at the middles of `size` equal shares, in random order, with the engine's statistics."""
         values = self.quantile(stratified_uniform(rng, size))
-        outermost = float(self.cumulative[1] + 1.0 - self.cumulative[-2])
+        ends = np.diff(self.cumulative)[[0, -1]]
         known = {
             "log_evidence": self.log_evidence,
             "acceptance": 1.0,
             "grid_size": float(_NODES.size * (self.ends.size - 1)),
-            "edge_mass": outermost,
+            "edge_mass": float(ends.sum()),
             "refinement_change": self.error * math.sqrt(size),
         }
         return Draws({name: values}, log_density(values), known)
