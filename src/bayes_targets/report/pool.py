@@ -30,6 +30,7 @@ from ..model import Model
 from ..models.meta.model import notes_of
 from ..models.meta.priors import MetaPriors, Steps
 from ..plots import plot_bubble, plot_funnel, plot_pooled
+from ..printed.auditing import audit
 from .cells import number
 from .result import Picture, Result, Table
 
@@ -213,10 +214,13 @@ def pool_result(
             headings={"prob_better": "P(better)"},
         ),
     }
-    if several.estimates.shape[0]:
-        tables["audit"] = Table(
-            _audit(several), "Every row as printed, and what was derived from it.", section="sensitivity"
-        )
+    findings, rows = audit(several), _rows(several)
+    if len(findings):
+        caption = "Slope, standard error, t, p, interval and stars of every row against one another, over the rounding of each."
+        tables["audit"] = Table(findings, caption, section="sensitivity")
+    tables["rows" if len(findings) else "audit"] = Table(
+        rows, "Every row as printed, and what was derived from it.", section="sensitivity"
+    )
     worst = worst_case(several)
     selection, weights, average, sweep = None, None, None, None
     if "selection" in found:
@@ -383,7 +387,7 @@ def _summary_shown(summary: pd.DataFrame) -> pd.DataFrame:
     return shown.drop(columns=["sd"]).rename_axis("quantity")
 
 
-def _audit(several: Evaluation) -> pd.DataFrame:
+def _rows(several: Evaluation) -> pd.DataFrame:
     """The cells as read beside what was derived, and z and p of each row."""
     from ..inference.distributions import normal_quantile
 
