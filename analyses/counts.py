@@ -11,6 +11,8 @@ from bayes_targets.report import success as page
 from bayes_targets.report.words import CountWords, capital
 
 DATA = "counts"
+# With more areas there is no multinomial model; with three or more one is left out at a time, every model refitted.
+MOST, LEAST = 100, 3
 
 
 def analyse(run):
@@ -28,15 +30,21 @@ def analyse(run):
         [f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."],
     )
     if len(statuses) > 2:
-        made = {o: bt.success_model(counts, outcome=o) for o in (page.ORDINAL, page.MULTINOMIAL)}
+        areas = counts.sizes["area"]
+        outcomes = (page.ORDINAL, page.MULTINOMIAL) if areas <= MOST else (page.ORDINAL,)
+        made = {outcome: bt.success_model(counts, outcome=outcome) for outcome in outcomes}
         fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
-        if counts.sizes["area"] > 2 and all(fits[outcome].attrs["engine"] != "nuts" for outcome in made):
+        if areas > MOST:
+            notes.append(
+                f"With {areas:,} {words.areas} only the ordinal model of all statuses was fitted, not the multinomial one."
+            )
+        elif any(fits[outcome].attrs["engine"] == "nuts" for outcome in made):
+            notes.append(
+                f"As they were sampled, the models of all statuses were not compared by leaving one {words.area} out."
+            )
+        elif areas >= LEAST:
             left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
             models = bt.compare_models(left_out, seed=settings.seed)
-        elif counts.sizes["area"] > 2:
-            notes.append(
-                f"The ordinal and the multinomial model were sampled, and not compared by leaving {words.areas} out."
-            )
     n, areas = int(counts["count"].sum()), counts.sizes["area"]
     return page.area_result(
         counts,

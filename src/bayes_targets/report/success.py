@@ -33,6 +33,8 @@ from .words import CountWords, capital
 # Areas that a figure or a table of the page can show; of more, those at both ends. Statuses that can be drawn.
 MANY, STATUSES = 24, 6
 _POOR = 0.005
+# Areas up to which the likelihood of proportional odds is maximised, one parameter each.
+_SEARCHED = 100
 _INTERVAL = "95% equal-tailed interval"
 _RAW = {"ols_estimate": "Raw share", "ols_low": "Low", "ols_high": "High"}
 SHARE, NONE, COMPLETE, NOT_WORST, ORDINAL, MULTINOMIAL = (
@@ -412,7 +414,8 @@ def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
             f"Pearson's chi-square test that all {words.areas} have the same shares; see the note.",
         )
     }
-    if counts.sizes["status"] > 2 and bool((counts["count"].sum("area") > 0).all()):
+    used = bool((counts["count"].sum("area") > 0).all())
+    if used and counts.sizes["status"] > 2 and counts.sizes["area"] <= _SEARCHED:
         odds: Any = fit_proportional_odds(counts)
         if "note" in odds:
             odds["note"] = odds["note"].str.replace("targets", words.items)
