@@ -788,6 +788,12 @@ def test_shares_by_the_exact_route_load_nothing_heavy(run_python):
     assert run_python(code) == "[]"
 
 
+def many_statuses(number):
+    names = [f"status {k}" for k in range(number)]
+    table = pd.DataFrame(np.arange(2 * number).reshape(2, number), columns=names).assign(area=["a", "b"])
+    return bt.read_counts(table, statuses=names)
+
+
 NOT_EXACT = {
     "Student-t noise": lambda a: cohesion_model(a, noise="student_t"),
     "priors, coefficient: StudentT": lambda a: cohesion_model(
@@ -797,13 +803,9 @@ NOT_EXACT = {
     "priors, share: StudentT": lambda a: bt.success_model(
         COUNTS, pooling="none", priors=SuccessPriors(share=bt.StudentT(3, 0, 1))
     ),
-    "4 statuses with correlated effects": lambda a: bt.success_model(
-        COUNTS.assign(none=[1, 2, 0, 1, 0, 3]), outcome="multinomial"
-    ),
+    "6 statuses with correlated effects": lambda a: bt.success_model(many_statuses(6), outcome="multinomial"),
     "no more authorities than terms": lambda a: cohesion_model(a.isel(authority=[0, 1, 12, 13, 21, 22, 36])),
-    "share 4 parameters": lambda a: bt.success_model(
-        COUNTS.assign(none=[1, 2, 0, 1, 0, 3]), outcome="ordinal"
-    ),
+    "share 13 parameters": lambda a: bt.success_model(many_statuses(13), outcome="ordinal"),
 }
 
 

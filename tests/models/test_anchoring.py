@@ -283,7 +283,7 @@ def test_what_is_missing_or_not_known_is_named(summary):
     ("priors", "message"),
     [
         ({"causal_slope": bt.Flat()}, "proper"),
-        ({"anchor_weight": bt.HalfNormal(1)}, "above 1"),
+        ({"anchor_weight": bt.HalfNormal(1)}, "outside 0 to 1"),
         ({"ambition_sd": bt.Normal(0, 1)}, "below 0"),
     ],
 )

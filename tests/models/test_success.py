@@ -246,13 +246,13 @@ def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_t
         assert left_out.loc[area, "elpd"] == pytest.approx(expected, abs=4 * float(error))
 
 
-def test_areas_of_four_statuses_have_no_exact_leaving_out():
+def test_areas_of_six_statuses_have_no_exact_leaving_out():
     from bayes_targets.model import NotExactError
     from bayes_targets.models.success.loo import leave_one_area_out
 
-    four = counts({"a": [3, 1, 2, 1], "b": [2, 5, 4, 0]}, "wxyz")
-    with pytest.raises(NotExactError, match="three statuses"):
-        leave_one_area_out(success_model(four, outcome="multinomial"), engine="exact")
+    six = counts({"a": [3, 1, 2, 1, 0, 1], "b": [2, 5, 4, 0, 1, 1]}, "uvwxyz")
+    with pytest.raises(NotExactError, match="at most 5"):
+        leave_one_area_out(success_model(six, outcome="multinomial"), engine="exact")
 
 
 def test_with_two_statuses_all_outcomes_are_one_model():

@@ -87,7 +87,8 @@ def test_the_reference_type_is_no_choice(authorities):
         relabelled.attrs["types"] = [mapping[t] for t in ("county", "district", "unitary")]
         model = bt.cohesion_model(relabelled)
         slopes.append(bt.fit(model, seed=1)["posterior"]["effect"].to_numpy())
-    assert np.array_equal(*slopes)
+    quantiles = [np.quantile(draws, [0.05, 0.25, 0.5, 0.75, 0.95]) for draws in slopes]
+    assert np.allclose(*quantiles, atol=0.05 * slopes[0].std())
 
 
 def test_extremes_are_left_out(authorities):

@@ -67,7 +67,7 @@ def test_a_bad_cell_of_the_file_is_told_with_row_and_column(own_file, tmp_path, 
     ("arguments", "message"),
     [
         (["audit", "--data", "FILE"], "the analysis 'audit' takes no file"),
-        (["--data", "FILE"], "name the analysis that the file is for: authorities"),
+        (["--data", "FILE"], "name the analysis that the file is for: table, pool, authorities"),
         (["cohesion_authorities", "--data", "absent.csv"], "absent.csv: cannot be read"),
         (["cohesion_authorities", "--controls", "x"], "expected --data FILE with it"),
         (["cohesion_authorities", "--data", "FILE", "--columns", "kind"], "found 'kind', expected OLD=NEW"),
