@@ -6,13 +6,13 @@ question, which direction is favourable, and how large an effect must be to be w
 
 import bayes_targets as bt
 from bayes_targets.inference.engines import versions
-from bayes_targets.report.table import require_answerable, table_result
+from bayes_targets.report.table import plain_names, require_answerable, table_result
 
 DATA = "table"
 
 
 def analyse(run):
-    evaluations = run.evaluations()
+    evaluations = plain_names(run.evaluations())
     require_answerable(evaluations)
     posteriors = {name: run.fit(name, bt.published_model(each)) for name, each in evaluations.items()}
     return table_result(evaluations, posteriors, versions=versions())

@@ -9,7 +9,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.plots import save_bytes
-from bayes_targets.report.table import table_result
+from bayes_targets.report.table import plain_names, table_result
 from bayes_targets.report.word import result_markdown, table_markdown, word_document
 
 TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
@@ -156,3 +156,21 @@ def test_a_result_becomes_markdown_and_word(beds):
     text = "\n".join(paragraph.text for paragraph in document.paragraphs)
     assert beds.answer in text and beds.paragraph in text
     assert len(document.tables) == len(beds.tables) and len(document.inline_shapes) == 2
+
+
+def test_models_keep_their_headings_as_far_as_a_file_takes_them():
+    assert list(plain_names({"M1": 1, "M2/b": 2, "posterior": 3})) == ["M1", "M2-b", "posterior (3)"]
+
+
+def test_one_term_of_two_models_is_told_apart():
+    frame = pd.DataFrame({"term": ["Target"], "estimate": ["0.95"], "se": ["0.6"]})
+    both = {
+        name: bt.read_estimates(frame, focus="Target", better="higher", smallest=0.5) for name in ("M1", "M2")
+    }
+    answer = result_of(both).answer
+    assert answer.startswith("Target (M1): ") and "Target (M2): " in answer
+
+
+def test_what_is_practically_none_is_a_range_of_ratios():
+    odds = read("qof_odds_ratios.csv", **OPTIONS["qof_odds_ratios.csv"])
+    assert "Practically none: an odds ratio between 0.95 and 1.053" in odds.tables["claims"].frame.index

@@ -112,7 +112,7 @@ def test_ratios_are_answered_as_ratios():
     assert found.loc["e_value", "value"] == pytest.approx(
         1 / 0.862 + math.sqrt(1 / 0.862 * (1 / 0.862 - 1)), abs=0.002
     )
-    assert "odds ratio 0.95" in found.loc["exaggeration", "sentence"]
+    assert "an odds ratio of 0.95" in found.loc["exaggeration", "sentence"]
     assert "see the E-value" in found.loc["robustness_value", "sentence"]
 
 

@@ -55,6 +55,10 @@ _UNKNOWN = (
     "How units came to be treated is not stated (assignment). Unless by lot, the estimate is an association, and whether treatment was "
     "the cause this table cannot show."
 )
+# Groups of the headline's posterior, which stand beside the other posteriors in one file.
+_GROUPS = (
+    "constant_data", "log_likelihood", "observed_data", "posterior", "posterior_predictive", "prior", "prior_predictive", "sample_stats",
+)  # fmt: skip
 _PRIORS = ("neutral", "sceptical", "enthusiastic", "even_chance")
 
 
@@ -107,6 +111,15 @@ class _Asked:
         return number(math.exp(value) if self.evaluation.ratio else value)
 
     @property
+    def negligible(self) -> str:
+        """Effects that are practically none, in words."""
+        if self.evaluation.ratio:
+            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
+            ends = [_as_given(math.exp(step * self.smallest)) for step in (-1, 1)]
+            return f"{article} {self.evaluation.ratio} between {ends[0]} and {ends[1]}"
+        return f"less than {self.threshold.removeprefix('by more than ')} either way"
+
+    @property
     def threshold(self) -> str:
         """The smallest effect worth having, in words that follow a direction."""
         if self.evaluation.ratio:
@@ -118,6 +131,17 @@ class _Asked:
             f" ({_as_given(self.smallest * self.scale)} for one s.d. of the term)" if self.scale != 1 else ""
         )
         return f"by more than {_as_given(self.smallest)}{unit}{each}"
+
+
+def plain_names(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Evaluations by names that posteriors can have in one file, such as "M2-b" for the heading "M2/b"."""
+    names: dict[str, Evaluation] = {}
+    for heading, evaluation in evaluations.items():
+        name = heading.replace("/", "-").strip(". ") or "table"
+        if name in (*_GROUPS, *names):
+            name = f"{name} ({len(names) + 1})"
+        names[name] = evaluation
+    return names
 
 
 def _as_given(value: float) -> str:
@@ -172,7 +196,7 @@ def table_result(
     first = asked[0]
     several = len(asked) > 1
     return Result(
-        answer=" ".join(_answer(each, named=several) for each in asked),
+        answer=" ".join(_answer(each, name=_name(each, asked)) for each in asked),
         points=_points(asked, answers),
         paragraph=_paragraph(asked, versions),
         tables={
@@ -212,23 +236,31 @@ def _question(asked: _Asked) -> str:
     )
 
 
-def _answer(asked: _Asked, *, named: bool) -> str:
+def _name(asked: _Asked, among: Sequence[_Asked]) -> str:
+    """What tells a term in question from the others; nothing where there is no other."""
+    if len(among) == 1:
+        return ""
+    twice = [each.term for each in among].count(asked.term) > 1
+    return f"{asked.term} ({asked.model})" if twice else asked.term
+
+
+def _answer(asked: _Asked, *, name: str = "") -> str:
     better = str(asked.evaluation.better)
     probability = float(asked.row["prob_better"])
     other = "higher" if better == "lower" else "lower"
-    name = f"{asked.term}: " if named else ""
     worth = f"{asked.threshold}: {percent_text(asked.worth)}"
     if probability >= 0.5:
         words = f"{words_for(probability)} {better} ({percent_text(probability)}), {worth}."
     else:
         words = f"{words_for(1 - probability)} {other}, the unfavourable way ({percent_text(1 - probability)}); {better} {worth}."
-    return name + (words if named else words[:1].upper() + words[1:])
+    return f"{name}: {words}" if name else words[:1].upper() + words[1:]
 
 
 def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFrame]) -> tuple[str, ...]:
     lines = []
     for each in asked:
-        found, name = answers[each.model, each.term]["sentence"], f" ({each.term})" if len(asked) > 1 else ""
+        found, name = answers[each.model, each.term]["sentence"], _name(each, asked)
+        name = f" ({name})" if name else ""
         lines.append(f"What a sceptic would say{name}: {found['sceptical_limit']}")
         account = "e_value" if each.evaluation.ratio else "robustness_value"
         if answers[each.model, each.term]["value"].isna()[account]:
@@ -285,7 +317,7 @@ def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> 
         whole,
         f"Published beside posterior for what is in question, in {_plural_unit(first)}. Published: estimate and 95% confidence interval; "
         "posterior: mean and 95% equal-tailed interval. Worth having: "
-        f"{first.evaluation.better} {first.threshold}; practically none: less than that either way. The CSV holds every fitted term, "
+        f"{first.evaluation.better} {first.threshold}; practically none: {first.negligible}. The CSV holds every fitted term, "
         "with the posterior mass below, in and above that range (ROPE)"
         + (", on the scale of logs and as ratios." if first.evaluation.ratio else "."),
         shown=shown,
@@ -349,7 +381,7 @@ def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
     claims = (
         f"{better.capitalize()} at all",
         f"{better.capitalize()} {asked.threshold}",
-        f"Practically none: less than {asked.threshold.removeprefix('by more than ').removeprefix('beyond ')} either way",
+        f"Practically none: {asked.negligible}",
     )
     return [
         {
@@ -466,7 +498,7 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
                 xlabel=unit,
             ),
             f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
-            f"Density of the posterior: {_answer(first, named=False)}",
+            f"Density of the posterior: {_answer(first)}",
         ),
         "forest": Picture(
             plot_forest(
@@ -496,6 +528,7 @@ def _prior_words(asked: _Asked) -> str:
     priors = json.loads(asked.posterior.attrs.get("priors", "{}"))
     effect, hoped = priors.get("effect", ""), asked.evaluation.hoped
     of = " for one s.d. of the term" if asked.scale != 1 else ""
+    effect = f"{effect} on the scale of logs" if asked.evaluation.ratio else effect
     return {
         "hoped": f"{effect}, five times the effect hoped for ({asked.shown(hoped) if hoped is not None else ''}){of}",
         "n": f"{effect}, as informative as one of the {asked.evaluation.n} cases",

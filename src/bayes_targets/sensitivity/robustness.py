@@ -88,7 +88,8 @@ class _Case:
     def shown(self, effect: float) -> str:
         """An effect as a reader sees it: ratios as ratios, a unit where it is known."""
         if self.evaluation.ratio:
-            return f"{self.evaluation.ratio} {_number(math.exp(effect))}"
+            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
+            return f"{article} {self.evaluation.ratio} of {_number(math.exp(effect))}"
         return f"{_number(effect)} {self.evaluation.unit}" if self.evaluation.unit else _number(effect)
 
     def outward(self, effect: float) -> float:
