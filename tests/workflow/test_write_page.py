@@ -77,6 +77,9 @@ def test_what_is_missing_is_asked_for_before_anything_is_written(tmp_path):
     with pytest.raises(bt.DataError, match=r"needs focus.*better.*smallest"):
         bt.write_page(bare, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+    for wrong in ({"folder": 5}, {"folder": ""}, {"folder": "x", "seed": "x"}, {"folder": "x", "draws": 0}):
+        with pytest.raises(bt.DataError, match=r"expected (the path|a whole number)"):
+            bt.write_page(bare, **wrong)
     with pytest.raises(bt.DataError, match="found DataFrame, expected an Evaluation"):
         bt.write_page(pd.DataFrame(), tmp_path / "mine")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, require_count
 from ..evaluation import Evaluation
 from ..files import write_folder
 from ..inference.ensemble import one_thread
@@ -74,6 +74,9 @@ def write_page(
         raise DataError(
             f"write_page: found {type(evaluation).__name__}, expected an Evaluation (bt.read_estimates or bt.read_evaluations)"
         )
+    if not isinstance(folder, str | Path) or not str(folder):
+        raise DataError(f"folder is {folder!r}, expected the path of a folder")
+    seed, draws = require_count("seed", seed, 0), require_count("draws", draws)
     if word:
         require_word()
     place = Path(folder).resolve()
