@@ -12,6 +12,14 @@ class DataError(ValueError):
     """Input that cannot be used: a file, a table, a setting.
 
     The message is complete: what was read, where (file, row, column), the value, and what was expected.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise DataError(cell_message(file="t.csv", row=3, column="se", value="x", expected="a number"))
+    ... except DataError as error:
+    ...     print(error)
+    t.csv, row 3, column 'se': found 'x', expected a number
     """
 
 
@@ -19,6 +27,11 @@ class DiagnosticsError(RuntimeError):
     """A posterior failed the diagnostics gate, so it must not be reported.
 
     The message names every quantity that failed, its value and its limit.
+
+    Examples
+    --------
+    >>> issubclass(DiagnosticsError, RuntimeError)
+    True
     """
 
 

@@ -74,6 +74,14 @@ class Evaluation:
         printed) or ``effect`` (what was computed from counts by arm); `to_csv` writes them.
     notes : tuple of str
         What was recognised, derived or assumed in reading, a sentence each; all of it stands on the page.
+
+    Examples
+    --------
+    >>> from bayes_targets.readers.estimates import read_estimates
+    >>> table = pd.DataFrame({"term": ["Target"], "estimate": [0.952], "se": [0.659]})
+    >>> evaluation = read_estimates(table, focus="Target", better="higher", smallest=0.5)
+    >>> evaluation.focal_terms, evaluation.better
+    (('Target',), 'higher')
     """
 
     estimates: pd.DataFrame

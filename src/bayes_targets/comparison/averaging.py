@@ -36,6 +36,12 @@ class Average:
     posterior : xarray.DataTree
         Draws of ``mu``, ``tau``, ``effect`` and ``new_effect`` from the models in proportion to their probabilities; a mean or
         spread of 0 is part of it.
+
+    Examples
+    --------
+    >>> weights = pd.DataFrame({"probability": [0.75, 0.25]}, index=pd.Index(["effect", "none"], name="model"))
+    >>> Average(weights, pd.DataFrame(), xr.DataTree()).weights["probability"].idxmax()
+    'effect'
     """
 
     weights: pd.DataFrame

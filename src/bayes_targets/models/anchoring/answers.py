@@ -63,6 +63,16 @@ def slope_by_weight(
     ------
     DataError
         If a weight or share is not between 0 and 1, or fewer than 100 draws are near the weight.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.anchoring.model import anchoring_model
+    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
+    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> band = slope_by_weight(posterior, [0.0, 1.0])
+    >>> bool(band["median"].iloc[0] > band["median"].iloc[1])  # the later the score they were set from, the smaller
+    True
     """
     names = ("anchor_weight", "causal_slope", "error_seen")
     w, b, seen = (_draws(posterior, name) for name in names)
@@ -142,6 +152,15 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
     pandas.DataFrame
         Index ``set_from``: "the true level" (stretch then contains the error of the score before, as the change does) and
         "the survey's figure" (it does not); ``mean``, ``low``, ``high`` and ``share_of_printed``, mean over the printed slope.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.anchoring.model import anchoring_model
+    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
+    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> list(noise_alone(posterior, seed=1).index)
+    ['the true level', "the survey's figure"]
     """
     design, printed = _known(posterior)
     rows = parameters_of(posterior["posterior"].to_dataset())
@@ -223,6 +242,15 @@ def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame
     -------
     pandas.DataFrame
         Index ``statistic`` (in words); ``printed``, ``median``, ``low``, ``high``, and ``p_value``, two-sided posterior predictive.
+
+    Examples
+    --------
+    >>> from bayes_targets.inference.engines import fit
+    >>> from bayes_targets.models.anchoring.model import anchoring_model
+    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
+    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> check_summary(posterior).shape[0]
+    16
     """
     replicated = posterior["posterior_predictive"]["printed"].stack(sample=("chain", "draw"))
     values = replicated.transpose("statistic", "sample").to_numpy()

@@ -65,6 +65,11 @@ class AnchoringPriors:
         Standard deviation of true change that the score before does not foretell. ``HalfNormal(4)``.
     control_sd : Prior
         Standard deviation of what the controls add to the change. ``HalfNormal(2)``.
+
+    Examples
+    --------
+    >>> AnchoringPriors(anchor_weight=Beta(2, 2)).anchor_weight
+    Beta(alpha=2.0, beta=2.0)
     """
 
     anchor_weight: Prior = Beta(1.0, 1.0)

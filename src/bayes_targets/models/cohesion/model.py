@@ -71,6 +71,12 @@ class CohesionPriors:
     baseline_mean, baseline_tau, baseline_sd : Prior
         With measurement error: mean over types of the true baseline, standard deviation between types, and between
         units of one type.
+
+    Examples
+    --------
+    >>> from bayes_targets.priors import Normal
+    >>> print(CohesionPriors(effect=Normal(0, 2)).effect)
+    Normal(0, 2)
     """
 
     mu: Prior = Normal(0.0, 5.0)
@@ -129,7 +135,7 @@ def scaled_priors(
     >>> from bayes_targets.readers.authorities import read_authorities
     >>> priors = scaled_priors(read_authorities(frame))
     >>> str(priors.mu), str(priors.effect), str(priors.sigma)
-    ('Normal(100, 160)', 'Normal(0, 160)', 'HalfNormal(79)')
+    ('Normal(100, 160)', 'Normal(0, 160)', 'HalfNormal(80)')
     """
     name = _response(authorities, response)
     y = authorities[name].to_numpy().astype(float)

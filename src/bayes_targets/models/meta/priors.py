@@ -49,6 +49,12 @@ class MetaPriors:
     slope : Prior or None
         Slope of the estimate on its standard error (``"pet"``) or its variance (``"peese"``), towards the favourable side,
         0 or more. None is ``HalfCauchy(1)``, for ``"peese"`` divided by the median standard error.
+
+    Examples
+    --------
+    >>> from bayes_targets.priors import HalfNormal, Normal
+    >>> print(MetaPriors(mu=Normal(0, 1), tau=HalfNormal(0.5)).tau)
+    HalfNormal(0.5)
     """
 
     mu: Prior | float | None = None

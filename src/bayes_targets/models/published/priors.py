@@ -40,6 +40,11 @@ class PublishedPriors:
         Sampling variance of the shared reference category, as a share of the smallest printed variance of a contrast with
         it. A table does not print it; with n cases of the category and m of the reference it is about ``n / (n + m)``,
         which ``Beta(2, 2)`` covers for any two sizes of the same order.
+
+    Examples
+    --------
+    >>> print(PublishedPriors(tau=HalfNormal(1.0)).tau)
+    HalfNormal(1)
     """
 
     effect: Prior | None = None

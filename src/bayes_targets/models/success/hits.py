@@ -144,6 +144,15 @@ def eventual_hits(
     ------
     DataError
         If a status has no calibration, or draws is below 1.
+
+    Examples
+    --------
+    >>> from bayes_targets.readers.counts import read_counts
+    >>> counts = read_counts(pd.DataFrame({"area": ["Fire"], "green": [6], "red": [4]}))
+    >>> chances = {"green": StatusCalibration(0.7, 0.9, "hit"), "red": StatusCalibration(0.1, 0.3, "hit")}
+    >>> made = eventual_hits(counts, chances, seed=1, draws=1000)
+    >>> made["total_hits"].sizes["sample"], bool(0.3 < made["hit_share"].mean() < 0.8)
+    (1000, True)
     """
     if draws < 1:
         raise DataError(f"draws is {draws}, expected 1 or more")

@@ -124,6 +124,15 @@ def margins_model(
     ------
     DataError
         If an attribute has not two groups, statuses differ between tables, or areas are not pooled.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayes_targets.readers.counts import read_counts
+    >>> areas = read_counts(pd.DataFrame({"area": ["Fire", "Health"], "green": [1, 3], "amber": [1, 5], "red": [1, 3]}))
+    >>> kind = read_counts(pd.DataFrame({"area": ["national", "local"], "green": [1, 3], "amber": [3, 3], "red": [3, 1]}))
+    >>> margins_model(areas, {"kind": kind}).variables[-1]
+    'member'
     """
     require_choice("pooling", pooling, ("partial", "complete"))
     if not isinstance(attributes, Mapping) or not attributes:

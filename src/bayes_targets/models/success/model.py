@@ -59,6 +59,12 @@ class SuccessPriors:
     effect : Prior
         Change of the log-odds for one standard deviation of a covariate, or from 0 to 1. ``Normal(0, 1)``
         leaves 95% between odds ratios of 1/7 and 7. In the multinomial each contrast has its own.
+
+    Examples
+    --------
+    >>> from bayes_targets.priors import Normal
+    >>> print(SuccessPriors(mu=Normal(0, 1)).mu)
+    Normal(0, 1)
     """
 
     mu: Prior = Normal(0.0, 1.5)
