@@ -45,23 +45,6 @@ def cell_message(
 ) -> str:
     """One line that says where a value is wrong and what was expected.
 
-    Parameters
-    ----------
-    file : str or Path
-        The file (or the frame's name) that was read.
-    expected : str
-        What should have stood there, in words.
-    row : int, optional
-        Row of data, counted from 1; the header is not a row.
-    column : str, optional
-        Name of the column.
-    value : object, optional
-        What stands there instead.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> cell_message(file="ols.csv", row=3, column="se", value="x", expected="a number")
@@ -78,18 +61,6 @@ def cell_message(
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """A hint for a misspelt name: the nearest known ones, or all of them.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    known : list of str
-        What there is.
-
-    Returns
-    -------
-    str
-        A sentence to append to an error message.
 
     Examples
     --------
@@ -109,15 +80,6 @@ def did_you_mean(name: str, known: list[str]) -> str:
 def shown(value: object) -> str:
     """A value as a message shows it: of a length that can be read.
 
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> shown(2.5), len(shown("x" * 1000))
@@ -134,26 +96,6 @@ def require_number(
     name: str, value: object, *, above: float = -math.inf, below: float = math.inf, expected: str = ""
 ) -> float:
     """A finite number strictly between two bounds, as a float; NumPy's integers and floats of any width are numbers.
-
-    Parameters
-    ----------
-    name : str
-        What the value is, for the message.
-    value : object
-        Anything; a truth value is no number.
-    above, below : float
-        Bounds, both excluded.
-    expected : str
-        What was expected, in words; default: a number within the bounds.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    DataError
-        If the value is not such a number.
 
     Examples
     --------
@@ -181,24 +123,6 @@ def require_number(
 def require_choice(name: str, value: object, known: Sequence[str]) -> str:
     """One of the texts that an option can be.
 
-    Parameters
-    ----------
-    name : str
-        What the value is, for the message.
-    value : object
-        Anything.
-    known : sequence of str
-        What it can be.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    DataError
-        If it is something else.
-
     Examples
     --------
     >>> require_choice("pooling", "none", ["none", "partial"])
@@ -212,22 +136,6 @@ def require_choice(name: str, value: object, known: Sequence[str]) -> str:
 
 def require_texts(name: str, value: object) -> tuple[str, ...]:
     """A text, or the texts of a list, as a tuple.
-
-    Parameters
-    ----------
-    name : str
-        What the value is, for the message.
-    value : object
-        Anything.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    DataError
-        If it is something else.
 
     Examples
     --------
@@ -250,24 +158,6 @@ def require_texts(name: str, value: object) -> tuple[str, ...]:
 
 def require_count(name: str, value: object, least: int = 1) -> int:
     """A whole number of at least `least`, as an int; NumPy's integers of any width are whole numbers.
-
-    Parameters
-    ----------
-    name : str
-        What the value is, for the message.
-    value : object
-        Anything; a truth value is no number, and 2.0 is no whole number.
-    least : int
-        Smallest number allowed.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    DataError
-        If the value is not such a number.
 
     Examples
     --------

@@ -175,20 +175,6 @@ class Evaluation:
     def to_csv(self, path: str | Path | None = None) -> str | None:
         """Write the table as printed, with header lines from which `read_estimates` makes the same evaluation again.
 
-        Parameters
-        ----------
-        path : str or Path, optional
-            File to write; without it the text is returned.
-
-        Returns
-        -------
-        str or None
-
-        Raises
-        ------
-        DataError
-            If the file cannot be written.
-
         Examples
         --------
         >>> import bayes_targets as bt

@@ -65,24 +65,7 @@ def shown(path: str | Path) -> str:
 
 
 def read_file(path: str | Path, *, what: str = "") -> bytes:
-    """The content of a file.
-
-    Parameters
-    ----------
-    path : str or Path
-        A regular file. Devices and pipes are refused, as they may have no end.
-    what : str
-        What the message begins with, such as ``"--data "``.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
-    """
+    """The content of a file."""
     name = f"{what}{shown(path)}"
     if "\0" in name:
         raise DataError(f"{name!r}: cannot be read (no name of a file)")
@@ -98,24 +81,7 @@ def read_file(path: str | Path, *, what: str = "") -> bytes:
 
 
 def write_file(place: Path, content: bytes) -> Path:
-    """Write one file whole or not at all.
-
-    Parameters
-    ----------
-    place : pathlib.Path
-        Where; its folder is there. What lies there is replaced.
-    content : bytes
-        What it holds; on the disk before it takes its place.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If it cannot be written; what was there before is then still there.
-    """
+    """Write one file whole or not at all."""
     partial = place.with_name(f"{PARTIAL}{os.getpid()}-{place.name}")
     try:
         with _cannot_be_written(place):
@@ -129,24 +95,7 @@ def write_file(place: Path, content: bytes) -> Path:
 
 
 def write_folder(place: Path, files: Mapping[str, bytes]) -> Path:
-    """Write a folder beside its place, then rename it there, replacing what is there.
-
-    Parameters
-    ----------
-    place : pathlib.Path
-        Where; the folder around it is there.
-    files : mapping of str to bytes
-        File name to content; on the disk before the folder takes its place.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If it cannot be written; what was there before is then still there.
-    """
+    """Write a folder beside its place, then rename it there, replacing what is there."""
     partial, replaced = place.with_name(PARTIAL + place.name), place.with_name(REPLACED + place.name)
     try:
         with _cannot_be_written(place):

@@ -85,42 +85,17 @@ class Model:
     conflict: Callable[[Model], Mapping[str, float]] | None = None
 
     def to_pymc(self) -> Any:
-        """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend.
-
-        Returns
-        -------
-        pymc.Model
-        """
+        """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend."""
         return self.build(self)
 
 
 def describe_priors(priors: Any) -> dict[str, str]:
-    """The priors of one model, in words: field name to distribution.
-
-    Parameters
-    ----------
-    priors : dataclass of priors
-        Such as `PublishedPriors()`.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """The priors of one model, in words: field name to distribution."""
     return {field.name: str(getattr(priors, field.name)) for field in fields(priors)}
 
 
 def data_hash(data: xr.Dataset) -> str:
     """Hash of what a model was given: names, labels and values, not attrs.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        Any labelled data.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits (SHA-256).
 
     Examples
     --------

@@ -462,30 +462,6 @@ def require_prior(
 ) -> Any:
     """Check that a prior can be one of its parameter: the one function that every model asks.
 
-    Parameters
-    ----------
-    name : str
-        Field of the priors, such as ``"tau"``.
-    prior : object
-        What the user gave.
-    support : {"real", "positive", "share", "log-odds"}
-        What the parameter is: any number (a distribution of positive numbers or shares is a restriction of it), a
-        standard deviation, a share, or log-odds of a share (where a Beta is a prior of the share).
-    proper : bool
-        Whether the prior must integrate to one.
-    needs : str
-        Why it must, for the message.
-
-    Returns
-    -------
-    Prior
-        The same, but for a share given where log-odds are meant: that of its log-odds.
-
-    Raises
-    ------
-    DataError
-        If it is no distribution, one of other numbers, or improper where it must not be.
-
     Examples
     --------
     >>> require_prior("tau", Normal(0, 5), "positive")
@@ -521,24 +497,6 @@ def require_spread_prior(name: str, prior: object, units: int, flat_means: int) 
     As :math:`\tau` grows, the density of the data falls as :math:`\tau^{-(J - m)}`, with m means that have flat priors; a uniform
     prior of :math:`\tau` needs a fall by more than 1. As :math:`\tau` goes to 0 it goes to a positive number, under which a
     prior of :math:`1 / \tau` has no end (Gelman 2006, Bayesian Analysis 1, 515-534).
-
-    Parameters
-    ----------
-    name, prior
-        As in `require_prior`.
-    units : int
-        J, values that the data tell of.
-    flat_means : int
-        m, means (or coefficients that tell the values apart) with flat priors.
-
-    Returns
-    -------
-    Prior
-
-    Raises
-    ------
-    DataError
-        As `require_prior`; and if the posterior would be improper.
 
     Examples
     --------

@@ -54,19 +54,7 @@ def git_commit() -> str | None:
 
 
 def seed_of(seed: int, name: str) -> np.random.SeedSequence:
-    """Seed of one fit or task, by its name: a function of the whole's seed and the name alone.
-
-    Parameters
-    ----------
-    seed : int
-        Of the run, or of the ensemble.
-    name : str
-        Of the fit or task.
-
-    Returns
-    -------
-    numpy.random.SeedSequence
-    """
+    """Seed of one fit or task, by its name: a function of the whole's seed and the name alone."""
     # No word of it is 0, as zeros at the end do not count.
     return np.random.SeedSequence([seed, *(byte or 256 for byte in name.encode())])
 
@@ -84,17 +72,6 @@ def seed_for(seed: int, name: str) -> int:
 
 def digest_of(value: Any) -> str:
     """Hash of what a value says, the same in every process.
-
-    Parameters
-    ----------
-    value : object
-        Any nesting of plain values, lists, tuples, dicts, sets, NumPy arrays, DataFrames, Datasets, DataTrees, functions
-        and classes (by their name), dataclasses, paths, and whatever can be pickled.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits (SHA-256).
 
     Examples
     --------

@@ -38,20 +38,7 @@ _INTERRUPTED = "interrupted; what was finished before is kept"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        As on the command line. Without them the command line is this process's own, and so is Ctrl-C: it then ends
-        the process at once, with status 130.
-
-    Returns
-    -------
-    int
-        Exit status: 0 all done and every gate passed; 1 a gate failed; 2 bad input or usage; 3 a fault of the program;
-        130 interrupted.
-    """
+    """Run the command line."""
     own = arguments is None
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments), own_process=own)

@@ -16,23 +16,7 @@ NOT_DETERMINED = "not determined by the published table"
 
 
 def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:
-    """The posteriors of several data sets as one, with a dim ``dataset``.
-
-    Parameters
-    ----------
-    posteriors : sequence of xarray.DataTree
-        Of one model on data sets of one reconstruction, with equal labels.
-
-    Returns
-    -------
-    xarray.DataTree
-        Group ``posterior``, dims ``dataset``, ``chain``, ``draw`` and the model's own; attrs of the first.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """The posteriors of several data sets as one, with a dim ``dataset``."""
     if not posteriors:
         raise DataError("posteriors: found none, expected one a data set")
     draws = [tree["posterior"].to_dataset() for tree in posteriors]
@@ -45,27 +29,7 @@ def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:
 def pooled_comparison(
     ensemble: xr.DataTree, printed: pd.DataFrame, names: Mapping[str, str], *, prob: float = 0.95
 ) -> pd.DataFrame:
-    """The posterior over a reconstruction beside the printed OLS, term by term.
-
-    Parameters
-    ----------
-    ensemble : xarray.DataTree
-        From `stack_datasets`; ``posterior/regression (dataset, chain, draw, term)``.
-    printed : pandas.DataFrame
-        The printed OLS as `ols_from_estimates` gives it.
-    names : mapping of str to str
-        Printed name of a term by the model's own (``{"target": "LAA (target on)"}``); others have one name in both.
-    prob : float
-        Probability of the equal-tailed posterior interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``term`` (printed names, in the order of `printed`): ``ols_estimate, ols_se, ols_low, ols_high``, posterior
-        ``mean, sd, low, high, prob_positive`` over all data sets, ``between_share`` (share of the variance that lies between
-        data sets) and ``determined``: "not determined by the published table" where that share exceeds one half. Attrs
-        ``interval``, ``prob``, ``origin``.
-    """
+    """The posterior over a reconstruction beside the printed OLS, term by term."""
     draws = ensemble["posterior"].to_dataset()["regression"]
     pooled = pool_datasets(draws, prob=prob)
     pooled.index = pd.Index(
@@ -101,23 +65,7 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_types(posterior: xr.DataTree, variable: str, *, prob: float = 0.95) -> pd.DataFrame:
-    """A quantity of each authority type, of one posterior or pooled over data sets.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`, or from `stack_datasets`.
-    variable : str
-        ``"intercept"`` or ``"effect_by_type"``.
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``authority_type``: ``mean, sd, low, high, prob_positive``, and over data sets ``between_share``, ``determined``. Attrs
-        ``interval``, ``prob``, ``origin``.
-    """
+    """A quantity of each authority type, of one posterior or pooled over data sets."""
     draws = posterior["posterior"].to_dataset()[variable]
     if "dataset" in draws.dims:
         table = pool_datasets(draws, prob=prob)[["mean", "sd", "low", "high", "between_share", "determined"]]
@@ -134,23 +82,7 @@ def summarise_types(posterior: xr.DataTree, variable: str, *, prob: float = 0.95
 def summarise_fit(
     posterior: xr.DataTree, ols: pd.DataFrame, *, effect: str | None = "target"
 ) -> pd.DataFrame:
-    """Bayesian R² and the counterfactual of one fit, beside the R² of OLS.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit` of a `cohesion_model`.
-    ols : pandas.DataFrame
-        From `fit_ols` of the same units: ``attrs["r2"]`` and ``attrs["r2_without_effect"]``.
-    effect : str or None
-        Of the model; without one there is R² alone.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``quantity``: posterior ``mean, sd, low, high`` (95% equal-tailed), and ``ols`` where OLS has one. R² as
-        shares; mean changes in units of the outcome.
-    """
+    """Bayesian R² and the counterfactual of one fit, beside the R² of OLS."""
     shares, whole, nothing = r_squared(posterior), ols.attrs["r2"], float("nan")
     draws = {"R²": (shares["r2"], whole)}
     if effect is not None:

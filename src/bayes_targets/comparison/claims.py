@@ -166,26 +166,6 @@ def headlines(
 ) -> tuple[Headline, ...]:
     """The claims that a reader in a hurry sees first.
 
-    Parameters
-    ----------
-    ledger : pandas.DataFrame
-        Indexed by the claim's ``id``, from `judge_claims`.
-    notes : mapping of str to str
-        Id of each such claim to what one must know to read it rightly, in the order in which they are shown.
-
-    links : mapping of str to str, optional
-        Id of each such claim to where its figure is.
-
-    Returns
-    -------
-    tuple of Headline
-        Without a probability where the tables cannot decide.
-
-    Raises
-    ------
-    DataError
-        If the ledger has no such claim.
-
     Examples
     --------
     >>> ledger = pd.DataFrame({"claim": ["It rose."], "probability": [0.92], "reading": ["very likely"]}, index=["up"])
@@ -209,20 +189,6 @@ def headlines(
 
 def words_for(probability: float, *, error: float = 0.0) -> str:
     """The words for a probability: the calibrated scale of the IPCC's assessment reports.
-
-    Parameters
-    ----------
-    probability : float
-        Between 0 and 1.
-    error : float
-        Monte Carlo standard error of a simulated probability. Where a boundary between two words is within two of these, both
-        words are given.
-
-    Returns
-    -------
-    str
-        From "exceptionally unlikely" (at most 1%) over "about as likely as not" (between 33 and 66%) to "virtually certain"
-        (at least 99%); `SCALE_KEY` is the whole scale.
 
     References
     ----------
@@ -279,25 +245,6 @@ def percent_text(probability: float) -> str:
 
 def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
     """Posterior draws of an estimand.
-
-    Parameters
-    ----------
-    expression : str or Estimand
-        As `parse_estimand` reads it: ``posterior:variable[label]``, a function of several labels, or a difference.
-    posteriors : mapping of str to xarray.DataTree
-        By the names used in the expression.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain`` and ``draw``. In a difference of two posteriors that were sampled apart, draws are paired as they come,
-        which is right because they are independent, and of two exact ones in pairs that do not depend on a seed; of two of
-        different size, as many as the smaller one has.
-
-    Raises
-    ------
-    DataError
-        If the expression cannot be read, names what is not there, or has draws that are not numbers.
 
     Examples
     --------

@@ -144,20 +144,7 @@ def compare(
 
 
 def smallest_effect(evaluation: Evaluation, term: str | None = None) -> float | None:
-    """The smallest effect worth having of a term, as a distance from no effect on the table's own scale.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        Where it says what one `scale` of a predictor is, its `smallest` is about one scale.
-    term : str, optional
-        Which term; default: of one whose scale is 1.
-
-    Returns
-    -------
-    float or None
-        The log of a ratio; None where it is not stated.
-    """
+    """The smallest effect worth having of a term, as a distance from no effect on the table's own scale."""
     if evaluation.smallest is None:
         return None
     if evaluation.ratio:
@@ -238,26 +225,7 @@ def _of_evaluation(table: pd.DataFrame, evaluation: Evaluation, posterior: xr.Da
 
 
 def term_draws(posterior: xr.DataTree, variables: Sequence[str] | None = None) -> xr.DataArray:
-    """Posterior draws of every term as one array.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        With ``attrs["terms"]`` (JSON list of variable names); without it every variable is taken.
-    variables : sequence of str, optional
-        Which variables to take instead.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims ``chain``, ``draw``, ``term``. A scalar variable is a term by its own name, a labelled one gives a
-        term a label.
-
-    Raises
-    ------
-    DataError
-        If there is no posterior group, or two terms have one name.
-    """
+    """Posterior draws of every term as one array."""
     if not isinstance(posterior, xr.DataTree) or "posterior" not in posterior.children:
         raise DataError("the posterior group is missing, expected the DataTree that fit gives")
     group = posterior["posterior"].to_dataset()

@@ -185,18 +185,6 @@ def worst_case(several: Evaluation, *, prob: float = 0.95) -> Worst:
     Whatever the distribution of effects, weighting the others by :math:`\eta` undoes that; the *S-value* is the
     :math:`\eta` at which the weighted mean is 0.
 
-    Parameters
-    ----------
-    several : Evaluation
-        With `better`.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Worst
-        On the table's own scale.
-
     References
     ----------
     Mathur & VanderWeele (2020), *Journal of the Royal Statistical Society C* 69, 1091-1119.

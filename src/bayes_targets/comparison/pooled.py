@@ -160,24 +160,7 @@ class Question:
 
 
 def summarise(posterior: xr.DataTree, several: Evaluation, *, prob: float = 0.95) -> pd.DataFrame:
-    """One row per quantity of a posterior of `meta_model`.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        From `fit`.
-    several : Evaluation
-        What it is of.
-    prob : float
-        Probability of the equal-tailed intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``quantity``: ``mu``, ``new_effect``, ``tau``, ``tau_within``, ``i2``, coefficients, weights of publication
-        and the slope, those that there are. Columns ``mean, sd, low, high``; ``prob_better`` and ``prob_more`` (better by more
-        than the smallest effect worth having) for effects; ``ratio_*`` where estimates are ratios.
-    """
+    """One row per quantity of a posterior of `meta_model`."""
     draws = posterior["posterior"].to_dataset()
     sign = -1.0 if several.better == "lower" else 1.0
     smallest = smallest_effect(several)
@@ -224,15 +207,7 @@ def i2_draws(posterior: xr.DataTree) -> FloatArray:
 def study_table(
     posterior: xr.DataTree, several: Evaluation, left_out: Mapping[str, xr.DataTree] | None = None
 ) -> pd.DataFrame:
-    """One row per study: what it found, its effect in the light of all, its weight, and the answer without it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``study``: ``estimate``, ``se``; posterior ``mean, low, high`` of its effect; ``weight``, its share of the
-        pooled mean in per cent; ``shrinkage``, how far its effect is drawn towards the mean (0: not at all, 1: all the way);
-        and ``mean_without``, ``low_without``, ``high_without`` of the mean effect without it.
-    """
+    """One row per study: what it found, its effect in the light of all, its weight, and the answer without it."""
     draws = posterior["posterior"].to_dataset()
     frame = several.estimates
     effect = draws["effect"].transpose("study", "chain", "draw").to_numpy().reshape(len(frame), -1)
@@ -264,25 +239,7 @@ def study_table(
 def moved(
     posteriors: Mapping[str, xr.DataTree], several: Evaluation, *, evidence: bool, against: str | None = None
 ) -> pd.DataFrame:
-    """The answer under several assumptions, one row each.
-
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        By assumption.
-    several : Evaluation
-        What they are of.
-    evidence : bool
-        Whether to give ``bayes_factor``, how much better the assumption predicted the estimates than `against`.
-    against : str, optional
-        The assumption that others are compared with; the first one without.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``assumption``: ``mean, low, high`` of the mean effect, ``prob_better``, ``new_prob_better``, ``tau``, and
-        where there is one the ``weight`` of publication of the last bin.
-    """
+    """The answer under several assumptions, one row each."""
     sign = -1.0 if several.better == "lower" else 1.0
     rows = {}
     for name, tree in posteriors.items():
@@ -307,19 +264,7 @@ def moved(
 
 
 def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
-    """The stated weight of publication at which the mean effect falls to 0, between those tried; NaN where none does.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `moved`, its index the weights as numbers, 1 included.
-    several : Evaluation
-        With `better`.
-
-    Returns
-    -------
-    float
-    """
+    """The stated weight of publication at which the mean effect falls to 0, between those tried; NaN where none does."""
     sign = -1.0 if several.better == "lower" else 1.0
     ordered = table.assign(at=table.index.astype(float)).sort_values("at", ascending=False)
     at, mean = ordered["at"].to_numpy(), sign * ordered["mean"].to_numpy()

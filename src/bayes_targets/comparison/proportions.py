@@ -206,30 +206,7 @@ def _hits(counts: xr.Dataset, success: Sequence[str] | str) -> tuple[np.ndarray,
 def area_shares(
     posterior: xr.DataTree, counts: xr.Dataset, *, success: Sequence[str] | str, prob: float = 0.95
 ) -> pd.DataFrame:
-    """Share by area as counted and as pooled, with the way that it shrank.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `success_model`.
-    counts : xarray.Dataset
-        What it was fitted to.
-    success : sequence of str
-        The statuses that count as success.
-    prob : float
-        Probability of both intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``area``: ``n``; ``ols_estimate, ols_low, ols_high`` (share as counted with its Wilson interval,
-        under the names that `compare` gives the frequentist side, so that `plot_shares` takes the table); ``mean,
-        sd, low, high`` (posterior, equal-tailed); ``shrinkage`` (how far the posterior mean went from the raw
-        share towards the overall share: 0 not at all, 1 all the way; below 0 or above 1 where the other
-        statuses speak; NaN where the two shares are nearly equal); ``prob_best, prob_worst,
-        prob_above_average`` (of being first and last, and above the share of all targets). Attrs ``interval``,
-        ``prob``, ``ols_interval``, ``overall``, ``origin``.
-    """
+    """Share by area as counted and as pooled, with the way that it shrank."""
     chosen = (success,) if isinstance(success, str) else tuple(success)
     share = status_share(posterior, chosen)
     overall = status_share(posterior, chosen, variable="overall_share")

@@ -36,15 +36,6 @@ class Mixing(NamedTuple):
 def mixing(draws: FloatArray) -> Mixing:
     """All three at once, which costs half of one by one.
 
-    Parameters
-    ----------
-    draws : array of shape (chain, draw)
-        Of one quantity.
-
-    Returns
-    -------
-    Mixing
-
     Examples
     --------
     >>> chains = np.random.default_rng(1).standard_normal((4, 500))
@@ -61,16 +52,6 @@ def mixing(draws: FloatArray) -> Mixing:
 def r_hat(draws: FloatArray) -> float:
     """The larger of the rank-normalised split R-hats of location and of spread.
 
-    Parameters
-    ----------
-    draws : array of shape (chain, draw)
-        Of one quantity.
-
-    Returns
-    -------
-    float
-        NaN with fewer than two chains or four draws, or where a draw is not finite.
-
     Examples
     --------
     >>> chains = np.random.default_rng(1).standard_normal((4, 500))
@@ -84,34 +65,12 @@ def r_hat(draws: FloatArray) -> float:
 
 
 def ess_bulk(draws: FloatArray) -> float:
-    """Effective sample size of the bulk: that of the mean of the normal scores.
-
-    Parameters
-    ----------
-    draws : array of shape (chain, draw)
-        Of one quantity.
-
-    Returns
-    -------
-    float
-        NaN with fewer than four draws, or where a draw is not finite.
-    """
+    """Effective sample size of the bulk: that of the mean of the normal scores."""
     return _ess(_scores(_split(draws))) if _usable(draws) else math.nan
 
 
 def ess_tail(draws: FloatArray) -> float:
-    """Effective sample size of the tails: the smaller one of the 5% and the 95% quantile.
-
-    Parameters
-    ----------
-    draws : array of shape (chain, draw)
-        Of one quantity.
-
-    Returns
-    -------
-    float
-        NaN with fewer than four draws, or where a draw is not finite.
-    """
+    """Effective sample size of the tails: the smaller one of the 5% and the 95% quantile."""
     return _tail(draws) if _usable(draws) else math.nan
 
 

@@ -210,18 +210,7 @@ def gates(checks: pd.DataFrame) -> pd.DataFrame:
 
 
 def exact_rows(stats: xr.Dataset) -> list[dict[str, object]]:
-    """Checks of the statistics of `solve`, which `diagnose` makes of an exact posterior.
-
-    Parameters
-    ----------
-    stats : xarray.Dataset
-        One number each: ``log_evidence``, ``grid_size``, ``edge_mass``, ``refinement_change``, ``acceptance``.
-
-    Returns
-    -------
-    list of dict
-        Rows of the table of `diagnose`.
-    """
+    """Checks of the statistics of `solve`, which `diagnose` makes of an exact posterior."""
     rows = _presence_rows(stats, tuple(_EXACT))
     for name, (quantity, limit) in _EXACT.items():
         found = _real(stats.get(name))

@@ -48,15 +48,6 @@ _WEIGHTS = _STEP * 0.5 * math.pi * np.cosh(_NODES) * _REACH
 def normal_quantile(prob: ArrayLike) -> FloatArray:
     """Values below which a standard normal draw lies with given probabilities, elementwise.
 
-    Parameters
-    ----------
-    prob : array of any shape
-        Above 0 and below 1.
-
-    Returns
-    -------
-    array of the same shape
-
     Examples
     --------
     >>> normal_quantile([0.5, 0.975]).round(6).tolist()
@@ -72,17 +63,6 @@ def normal_quantile(prob: ArrayLike) -> FloatArray:
 
 def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
     """Probability of more than `t`, elementwise.
-
-    Parameters
-    ----------
-    t : array of any shape
-        0 or more; NaN stays NaN.
-    df : float
-        Degrees of freedom, above 0.
-
-    Returns
-    -------
-    array of the same shape
 
     Examples
     --------
@@ -104,17 +84,6 @@ def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
 
 def t_quantile(prob: float, df: float) -> float:
     """The value below which a draw lies with probability `prob`.
-
-    Parameters
-    ----------
-    prob : float
-        Above 0 and below 1.
-    df : float
-        Degrees of freedom, above 0.
-
-    Returns
-    -------
-    float
 
     Examples
     --------

@@ -201,13 +201,7 @@ def _described(model: Model, own: str) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions that a posterior depends on.
-
-    Returns
-    -------
-    dict of str to str
-        Distribution name to version, Python included.
-    """
+    """Versions that a posterior depends on."""
     names = (
         "bayes-targets",
         "pymc",
@@ -311,17 +305,7 @@ class CompiledNuts:
 
 
 def compile_nuts(model: Model) -> CompiledNuts:
-    """Compile a model's graph, once for however many fits.
-
-    Parameters
-    ----------
-    model : Model
-        From one of the builders.
-
-    Returns
-    -------
-    CompiledNuts
-    """
+    """Compile a model's graph, once for however many fits."""
     import nutpie
 
     return CompiledNuts(model, nutpie.compile_pymc_model(model.to_pymc()))
@@ -338,26 +322,7 @@ def sample_nuts(
     target_accept: float = _TARGET_ACCEPT,
     progress: bool = False,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Draws of the No-U-Turn sampler.
-
-    Parameters
-    ----------
-    compiled : CompiledNuts
-        From `compile_nuts`.
-    draws, tune, chains, seed : int
-        As in `fit`.
-    data : mapping of str to array, optional
-        Other values of the graph's `pymc.Data`, by name, of the same number of dims; labels stay those of the model.
-    target_accept : float
-        Acceptance rate that the step size is tuned to: higher takes smaller steps.
-    progress : bool
-        Show a progress bar on a terminal.
-
-    Returns
-    -------
-    xarray.Dataset, xarray.Dataset
-        The variables of the posterior and the sampler's statistics by ArviZ's names, dims ``chain`` and ``draw``.
-    """
+    """Draws of the No-U-Turn sampler."""
     import nutpie
 
     # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.

@@ -57,21 +57,6 @@ def temper(
     The steps between densities are such that the effective number of particles halves; then particles are resampled
     and moved by random-walk Metropolis steps with their own covariance (Del Moral, Doucet & Jasra, 2006).
 
-    Parameters
-    ----------
-    start : ndarray, shape (particles, parameters)
-        Independent draws.
-    log_start, log_target : callable
-        Log densities of rows, up to a constant; minus infinity where there is no density.
-    rng : numpy.random.Generator
-        Source of the random numbers.
-    moves, last_moves : int
-        Metropolis steps at each intermediate density, and at the target.
-
-    Returns
-    -------
-    Particles
-
     Examples
     --------
     >>> rng = np.random.default_rng(1)
@@ -133,20 +118,6 @@ def _next_step(gain: FloatArray, longest: float) -> float:
 
 def resample(weights: FloatArray, size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Systematic resampling, in random order: copies differ from their expected number by less than one.
-
-    Parameters
-    ----------
-    weights : array of shape (S,)
-        Adding up to 1.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    array of int of shape (size,)
-        Which of the S are taken.
 
     Examples
     --------

@@ -22,19 +22,6 @@ _SAMPLE = ("chain", "draw")
 def quantiles(draws: ArrayLike, probs: Sequence[float], axis: int | None = -1) -> FloatArray:
     """Quantiles of draws along one axis.
 
-    Parameters
-    ----------
-    draws : array of any shape
-        Draws along `axis`.
-    probs : sequence of float
-        Probabilities, P of them.
-    axis : int or None
-        Axis of the draws; None where all values are draws.
-
-    Returns
-    -------
-    array of shape (P, ...)
-
     Examples
     --------
     >>> quantiles([1.0, 2.0, 3.0, 4.0], [0.125, 0.5]).tolist()
@@ -45,11 +32,6 @@ def quantiles(draws: ArrayLike, probs: Sequence[float], axis: int | None = -1) -
 
 def tails(prob: float) -> tuple[float, float]:
     """Probabilities at the ends of the equal-tailed interval that holds `prob`.
-
-    Raises
-    ------
-    DataError
-        If `prob` is no probability between 0 and 1.
 
     Examples
     --------
@@ -65,20 +47,6 @@ def equal_tails(
 ) -> tuple[FloatArray, FloatArray]:
     """Ends of the equal-tailed interval of draws.
 
-    Parameters
-    ----------
-    draws : array of any shape
-        Draws.
-    prob : float
-        Probability of the interval.
-    axis : int, optional
-        Axis of the draws; default: all values are draws.
-
-    Returns
-    -------
-    array, array
-        Lower and upper ends, without that axis.
-
     Examples
     --------
     >>> [round(float(end), 6) for end in equal_tails(np.arange(1.0, 101.0), 0.9)]
@@ -90,18 +58,6 @@ def equal_tails(
 
 def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
     """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own.
-
-    Parameters
-    ----------
-    draws : xarray.DataArray
-        Dims ``chain`` and ``draw``, and perhaps one more.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by that dim, or by the draws' name; columns ``mean, sd, median, low, high``; attrs ``interval`` and ``prob``.
 
     Examples
     --------

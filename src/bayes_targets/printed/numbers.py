@@ -77,16 +77,6 @@ class Printed:
 def ratio_interval(numerator: Printed, denominator: Printed) -> tuple[float, float]:
     """Smallest and largest ratio that two printed numbers allow.
 
-    Parameters
-    ----------
-    numerator, denominator : Printed
-        The denominator must be positive over its whole rounding interval, as a standard error is.
-
-    Returns
-    -------
-    tuple of float
-        ``(low, high)``; ``high`` is infinite where the denominator's rounding interval reaches 0.
-
     Examples
     --------
     >>> low, high = ratio_interval(Printed(".952"), Printed(".659"))

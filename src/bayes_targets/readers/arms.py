@@ -85,29 +85,6 @@ def read_arms(
 ) -> tuple[ReadRows, str]:
     """Compute one effect per row from what is printed by arm.
 
-    Parameters
-    ----------
-    rows : sequence of PrintedRow
-    effect : str or None
-        One of `EFFECTS`.
-    ratio : {"odds ratio", "risk ratio"} or None
-        For counts: the log of this ratio.
-    continuity : float
-        Added to all four cells of a row with an empty one.
-    word : {"term", "study"}
-    label : str
-        What messages call the table.
-
-    Returns
-    -------
-    tuple of ReadRows and str
-        Estimates with their standard errors, and the effect that was computed.
-
-    Raises
-    ------
-    DataError
-        If a cell is no count, s.d. or correlation, or it is not said which effect counts should give.
-
     Notes
     -----
     Standard errors: risk ratio :math:`1/a - 1/n_1 + 1/c - 1/n_2`, odds ratio :math:`1/a + 1/b + 1/c + 1/d`, difference of risks

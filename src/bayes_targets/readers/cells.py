@@ -173,18 +173,6 @@ def missing_marks(more: Iterable[object] = ()) -> frozenset[str]:
 def read_number(cell: object, decimal: str = ".") -> Number | None:
     """Read the number in a cell, or return None where there is none.
 
-    Parameters
-    ----------
-    cell : object
-        Text, or a number of Python or NumPy.
-    decimal : {".", ","}, default "."
-        Decimal sign of texts; the other one separates thousands, as do spaces and apostrophes.
-
-    Returns
-    -------
-    Number or None
-        Infinite numbers too; the caller refuses them.
-
     Examples
     --------
     >>> read_number("−.0314**")
@@ -357,19 +345,6 @@ def read_numbers(
 ) -> Column:
     """Read one column as finite numbers, and note every cell that is none.
 
-    Parameters
-    ----------
-    cells : Series
-        Cells of any kind; its index holds the rows as people count them.
-    name : str
-        The column's name in messages.
-    problems : Problems
-        Where wrong cells are noted.
-    decimal : {".", ","} or None
-        None where the table leaves it open: cells that can be read in two ways are then problems.
-    marks : frozenset of str
-        Texts that mean a missing value.
-
     Examples
     --------
     >>> problems = Problems("m.csv")
@@ -442,24 +417,7 @@ def smallest_half_width(cells: pd.Series[Any], decimal: str | None = ".") -> flo
 def settle_decimal(
     cells: pd.DataFrame, used: Sequence[str], given: str | None, problems: Problems
 ) -> str | None:
-    """Find the decimal sign of a table's texts: the one given, else the only one that its numbers allow.
-
-    Parameters
-    ----------
-    cells : DataFrame
-        All cells of the table.
-    used : sequence of str
-        Columns of numbers that are asked for; they decide, and where they leave it open the other columns do.
-    given : {".", ","} or None
-        What the user said.
-    problems : Problems
-        Gets a message where columns in use contradict one another.
-
-    Returns
-    -------
-    str or None
-        None where both readings are possible.
-    """
+    """Find the decimal sign of a table's texts: the one given, else the only one that its numbers allow."""
     if given is not None:
         return given
     seen: dict[str, tuple[str, str]] = {}
@@ -524,12 +482,6 @@ def read_labels(
     cells: pd.Series[Any], name: str, problems: Problems, *, marks: frozenset[str] = frozenset({""})
 ) -> tuple[list[str], NDArray[np.bool_]]:
     """Read one column as names.
-
-    Returns
-    -------
-    labels : list of str
-        Spaces unified; ``""`` where a cell is missing or wrong.
-    missing : array of bool
 
     Examples
     --------

@@ -102,24 +102,6 @@ class Claim:
 def read_claims(claims: pd.DataFrame, file: str = "claims") -> list[Claim]:
     """Read a table of claims, and refuse what could not be judged as it was meant.
 
-    Parameters
-    ----------
-    claims : pandas.DataFrame
-        Columns `CLAIM_COLUMNS`, one row per claim.
-    file : str
-        What the table is called in messages.
-
-    Returns
-    -------
-    list of Claim
-        In the order of the table.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, an id is blank or stands twice, a direction is not known, a threshold is missing or not a
-        number, an interval is empty, or an estimand cannot be read; the message names the claim.
-
     Examples
     --------
     >>> row = {"id": "up", "claim": "It rose.", "locator": "Table 1", "estimand": "m:effect[a]", "direction": "above",
@@ -143,22 +125,6 @@ def read_claims(claims: pd.DataFrame, file: str = "claims") -> list[Claim]:
 
 def parse_estimand(text: str) -> Estimand:
     """Read an estimand: a reference, or the difference of two.
-
-    Parameters
-    ----------
-    text : str
-        ``posterior:variable[label]``, the label left out for a scalar; several labels as ``[a; b]`` inside
-        ``max_abs(...)``, ``max(...)`` or ``min(...)``; and a difference of two such, as ``a - b``. A label that holds ``]``
-        or ``;`` stands in double quotes, in which a quote is written twice.
-
-    Returns
-    -------
-    Estimand
-
-    Raises
-    ------
-    DataError
-        If it cannot be read.
 
     Examples
     --------

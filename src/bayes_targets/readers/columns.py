@@ -124,17 +124,6 @@ def locate_columns(
 ) -> Columns:
     """Find every column that is needed, and say what is missing, misspelt or asked for twice.
 
-    Parameters
-    ----------
-    found : sequence of str
-        The table's columns.
-    columns : mapping of str to str
-        The table's name to our name.
-    controls, further : sequence of str
-        Columns by the table's names, or by ours.
-    problems : Problems
-        Gets a sentence for each fault.
-
     Examples
     --------
     >>> problems = Problems("m.csv")

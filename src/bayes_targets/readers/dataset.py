@@ -28,37 +28,6 @@ def authority_dataset(
 ) -> xr.Dataset:
     """Put columns that were already checked, or made, into the Dataset of authorities.
 
-    Parameters
-    ----------
-    authority, authority_type : sequence of str, of length n
-        Name and type of each authority.
-    variables : mapping of str to array of shape (n,)
-        ``baseline``, ``outcome``, ``change``, ``target``, ``stretch``, ``baseline_se``, ``outcome_se``, where they are
-        known, and further outcomes.
-    controls : mapping of str to array of shape (n,)
-        Control variables on their own scale; may be empty.
-    types : sequence of str
-        The types in the order in which tables and figures show them.
-    origin : {"observed", "reconstructed", "simulated"}
-        Where the rows come from.
-    source, sha256 : str
-        What was read, and its digest.
-    units : mapping of str to str, optional
-        Units of variables that are not among ours.
-    notes, left_out : sequence of str
-        What a reader of the results should know about the reading, and which rows were left out and why.
-    change : {"points", "percent"}
-        Unit of ``change``: that of the outcome, or per cent of the baseline.
-    outcome_unit : str
-        Unit of the scores, empty where it is not known.
-    words : mapping of str to str, optional
-        Further attrs, such as ``unit_word``.
-
-    Returns
-    -------
-    xarray.Dataset
-        As `read_authorities` returns it.
-
     Examples
     --------
     >>> ds = authority_dataset(["A", "B"], ["x", "y"], {"change": [1.0, -2.0]}, controls={"age": [3.0, 4.0]},

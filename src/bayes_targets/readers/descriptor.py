@@ -148,20 +148,6 @@ class _Node:
 def read_descriptor(path: str | Path) -> Descriptor:
     """Read and check the description of a data package.
 
-    Parameters
-    ----------
-    path : str or Path
-        The package's folder, or its ``datapackage.json``.
-
-    Returns
-    -------
-    Descriptor
-
-    Raises
-    ------
-    DataError
-        If the folder or the file is missing, is not JSON, or lacks what is needed; the message names the key.
-
     Examples
     --------
     >>> from tempfile import TemporaryDirectory

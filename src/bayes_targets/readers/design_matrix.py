@@ -20,22 +20,6 @@ _TOLERANCE = 1e-8
 def choose_reference(labels: Sequence[str], reference: str | None = None) -> str:
     """Choose the authority type that the others are compared with.
 
-    Parameters
-    ----------
-    labels : sequence of str
-        Type of each authority.
-    reference : str, optional
-        A type by name; by default the type with most authorities, the first of them among equals.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    DataError
-        If no authority is of the type that was asked for.
-
     Examples
     --------
     >>> choose_reference(["county", "county", "district"])
@@ -62,20 +46,6 @@ def usual_reference(authorities: xr.Dataset, labels: Sequence[str], effect: str 
 def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) -> pd.DataFrame:
     """One 0/1 column a type, the reference and types without an authority left out.
 
-    Parameters
-    ----------
-    labels : sequence of str, of length n
-        Type of each authority.
-    order : sequence of str
-        Types in the order of the columns.
-    reference : str
-        The type without a column.
-
-    Returns
-    -------
-    DataFrame
-        Of shape (n, types - 1), columns named by type.
-
     Examples
     --------
     >>> type_dummies(["county", "unitary", "county"], ["county", "unitary"], "unitary")
@@ -91,16 +61,6 @@ def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) ->
 
 def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
     """Columns that are a constant or an exact linear combination of a constant and columns before them.
-
-    Parameters
-    ----------
-    matrix : DataFrame
-        Of shape (n, k), without a constant column and without missing values.
-
-    Returns
-    -------
-    dict of str to list of str
-        Each dependent column, and the columns that make it up (none: it is constant).
 
     Examples
     --------

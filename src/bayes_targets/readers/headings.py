@@ -114,13 +114,7 @@ def _quantile(text: str) -> tuple[str, None, float] | None:
 def canonical_columns(
     header: Iterable[str], renamed: dict[str, str], allowed: Iterable[str], label: str
 ) -> dict[str, Heading]:
-    """What each heading means: the user's word first, then the library's own names, then synonyms.
-
-    Raises
-    ------
-    DataError
-        If a heading that is renamed is not there, is given a name that is not known, or two columns mean the same.
-    """
+    """What each heading means: the user's word first, then the library's own names, then synonyms."""
     names = list(header)
     for old, new in renamed.items():
         if old not in names:

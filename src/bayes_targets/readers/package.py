@@ -107,15 +107,6 @@ def load_study(name_or_path: str | Path) -> Study:
 def study_names() -> list[str]:
     """Names of the studies that come with the library.
 
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    DataError
-        If the library's data folder is missing.
-
     Examples
     --------
     >>> study_names()
@@ -126,15 +117,6 @@ def study_names() -> list[str]:
 
 def data_folder() -> Path:
     """Folder of the studies: inside the installed package, or at the top of a checkout.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    DataError
-        If it is in neither place.
 
     Examples
     --------
@@ -155,23 +137,7 @@ def data_folder() -> Path:
 
 
 def read_package(path: str | Path) -> Study:
-    """Read a data package and check everything its descriptor says.
-
-    Parameters
-    ----------
-    path : str or Path
-        The package's folder, or its ``datapackage.json``.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    DataError
-        If the package is missing, a file is not as described, a cell breaks its column's type or limits (the
-        message lists up to ten cells, a line each), or a file was changed after it was sealed.
-    """
+    """Read a data package and check everything its descriptor says."""
     descriptor = read_descriptor(path)
     tables = {resource.name: _read_table(resource, descriptor) for resource in descriptor.resources}
     claims = tables.get("claims", _no_claims())
@@ -188,21 +154,6 @@ def seal(path: str | Path) -> list[str]:
 
     The tables are checked first, all but their seals, and hold what their roles need, so a broken table cannot be sealed. The descriptor is
     written anew (two spaces of indent, keys in their order), whole or not at all.
-
-    Parameters
-    ----------
-    path : str or Path
-        The package's folder, or its ``datapackage.json``.
-
-    Returns
-    -------
-    list of str
-        Names of the tables whose seal is new.
-
-    Raises
-    ------
-    DataError
-        If the package is not as described, or the descriptor cannot be written.
 
     Examples
     --------

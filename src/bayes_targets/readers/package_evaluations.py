@@ -24,30 +24,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def package_evaluations(document: Mapping[str, Any], tables: Tables, label: str) -> dict[str, Evaluation]:
-    """Read the list `evaluations` of a descriptor; without one, each model of a printed regression is an evaluation.
-
-    Parameters
-    ----------
-    document : mapping
-        The descriptor. Each entry of its list ``evaluations`` has a ``name``, a ``table`` (one with role ``"regression"``),
-        ``rows`` (column to value: which rows of it, such as ``{"model": 2}``), and what is known: ``focus``, ``better``,
-        ``unit``, ``smallest``, ``hoped``, ``ratio``, ``n``, ``clusters``, ``df``, ``assignment``, ``source``. ``columns`` renames
-        (column to canonical name); ``scale`` names a table of descriptives with the s.d. of each predictor; ``group`` (column to
-        value) says which terms are alternatives of one reference category. ``of``, where it is ``"studies"``, says that each row is
-        an evaluation by itself, to be pooled.
-    tables : mapping of str to DataFrame
-    label : str
-        What messages call the descriptor.
-
-    Returns
-    -------
-    dict of str to Evaluation
-
-    Raises
-    ------
-    DataError
-        If an entry names what is not there, or its rows cannot be read.
-    """
+    """Read the list `evaluations` of a descriptor; without one, each model of a printed regression is an evaluation."""
     entries = document.get("evaluations")
     if entries is None:
         entries = _every_model(tables)

@@ -29,15 +29,6 @@ class PageTable(NamedTuple):
 def read_page_text(text: str) -> PageTable | None:
     r"""The cells of a Markdown table or of one in columns of fixed width; None where the text is neither.
 
-    Parameters
-    ----------
-    text : str
-        Lines of text; those that begin with ``#`` are left to others.
-
-    Returns
-    -------
-    PageTable or None
-
     Examples
     --------
     >>> read_page_text("| | (1) |\n|---|---|\n| mpg | -1.2* |\n| | (0.5) |\n").rows

@@ -23,24 +23,7 @@ _NO_LABELS = "This is a netCDF dimension but not a netCDF variable.{:10d}"
 
 
 def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
-    """The content of a ``posterior.nc``.
-
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        By name. The first is the headline: its groups stand at the root, so that ArviZ opens the file as it is; of the
-        others draws and sampler statistics stand each in a group of its name.
-
-    Returns
-    -------
-    bytes
-        NetCDF-4. Equal posteriors give equal bytes.
-
-    Raises
-    ------
-    DataError
-        If a name cannot be that of a group beside the headline's own.
-    """
+    """The content of a ``posterior.nc``."""
     import h5py
 
     taken = {str(group) for tree in list(posteriors.values())[:1] for group in tree.children}
@@ -107,22 +90,7 @@ def _write_attrs(place: Any, attrs: Mapping[Any, Any]) -> None:
 
 
 def read_posteriors(path: Path) -> dict[str, xr.DataTree]:
-    """The posteriors of a ``posterior.nc``, by name, the headline first.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file that `posterior_bytes` made.
-
-    Returns
-    -------
-    dict of str to xarray.DataTree
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as such.
-    """
+    """The posteriors of a ``posterior.nc``, by name, the headline first."""
     try:
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             whole = opened.load()

@@ -64,13 +64,7 @@ def pair(text: str) -> tuple[str, str] | None:
 
 
 def decimal_mark(cells: Iterable[str], label: str) -> str:
-    """The decimal mark that the numbers of a table use.
-
-    Raises
-    ------
-    DataError
-        If a number such as 1,234 could be either of two, or marks are mixed.
-    """
+    """The decimal mark that the numbers of a table use."""
     points, commas, either = [], [], []
     for cell in cells:
         for token in _TOKEN.findall(cell):

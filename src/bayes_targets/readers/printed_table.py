@@ -179,24 +179,7 @@ def read_models(
     level: float | None,
     label_word: str = "term",
 ) -> list[PrintedTable]:
-    """The printed models of a sheet, each with its rows in plain text.
-
-    Parameters
-    ----------
-    sheet : Sheet
-    renamed : mapping of str to str
-        Heading to canonical name, as the user says.
-    brackets : {"se", "t", "p"} or None
-        What single numbers in brackets are.
-    level : float or None
-        Level that the user gives; it must not contradict a heading.
-    label_word : {"term", "study"}
-
-    Raises
-    ------
-    DataError
-        If the layout is not understood, or a cell in brackets could be several things.
-    """
+    """The printed models of a sheet, each with its rows in plain text."""
     meanings = canonical_columns(sheet.header, dict(renamed), CANONICAL, sheet.label)
     place = _label_place(sheet, meanings, label_word)
     sheet = _plain_sheet(sheet, place)

@@ -29,13 +29,7 @@ def is_result(source: Any) -> bool:
 
 
 def read_result(result: Any) -> FittedModel:
-    """Read a fitted model of statsmodels, linearmodels, pyfixest or anything that names its parts like them.
-
-    Raises
-    ------
-    DataError
-        If there are no standard errors, or the covariance does not go with them.
-    """
+    """Read a fitted model of statsmodels, linearmodels, pyfixest or anything that names its parts like them."""
     kind = type(result).__name__
     if hasattr(result, "params"):
         params = _by_term(result.params, _names(result), "params", kind)

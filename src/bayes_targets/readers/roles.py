@@ -50,18 +50,6 @@ ROLES: Mapping[str, Role] = {
 def check_role(name: str, table: pd.DataFrame) -> None:
     """Raise unless a table holds what its role needs; a table without a known role may hold anything.
 
-    Parameters
-    ----------
-    name : str
-        Name of the table in its study.
-    table : pandas.DataFrame
-        With ``attrs["role"]`` and the properties of the package.
-
-    Raises
-    ------
-    DataError
-        If a column or a property is missing; of claims, if one could not be judged.
-
     Examples
     --------
     >>> table = pd.DataFrame({"question": ["a"]})

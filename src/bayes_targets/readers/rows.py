@@ -99,24 +99,7 @@ def split_reference(
 
 
 def read_rows(printed: Sequence[PrintedRow], known: Terms, label: str) -> ReadRows:
-    """Turn rows of text into estimates with standard errors.
-
-    Parameters
-    ----------
-    printed : sequence of PrintedRow
-    known : Terms
-    label : str
-        What messages call the table.
-
-    Returns
-    -------
-    ReadRows
-
-    Raises
-    ------
-    DataError
-        If a cell cannot be read, a term is repeated, no row has an uncertainty, or a number has two meanings.
-    """
+    """Turn rows of text into estimates with standard errors."""
     rows, reference = split_reference(printed, known.ratio)
     figures = _figures(rows, known, label)
     _refuse_repeated(rows, known.word, label)

@@ -34,29 +34,6 @@ def typed_frame(
 ) -> pd.DataFrame:
     """Turn rows of text into a frame with types, or raise one error that tells every cell that is wrong.
 
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        Rows of data, each with one cell a column; an empty cell is a missing value.
-    rules : sequence of Field
-        The columns in order.
-    key : sequence of str
-        Columns that are required and together differ in every row; may be empty.
-    label : str
-        What messages call the table.
-
-    Returns
-    -------
-    DataFrame
-        Texts as str (missing: ``""``), numbers as float64 (missing: NaN), whole numbers as int64 and truth
-        values as bool where the column is required, else Int64 and boolean. After each column ``x`` that is
-        kept as printed there is ``x_printed`` with its text.
-
-    Raises
-    ------
-    DataError
-        If a cell breaks the type or a limit of its column, or a key occurs twice, grouped by column and kind.
-
     Examples
     --------
     >>> se = Field("se", "number", "", True, {"minimum": 0}, (), ())
@@ -223,25 +200,6 @@ class CsvText:
 
 def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
     r"""Read a comma-separated file that must be UTF-8, with LF line ends and exactly the given header.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    label : str
-        What messages call it.
-    columns : sequence of str
-        The header, in order.
-
-    Returns
-    -------
-    CsvText
-
-    Raises
-    ------
-    DataError
-        If the file is missing or unreadable, has a byte-order mark, is not UTF-8, has carriage returns,
-        another header, or a row of another length. The message says where.
 
     Examples
     --------

@@ -86,39 +86,6 @@ def read_table(
 ) -> RawTable:
     """Read a table without interpreting its cells.
 
-    Parameters
-    ----------
-    source : str, Path or DataFrame
-        A text file (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``), a workbook (``.xlsx``, ``.xls``, ``.ods``), a
-        ``.parquet`` or ``.feather`` file, or a frame. A named index of a frame is read as columns. A text of several lines
-        is the table itself.
-    name : str, optional
-        What to call the table in messages; the file's name, or ``"frame"``, by default.
-    separator : str, optional
-        What separates the cells of a text file; recognised where it is not given.
-    decimal : {".", ","}, optional
-        Decimal sign of texts; kept in the result for whoever reads numbers.
-    encoding : str, optional
-        Encoding of a text file; by default UTF-8, UTF-16 or Windows-1252, as the bytes allow.
-    header : int or sequence of int, optional
-        Row of the file (1 is its first) in which the names of the columns are, or several rows; recognised where it is
-        not given.
-    sheet : str or int, optional
-        Sheet of a workbook by name, or by position from 1; needed where several hold cells.
-    missing : iterable of str
-        Marks of a missing value beside the known ones.
-    ragged : bool, default False
-        Whether rows may be shorter than the header, as in a table that was copied from a page.
-
-    Returns
-    -------
-    RawTable
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it cannot be read as a table; the message says what to give.
-
     Examples
     --------
     >>> read_table(pd.DataFrame({"authority": ["A", "B"]})).cells

@@ -42,21 +42,6 @@ area,on target,within tolerance,off target
 def template(name: str) -> str:
     """The text of an empty CSV for an analysis of a user's own data.
 
-    Parameters
-    ----------
-    name : {"table", "pool", "authorities", "counts"}
-        The analysis.
-
-    Returns
-    -------
-    str
-        Comments that say what each column holds, then the headings.
-
-    Raises
-    ------
-    DataError
-        If no analysis of that name reads a file.
-
     Examples
     --------
     >>> print(template("counts").splitlines()[-1])

@@ -46,29 +46,7 @@ def total_rows(
     column: str,
     problems: Problems,
 ) -> list[int]:
-    """Rows that are a total or an average of the others, and not units.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Name of each row.
-    numbers : DataFrame
-        Float columns; its index holds the rows as people count them.
-    sums, means : sequence of str
-        Columns of which a total row has the sum, and of which an average row has the (perhaps weighted) mean. All
-        `sums` must agree where there are no `means`; else all means must, or one sum.
-    told : sequence of str, optional
-        Names of the rows that are totals; an empty list says that none is.
-    column : str
-        Column of the names, for messages.
-    problems : Problems
-        Gets a question for each row that is a total by its name or by its numbers only.
-
-    Returns
-    -------
-    list of int
-        Positions.
-    """
+    """Rows that are a total or an average of the others, and not units."""
     if told is not None:
         known = {name.casefold() for name in told}
         present = {name.casefold() for name in names}

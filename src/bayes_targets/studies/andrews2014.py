@@ -63,27 +63,6 @@ _LOGGED = {"Population (log)": "Population", "Population density (log)": "Popula
 def estimates(study: Study, *, model: int) -> pd.DataFrame:
     """The printed slopes of one model of Table 2, ready for `published_model`.
 
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-    model : {1, 2, 3}
-        Model 1 (controls), 2 (target on or off) or 3 (target stretch).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``term``, ``estimate`` and ``se`` (per cent of the cohesion score of 2006 for one unit of the
-        predictor), ``scale`` (the predictor's s.d. in Table 1; 1 for 0/1 predictors; for logged predictors the s.d. of
-        a lognormal with Table 1's mean and s.d.; missing for the constant), ``group`` ("authority type" for the three
-        contrasts and for the reference row, which is added with estimate 0 and standard error 0). Attrs: those of the
-        table, and ``n`` and ``df`` (residual degrees of freedom).
-
-    Raises
-    ------
-    DataError
-        If there is no such model.
-
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
@@ -113,25 +92,7 @@ def estimates(study: Study, *, model: int) -> pd.DataFrame:
 
 
 def ols(study: Study, *, model: int, standardised: bool = False, prob: float = 0.95) -> pd.DataFrame:
-    """The printed OLS of one model with t statistics, p-values and intervals, by term.
-
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-    model : {1, 2, 3}
-        Which model of Table 2.
-    standardised : bool
-        Give slope and standard error for one s.d. of the predictor (0 to 1 for 0/1 predictors) instead of one unit;
-        terms without a scale (the constant) are left out.
-    prob : float
-        Probability of the t intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `ols_from_estimates` gives it, indexed by ``term``.
-    """
+    """The printed OLS of one model with t statistics, p-values and intervals, by term."""
     frame = estimates(study, model=model)
     df = frame.attrs["df"]
     if standardised:
@@ -141,38 +102,13 @@ def ols(study: Study, *, model: int, standardised: bool = False, prob: float = 0
 
 
 def ropes(estimates: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """The region of practical equivalence of each term, in the units of its printed slope.
-
-    Parameters
-    ----------
-    estimates : pandas.DataFrame
-        From `estimates`.
-
-    Returns
-    -------
-    dict of str to tuple of float
-        Half a percentage point of change in cohesion to either side, for one `scale` of the predictor; terms without a
-        scale (the constant) have none.
-    """
+    """The region of practical equivalence of each term, in the units of its printed slope."""
     scaled = estimates.dropna(subset="scale").set_index("term")["scale"]
     return {str(term): (ROPE[0] / scale, ROPE[1] / scale) for term, scale in scaled.items()}
 
 
 def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
-    """How each authority type differs from the average type, under partial pooling.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of `published_model` with ``pooling="partial"``.
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``authority_type``: ``mean``, ``sd``, ``low``, ``high``, ``prob_positive``, in percentage points.
-    """
+    """How each authority type differs from the average type, under partial pooling."""
     draws = posterior["posterior"]["deviation"]
     low, high = (draws.quantile(q, ("chain", "draw")) for q in ((1 - prob) / 2, (1 + prob) / 2))
     return pd.DataFrame(
@@ -188,18 +124,7 @@ def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
 
 
 def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
-    """Prior and posterior of the two target effects alone, for a figure.
-
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        ``model_2`` and ``model_3``.
-
-    Returns
-    -------
-    xarray.DataTree
-        Groups ``prior`` and ``posterior`` with variable ``standardised (term)``.
-    """
+    """Prior and posterior of the two target effects alone, for a figure."""
     terms = {"model_2": "LAA (target on)", "model_3": "LAA (target stretch)"}
     groups = {
         group: xr.concat(
@@ -220,17 +145,6 @@ def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
 def sceptical_models(study: Study) -> dict[str, Model]:
     """The three printed models under a sceptical prior of every slope.
 
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-
-    Returns
-    -------
-    dict of str to Model
-        ``model_1``, ``model_2``, ``model_3``: normal around 0, and 5% of it above one percentage point for one s.d. of the
-        predictor (or from 0 to 1).
-
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
@@ -244,25 +158,7 @@ def sceptical_models(study: Study) -> dict[str, Model]:
 
 
 def anchored(posterior: xr.DataTree, study: Study) -> dict[str, xr.DataTree]:
-    """The causal slope of stretch from the anchoring model, by the name that the claims give the slope of stretch.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Its group ``posterior`` has ``causal_slope`` (chain, draw), points of change for a point of stretch.
-    study : Study
-        ``load_study("andrews2014")``.
-
-    Returns
-    -------
-    dict of str to xarray.DataTree
-        ``model_3`` with ``effect (term)`` and ``standardised (term)``.
-
-    Raises
-    ------
-    DataError
-        If there is no such variable.
-    """
+    """The causal slope of stretch from the anchoring model, by the name that the claims give the slope of stretch."""
     group = posterior["posterior"].to_dataset() if "posterior" in posterior.children else xr.Dataset()
     if "causal_slope" not in group:
         raise DataError("posterior has no variable 'causal_slope', expected one of the anchoring model")

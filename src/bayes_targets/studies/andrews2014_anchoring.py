@@ -57,19 +57,6 @@ LIMITS = (
 def anchoring_summary(study: Study) -> pd.DataFrame:
     """What the paper prints of both scores, stretch and its slope, ready for `anchoring_model`.
 
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``statistic``, column ``value``: Table 1's mean, s.d., smallest and largest score of both years and
-        stretch; of Table 2 the slope of stretch with its robust standard error and R² of Model 3, and R² of Model 1.
-        ``attrs["design"]``: 150 areas, 86 of them with a target, 19 left out of Model 3 (taken for areas whose
-        target is not known), 11 controls, and a standard error of 3 / 1.96 points (+/- 3 at 95%) for every score.
-
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
@@ -226,18 +213,7 @@ CAPTIONS = {
 
 
 def tried_weights(bands: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The lowest probability of a causal slope of stretch above 0, by what target setters saw, for the ledger of claims.
-
-    Parameters
-    ----------
-    bands : pandas.DataFrame
-        The table ``slope_by_weight`` of the analysis: columns ``assumed``, ``weight`` (or the index) and ``prob_positive``.
-
-    Returns
-    -------
-    dict of str to dict of str to float
-        Id of the claim to name of the assumption to probability.
-    """
+    """The lowest probability of a causal slope of stretch above 0, by what target setters saw, for the ledger of claims."""
     table = bands if "weight" in bands else bands.reset_index()
     found = {}
     for assumed, rows in table.groupby("assumed", sort=False):

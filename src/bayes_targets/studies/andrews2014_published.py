@@ -48,22 +48,7 @@ def models(study: Study) -> dict[str, Model]:
 def published_result(
     study: Study, posteriors: Mapping[str, xr.DataTree], *, versions: Mapping[str, str]
 ) -> Result:
-    """The result of the analysis of the printed regressions.
-
-    Parameters
-    ----------
-    study : Study
-        ``load_study("andrews2014")``.
-    posteriors : mapping of str to xarray.DataTree
-        Of `models`, the headline first.
-    versions : mapping of str to str
-        As in `table_result`.
-
-    Returns
-    -------
-    Result
-        That of `table_result`, with the posteriors under other priors beside the defaults.
-    """
+    """The result of the analysis of the printed regressions."""
     asked = evaluations(study)
     result = table_result(asked, {name: posteriors[name] for name in asked}, versions=versions)
     tables = {

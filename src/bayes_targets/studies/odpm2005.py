@@ -37,24 +37,6 @@ MARGINS_LIMIT = (
 def counts(study: Study, table: str) -> xr.Dataset:
     """Targets by status in one of the three cross-tables of chapter 8, as printed.
 
-    Parameters
-    ----------
-    study : Study
-        ``load_study("odpm2005")``.
-    table : {"policy_area", "kind", "finish"}
-        Table 3, 2 or 1 of chapter 8.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``count (area, status)``; the statuses are green (over 75% probability of hitting the target fully), amber
-        (50 to 75%) and red (very unlikely to hit even 60% of it), as the authorities themselves judged.
-
-    Raises
-    ------
-    DataError
-        If there is no such table.
-
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
@@ -67,20 +49,7 @@ def counts(study: Study, table: str) -> xr.Dataset:
 
 
 def sceptical_models(study: Study) -> dict[str, Model]:
-    """The posteriors that the claims are about, for a reader who doubts that groups of targets differ much.
-
-    Parameters
-    ----------
-    study : Study
-        ``load_study("odpm2005")``.
-
-    Returns
-    -------
-    dict of str to Model
-        ``area_green``, ``area_not_red``, ``kind_green``, ``kind_not_red``, ``finish_green``: partially pooled, with a
-        standard deviation between groups of HalfNormal(0.25) log-odds. Its median is 0.17: with a typical share of 40%, two
-        thirds of groups between 36% and 44%.
-    """
+    """The posteriors that the claims are about, for a reader who doubts that groups of targets differ much."""
     priors = SuccessPriors(tau=HalfNormal(0.25))
     wanted = {
         "area_green": ("policy_area", GREEN),

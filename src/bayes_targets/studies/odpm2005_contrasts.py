@@ -32,19 +32,7 @@ def group_tables(
     success: Mapping[str, tuple[str, ...]],
     contrasts: pd.DataFrame,
 ) -> tuple[dict[str, Table], dict[str, Picture]]:
-    """Tables and figure of the groups' shares and their contrasts.
-
-    Parameters
-    ----------
-    posteriors, counts, success
-        As in `contrast_rows`.
-    contrasts : pandas.DataFrame
-        From `contrast_rows`.
-
-    Returns
-    -------
-    dict of str to Table, dict of str to Picture
-    """
+    """Tables and figure of the groups' shares and their contrasts."""
     frames = {}
     for table, data in counts.items():
         for word, statuses in success.items():
@@ -86,24 +74,7 @@ def misprint_table(
     weight: pd.Series[float],
     pair: tuple[str, str],
 ) -> Table:
-    """Contrast of two groups, wherever the three targets that are misplaced in print belong.
-
-    Parameters
-    ----------
-    as_printed : pandas.Series
-        Row of `contrast_rows` for the table as printed.
-    others : mapping of str to xarray.DataTree
-        Posterior under each table that the printed one may have been meant to be, by what is moved.
-    weight : pandas.Series
-        Probability of each of these tables.
-    pair : tuple of str
-        The two groups.
-
-    Returns
-    -------
-    Table
-        Difference in share of the first group over the second.
-    """
+    """Contrast of two groups, wherever the three targets that are misplaced in print belong."""
     rows = {
         "as printed": {
             "weight": float("nan"),
@@ -130,24 +101,7 @@ def misprint_table(
 def mix_table(
     posterior: xr.DataTree, bound: xr.DataArray, pair: tuple[str, str], *, success: tuple[str, ...]
 ) -> Table:
-    """Contrast of two groups beyond what the mix of policy areas alone could make.
-
-    Parameters
-    ----------
-    posterior : xarray.DataTree
-        Of the groups' shares.
-    bound : xarray.DataArray
-        From `composition_bound`, of another posterior of the same targets.
-    pair : tuple of str
-        The two groups.
-    success : tuple of str
-        The statuses that count as success.
-
-    Returns
-    -------
-    Table
-        Rows: the difference, the largest that the mix could make, and what is left.
-    """
+    """Contrast of two groups beyond what the mix of policy areas alone could make."""
     share = status_share(posterior, success)
     gap = (share.sel(area=pair[0]) - share.sel(area=pair[1])).to_numpy().ravel()
     mix = bound.to_numpy().ravel()
@@ -173,19 +127,7 @@ def mix_table(
 
 
 def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str, Table], dict[str, Picture]]:
-    """Table and figure of the targets hit in the end.
-
-    Parameters
-    ----------
-    settings : mapping of str to xarray.Dataset
-        What is believed of the forecasts, in words, to `eventual_hits`.
-    now : int
-        Targets forecast as on course.
-
-    Returns
-    -------
-    dict of str to Table, dict of str to Picture
-    """
+    """Table and figure of the targets hit in the end."""
     frames: dict[str, Any] = {name: summarise_hits(data) for name, data in settings.items()}
     table = pd.concat(frames, names=["setting"]).reset_index()
     means = [float(frames[name].loc["total_hits", "mean"]) for name in frames]
@@ -209,19 +151,7 @@ def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str,
 
 
 def survey_table(shares: pd.DataFrame, statements: pd.Series[str]) -> Table:
-    """Survey shares with what their bases leave open.
-
-    Parameters
-    ----------
-    shares : pandas.DataFrame
-        From `survey_shares`.
-    statements : pandas.Series
-        Statement by id.
-
-    Returns
-    -------
-    Table
-    """
+    """Survey shares with what their bases leave open."""
     frame = shares.assign(statement=statements.reindex(shares.index))
     shown = frame.loc[frame["mean"].notna(), ["statement", "mean", "low", "high", "base", "note"]]
     return Table(

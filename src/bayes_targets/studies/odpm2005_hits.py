@@ -26,18 +26,6 @@ HITS_METHODS = (
 def calibration(study: Study, *, red: Beta = RED) -> dict[str, StatusCalibration]:
     """Calibration of the colours as the report prints it, with a prior where it prints none.
 
-    Parameters
-    ----------
-    study : Study
-        ``load_study("odpm2005")``, for table ``status_meaning`` (section 8.1).
-    red : Beta
-        Chance that a red target reaches 60%; the report calls that very unlikely. The default has mean 5% and
-        leaves 95% below 15%.
-
-    Returns
-    -------
-    dict of str to StatusCalibration
-
     Examples
     --------
     >>> from bayes_targets.readers.package import load_study
@@ -57,27 +45,7 @@ def calibration(study: Study, *, red: Beta = RED) -> dict[str, StatusCalibration
 
 
 def optimism(finish: xr.DataTree, *, early_years: float = 0.0) -> xr.DataArray:
-    """How the colours of both finish years fade: see `optimism_transition`.
-
-    Parameters
-    ----------
-    finish : xarray.DataTree
-        Posterior of the ordinal model on the counts by finish year.
-    early_years : float
-        Years of optimism that targets ending in 2005 have still to lose; those ending in 2006 lose one more. The
-        default, 0, brings the later ones to where the earlier ones are, which the table supports; more
-        extrapolates to the end of the agreements.
-
-    Returns
-    -------
-    xarray.DataArray
-        For `eventual_hits` on the counts by finish year.
-
-    Raises
-    ------
-    DataError
-        If `early_years` is negative.
-    """
+    """How the colours of both finish years fade: see `optimism_transition`."""
     if early_years < 0:
         raise DataError(f"early_years is {early_years}, expected 0 or more")
     years = {EARLY: early_years, LATE: early_years + 1.0}
@@ -87,24 +55,7 @@ def optimism(finish: xr.DataTree, *, early_years: float = 0.0) -> xr.DataArray:
 def hits_by_optimism(
     study: Study, counts: xr.Dataset, finish: xr.DataTree, *, seed: int
 ) -> dict[str, xr.Dataset]:
-    """Targets hit in the end, with less and less optimism in the forecasts.
-
-    Parameters
-    ----------
-    study : Study
-        ``load_study("odpm2005")``.
-    counts : xarray.Dataset
-        By finish year and status.
-    finish : xarray.DataTree
-        Posterior of the ordinal model on these counts.
-    seed : int
-        Seed of the simulations.
-
-    Returns
-    -------
-    dict of str to xarray.Dataset
-        What is believed, in words, to what `eventual_hits` makes of it.
-    """
+    """Targets hit in the end, with less and less optimism in the forecasts."""
     chances = calibration(study)
     fading = {
         "forecasts taken at their word": None,

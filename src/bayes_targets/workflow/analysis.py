@@ -84,32 +84,7 @@ def conduct(
     tell: Callable[[int, int], None] = lambda done, total: None,
     pool: Pool | None = None,
 ) -> Outcome:
-    """Run analyses and write the run folder.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Analyses by name, or user's scripts by path. What they need is run too.
-    settings : Settings
-        For all of them.
-    command : str
-        The command line, for the manifest.
-    say : callable
-        Takes a line of progress.
-    tell : callable
-        Takes how many analyses are done, and how many there are.
-    pool : Pool, optional
-        Makes the analyses, several at a time; without one they are made here. What is written does not depend on it.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    DataError
-        If an input cannot be used, or a result cannot be written. Analyses that were finished before stay.
-    """
+    """Run analyses and write the run folder."""
     entries = plan([find_analysis(name) for name in names])
     asked = [entry for entry in entries.values() if entry.name in {Path(name).stem for name in names}]
     if settings.data is not None:
@@ -135,23 +110,7 @@ def conduct(
 
 
 def plan(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """Analyses and all that they need, what is needed before what needs it.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-        In the order in which they were asked for.
-
-    Returns
-    -------
-    dict of str to Entry
-        By name.
-
-    Raises
-    ------
-    DataError
-        If they need one another in a circle, or two have one name.
-    """
+    """Analyses and all that they need, what is needed before what needs it."""
     planned: dict[str, Entry] = {}
 
     def add(entry: Entry, above: tuple[str, ...]) -> None:
@@ -399,31 +358,7 @@ def make(
     wanted: bool,
     say: Callable[[str], None] = say_from_worker,
 ) -> Made:
-    """Run the script of an analysis and make its files, in memory.
-
-    Parameters
-    ----------
-    entry : Entry
-        The analysis.
-    settings : Settings
-        What the run was asked for.
-    needed : mapping of str to Needed
-        What the analyses found that it needs.
-    wanted : bool
-        Whether another needs its result.
-    say : callable
-        Takes a line of progress.
-
-    Returns
-    -------
-    Made
-        The same in every process, the seconds aside: linear algebra has one thread.
-
-    Raises
-    ------
-    DataError
-        If an input cannot be used, or for anything that goes wrong in a user's script.
-    """
+    """Run the script of an analysis and make its files, in memory."""
     run, started, failure = open_run(entry, settings, needed, say), time.perf_counter(), None
     with one_thread():
         try:

@@ -69,17 +69,7 @@ class Entry:
 
 
 def analyses_folder() -> Path:
-    """Folder of the shipped analyses: inside an installed package, or at the top of a checkout.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """Folder of the shipped analyses: inside an installed package, or at the top of a checkout."""
     here = Path(__file__).resolve().parents[1]
     for folder in (here / "analyses", here.parents[1] / "analyses"):
         if folder.is_dir():
@@ -88,12 +78,7 @@ def analyses_folder() -> Path:
 
 
 def list_analyses() -> list[Entry]:
-    """All shipped analyses, in the order of a full run.
-
-    Returns
-    -------
-    list of Entry
-    """
+    """All shipped analyses, in the order of a full run."""
     entries = {path.stem: read_entry(path) for path in sorted(analyses_folder().glob("*.py"))}
     kinds = list(READER_OPTIONS)
 
@@ -108,22 +93,7 @@ def list_analyses() -> list[Entry]:
 
 
 def find_analysis(name: str) -> Entry:
-    """An analysis by its name, or a user's own script by its path.
-
-    Parameters
-    ----------
-    name : str
-        Name as listed, or a path that ends in ``.py``.
-
-    Returns
-    -------
-    Entry
-
-    Raises
-    ------
-    DataError
-        If there is none of that name (with the nearest one), or the script has no docstring.
-    """
+    """An analysis by its name, or a user's own script by its path."""
     if name.endswith(".py"):
         return read_entry(Path(name))
     known = {entry.name: entry for entry in list_analyses()}
@@ -133,22 +103,7 @@ def find_analysis(name: str) -> Entry:
 
 
 def read_entry(path: Path) -> Entry:
-    """Title and question of a script, from its docstring, without running it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A Python file.
-
-    Returns
-    -------
-    Entry
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as Python, or has no docstring.
-    """
+    """Title and question of a script, from its docstring, without running it."""
     try:
         script = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -198,26 +153,7 @@ def _needs(script: ast.Module, path: Path) -> tuple[str, ...]:
 
 
 def call_script(entry: Entry, run: object) -> object:
-    """Run an analysis: its script, then the script's function ``analyse``.
-
-    Parameters
-    ----------
-    entry : Entry
-        The analysis.
-    run : object
-        What ``analyse`` is handed.
-
-    Returns
-    -------
-    object
-        What it returns. Nothing is written beside the script.
-
-    Raises
-    ------
-    DataError
-        If there is no such function, or if anything in a user's script goes wrong, with the line; the error itself is
-        the cause. A `DataError` and a `DiagnosticsError` pass as they are, and so does what goes wrong in a shipped one.
-    """
+    """Run an analysis: its script, then the script's function ``analyse``."""
     import traceback
 
     try:

@@ -73,23 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """Read and check the command line; no heavy library is loaded.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        The words after the command.
-
-    Returns
-    -------
-    Request
-        Without entries where only words are asked for: ``--help``, ``--list``, ``--version``, ``--template``.
-
-    Raises
-    ------
-    DataError
-        For whatever cannot be meant, in one line.
-    """
+    """Read and check the command line; no heavy library is loaded."""
     if any("\0" in word for word in arguments):
         raise DataError("the command line holds a NUL character, expected text")
     options = parser().parse_args(list(arguments))
@@ -405,20 +389,6 @@ class _Priors(argparse.Action):
 
 def read_prior(text: str) -> Any:
     """A prior from the words that print it, or the number of a point; nothing in it is run.
-
-    Parameters
-    ----------
-    text : str
-        Such as ``"Normal(0, 0.05)"``, ``"HalfNormal(sigma=0.01)"`` or ``"0"``.
-
-    Returns
-    -------
-    Prior or float
-
-    Raises
-    ------
-    DataError
-        If it is neither.
 
     Examples
     --------

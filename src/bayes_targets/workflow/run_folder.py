@@ -91,18 +91,7 @@ def json_bytes(value: object) -> bytes:
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Make the results folder and keep other runs out of it.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        Made with its parents where it is not there.
-
-    Raises
-    ------
-    DataError
-        If it is a file, cannot be written to, or another run is writing into it.
-    """
+    """Make the results folder and keep other runs out of it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -142,24 +131,7 @@ def _lock(out: Path) -> int | None:
 
 
 def prepare(out: Path, names: Sequence[str], *, resume: bool, say: Callable[[str], None]) -> None:
-    """Refuse at once what must not be replaced, and tidy up after runs that were killed.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The results folder, locked.
-    names : sequence of str
-        Names of the folders that are going to be written.
-    resume : bool
-        Whether results whose files were changed are set aside, instead of refused.
-    say : callable
-        Takes a line of progress.
-
-    Raises
-    ------
-    DataError
-        If the page, the manifest, or something of those names is not ours.
-    """
+    """Refuse at once what must not be replaced, and tidy up after runs that were killed."""
     tidy(out)
     manifest = _require_our_page(out)
     for name in names:
@@ -186,24 +158,7 @@ def _in_words(place: Place) -> str:
 
 
 def require_ours(place: Path, manifest: Mapping[str, Any]) -> Place:
-    """Refuse a folder that is not an earlier result of ours, or that holds anything else.
-
-    Parameters
-    ----------
-    place : pathlib.Path
-        Where a result is going to be written.
-    manifest : mapping
-        From `read_manifest`.
-
-    Returns
-    -------
-    Place
-
-    Raises
-    ------
-    DataError
-        With the name of what is not ours.
-    """
+    """Refuse a folder that is not an earlier result of ours, or that holds anything else."""
     if not os.path.lexists(place):
         return Place()
     expected = _expected_files(place, manifest)
@@ -277,13 +232,7 @@ def read_manifest(out: Path) -> dict[str, Any]:
 
 
 def tidy(out: Path) -> None:
-    """Remove what an interrupted write left; an old result whose successor never came is put back.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The results folder; it need not be there.
-    """
+    """Remove what an interrupted write left; an old result whose successor never came is put back."""
     for leftover in list(out.iterdir()) if out.is_dir() else []:
         if leftover.name.startswith(REPLACED):
             put_back(out / leftover.name.removeprefix(REPLACED))
@@ -292,28 +241,7 @@ def tidy(out: Path) -> None:
 
 
 def write_result(out: Path, name: str, files: Mapping[str, bytes]) -> Path:
-    """Write the folder of an analysis, whole or not at all, replacing an earlier result.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The results folder.
-    name : str
-        Name of the analysis.
-    files : mapping of str to bytes
-        File name to content; one is ``summary.json``.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, complete. An earlier result whose files were changed is now beside it, as ``NAME.changed-1`` or so.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written; what was there before is then still there. Also if something is there that is not ours, or a
-        file's name is more than a name.
-    """
+    """Write the folder of an analysis, whole or not at all, replacing an earlier result."""
     for file in files:
         if not _FILE_NAME.fullmatch(file):
             raise DataError(
@@ -330,17 +258,7 @@ def write_result(out: Path, name: str, files: Mapping[str, bytes]) -> Path:
 
 
 def write_top(out: Path, manifest: Mapping[str, Any], page: bytes) -> None:
-    """Write the manifest and the page of a run.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The results folder.
-    manifest : mapping
-        What ``run.json`` holds.
-    page : bytes
-        What ``index.html`` holds.
-    """
+    """Write the manifest and the page of a run."""
     # The manifest is written first, so it names both pages that may be there if the run is killed in between.
     pages = [sha256(page)]
     with suppress(OSError):
@@ -350,18 +268,7 @@ def write_top(out: Path, manifest: Mapping[str, Any], page: bytes) -> None:
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of an earlier result.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        A folder that may be one of `write_result`.
-
-    Returns
-    -------
-    dict or None
-        None where there is no summary, or not one of this folder, or it was changed.
-    """
+    """The summary of an earlier result."""
     summary = _load(folder / SUMMARY)
     whole = (
         is_sealed(summary)
@@ -372,17 +279,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
 
 
 def earlier_results(out: Path) -> Earlier:
-    """The results that a results folder holds.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        The results folder.
-
-    Returns
-    -------
-    Earlier
-    """
+    """The results that a results folder holds."""
     found, manifest = Earlier(), read_manifest(out)
     for folder in sorted(path for path in out.iterdir() if path.is_dir() and not path.name.startswith(".")):
         summary = read_summary(folder)
@@ -395,15 +292,6 @@ def earlier_results(out: Path) -> Earlier:
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of each file.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        File name to content.
-
-    Returns
-    -------
-    dict of str to str
 
     Examples
     --------
@@ -425,19 +313,7 @@ def recorded(summary: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_unchanged(folder: Path, expected: Mapping[str, str]) -> bool:
-    """Whether every file of a folder is there with its hash.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder.
-    expected : mapping of str to str
-        From `digests`.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether every file of a folder is there with its hash."""
     try:
         return digests({name: (folder / name).read_bytes() for name in expected}) == dict(expected)
     except OSError:

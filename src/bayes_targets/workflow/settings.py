@@ -172,25 +172,7 @@ class Run:
     needed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def need(self, name: str) -> Result:
-        """What another analysis found.
-
-        Parameters
-        ----------
-        name : str
-            Its name, or its path if it is a user's script, as in the script's constant ``NEEDS``.
-
-        Returns
-        -------
-        Result
-            Without pictures.
-
-        Raises
-        ------
-        DataError
-            If ``NEEDS`` does not name it.
-        DiagnosticsError
-            If it is not reported.
-        """
+        """What another analysis found."""
         known = Path(name).stem if name.endswith(".py") else name
         if known not in self.found:
             raise DataError(
@@ -215,18 +197,7 @@ class Run:
         return study
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """The user's own printed table, from ``--data``, one evaluation for each model; see `read_estimates`.
-
-        Returns
-        -------
-        dict of str to Evaluation
-            By heading of the model; of a data package, by name of the evaluation.
-
-        Raises
-        ------
-        DataError
-            If there is no such file, or for whatever is wrong in it.
-        """
+        """The user's own printed table, from ``--data``, one evaluation for each model; see `read_estimates`."""
         data, options = self._data(), self._options("table")
         if data.is_dir():
             found = self._described(data, options)
@@ -238,18 +209,7 @@ class Run:
         return found
 
     def several(self) -> Evaluation:
-        """The user's own several evaluations, from ``--data``; see `read_evaluations`.
-
-        Returns
-        -------
-        Evaluation
-            Its estimates by study.
-
-        Raises
-        ------
-        DataError
-            If there is no such file, or for whatever is wrong in it.
-        """
+        """The user's own several evaluations, from ``--data``; see `read_evaluations`."""
         data, options = self._data(), self._options("pool")
         if data.is_dir():
             pooled = {
@@ -281,17 +241,7 @@ class Run:
         return found
 
     def authorities(self) -> xr.Dataset:
-        """The user's own authorities, from ``--data``; see `read_authorities`.
-
-        Returns
-        -------
-        xarray.Dataset
-
-        Raises
-        ------
-        DataError
-            If there is no such file, or for whatever is wrong in it.
-        """
+        """The user's own authorities, from ``--data``; see `read_authorities`."""
         authorities = read_authorities(self._data(), **self._options("authorities"))
         self._note(authorities.attrs.get("notes", ()))
         return authorities
@@ -300,15 +250,6 @@ class Run:
         """The user's own counts by area and status, from ``--data``; see `read_counts`.
 
         Columns may be renamed to ``area``, ``status``, ``count`` and ``total``; controls are covariates of the areas.
-
-        Returns
-        -------
-        xarray.Dataset
-
-        Raises
-        ------
-        DataError
-            If there is no such file, or for whatever is wrong in it.
         """
         options = self._options("counts")
         covariates = options.pop("controls", ())
@@ -354,26 +295,7 @@ class Run:
         return self._passed(name, *fit_and_check(self._fit_task(name, model)))
 
     def fit_all(self, models: Mapping[str, Model], *, pointwise: bool = True) -> dict[str, xr.DataTree]:
-        """The posteriors of many models, shared out among the run's workers: each the same as by `fit`.
-
-        Parameters
-        ----------
-        models : mapping of str to Model
-            By name of the posterior.
-        pointwise : bool
-            As in `bayes_targets.fit`.
-
-        Returns
-        -------
-        dict of str to xarray.DataTree
-
-        Raises
-        ------
-        DataError
-            If a fit could not be made.
-        DiagnosticsError
-            If a check failed.
-        """
+        """The posteriors of many models, shared out among the run's workers: each the same as by `fit`."""
         tasks = {name: self._fit_task(name, model, pointwise) for name, model in models.items()}
         fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fits")
         for name, words in fits.failures.items():
@@ -381,21 +303,7 @@ class Run:
         return {name: self._passed(name, *found) for name, found in fits.results.items()}
 
     def map(self, function: Function, tasks: Mapping[str, Any], *, what: str) -> Ensemble:
-        """Map a function over tasks by the run's workers; see `run_ensemble`.
-
-        Parameters
-        ----------
-        function : callable
-            ``function(task, seed)``, in a module that workers can import, so not in the analysis' script.
-        tasks : mapping of str to object
-            Tasks by name.
-        what : str
-            Says what is mapped; it also seeds the ensemble.
-
-        Returns
-        -------
-        Ensemble
-        """
+        """Map a function over tasks by the run's workers; see `run_ensemble`."""
         settings = self.settings
         self.say(f"{self.name}: {what}")
         return run_ensemble(

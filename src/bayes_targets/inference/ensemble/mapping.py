@@ -143,19 +143,7 @@ def require_scheduler(address: str) -> None:
 
 
 def draw_normal(task: float, seed: np.random.SeedSequence) -> float:
-    """A task to try an ensemble, or a cluster, with: one normal draw with a standard deviation.
-
-    Parameters
-    ----------
-    task : float
-        The standard deviation.
-    seed : numpy.random.SeedSequence
-        Source of randomness.
-
-    Returns
-    -------
-    float
-    """
+    """A task to try an ensemble, or a cluster, with: one normal draw with a standard deviation."""
     return float(np.random.default_rng(seed).normal(0.0, task))
 
 

@@ -116,28 +116,12 @@ class Pool:
         return self._workers
 
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
-        """Have a call made.
-
-        Parameters
-        ----------
-        key : object
-            By which its result is known.
-        function : callable
-            At the top level of a module, where workers make the call.
-        *arguments : object
-            What it is called with; they can be pickled where workers make the call.
-        """
+        """Have a call made."""
         self._waiting.append(_Call(key, function, arguments))
         self._hand_out()
 
     def next_done(self) -> tuple[Any, Any]:
-        """Wait for a call to end.
-
-        Returns
-        -------
-        (object, object)
-            Its key, and its result or the exception that it raised: `WorkerLostError` if its process died.
-        """
+        """Wait for a call to end."""
         if self._executor is None:
             call = self._waiting.popleft()
             with one_thread():

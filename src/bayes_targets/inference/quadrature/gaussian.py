@@ -36,17 +36,6 @@ def cross_products(
 ) -> FloatArray:
     """Cross-products within each type, shape (J, m, m), in one pass over the data.
 
-    Parameters
-    ----------
-    columns : sequence of arrays of shape (N,) or (N, k)
-        Data, an observation a row; m columns in all.
-    kind : array of int of shape (N,)
-        Type of each observation.
-    types : int
-        Number of types, J.
-    centre : array of shape (m,)
-        What is taken off each column first; near its mean it keeps digits that large numbers would lose.
-
     Examples
     --------
     >>> y = np.array([2.0, 3.0, 4.0])
@@ -93,19 +82,7 @@ class Hierarchy:
         precision: FloatArray,
         varies: tuple[int, ...] = (0, 1),
     ) -> Hierarchy:
-        """The hierarchy of a model from the cross-products of its data.
-
-        Parameters
-        ----------
-        products : array of shape (J, m, m)
-            From `cross_products`, of the columns 1, x, further predictors and y.
-        chosen : array of shape (J, m, p + 1)
-            For each type, the matrix that turns these columns into [X, y].
-        mean, precision : array of shape (p,)
-            Prior of the coefficients.
-        varies : tuple of int
-            What varies by type: 0 the intercept, 1 the slope of x.
-        """
+        """The hierarchy of a model from the cross-products of its data."""
         # With X m taken off y, the coefficients' mean is 0.
         chosen = np.concatenate(
             [chosen[..., :-1], chosen[..., -1:] - chosen[..., :-1] @ mean[:, None]], axis=-1
@@ -124,13 +101,6 @@ class Hierarchy:
 
         A coefficient with a flat prior has a density of 1 and no factor in :math:`|\Lambda|`. Where P is singular in
         floating point, as with a sigma next to 0, minus infinity.
-
-        Parameters
-        ----------
-        sigma : array of shape (S,)
-            Standard deviation of the noise.
-        spread : array of shape (S, q)
-            Standard deviation of each thing that varies.
         """
         proper = self.precision > 0
         log_prior = np.log(self.precision[proper]).sum() + (~proper).sum() * _LOG_2_PI

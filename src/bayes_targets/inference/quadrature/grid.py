@@ -155,23 +155,6 @@ class Draws:
 def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator) -> Draws:
     """Integrate a density over its hyperparameters and draw from it.
 
-    Parameters
-    ----------
-    log_density : callable
-        Hyperparameters of shape (nodes, D) to the log density of data and hyperparameters, shape (nodes,).
-    axes : sequence of Axis
-        The D hyperparameters; none at all for a model in closed form.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Raises
-    ------
-    NotExactError
-        If the density is not a number anywhere, or so few proposals are accepted that the draws would never be
-        complete.
-
     Examples
     --------
     >>> bell = lambda v: -0.5 * (v**2).sum(axis=1)

@@ -8,17 +8,7 @@ import xarray as xr
 
 
 def together(stats: list[xr.Dataset]) -> xr.Dataset:
-    """Statistics of independent parts of one posterior: evidence and density add up, the rest is that of the worst part.
-
-    Parameters
-    ----------
-    stats : list of xarray.Dataset
-        Statistics of the exact engine, of equally many draws.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Statistics of independent parts of one posterior: evidence and density add up, the rest is that of the worst part."""
     joint: dict[str, Any] = {"lp": sum(part["lp"] for part in stats)}
     for name in (str(name) for name in stats[0].data_vars if name != "lp"):
         values = [float(part[name]) for part in stats]

@@ -120,24 +120,6 @@ def integrate_line(
 ) -> Line:
     """Integrate a density over a line.
 
-    Parameters
-    ----------
-    log_density : callable
-        Values of shape (n,) to the log density, shape (n,), up to a constant.
-    peaks : sequence of (float, float)
-        Centre and width of each place where there may be a peak.
-    low, high : float
-        Ends of the support.
-
-    Returns
-    -------
-    Line
-
-    Raises
-    ------
-    NotExactError
-        If the density is no number anywhere, or cannot be integrated.
-
     Examples
     --------
     >>> line = integrate_line(lambda x: -0.5 * x**2, [(0.0, 1.0)])

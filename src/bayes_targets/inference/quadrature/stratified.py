@@ -22,18 +22,6 @@ FloatArray = NDArray[np.float64]
 def stratified_uniform(rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
     """Uniform numbers between 0 and 1 whose set along the first axis is the same for any source of randomness.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of the order.
-    size : int or tuple of int
-        Shape; the first number is that of the draws, n. Along it stand 0.5 / n, 1.5 / n, ... in random order, in each
-        column by itself.
-
-    Returns
-    -------
-    array of that shape
-
     Examples
     --------
     >>> sorted(stratified_uniform(np.random.default_rng(1), 4).tolist())
@@ -44,19 +32,6 @@ def stratified_uniform(rng: np.random.Generator, size: int | tuple[int, ...]) ->
 
 def stratified_normal(rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
     """Standard normal numbers whose set along the first axis is the same for any source of randomness.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of the order.
-    size : int or tuple of int
-        As in `stratified_uniform`.
-
-    Returns
-    -------
-    array of that shape
-        Along the first axis the quantiles of 0.5 / n, 1.5 / n, ... of the standard normal, times a number next to 1 that
-        makes their variance 1.
 
     Examples
     --------

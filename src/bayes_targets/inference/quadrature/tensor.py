@@ -114,24 +114,6 @@ def solve_tensor(
 ) -> Draws:
     """Integrate a density over its hyperparameters and draw from it.
 
-    Parameters
-    ----------
-    density : callable
-        Values along each of the D axes to the log density at all combinations, an array of D dims.
-    at_points : callable
-        The same for hyperparameters of shape (points, D), shape (points,).
-    axes : sequence of Axis
-        The hyperparameters; none for a model in closed form.
-    size : int
-        Number of draws.
-    unit : array of shape (size, D)
-        Points of the unit cube, from `even_points`.
-
-    Raises
-    ------
-    NotExactError
-        If no end of the density is found, or no number anywhere.
-
     Examples
     --------
     >>> def bell(values):
@@ -202,17 +184,6 @@ def even_points(size: int, dims: int, *, first: int = 6) -> FloatArray:
 
     The first coordinates together are Sobol's sequence (with the direction numbers of Joe & Kuo 2008), the others permuted
     at random with a fixed seed; the order of the points is random likewise.
-
-    Parameters
-    ----------
-    size, dims : int
-        Number of points, and of coordinates.
-    first : int
-        Coordinates that are evenly spread together.
-
-    Returns
-    -------
-    array of shape (size, dims)
 
     Examples
     --------

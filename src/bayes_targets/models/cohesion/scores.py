@@ -17,20 +17,6 @@ _MIXING_NODES = 48
 def true_baseline_given_measured(measured: Any, mean: Any, sd: Any, se: Any) -> tuple[Any, Any]:
     """Mean and variance of the true baseline given the measured one.
 
-    Parameters
-    ----------
-    measured : array
-        Measured baseline.
-    mean, sd : array
-        Distribution of true baselines of the type.
-    se : array
-        Standard error of the measured one.
-
-    Returns
-    -------
-    tuple of array
-        NumPy, xarray or PyTensor, as given.
-
     Examples
     --------
     >>> true_baseline_given_measured(60.0, 70.0, 4.0, 4.0)

@@ -21,27 +21,7 @@ FloatArray = NDArray[np.float64]
 
 
 def solve_meta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
-    """Draws from the posterior, the same for every seed, with the engine's statistics.
-
-    Parameters
-    ----------
-    model : Model
-        From `meta_model`.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Not used: the draws are images of fixed, evenly spread points.
-
-    Returns
-    -------
-    xarray.Dataset, xarray.Dataset
-        The variables of the posterior, dim ``sample``; statistics as `inference.quadrature.solve` gives them.
-
-    Raises
-    ------
-    NotExactError
-        If options that have no exact posterior are combined.
-    """
+    """Draws from the posterior, the same for every seed, with the engine's statistics."""
     problem = problem_of(model)
     if problem.pooling == "none":
         return _apart(model, problem, size)

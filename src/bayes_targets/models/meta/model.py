@@ -199,17 +199,7 @@ def _with_notes(model: Model, notes: list[str]) -> Model:
 
 
 def notes_of(model: Model) -> list[str]:
-    """What a reader must know of a model's data, a sentence each.
-
-    Parameters
-    ----------
-    model : Model
-        From `meta_model`.
-
-    Returns
-    -------
-    list of str
-    """
+    """What a reader must know of a model's data, a sentence each."""
     return [note for note in model.options["notes"].split("\n") if note]
 
 

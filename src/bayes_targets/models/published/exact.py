@@ -33,26 +33,6 @@ def solve_published(model: Model, size: int, rng: np.random.Generator) -> tuple[
 
     Terms that are not pooled, and whose covariance is not known, are independent of all others: normal with a normal or flat
     prior and a normal error, and one integral each otherwise.
-
-    Parameters
-    ----------
-    model : Model
-        From `published_model`.
-    size : int
-        Number of draws.
-    rng : numpy.random.Generator
-        Source of the order of the draws.
-
-    Returns
-    -------
-    xarray.Dataset, xarray.Dataset
-        The variables of the posterior, dim ``sample``; statistics of `solve`.
-
-    Raises
-    ------
-    NotExactError
-        If the mean of pooled terms has a prior that is not normal or flat, a spread or share one off its range, or terms whose
-        covariance is known are pooled or have priors that are not normal or flat.
     """
     data = model.data
     pooled, scale = data["pooled"].to_numpy(), data["scale"].to_numpy()

@@ -89,24 +89,7 @@ def resolved(
     estimate: FloatArray,
     se: FloatArray,
 ) -> tuple[PublishedPriors, str]:
-    """Priors without a gap, and where those that were not given come from.
-
-    Parameters
-    ----------
-    given : PublishedPriors or None
-        What the user gave.
-    hoped : float or None
-        Effect that was hoped for.
-    n : int or None
-        Number of cases.
-    estimate, se : array of shape (J,)
-        The pooled terms, or all terms where none is pooled.
-
-    Returns
-    -------
-    PublishedPriors, str
-        The text is "given", "hoped", "n" or "table".
-    """
+    """Priors without a gap, and where those that were not given come from."""
     priors = PublishedPriors() if given is None else given
     for name, support in (("effect", "real"), ("mu", "real"), ("tau", "positive")):
         if getattr(priors, name) is not None:
@@ -155,19 +138,7 @@ def moments_of(prior: Prior) -> tuple[float, float]:
 
 
 def prior_conflict(model: Model) -> dict[str, float]:
-    """How far each printed estimate lies from its prior mean: in roots of the summed variances of prior and estimate.
-
-    Parameters
-    ----------
-    model : Model
-        From `published_model`.
-
-    Returns
-    -------
-    dict of str to float
-        By term; terms that are pooled, or whose prior is flat or neither normal nor Student's t, are left out. Above
-        `CONFLICT_LIMIT` prior and data are in conflict.
-    """
+    """How far each printed estimate lies from its prior mean: in roots of the summed variances of prior and estimate."""
     data = model.data
     distance = abs(data["estimate"] - data["prior_mean"]) / (data["se"] ** 2 + data["prior_sd"] ** 2) ** 0.5
     told = zip(data["term"].to_numpy(), distance.to_numpy(), strict=True)

@@ -42,33 +42,6 @@ def selected_posterior(
 ) -> Line:
     """Posterior of an effect whose estimate was printed for certain if significant, and otherwise with probability `weight`.
 
-    Parameters
-    ----------
-    estimate, se : float
-        As printed.
-    prior : Prior
-        Of the effect, in its own unit.
-    weight : float or None
-        Probability of print of what is not significant, above 0 and at most 1; None: any share is as probable.
-    df : float
-        Degrees of freedom of the standard error.
-    level : float
-        Level of significance.
-    tails : {2, 1}
-        Whether estimates of both signs are printed where significant, or those of one.
-    side : {1, -1}
-        With one tail, the sign of the estimates that are printed.
-
-    Returns
-    -------
-    Line
-        The posterior, with quantiles, probabilities and mean.
-
-    Raises
-    ------
-    DataError
-        If a number is out of range.
-
     References
     ----------
     Hedges (1992), Modeling publication selection effects in meta-analysis, *Statistical Science* 7, 246-255, for one study.
@@ -118,27 +91,7 @@ def selection_sweep(
     weights: Sequence[float] = WEIGHTS,
     prob: float = 0.95,
 ) -> pd.DataFrame:
-    """What one printed estimate says under less and less print of what is not significant.
-
-    Parameters
-    ----------
-    estimate, se, prior, df, level, tails
-        As in `selected_posterior`; with one tail, estimates in the favourable direction are printed.
-    better : {"higher", "lower"}
-        Favourable direction.
-    smallest : float
-        Smallest effect worth having, 0 or more.
-    weights : sequence of float
-        Probabilities of print to go through; they are assumed, not estimated.
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by ``weight``: posterior ``mean``, ``low``, ``high``, ``prob_better`` and ``prob_worth`` (an effect of more than
-        `smallest` in the favourable direction).
-    """
+    """What one printed estimate says under less and less print of what is not significant."""
     side = 1 if better == "higher" else -1
     rows = {}
     for weight in weights:
@@ -165,13 +118,7 @@ def tipping_weight(
     tails: int = 2,
     prob: float = 0.95,
 ) -> float:
-    """The largest probability of print of what is not significant at which P(better) is below `prob`.
-
-    Returns
-    -------
-    float
-        1 where it is below without any selection; 0 where no weight of 1 in 10,000 or more brings it there.
-    """
+    """The largest probability of print of what is not significant at which P(better) is below `prob`."""
     side = 1 if better == "higher" else -1
 
     def enough(log_weight: float) -> bool:

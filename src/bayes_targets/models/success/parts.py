@@ -145,24 +145,7 @@ _SUPPORT = {"tau": "positive", "correlation": "share", "effect": "real"}
 def checked_priors(
     priors: Any, count: FloatArray, *, outcome: str, pooling: str, predictor: Any = None
 ) -> Any:
-    """Priors of a success model, those of shares turned into priors of log-odds.
-
-    Parameters
-    ----------
-    priors : SuccessPriors or MarginsPriors
-        As the user gave them.
-    count : array of shape (area, status)
-        Best status first; of a binomial, successes and the rest.
-    outcome, pooling : str
-        As in `success_model`.
-    predictor : array of shape (area, covariate), optional
-        Covariates of the areas.
-
-    Raises
-    ------
-    DataError
-        If a prior is of other numbers than its parameter, or improper where the counts do not make up for it.
-    """
+    """Priors of a success model, those of shares turned into priors of log-odds."""
     found = {
         field.name: require_prior(
             field.name, getattr(priors, field.name), _SUPPORT.get(field.name, "log-odds")

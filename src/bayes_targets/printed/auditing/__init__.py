@@ -100,16 +100,6 @@ def audit(study: HasTables | Evaluation) -> pd.DataFrame:
 def summarise(checks: pd.DataFrame) -> pd.Series[int]:
     """Count the checks by kind of verdict.
 
-    Parameters
-    ----------
-    checks : DataFrame
-        From `audit`.
-
-    Returns
-    -------
-    Series
-        Index ``verdict``: ``consistent``, ``only if``, ``inconsistent``, each of them also where it is 0.
-
     Examples
     --------
     >>> summarise(pd.DataFrame({"verdict": ["consistent", "only if N is large", "consistent"]}))

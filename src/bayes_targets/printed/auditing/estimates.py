@@ -36,14 +36,6 @@ def check_estimates(evaluation: Evaluation) -> list[Check]:
 
     A finding is inconsistent only if no unrounded numbers would print as they do. Where degrees of freedom are not known, p,
     intervals and stars are held against the normal distribution first, and against Student's t of any degrees of freedom next.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    list of Check
     """
     if "estimate" not in evaluation.printed.columns:
         what = "what is printed by arm is the only source of the estimates: there is nothing to hold them against"
