@@ -77,11 +77,11 @@ def lpsa():
     return odpm2005.counts(bt.load_study("odpm2005"), "policy_area")
 
 
-@pytest.fixture(scope="module")
-def margins(lpsa):
+@pytest.fixture(scope="module", params=["exact", pytest.param("nuts", marks=pytest.mark.slow)])
+def margins(lpsa, request):
     study = bt.load_study("odpm2005")
     others = {name: odpm2005.counts(study, name) for name in ("kind", "finish")}
-    return bt.fit(margins_model(lpsa, others), engine="nuts", seed=1, progress=False)
+    return bt.fit(margins_model(lpsa, others), engine=request.param, seed=1, progress=False)
 
 
 def test_statuses_are_added_up():

@@ -869,15 +869,16 @@ def hostile(table, rng):
     return frame
 
 
-def test_no_table_makes_the_audit_raise_anything_but_our_error():
-    """600 tables of every role, with cells, columns and properties of another kind."""
+@pytest.mark.parametrize("number", [180, pytest.param(600, marks=pytest.mark.slow)])
+def test_no_table_makes_the_audit_raise_anything_but_our_error(number):
+    """Tables of every role, with cells, columns and properties of another kind."""
     figures = table_of(
         [("a", "q", "n", "50"), ("b", "q", "%", "50")], ["id", "what", "unit", "value"], ["value"]
     )
     figures.attrs = {"role": "bases", "rates": {"b": "a"}, "parts": {"a": ["a"]}}
     tables = {"ols": MODEL, "fit": FIT, "d": DESCRIBED, "t": COUNTED, "s": ASKED, "b": figures}
     rng, refused, found = np.random.default_rng(1), 0, 0
-    for i in range(600):
+    for i in range(number):
         name = list(tables)[i % len(tables)]
         try:
             checks = audit(study_of(**(tables | {name: hostile(tables[name], rng)})))
@@ -887,4 +888,4 @@ def test_no_table_makes_the_audit_raise_anything_but_our_error():
         else:
             found += 1
             assert checks["verdict"].str.startswith(("consistent", "only if", "inconsistent")).all()
-    assert refused > 150 and found > 100
+    assert refused > number / 4 and found > number / 6
