@@ -255,10 +255,18 @@ def test_a_left_out_area_has_the_density_that_exact_draws_without_it_predict(out
     assert leave_one_area_out(model).loc["b", "elpd"] == pytest.approx(np.log(density.mean()), abs=4 * error)
 
 
-def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_them():
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"a": [3, 1, 2], "b": [2, 5, 4], "c": [1, 0, 3]},
+        {"a": [3, 1, 2, 1], "b": [2, 5, 4, 0], "c": [1, 0, 3, 2]},
+    ],
+    ids=["three statuses", "four statuses"],
+)
+def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_them(rows):
     from bayes_targets.models.success.loo import leave_one_area_out
 
-    table = counts({"a": [3, 1, 2], "b": [2, 5, 4], "c": [1, 0, 3]})
+    table = counts(rows, "wxyz"[: len(rows["a"])])
     left_out = leave_one_area_out(success_model(table, outcome="multinomial"))
 
     def evidence(counts):

@@ -162,19 +162,44 @@ class Effects:
 
     def _mode(self) -> tuple[FloatArray, FloatArray]:
         """Mode of each integrand, shape (S, J, C), and its curvature there, (S, J, C, C), by damped Newton steps."""
-        z = np.zeros_like(self.centre)
-        unit = np.eye(z.shape[-1])
+        # All integrands stand on the last axis, and those that are done are left out of the next step.
+        shape, splits = self.centre.shape[:2], self.centre.shape[2]
+        centre, successes, trials = (
+            np.moveaxis(np.broadcast_to(each, self.centre.shape), -1, 0).reshape(splits, -1)
+            for each in (self.centre, self.successes, self.trials)
+        )
+        roots = np.repeat(np.moveaxis(self.root, 0, -1), shape[1], axis=-1)
+        z, unit = np.zeros_like(centre), np.eye(splits)[:, :, None]
+        curvature = np.empty((splits, *z.shape))
+        todo = np.arange(z.shape[1])
         for _ in range(40):
-            share = 0.5 * (1.0 + np.tanh(0.5 * self._log_odds(z)))
-            slope = np.einsum("sji,saj->sai", self.root, self.successes - self.trials * share) - z
-            bend = self.trials * share * (1.0 - share)
-            curvature = unit + np.einsum("ski,sak,skj->saij", self.root, bend, self.root)
-            step = np.linalg.solve(curvature, slope[..., None])[..., 0]
-            far = np.maximum(np.linalg.norm(step, axis=-1, keepdims=True), 1.0)
-            z = z + step / far
-            if np.abs(step).max() < 1e-6:
+            root, own, trial = roots[:, :, todo], z[:, todo], trials[:, todo]
+            share = 0.5 * (1.0 + np.tanh(0.5 * (centre[:, todo] + (root * own).sum(axis=1))))
+            slope = (root * (successes[:, todo] - trial * share)[:, None]).sum(axis=0) - own
+            bent = root * (trial * share * (1.0 - share))[:, None]
+            bend = unit + (root[:, :, None] * bent[:, None]).sum(axis=0)
+            step = _solved(bend, slope)
+            curvature[:, :, todo] = bend
+            z[:, todo] = own + step / np.maximum(np.sqrt((step**2).sum(axis=0)), 1.0)
+            todo = todo[np.abs(step).max(axis=0) >= 1e-6]
+            if not todo.size:
                 break
-        return z, curvature
+        back = np.moveaxis(curvature.reshape(splits, splits, *shape), (0, 1), (2, 3))
+        return np.ascontiguousarray(np.moveaxis(z.reshape(splits, *shape), 0, 2)), np.ascontiguousarray(back)
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solutions of few equations each, which stand on the last axis; matrices of shape (C, C, n) are positive definite."""
+    a, x = matrix.copy(), right.copy()
+    size = len(x)
+    for k in range(size):
+        for i in range(k + 1, size):
+            factor = a[i, k] / a[k, k]
+            a[i, k:] -= factor * a[k, k:]
+            x[i] -= factor * x[k]
+    for k in reversed(range(size)):
+        x[k] = (x[k] - (a[k, k + 1 :] * x[k + 1 :]).sum(axis=0)) / a[k, k]
+    return x
 
 
 def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
