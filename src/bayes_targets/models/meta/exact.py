@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -36,11 +37,13 @@ def log_evidence(model: Model) -> float:
 
 def _together(problem: Problem, size: int) -> tuple[dict[str, FloatArray], Draws]:
     gaussian = Gaussian(problem)
-    count = problem.y.size
+    count, order = problem.y.size, zlib.crc32(problem.y.tobytes())
     if gaussian.fits and problem.bounds is None and not problem.student.any():
         axes, free = gaussian.axes(), gaussian.columns.shape[1]
         extra = count * (1 if problem.group is None else 2 if problem.covariance is None else 3)
-        unit = even_points(size, len(axes) + free + 1 + extra, first=min(6, len(axes) + free + 1))
+        unit = even_points(
+            size, len(axes) + free + 1 + extra, first=min(6, len(axes) + free + 1), order=order
+        )
         draws = solve_tensor(
             on_mesh(gaussian.log_density), gaussian.log_density, axes, size, unit=unit[:, : len(axes)]
         )
@@ -57,7 +60,7 @@ def _together(problem: Problem, size: int) -> tuple[dict[str, FloatArray], Draws
         return out, draws
     selected = Selected(problem)
     axes = selected.axes()
-    unit = even_points(size, len(axes) + 1 + 2 * count, first=min(6, len(axes) + 1))
+    unit = even_points(size, len(axes) + 1 + 2 * count, first=min(6, len(axes) + 1), order=order)
     draws = solve_tensor(selected.tensor, selected.points, axes, size, unit=unit[:, : len(axes)])
     values = np.column_stack([draws.values[axis.name] for axis in axes] or [np.empty((size, 0))])
     rest = unit[:, len(axes) :]
