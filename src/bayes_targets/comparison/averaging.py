@@ -211,16 +211,13 @@ def _averaged(
     for k in np.argsort(counts - shares)[: size - counts.sum()]:
         counts[k] += 1
     order = np.random.default_rng(0).permutation(size)
+    rows = [_spread_out(tree, int(count)) for tree, count in zip(trees, counts, strict=True)]
     variables: dict[str, Any] = {}
     for name in ("mu", "tau", "effect", "new_effect"):
         parts = []
-        for tree, count in zip(trees, counts, strict=True):
+        for tree, chosen in zip(trees, rows, strict=True):
             values = tree["posterior"][name].transpose("chain", "draw", ...).to_numpy()
-            values = values.reshape(-1, *values.shape[2:])
-            if count > len(values):
-                raise DataError("average_models: expected as many draws of every model")
-            # Draws are in random order already.
-            parts.append(values[:count])
+            parts.append(values.reshape(-1, *values.shape[2:])[chosen])
         joined = np.concatenate(parts)[order].reshape(chains, draws, *parts[0].shape[1:])
         variables[name] = (first[name].dims, joined)
     posterior = xr.Dataset(
@@ -244,3 +241,12 @@ def _averaged(
     options = {**_options(trees[0]), "selection": "averaged", "points": json.dumps(sorted(points))}
     tree.attrs = {**trees[0].attrs, "model": "meta average", "options": json.dumps(options)}
     return tree
+
+
+def _spread_out(tree: xr.DataTree, count: int) -> np.ndarray[Any, np.dtype[np.int_]]:
+    """Some draws of a model, evenly over the distribution of its mean: the same ones in whatever order they come."""
+    mu, tau = (tree["posterior"][name].to_numpy().ravel() for name in ("mu", "tau"))
+    if count > mu.size:
+        raise DataError("average_models: expected as many draws of every model")
+    places = ((np.arange(count) + 0.5) * mu.size / max(count, 1)).astype(int)
+    return np.asarray(np.lexsort((tau, mu))[places])
