@@ -185,3 +185,158 @@ def even_points(size: int, dims: int, *, first: int = 6, order: int = 0) -> Floa
     The first coordinates together are Sobol's sequence (with the direction numbers of Joe & Kuo 2008), the others permuted
     at random; so is the order of the points. `order` should be a number by data: what many data share would be an error of all.
 
+    Examples
+    --------
+    >>> even_points(4, 3).mean(axis=0).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    rng = np.random.default_rng(order)
+    joint = min(first, dims, len(_SOBOL))
+    sequence = np.empty((size, joint), dtype=int)
+    for d in range(joint):
+        sequence[:, d] = _sobol(size, d)
+    level = sequence.argsort(axis=0).argsort(axis=0)[rng.permutation(size)]
+    others = [rng.permutation(size) for _ in range(dims - joint)]
+    points = np.asarray((np.column_stack([level, *others]) + 0.5) / size)
+    # One array for all who ask.
+    points.flags.writeable = False
+    return points
+
+
+def even_normals(unit: FloatArray) -> FloatArray:
+    """Standard normal values from coordinates of `even_points`."""
+    levels = normal_quantile((np.arange(len(unit)) + 0.5) / len(unit))
+    return np.asarray(levels[(unit * len(unit)).astype(int)])
+
+
+def on_mesh(at_points: PointDensity) -> TensorDensity:
+    """A density of points as one of tensors, for where nodes share nothing."""
+
+    def density(values: Sequence[FloatArray]) -> FloatArray:
+        mesh = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1)
+        return at_points(mesh.reshape(-1, len(values))).reshape(mesh.shape[:-1])
+
+    return density
+
+
+def _sobol(size: int, dimension: int) -> IntArray:
+    """Coordinates of Sobol's points 1 to `size`, in units of 2^-32."""
+    degree, polynomial, first = _SOBOL[dimension]
+    numbers = list(first) or [1] * 32
+    for k in range(len(numbers), 32):
+        value = numbers[k - degree] ^ (numbers[k - degree] << degree)
+        for j in range(1, degree):
+            value ^= ((polynomial >> (degree - 1 - j)) & 1) * (numbers[k - j] << j)
+        numbers.append(value)
+    index = np.arange(1, size + 1)
+    gray, out = index ^ (index >> 1), np.zeros(size, dtype=int)
+    for k, number in enumerate(numbers[: max(1, size.bit_length())]):
+        out ^= np.where((gray >> k) & 1 == 1, number << (31 - k), 0)
+    return out
+
+
+def _evaluate(density: TensorDensity, axes: tuple[Axis, ...], nodes: tuple[FloatArray, ...]) -> Tensor:
+    parts = [axis.both(own) for axis, own in zip(axes, nodes, strict=True)]
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
+        log_p = np.array(density([value for value, _ in parts]), dtype=float)
+        for d, (_, slope) in enumerate(parts):
+            log_p += slope.reshape(-1, *[1] * (len(axes) - d - 1))
+    return Tensor(axes, nodes, np.where(np.isnan(log_p), -np.inf, log_p))
+
+
+def _locate(density: TensorDensity, axes: tuple[Axis, ...]) -> Tensor:
+    """A coarse grid over all the mass, with little more than it."""
+    count = _SCAN[len(axes)]
+    ends = [axis.ends for axis in axes]
+    for _ in range(80):
+        nodes = tuple(np.linspace(low, high, count) for low, high in ends)
+        tensor = _evaluate(density, axes, nodes)
+        if not np.isfinite(tensor.log_p.max()):
+            raise NotExactError(
+                "the exact engine met a density that is not a number; engine 'nuts' may serve"
+            )
+        new, done = [], True
+        for d, own in enumerate(nodes):
+            inside = np.flatnonzero(tensor.log_marginal(d) > -_DEPTH)
+            low, high, width = inside[0], inside[-1], own[-1] - own[0]
+            done &= bool(low > 0 and high < count - 1 and high - low > 0.6 * count)
+            new.append(
+                (
+                    own[low - 1] if low > 0 else own[0] - 0.4 * width,
+                    own[high + 1] if high < count - 1 else own[-1] + 0.4 * width,
+                )
+            )
+        if done:
+            return tensor
+        if max(max(-low, high) for low, high in new) > 300.0:
+            break
+        ends = new
+    raise NotExactError(
+        "the exact engine found no end of the posterior: with these priors and so few data it may be improper"
+    )
+
+
+def _draw(tensor: Tensor, unit: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Coordinates of draws, shape (size, D), and the log of the density they follow."""
+    x, log_q = np.empty_like(unit), np.zeros(len(unit))
+    places: list[tuple[IntArray, FloatArray]] = []
+    for d, own in enumerate(tensor.nodes):
+        marginal = _log_sum(tensor.log_p, tuple(range(d + 1, len(tensor.axes))))
+        line = np.zeros((len(unit) if d else 1, own.size))
+        for corner in itertools.product(range(4), repeat=d):
+            if not d:
+                line = np.maximum(marginal, _FLOOR)[None]
+                break
+            at = tuple(first + c for (first, _), c in zip(places, corner, strict=True))
+            weight = np.prod([part[:, c] for (_, part), c in zip(places, corner, strict=True)], axis=0)
+            line += weight[:, None] * np.maximum(marginal[at], _FLOOR)
+        x[:, d], own_log_q = _invert(line, own, unit[:, d])
+        log_q += own_log_q
+        places.append(_cubic((x[:, d] - own[0]) / tensor.steps[d], own.size))
+    return x, log_q
+
+
+def _invert(line: FloatArray, nodes: FloatArray, unit: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where distribution functions take the values `unit`: log densities at nodes, one row a draw or one for all."""
+    fine = np.linspace(0.0, nodes.size - 1.0, (nodes.size - 1) * _FINER + 1)
+    first, weight = _cubic(fine, nodes.size)
+    matrix = np.zeros((fine.size, nodes.size))
+    for c in range(4):
+        matrix[np.arange(fine.size), first + c] += weight[:, c]
+    log_p = line @ matrix.T
+    p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    total = np.cumsum(0.5 * (p[:, :-1] + p[:, 1:]), axis=1)
+    target = unit * total[:, -1]
+    if len(line) == 1:
+        cell = np.searchsorted(total[0], target)
+    else:
+        cell = (total < target[:, None]).sum(axis=1)
+    cell = np.minimum(cell, fine.size - 2)
+    row = np.arange(len(unit)) if len(line) > 1 else np.zeros(len(unit), dtype=int)
+    left, right = p[row, cell], p[row, cell + 1]
+    rest = target - np.where(cell > 0, total[row, cell - 1], 0.0)
+    root = np.sqrt(np.maximum(left**2 + 2.0 * (right - left) * rest, 0.0))
+    part = np.clip(2.0 * rest / np.maximum(left + root, 1e-300), 0.0, 1.0)
+    step = (nodes[1] - nodes[0]) / _FINER
+    density = np.maximum(left + (right - left) * part, 1e-300)
+    return nodes[0] + (cell + part) * step, np.log(density / (total[row, -1] * step))
+
+
+def _cubic(place: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
+    """First of four neighbouring nodes around places (in steps), and Lagrange's weights of the four."""
+    first = np.clip(np.floor(place).astype(int) - 1, 0, count - 4)
+    t = place - first
+    weight = [
+        -(t - 1) * (t - 2) * (t - 3) / 6, t * (t - 2) * (t - 3) / 2,
+        -t * (t - 1) * (t - 3) / 2, t * (t - 1) * (t - 2) / 6,
+    ]  # fmt: skip
+    return first, np.stack(weight, axis=-1)
+
+
+def _log_sum(log_p: FloatArray, dims: tuple[int, ...]) -> FloatArray:
+    """Log of the sum of the exponentials over some dims, less its largest value."""
+    if not dims:
+        return np.asarray(log_p - log_p.max())
+    with np.errstate(divide="ignore", under="ignore"):
+        out = np.log(np.exp(log_p - log_p.max()).sum(axis=dims))
+    return np.asarray(out - out.max())
