@@ -26,8 +26,11 @@ def compiled(model):
 
 
 @pytest.fixture(scope="module")
-def posterior(model):
-    return bt.fit(model, engine="nuts", seed=7, progress=False)
+def posterior(model, compiled):
+    """By the graph that is compiled already, which takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bayes_targets.inference.engines.compile_nuts", lambda _: compiled)
+        return bt.fit(model, engine="nuts", seed=7, progress=False)
 
 
 def test_all_groups_of_the_schema_are_there(posterior):
@@ -64,7 +67,7 @@ def test_attrs_tell_how_it_was_made(posterior):
 
 
 def test_the_same_seed_gives_the_same_draws(model, posterior):
-    again = bt.fit(model, engine="nuts", seed=7, progress=False)
+    again = bt.fit(model, engine="nuts", seed=7, progress=False)  # compiled anew
     for name, group in posterior.children.items():
         for variable, values in group.to_dataset().data_vars.items():
             assert values.equals(again[name][variable]), f"{name}/{variable}"

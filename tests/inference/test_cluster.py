@@ -1,0 +1,90 @@
+"""A Dask cluster as users have it: a scheduler and two workers, each a process of its own, of which one is killed."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_targets as bt
+from bayes_targets.inference.ensemble import run_ensemble
+
+ESTIMATES = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [1.0, -0.5, 0.3], "se": [0.5, 0.8, 0.4]})
+
+
+def refit(shift: float, seed: np.random.SeedSequence) -> bytes:
+    """Draws of the effects, as bytes, after all estimates have moved."""
+    model = bt.published_model(ESTIMATES.assign(estimate=ESTIMATES["estimate"] + shift), hoped=1.0)
+    number = int(seed.generate_state(1)[0])
+    posterior = bt.fit(model, draws=250, seed=number, progress=False, pointwise=False)
+    return posterior["posterior"]["effect"].to_numpy().tobytes()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Address of a scheduler, and its two workers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # Workers find the function by its module's name.
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--no-dashboard",
+        "--host",
+        f"tcp://{address}",
+    ]
+    worker = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_worker",
+        f"tcp://{address}",
+        "--no-nanny",
+        "--no-dashboard",
+    ]
+    worker += ["--nthreads", "1", "--death-timeout", "60", "--local-directory", str(tmp_path)]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": own}
+    processes = [subprocess.Popen(command, **silent)]
+    processes += [subprocess.Popen(worker, **silent) for _ in range(2)]
+    yield f"tcp://{address}", processes[1:]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def wait_for_workers(address: str, number: int) -> None:
+    from distributed import Client
+
+    with Client(address, timeout=60) as client:
+        client.wait_for_workers(number, timeout=60)
+
+
+@pytest.mark.slow
+def test_two_hundred_refits_on_a_cluster_that_loses_a_worker_are_those_of_one_process(cluster, tmp_path):
+    address, (first, second) = cluster
+    wait_for_workers(address, 2)
+    tasks = {f"moved by {i}": i / 100 for i in range(200)}
+    kept, seen = tmp_path / "kept", []
+
+    def kill_one_in_the_middle():
+        while not seen or seen[-1] < 20:
+            time.sleep(0.02)
+            seen.append(len(list(kept.glob("*"))))
+        first.kill()
+
+    killer = threading.Thread(target=kill_one_in_the_middle, daemon=True)
+    killer.start()
+    there = run_ensemble(refit, tasks, seed=1, scheduler=address, keep=kept, progress=False)
+    killer.join(timeout=60)
+    assert seen[-1] < 200 and first.wait(timeout=60) != 0 and second.poll() is None
+    here = run_ensemble(refit, tasks, seed=1, progress=False)
+    assert not there.failures and there.results == here.results
+    assert len(set(here.results.values())) == len(tasks)
