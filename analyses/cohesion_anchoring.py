@@ -45,15 +45,8 @@ def analyse(run):
                 paper.CAPTIONS["band_figure"],
                 paper.band_alt(bands),
             ),
-            "joint": Picture(
-                bt.plot_anchoring(
-                    posterior, printed=printed, title=paper.JOINT_TITLE, xlabel=paper.WEIGHT_AXIS
-                ),
-                paper.CAPTIONS["joint_figure"],
-                "Draws of the posterior fill the whole range of weights; the causal slope declines as the weight rises.",
-            ),
             "summary_check": Picture(
-                bt.plot_summary_check(check, title=paper.CHECK_TITLE),
+                bt.plot_summary_check(check),
                 paper.CAPTIONS["check_figure"],
                 paper.check_alt(check),
             ),

@@ -83,7 +83,7 @@ def compare(
         prior mean over the root of their summed variances; above 3 the two are in conflict), and of ratios
         ``ratio_mean, ratio_low, ratio_high``, the exponentials of mean, low and high. Estimates that the model left out
         because they have no standard error have no row. Attrs ``interval``, ``prob``, ``rope``, ``origin``, and of an
-        evaluation ``ratio``, ``better`` and ``focus``.
+        evaluation ``ratio``, ``better``, ``focus`` and ``n``.
 
     Raises
     ------
@@ -139,6 +139,7 @@ def compare(
             "ratio": estimates.ratio,
             "better": estimates.better,
             "focus": list(estimates.focal_terms),
+            "n": estimates.n,
         }
     return table
 

@@ -107,7 +107,9 @@ def pick(labels: Sequence[Any], wanted: Sequence[Any] | None, name: str) -> list
     return list(dict.fromkeys(chosen))
 
 
-def draw_rows(ax: Axes, y: Floats, values: Floats, look: Look, small: Sequence[bool], name: str) -> None:
+def draw_rows(
+    ax: Axes, y: Floats, values: Floats, look: Look, small: Sequence[bool], name: str, size: float = 6
+) -> None:
     """Draw an interval and a mark a row: hollow marks for small samples, nothing for a missing row."""
     here = np.isfinite(values[0])
     if not here.any():
@@ -129,7 +131,7 @@ def draw_rows(ax: Axes, y: Floats, values: Floats, look: Look, small: Sequence[b
                 y[rows],
                 linestyle="none",
                 marker=look.marker,
-                markersize=6,
+                markersize=size,
                 color=look.colour,
                 markerfacecolor=look.colour if filled else "white",
                 markeredgewidth=1.3,

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from ._style import ORANGE, balanced, style
+from ._style import DARK, ORANGE, balanced, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 WIDTH = 7.5
 """Published width of every figure, in inches."""
+DPI = 110
+"""Dots per inch of a PNG, for pasting."""
 
 
 def new_figure(height: float) -> Figure:
@@ -30,11 +33,12 @@ def finish(
     title: str,
     origin: str | None,
     *,
+    subtitle: str = "",
     xlabel: str = "",
     along: Sequence[Axes] = (),
     handles: Sequence[Artist] = (),
 ) -> None:
-    """Set title, axis label and legend, make room for them, and lay the figure out once and for all.
+    """Set title, subtitle, axis label and legend, make room for them, and lay the figure out once and for all.
 
     `xlabel` is plain text in lines already; `along` holds the first and the last axes that it speaks of. The
     layout is frozen because constrained layout starts from where it last ended, so that a second saving would
@@ -43,7 +47,9 @@ def finish(
     if xlabel:
         # A stand-in of the same height: the label may be wider than its axes, and must not narrow them.
         along[0].set_xlabel("\n".join("x" for _ in xlabel.split("\n")))
-    room = _set_title(figure, title, origin) + 0.17 * len(xlabel.splitlines())
+    subtitle = balanced(subtitle, 100)
+    text, heading, room = _set_title(figure, title, origin, subtitle)
+    room += 0.17 * len(xlabel.splitlines())
     if handles:
         room += _set_legend(figure, handles)
     figure.set_figheight(figure.get_figheight() + room)
@@ -51,12 +57,15 @@ def finish(
     assert engine is not None  # `new_figure` sets it
     engine.execute(figure)  # not the drawing that would follow: it is half of the time
     figure.set_layout_engine("none")
+    if subtitle:
+        text.set_text(heading)
+        _set_subtitle(figure, text, subtitle)
     if xlabel:
         _centre_label(figure, along, xlabel)
 
 
-def _set_title(figure: Figure, title: str, origin: str | None) -> float:
-    """Set the title flush left, in as few lines as fit, and return its height in inches.
+def _set_title(figure: Figure, title: str, origin: str | None, subtitle: str) -> tuple[Text, str, float]:
+    """Set the title flush left, in as few lines as fit, above blank lines for the subtitle; return its text and height in inches.
 
     Data that were not observed say so in capitals before anything else.
     """
@@ -66,7 +75,17 @@ def _set_title(figure: Figure, title: str, origin: str | None) -> float:
         text.set_text(warning + balanced(title, width))
         if text.get_window_extent().width <= 0.97 * figure.bbox.width:
             break
-    return 0.1 + 0.18 * (text.get_text().count("\n") + 1)
+    heading = text.get_text()
+    below = [" "] * len(subtitle.splitlines())
+    text.set_text("\n".join([heading, *below]))
+    return text, heading, 0.1 + 0.18 * (heading.count("\n") + 1 + len(below))
+
+
+def _set_subtitle(figure: Figure, title: Text, subtitle: str) -> None:
+    """Write the subtitle, in regular type, where blank lines of the title kept room for it."""
+    box = title.get_window_extent()
+    bottom = (box.y0 - 0.03 * figure.dpi) / figure.bbox.height
+    figure.text(0.012, bottom, subtitle, ha="left", va="top", fontsize=9.5, color=DARK)
 
 
 def _set_legend(figure: Figure, handles: Sequence[Artist]) -> float:
@@ -120,5 +139,5 @@ def save_bytes(figure: Figure, kind: str) -> bytes:
                 "font.sans-serif": ["DejaVu Sans", "Verdana"],
             }
         )
-        figure.savefig(stream, format=kind, dpi=160, facecolor="white", metadata=metadata)
+        figure.savefig(stream, format=kind, dpi=DPI, facecolor="white", metadata=metadata)
     return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 import unicodedata
@@ -20,6 +21,7 @@ SMALL_SAMPLE = 5
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 DARK, BLUE, ORANGE, AMBER, PALE, GRID = "#333333", "#0072B2", "#D55E00", "#E69F00", "#E2E2E2", "#EBEBEB"
+DASHES, DOTS = (0, (5, 2.5)), ":"
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -57,6 +59,11 @@ class Look:
 
 DATA_ALONE = Look(DARK, (0, (2.5, 1.5)), "s", 1.1, filled=False)
 POSTERIOR = Look(BLUE, "-", "o", 2.0, filled=True)
+MUTED = {
+    DATA_ALONE: Look("#8A8A8A", (0, (2.5, 1.5)), "s", 0.9, filled=False),
+    POSTERIOR: Look("#7FB8D8", "-", "o", 1.5, filled=True),
+}
+"""The looks of rows that are not in question, where others are."""
 FURTHER = (Look(ORANGE, "-.", "D", 1.6, filled=True), Look(DARK, ":", "^", 1.6, filled=True))
 
 
@@ -155,6 +162,32 @@ def percent(attrs: dict[Any, Any], key: str, name: str) -> str:
     if not isinstance(prob, int | float) or not 0 < prob < 1:
         raise DataError(f"{name}: attrs[{key!r}] is {prob!r}, expected a probability between 0 and 1")
     return f"{100 * prob:.4g}%"
+
+
+def direction(better: object) -> str:
+    """Which way along the axis is better, in words; empty where it is not known.
+
+    Examples
+    --------
+    >>> direction("higher")
+    '← worse  |  better →'
+    """
+    return {"higher": "← worse  |  better →", "lower": "← better  |  worse →"}.get(str(better), "")
+
+
+def estimate_text(middle: float, low: float, high: float, *, ratio: bool = False) -> str:
+    """Write an estimate and its interval to two digits of the wider end; of logs, the ratios.
+
+    Examples
+    --------
+    >>> estimate_text(0.936, -0.345, 2.22)
+    '0.9 (−0.3 to 2.2)'
+    """
+    if ratio:
+        middle, low, high = math.exp(middle), math.exp(low), math.exp(high)
+    digits = 2 if ratio else max(0, 1 - math.floor(math.log10(max(abs(low), abs(high), 1e-300))))
+    parts = (f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (middle, low, high))
+    return "{} ({} to {})".format(*parts)
 
 
 def number(value: float) -> str:

@@ -16,6 +16,7 @@ from ._style import (
     BLUE,
     DARK,
     DATA_ALONE,
+    DOTS,
     FURTHER,
     PALE,
     POSTERIOR,
@@ -47,7 +48,8 @@ def plot_anchoring(
     posterior: xr.DataTree,
     *,
     printed: float | None = None,
-    title: str = "Anchor weight and causal slope: a sensitivity analysis",
+    title: str = "The later the anchor, the smaller the slope",
+    subtitle: str = "Joint posterior of anchor weight and causal slope; half and 95% of it lie within the lines",
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
     origin: str | None = None,
@@ -60,8 +62,10 @@ def plot_anchoring(
         Of `anchoring_model`.
     printed : float, optional
         The printed slope, drawn as a line.
-    title, xlabel, ylabel : str
-        What is shown.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel, ylabel : str
+        What the axes show.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
 
@@ -90,13 +94,9 @@ def plot_anchoring(
         ax.contour(x, y, density, levels=levels, colors=[BLUE], linewidths=[1.0, 2.2], zorder=3)
         _frame(ax, ylabel)
         ax.set_ylim(*_span(b, printed))
-        wide, narrow = (f"{100 * share:.0f}%" for share in _SHARES)
-        handle = key(POSTERIOR, f"highest posterior density: {narrow} (thick) and {wide} (thin)")
-        handle.set_marker("")
-        handles: list[Artist] = [handle]
         if printed is not None:
-            handles.append(_printed_line(ax, printed))
-        finish(figure, title, told, xlabel=balanced(xlabel, 85), along=[ax], handles=handles)
+            _printed_line(ax, printed)
+        finish(figure, title, told, subtitle=subtitle, xlabel=balanced(xlabel, 85), along=[ax])
     return figure
 
 
@@ -105,7 +105,8 @@ def plot_slope_by_weight(
     *,
     printed: float | None = None,
     tips: pd.DataFrame | None = None,
-    title: str = "Causal slope by what targets were set from: a sensitivity analysis",
+    title: str = "The later the anchor, the smaller the slope",
+    subtitle: str | None = None,
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
     origin: str | None = None,
@@ -121,8 +122,10 @@ def plot_slope_by_weight(
     tips : pandas.DataFrame, optional
         Weights at which the probability of a positive slope falls below a level: a row each band, a column each
         level. Those that are reached are marked.
-    title, xlabel, ylabel : str
-        What is shown.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel, ylabel : str
+        What the axes show.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
 
@@ -140,8 +143,8 @@ def plot_slope_by_weight(
     >>> band = pd.DataFrame({"median": [0.6, 0.2], "low": [0.4, -0.1], "high": [0.8, 0.5]}, index=[0.0, 1.0])
     >>> band.attrs = {"interval": "eti", "prob": 0.95}
     >>> figure = plot_slope_by_weight({"any": band}, printed=0.651)
-    >>> [label.get_text() for label in figure.legends[0].texts]
-    ['any: median and 95% equal-tailed interval', 'printed slope, 0.651']
+    >>> [label.get_text() for label in figure.axes[0].texts]
+    ['any', 'printed: 0.651']
     """
     if not 1 <= len(bands) <= len(_LOOKS):
         raise DataError(f"bands: found {len(bands)}, expected 1 to {len(_LOOKS)}")
@@ -151,35 +154,40 @@ def plot_slope_by_weight(
     with style():
         figure = new_figure(3.6)
         ax = figure.subplots()
-        handles: list[Artist] = []
+        ends: list[float] = []
         for i, ((name, band), look) in enumerate(zip(bands.items(), _LOOKS, strict=False)):
             x = band.index.to_numpy(float)
             median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))
             ax.plot(x, median, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=3)
             if i == 0:
                 ax.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
-            else:
-                for edge in (low, high):
-                    ax.plot(x, edge, color=look.colour, linestyle=look.line, linewidth=0.8, zorder=2)
-            handle = key(look, wrapped(f"{name}: median and {interval_words(band.attrs, name)}", 85))
-            handle.set_marker("")
-            handles.append(handle)
+            ends.append(float(median[-1]))
         _frame(ax, ylabel)
         edges = np.concatenate([band[["low", "high"]].to_numpy().ravel() for band in bands.values()])
         ax.set_ylim(*_span(edges, printed))
+        _label_lines(ax, list(bands), ends)
         if printed is not None:
-            handles.append(_printed_line(ax, printed))
-        lines = balanced(xlabel, 85)
+            _printed_line(ax, printed)
+        first, band = next(iter(bands.items()))
+        told_lines = f"Lines: medians; band: {interval_words(band.attrs, first)}{f' of {plain(first)}' if len(bands) > 1 else ''}"
         if tips is not None:
-            lines += "\n" + _mark_tips(ax, tips)
-        finish(figure, title, told, xlabel=lines, along=[ax], handles=handles)
+            told_lines += f". {_mark_tips(ax, tips)}"
+        finish(
+            figure,
+            title,
+            told,
+            subtitle=told_lines if subtitle is None else subtitle,
+            xlabel=balanced(xlabel, 85),
+            along=[ax],
+        )
     return figure
 
 
 def plot_summary_check(
     check: pd.DataFrame,
     *,
-    title: str = "Printed statistics among those of simulated studies",
+    title: str | None = None,
+    subtitle: str | None = None,
     origin: str | None = None,
 ) -> Figure:
     """Where each printed statistic lies among those of studies that are simulated from the posterior.
@@ -188,8 +196,8 @@ def plot_summary_check(
     ----------
     check : pandas.DataFrame
         From `check_summary`.
-    title : str
-        What is shown.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
 
@@ -233,8 +241,24 @@ def plot_summary_check(
             key(POSTERIOR, "median of simulated studies", line=False),
         ]
         handles[1].set(marker="|", markeredgewidth=2.0)
-        label = f"within the {prob} equal-tailed posterior predictive interval (in brackets: its ends)"
-        finish(figure, title, told, xlabel=balanced(label, 85), along=[ax], handles=handles)
+        outside = int((np.abs(placed["printed"]) > 1).sum())
+        if title is None:
+            title = (
+                f"{outside} of {len(check)} printed statistics lie outside what the model expects"
+                if outside
+                else f"All {len(check)} printed statistics lie where the model expects them"
+            )
+        if subtitle is None:
+            subtitle = f"Each printed statistic, and in brackets the {prob} equal-tailed interval of SIMULATED studies"
+        finish(
+            figure,
+            title,
+            told,
+            subtitle=subtitle,
+            xlabel=f"{prob} posterior predictive interval, each row on its own scale",
+            along=[ax],
+            handles=handles,
+        )
     return figure
 
 
@@ -245,11 +269,28 @@ def _frame(ax: Axes, ylabel: str) -> None:
     ax.set_ylabel(wrapped(ylabel, 45))
 
 
-def _printed_line(ax: Axes, printed: float) -> Artist:
+def _printed_line(ax: Axes, printed: float) -> None:
     ax.axhline(printed, color=DARK, linestyle=DATA_ALONE.line, linewidth=1.2, zorder=2)
-    handle = key(DATA_ALONE, f"printed slope, {number(printed)}")
-    handle.set_marker("")
-    return handle
+    ax.annotate(
+        f"printed: {number(printed)}", (0.01, printed), (0, 3), xycoords=ax.get_yaxis_transform(),
+        textcoords="offset points", va="bottom", color=DARK,
+    )  # fmt: skip
+
+
+def _label_lines(ax: Axes, names: list[str], ends: list[float]) -> None:
+    """Write the name of each line at its right end, apart from one another."""
+    low, high = ax.get_ylim()
+    apart = 0.055 * (high - low)
+    lines = [wrapped(name, 24) for name in names]
+    at = -np.inf
+    for i in np.argsort(ends):
+        half = 0.5 * apart * (lines[i].count("\n") + 1)
+        at = max(ends[i], at + half)
+        ax.annotate(
+            lines[i], (1, at), (5, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+            va="center", color=_LOOKS[i].colour, annotation_clip=False,
+        )  # fmt: skip
+        at += half
 
 
 def _mark_tips(ax: Axes, tips: pd.DataFrame) -> str:
@@ -258,13 +299,11 @@ def _mark_tips(ax: Axes, tips: pd.DataFrame) -> str:
     for level in tips.columns:
         for (name, weight), look in zip(tips[level].items(), _LOOKS, strict=False):
             if not np.isnan(weight):
-                ax.axvline(weight, color=look.colour, linestyle=":", linewidth=1.3, zorder=2)
-                words.append(f"{level:g} at {weight:.2f} ({plain(name)})")
+                ax.axvline(weight, color=look.colour, linestyle=DOTS, linewidth=1.3, zorder=2)
+                words.append(f"{100 * level:g}% at {weight:.2f} ({plain(name)})")
     if not words:
-        return balanced(
-            f"the probability of a positive slope is {max(tips.columns):g} or more at every weight", 95
-        )
-    return balanced(f"dotted: the probability of a positive slope falls below {'; '.join(words)}", 95)
+        return f"The probability of a positive slope is {100 * max(tips.columns):g}% or more at every weight"
+    return f"Dotted: the probability of a positive slope falls below {'; '.join(words)}"
 
 
 def _span(values: Floats, printed: float | None) -> tuple[float, float]:

@@ -28,7 +28,8 @@ _VERDICTS = {
 def plot_audit(
     audit: pd.DataFrame,
     *,
-    title: str = "Do the printed numbers agree with one another?",
+    title: str | None = None,
+    subtitle: str | None = None,
     origin: str | None = None,
 ) -> Figure:
     """Stacked bars of the verdicts: a bar for each kind of check that did not always hold, by table.
@@ -42,8 +43,8 @@ def plot_audit(
         (``consistent``, ``inconsistent``, or a text that begins with ``only if``). The table is the locator
         up to the first number of a table, or to its first comma. A further column ``study`` keeps the
         audits of several studies apart.
-    title : str
-        What is shown.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
 
@@ -70,6 +71,14 @@ def plot_audit(
     counts = merge_consistent(count_verdicts(audit))
     studies = list(dict.fromkeys(counts.index.get_level_values("study")))
     told = origin_of(origin, [audit.attrs])
+    total, wrong = int(counts.to_numpy().sum()), int(counts["inconsistent"].sum())
+    title = title or (
+        f"{wrong} of {total:,} checks of printed numbers do not hold"
+        if wrong
+        else "The printed numbers agree with one another"
+    )
+    if subtitle is None:
+        subtitle = f"Each check over the rounding of what is printed; {total:,} checks"
     with style():
         labels = [wrapped(f"{table}: {check}" if table else check, 44) for _, table, check in counts.index]
         parts = [counts.index.get_level_values("study") == study for study in studies]
@@ -85,7 +94,15 @@ def plot_audit(
                 ax.set_title(plain(study), fontweight="bold")
         axes[-1].set_xlim(0, 1.02 * counts.sum(axis=1).max())
         axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        finish(figure, title, told, xlabel="number of checks", along=[axes[-1]], handles=_legend())
+        finish(
+            figure,
+            title,
+            told,
+            subtitle=subtitle,
+            xlabel="number of checks",
+            along=[axes[-1]],
+            handles=_legend(),
+        )
     return figure
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import DataError, did_you_mean
 from ._rows import numbers
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, ORANGE, balanced, number, style
+from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, number, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -24,7 +24,8 @@ def plot_design(
     *,
     chance: float = 0.8,
     mark: int | None = None,
-    title: str = "How many authorities a new evaluation needs",
+    title: str | None = None,
+    subtitle: str | None = None,
     unit: str = "percentage points",
 ) -> Figure:
     """Chance of a convincing posterior, and exaggeration where it convinces, against the number of authorities.
@@ -37,8 +38,10 @@ def plot_design(
         Wanted chance of a convincing answer, drawn as a line.
     mark : int, optional
         A number of authorities to mark, such as that of the study.
-    title, unit : str
-        What is shown, and the unit of the effect.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    unit : str
+        Of the effect.
 
     Returns
     -------
@@ -75,43 +78,64 @@ def plot_design(
             if "simulated_convincing" in part.columns:
                 left.plot(n, part["simulated_convincing"], color=colour, marker=marker, linestyle="none")
                 right.plot(n, part["simulated_type_m"], color=colour, marker=marker, linestyle="none")
-        left.axhline(chance, color=DARK, linewidth=1.0, linestyle=(0, (4, 3)))
+        left.axhline(chance, color=DARK, linewidth=1.0, linestyle=DASHES)
+        left.annotate(f"{100 * chance:g}%", (1, chance), (-2, 2), xycoords=left.get_yaxis_transform(), ha="right",
+                      textcoords="offset points")  # fmt: skip
         right.axhline(1.0, color=DARK, linewidth=1.0)
         for ax in (left, right):
             ax.set_xscale("log")
             ticks = sorted(set(table["n_authorities"].astype(int)))
-            ax.set_xticks(
-                ticks[:: max(len(ticks) // 5, 1)], [f"{tick:,}" for tick in ticks[:: max(len(ticks) // 5, 1)]]
-            )
+            kept = ticks[:: max(len(ticks) // 5, 1)]
+            ax.set_xticks(kept, [f"{tick:,}" for tick in kept])
             ax.xaxis.minorticks_off()
             ax.grid(axis="both")
             if mark is not None:
-                ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=":")
-        left.set_ylim(0, 1.02)
+                ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=DOTS)
+        if mark is not None:
+            left.annotate(f"here: {mark:,}", (mark, 1), (3, -2), xycoords=left.get_xaxis_transform(), va="top",
+                          textcoords="offset points")  # fmt: skip
+        left.set_ylim(0, 1.06)
+        left.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
         left.set_ylabel("chance of a convincing answer")
         right.set_ylabel("exaggeration, times the true effect")
-        xlabel = "number of authorities" + (f" (dotted line: {mark})" if mark is not None else "")
+        simulated = "simulated_convincing" in table.columns
+        told = f"True effects in {unit}; lines: exact{', dots: SIMULATED evaluations' if simulated else ''}"
         finish(
-            figure, title, None, xlabel=balanced(xlabel, 85), along=[left, right],
-            handles=_legend(effects, unit, chance, "simulated_convincing" in table.columns),
-        )  # fmt: skip
+            figure,
+            title or _message(table, chance),
+            None,
+            subtitle=told if subtitle is None else subtitle,
+            xlabel="number of authorities",
+            along=[left, right],
+            handles=_legend(effects, unit),
+        )
     return figure
 
 
-def _legend(effects: list[float], unit: str, chance: float, simulated: bool) -> list[Artist]:
+def _message(table: pd.DataFrame, chance: float) -> str:
+    """How many authorities the middle one of the effects needs for the chance wanted."""
+    effects = list(dict.fromkeys(table["effect"]))
+    effect = effects[len(effects) // 2]
+    enough = table[(table["effect"] == effect) & (table["convincing"] >= chance)]["n_authorities"]
+    if enough.empty:
+        return f"No number here gives an effect of {number(effect)} a {100 * chance:g}% chance"
+    return (
+        f"An effect of {number(effect)} needs {enough.min():,.0f} authorities for a {100 * chance:g}% chance"
+    )
+
+
+def _legend(effects: list[float], unit: str) -> list[Artist]:
     from matplotlib.lines import Line2D
 
-    handles: list[Artist] = [
+    looks = zip(effects, _LINES, _COLOURS, strict=False)
+    return [
         Line2D(
-            [], [], color=colour, linestyle=line, linewidth=1.8, label=f"true effect {number(effect)} {unit}"
+            [],
+            [],
+            color=colour,
+            linestyle=line,
+            linewidth=1.8,
+            label=f"{number(effect)} {unit if i == 0 else ''}".strip(),
         )
-        for effect, (line, _), colour in zip(effects, _LINES, _COLOURS, strict=False)
+        for i, (effect, (line, _), colour) in enumerate(looks)
     ]
-    handles.append(
-        Line2D([], [], color=DARK, linewidth=1.0, linestyle=(0, (4, 3)), label=f"chance of {100 * chance:g}%")
-    )
-    if simulated:
-        handles.append(
-            Line2D([], [], color=DARK, marker="o", linestyle="none", label="simulated evaluations")
-        )
-    return handles

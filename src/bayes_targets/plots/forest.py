@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..comparison.claims import probability_text
+from ..comparison.claims import percent_text
 from ..errors import DataError
 from ._rows import (
     draw_rows,
@@ -29,10 +29,13 @@ from ._rows import (
 from ._sheet import WIDTH, finish, new_figure
 from ._style import (
     DATA_ALONE,
+    MUTED,
     PALE,
     POSTERIOR,
     SMALL_SAMPLE,
     balanced,
+    direction,
+    estimate_text,
     interval_words,
     key,
     number,
@@ -62,9 +65,11 @@ def plot_forest(
     table: pd.DataFrame | Mapping[str, pd.DataFrame],
     *,
     title: str | None = None,
+    subtitle: str | None = None,
     xlabel: str | None = None,
     origin: str | None = None,
     terms: Sequence[str] | None = None,
+    focus: Sequence[str] | None = None,
 ) -> Figure:
     """Posterior beside the published estimate or OLS for every term, with its probability to the right.
 
@@ -79,13 +84,17 @@ def plot_forest(
         size of each row (shown beside the labels where the tables drawn agree on it). Several named tables
         are drawn side by side (four at most) with the same rows and the same axis; a term that a table lacks
         is left blank there.
-    title, xlabel : str, optional
-        What is shown, and the unit in words.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str, optional
+        The unit in words.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the table's attrs say. What is not observed is told in the
         title.
     terms : sequence of str, optional
-        The terms to draw, in this order; by default all.
+        The terms to draw, in this order; by default all, those in focus first.
+    focus : sequence of str, optional
+        The terms in question, drawn large and with their numbers, the rest muted; by default those in attrs ``focus``.
 
     Returns
     -------
@@ -116,23 +125,28 @@ def plot_forest(
     for name, each in tables.items():
         require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
     known = list(dict.fromkeys(term for each in tables.values() for term in each.index))
-    chosen = pick(known, terms, "table")
+    named = pick(known, focus, "focus") if focus is not None else _focus(tables)
+    in_focus = [term for term in named if term in known]
+    chosen = pick(known, terms or [*in_focus, *(term for term in known if term not in in_focus)], "table")
+    in_focus = [term for term in chosen if term in in_focus]
     panels = {name: each.reindex(chosen) for name, each in tables.items()}
     _check_panels(tables, panels)
 
     told = origin_of(origin, [each.attrs for each in tables.values()])
     blocks = scale_blocks(_reach(panels.values()))
     labels = _labels(panels.values(), chosen, 30 if len(panels) == 1 else 20)
-    xlabel = xlabel or "effect, in units of the outcome for each unit of the term"
+    xlabel = balanced(xlabel or "effect, in units of the outcome for each unit of the term", 85)
+    arrows = _direction(next(iter(tables.values())), in_focus)
+    if len(blocks) > 1:
+        xlabel += "\n(each block has its own scale)"
     with style():
-        figure, along = _draw(panels, blocks, labels)
+        figure, along = _draw(panels, blocks, labels, in_focus)
         finish(
             figure,
-            title or f"Posterior beside {_classical(panels)}, term by term",
+            title or f"{_classical(panels)} and posterior, term by term",
             told,
-            xlabel=balanced(xlabel, 85)
-            + _direction(next(iter(tables.values())))
-            + ("\n(each block has its own scale)" if len(blocks) > 1 else ""),
+            subtitle=_subtitle(panels, in_focus) if subtitle is None else subtitle,
+            xlabel="\n".join(part for part in (arrows, xlabel) if part),
             along=along,
             handles=_legend(panels),
         )
@@ -172,18 +186,31 @@ def _as_ols(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _classical(panels: Mapping[str, pd.DataFrame]) -> str:
+    """What stands beside the posterior."""
     published = next(iter(panels.values())).attrs.get("published")
-    return "the published estimate" if published else "OLS"
+    return "Published estimates" if published else "OLS"
 
 
-def _direction(table: pd.DataFrame) -> str:
-    """Which way is better, below the axis."""
-    words = {"higher": "← worse  |  better →", "lower": "← better  |  worse →"}
-    told = words.get(str(table.attrs.get("better")))
-    focus = [term for term in table.attrs.get("focus") or [] if term in table.index]
-    if told is None or len(focus) in (0, len(table)):
-        return "" if told is None else f"\n{told}"
-    return f"\n{plain(focus[0])}: {told}" if len(focus) == 1 else ""
+def _focus(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
+    """The terms that any table says are in question."""
+    return list(dict.fromkeys(term for each in tables.values() for term in each.attrs.get("focus") or []))
+
+
+def _direction(table: pd.DataFrame, focus: Sequence[Any]) -> str:
+    """Which way is better, below the axis: for all terms, or for those in question."""
+    told = direction(table.attrs.get("better"))
+    if not told or not focus or len(focus) == len(table):
+        return told
+    return f"{plain(focus[0])}: {told}" if len(focus) == 1 else f"in bold: {told}"
+
+
+def _subtitle(panels: Mapping[str, pd.DataFrame], focus: Sequence[Any]) -> str:
+    """What is shown, of how many terms, and which of them are in question."""
+    rows = len(next(iter(panels.values())))
+    count = f"{rows} term{'s' if rows > 1 else ''}"
+    bold = ", those in question in bold" if 0 < len(focus) < rows else ""
+    n = next(iter(panels.values())).attrs.get("n")
+    return f"{count}{bold}{f'; n = {n:,}' if n else ''}"
 
 
 def _check_panels(tables: Mapping[str, pd.DataFrame], panels: Mapping[str, pd.DataFrame]) -> None:
@@ -254,7 +281,10 @@ def _labels(panels: Collection[pd.DataFrame], chosen: Sequence[Any], width: int)
 
 
 def _draw(
-    panels: Mapping[str, pd.DataFrame], blocks: list[list[Any]], labels: Mapping[Any, str]
+    panels: Mapping[str, pd.DataFrame],
+    blocks: list[list[Any]],
+    labels: Mapping[Any, str],
+    focus: Sequence[Any],
 ) -> tuple[Figure, list[Axes]]:
     """Draw blocks below one another and panels side by side; return also the axes of the lowest row."""
     height = row_height(list(labels.values()))
@@ -267,13 +297,14 @@ def _draw(
         for j, (name, panel) in enumerate(panels.items()):
             part = panel.loc[block]
             part.attrs.update(panel.attrs)
-            _draw_panel(grid[i, j], part, [labels[term] if j == 0 else "" for term in block], offsets(height))
-            header = "P(better)" if panel.attrs.get("better") else "P(>0)"
-            text_column(grid[i, j], _column(part), header if i == 0 else None)
+            shown = [labels[term] if j == 0 else "" for term in block]
+            _draw_panel(grid[i, j], part, shown, offsets(height), focus)
+            texts, header = _column(part, focus, wide=len(panels) == 1)
+            text_column(grid[i, j], texts, header if i == 0 else None)
             if i == 0 and name:
                 grid[i, j].set_title(plain(name), fontweight="bold")
         _limit(grid[i, 0], [panel.loc[block] for panel in panels.values()], _ropes(part))
-        room = (WIDTH - 2.0) / len(panels) - 0.6
+        room = (WIDTH - 2.0) / len(panels) - 0.6 - (1.2 if focus and len(panels) == 1 else 0)
         if next(iter(panels.values())).attrs.get("ratio"):
             ratio_ticks(grid[i, 0], room)
         else:
@@ -281,14 +312,29 @@ def _draw(
     return figure, list(grid[-1])
 
 
-def _draw_panel(ax: Axes, panel: pd.DataFrame, labels: list[str], shift: Floats) -> None:
+def _draw_panel(
+    ax: Axes, panel: pd.DataFrame, labels: list[str], shift: Floats, focus: Sequence[Any]
+) -> None:
     y = np.arange(len(panel), dtype=np.float64)
-    small = [n is not None and n < SMALL_SAMPLE for n in _sizes(panel)]
+    small = np.array([n is not None and n < SMALL_SAMPLE for n in _sizes(panel)])
     label_rows(ax, labels)
     _draw_ropes(ax, panel)
     reference_line(ax, 0.0, "zero line")
-    draw_rows(ax, y + shift[0], _values(panel, _OLS), DATA_ALONE, [False] * len(panel), "OLS")
-    draw_rows(ax, y + shift[1], _values(panel, _POSTERIOR), POSTERIOR, small, "posterior")
+    focal = np.isin(panel.index, list(focus))
+    for rows, muted in ((~focal, bool(focus)), (focal, False)):
+        if not rows.any():
+            continue
+        size = 6.0 if not focus else 5.0 if muted else 7.5
+        for look, columns, at, name in (
+            (DATA_ALONE, _OLS, shift[0], "OLS"),
+            (POSTERIOR, _POSTERIOR, shift[1], "posterior"),
+        ):
+            values = _values(panel.loc[rows], columns)
+            hollow = (small[rows] & (look is POSTERIOR)).tolist()
+            draw_rows(ax, y[rows] + at, values, MUTED[look] if muted else look, hollow, name, size)
+    if focal.any() and not focal.all():
+        for label, bold in zip(ax.get_yticklabels(), focal, strict=True):
+            label.set_fontweight("bold" if bold else "normal")
 
 
 def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
@@ -304,8 +350,21 @@ def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
             ax.barh(i, high - low, left=low, height=1.0, color=PALE, linewidth=0, zorder=0.5, label="rope")
 
 
-def _column(panel: pd.DataFrame) -> list[str]:
-    return [probability_text(float(p)) for p in _values(panel, ("prob_positive",))[0]]
+def _column(panel: pd.DataFrame, focus: Sequence[Any], *, wide: bool) -> tuple[list[str], str]:
+    """Probability of each row, and before it the numbers of those in question; and the header above."""
+    header = "P(better)" if panel.attrs.get("better") else "P(>0)"
+    ratio = bool(panel.attrs.get("ratio"))
+    texts = []
+    for term, values in zip(panel.index, _values(panel, (*_POSTERIOR, "prob_positive")).T, strict=True):
+        mean, low, high, probability = (float(value) for value in values)
+        text = percent_text(probability)
+        if term in focus and np.isfinite(mean):
+            numbers_told = estimate_text(mean, low, high, ratio=ratio)
+            text = f"{numbers_told if wide else numbers_told.partition(' ')[0]}  {text}".rstrip()
+        texts.append(text)
+    if not focus:
+        return texts, header
+    return texts, f"{'mean (interval)' if wide else 'mean'}  {header}"
 
 
 def _limit(ax: Axes, parts: list[pd.DataFrame], ropes: list[tuple[float, float] | None]) -> None:
@@ -324,12 +383,10 @@ def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
 
     first = next(iter(panels.values()))
     ols_level = percent(first.attrs, "ols_prob" if "ols_prob" in first.attrs else "prob", "table")
+    classical = "published" if first.attrs.get("published") else "OLS"
     handles: list[Artist] = [
-        key(
-            DATA_ALONE,
-            f"{'published' if first.attrs.get('published') else 'OLS'} estimate and {ols_level} confidence interval",
-        ),
-        key(POSTERIOR, f"posterior mean and {interval_words(first.attrs, 'table')}"),
+        key(DATA_ALONE, f"{classical}, {ols_level} confidence interval"),
+        key(POSTERIOR, f"posterior mean, {interval_words(first.attrs, 'table')}"),
     ]
     regions = {rope for panel in panels.values() for rope in _ropes(panel) if rope is not None}
     if regions:
@@ -337,7 +394,7 @@ def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
         if first.attrs.get("ratio"):
             low, high = float(np.exp(low)), float(np.exp(high))
         limits = f": {number(low)} to {number(high)}" if len(regions) == 1 else " (its width differs by term)"
-        label = f"practically equivalent to {'none' if first.attrs.get('ratio') else 'zero'}{limits}"
+        label = f"practically {'none' if first.attrs.get('ratio') else 'zero'}{limits}"
         handles.append(Patch(facecolor=PALE, label=label))
     if any(n is not None and n < SMALL_SAMPLE for panel in panels.values() for n in _sizes(panel)):
         handles.append(small_sample_key())

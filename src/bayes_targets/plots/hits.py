@@ -12,7 +12,7 @@ from ..errors import DataError
 from ..inference.summary import equal_tails
 from ._rows import reference_line
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, balanced, style, wrapped
+from ._style import BLUE, DARK, plain, style, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ def plot_hits(
     settings: Mapping[str, xr.Dataset],
     *,
     title: str = "How many targets will be hit in the end?",
+    subtitle: str | None = None,
     now: int | None = None,
     now_label: str = "forecast as on course",
     prob: float = 0.95,
@@ -33,8 +34,8 @@ def plot_hits(
     ----------
     settings : mapping of str to xarray.Dataset
         What is believed, in words, to what :func:`bayes_targets.eventual_hits` makes of it; all of the same targets.
-    title : str
-        What is shown.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
     now : int, optional
         A number to compare with, e.g. of targets forecast as on course; drawn as a line.
     now_label : str
@@ -76,14 +77,20 @@ def plot_hits(
         ax.spines["left"].set_visible(False)
         ax.set_xlim(0, total)
         ax.grid(axis="x")
-        words = (
-            f"targets hit fully, of {total}; dot and bar: mean and {100 * prob:.4g}% equal-tailed interval"
-        )
+        told = f"{total:,} targets; dot, bar and numbers: mean and {100 * prob:.4g}% equal-tailed interval"
         if now is not None:
             reference_line(ax, now, now_label, dashed=True)
-            words += f"\ndashed: {now} {now_label}"
+            ax.annotate(
+                f"{now} {plain(now_label)}", (now, 1), (3, 2), xycoords=ax.get_xaxis_transform(),
+                textcoords="offset points", va="bottom",
+            )  # fmt: skip
         finish(
-            figure, title, "simulated", xlabel=words if now is not None else balanced(words, 85), along=[ax]
+            figure,
+            title,
+            "simulated",
+            subtitle=told if subtitle is None else subtitle,
+            xlabel="← fewer  |  more →\ntargets hit fully in the end",
+            along=[ax],
         )
     return figure
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ._rows import ratio_ticks, ticks_that_fit
 from ._sheet import WIDTH, finish, new_figure
-from ._style import BLUE, DARK, ORANGE, PALE, balanced, style, wrapped
-from .prior_posterior import density
+from ._style import BLUE, DARK, DASHES, ORANGE, PALE, balanced, direction, style, wrapped
+from .priors import density, normal_density
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,8 @@ class Effect:
         Favourable direction.
     prior : tuple of float or None
         Mean and standard deviation of a normal prior; None where it is flat or too wide to be seen.
+    exact : tuple of float or None
+        Mean and standard deviation of the posterior where it is normal in closed form; None: its density is that of the draws.
     ratio : bool
         Whether the scale is that of logs, and the axis shows ratios.
     """
@@ -47,17 +49,20 @@ class Effect:
     better: str
     prior: tuple[float, float] | None = None
     ratio: bool = False
+    exact: tuple[float, float] | None = None
 
 
-def plot_masses(effects: Mapping[str, Effect], *, title: str, xlabel: str) -> Figure:
+def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = "", xlabel: str) -> Figure:
     """Posterior density of each effect, cut at the smallest effect worth having, with the mass of each part.
 
     Parameters
     ----------
     effects : mapping of str to Effect
         By name, four at most.
-    title, xlabel : str
-        What is shown, and the unit in words.
+    title, subtitle : str
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str
+        The unit in words.
 
     Returns
     -------
@@ -85,12 +90,18 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, xlabel: str) -> Fi
         for ax, (name, effect) in zip(grid, effects.items(), strict=True):
             _draw(ax, name if len(effects) > 1 else "", effect)
         first = next(iter(effects.values()))
-        arrows = "← worse  |  better →" if first.better == "higher" else "← better  |  worse →"
+        arrows = direction(first.better)
         handles = []
         if any(effect.prior is not None for effect in effects.values()):
-            handles = [Line2D([], [], color=DARK, linewidth=1.3, linestyle=(0, (4, 2)), label="prior")]
+            handles = [Line2D([], [], color=DARK, linewidth=1.3, linestyle=DASHES, label="prior")]
         finish(
-            figure, title, None, xlabel=f"{balanced(xlabel, 85)}\n{arrows}", along=[grid[-1]], handles=handles
+            figure,
+            title,
+            None,
+            subtitle=subtitle,
+            xlabel=f"{arrows}\n{balanced(xlabel, 85)}",
+            along=[grid[-1]],
+            handles=handles,
         )
     return figure
 
@@ -100,7 +111,7 @@ def _draw(ax: Axes, name: str, effect: Effect) -> None:
     room = 0.06 * (high - low)
     ends = min(low - room, -1.6 * effect.smallest), max(high + room, 1.6 * effect.smallest)
     grid = np.linspace(*ends, 401)
-    height = density(effect.draws, grid)
+    height = normal_density(grid, *effect.exact) if effect.exact else density(effect.draws, grid)
     regions = {
         "below": (grid <= -effect.smallest, effect.draws < -effect.smallest),
         "inside": (np.abs(grid) <= effect.smallest, np.abs(effect.draws) <= effect.smallest),
@@ -118,9 +129,14 @@ def _draw(ax: Axes, name: str, effect: Effect) -> None:
         ax.fill_between(grid, height, where=where, color=colour, alpha=alpha, linewidth=0, label=region)
     ax.plot(grid, height, color=DARK, linewidth=1.2)
     if effect.prior is not None:
-        mean, sd = effect.prior
-        prior = np.exp(-0.5 * ((grid - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
-        ax.plot(grid, prior, color=DARK, linewidth=1.3, linestyle=(0, (4, 2)), label="prior")
+        ax.plot(
+            grid,
+            normal_density(grid, *effect.prior),
+            color=DARK,
+            linewidth=1.3,
+            linestyle=DASHES,
+            label="prior",
+        )
     for edge in (-effect.smallest, effect.smallest):
         ax.axvline(edge, ymax=0.98, color=DARK, linewidth=0.8, linestyle=":")
     ax.axvline(0.0, ymax=0.74, color=DARK, linewidth=1.0, label="zero line")

@@ -8,12 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ..comparison.claims import percent_text
 from ..comparison.compare import quantiles
 from ..errors import DataError
 from ..evaluation import Evaluation
 from ._rows import label_rows, reference_line, text_column
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, DATA_ALONE, GRID, ORANGE, PALE, POSTERIOR, key, row_label, style
+from ._style import (
+    BLUE,
+    DARK,
+    DATA_ALONE,
+    GRID,
+    ORANGE,
+    PALE,
+    POSTERIOR,
+    direction,
+    estimate_text,
+    key,
+    plain,
+    row_label,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -23,7 +38,12 @@ _MOST_ROWS = 60
 
 
 def plot_pooled(
-    posterior: xr.DataTree, several: Evaluation, *, title: str | None = None, xlabel: str | None = None
+    posterior: xr.DataTree,
+    several: Evaluation,
+    *,
+    title: str | None = None,
+    subtitle: str | None = None,
+    xlabel: str | None = None,
 ) -> Figure:
     """Every study, its effect in the light of all, the mean as a diamond, and a new study's effect as a bar.
 
@@ -33,8 +53,10 @@ def plot_pooled(
         From `fit` of a `meta_model`.
     several : Evaluation
         The estimates.
-    title, xlabel : str, optional
-        Message and unit in words.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str, optional
+        The unit in words.
 
     Returns
     -------
@@ -46,7 +68,7 @@ def plot_pooled(
     DataError
         If the posterior is not of these studies.
     """
-    from matplotlib.patches import Patch, Polygon, Rectangle
+    from matplotlib.patches import Polygon, Rectangle
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     draws = posterior["posterior"].to_dataset()
@@ -60,10 +82,10 @@ def plot_pooled(
     shown = np.sort(np.argsort(se, kind="stable")[:_MOST_ROWS])
     labels = [row_label(frame.index[k], None, 30) for k in shown]
     pooled = "mu" in draws
-    texts = [_text(*_ends(estimate[k], se[k]), ratio=ratio) for k in shown]
+    texts = [estimate_text(*_ends(estimate[k], se[k]), ratio=ratio) for k in shown]
     if pooled:
         labels += ["Mean effect", "Effect in a new place"]
-        texts += [_text(*_summary(draws[name]), ratio=ratio) for name in ("mu", "new_effect")]
+        texts += [estimate_text(*_summary(draws[name]), ratio=ratio) for name in ("mu", "new_effect")]
     height = 0.27
     with style():
         figure = new_figure(height * len(labels) + 0.5)
@@ -117,22 +139,20 @@ def plot_pooled(
         ax.set_xlim(float(turn(low - room)), float(turn(high + room)))
         reference_line(ax, 1.0 if several.ratio else 0.0, "no effect")
         text_column(ax, texts, "95% interval")
-        handles: list[Artist] = [
-            key(DATA_ALONE, "as printed, 95% interval"),
-            key(POSTERIOR, "in the light of all studies, 95% interval"),
-        ]
         if pooled:
-            handles += [
-                Patch(facecolor=BLUE, label="mean effect"),
-                Patch(facecolor=ORANGE, label="a new place"),
-            ]
+            for label in ax.get_yticklabels()[-2:]:
+                label.set_fontweight("bold")
+        told = "Printed and in the light of all, 95% intervals"
+        if len(shown) < len(frame):
+            told += f", the {len(shown)} most precise"
         finish(
             figure,
-            title or "What each study found, and what all of them say",
+            title or "What each evaluation found, and what all of them say",
             None,
+            subtitle=_told(several, told) if subtitle is None else subtitle,
             xlabel=_axis(several, xlabel),
             along=[ax],
-            handles=handles,
+            handles=[key(DATA_ALONE, "as printed"), key(POSTERIOR, "in the light of all")],
         )
     return figure
 
@@ -142,6 +162,7 @@ def plot_funnel(
     posterior: xr.DataTree | None = None,
     *,
     title: str | None = None,
+    subtitle: str | None = None,
     xlabel: str | None = None,
 ) -> Figure:
     """Estimates against their standard errors, with the region in which results are not significant.
@@ -152,8 +173,10 @@ def plot_funnel(
         The estimates.
     posterior : xarray.DataTree, optional
         Its mean effect is drawn as a line, and where 95% of estimates would lie without selection as a funnel.
-    title, xlabel : str, optional
-        Message and unit in words.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str, optional
+        The unit in words.
 
     Returns
     -------
@@ -195,8 +218,15 @@ def plot_funnel(
         ax.set_ylim(top, 0.0)
         ax.set_ylabel("standard error")
         words = _axis(several, xlabel, logs=True)
+        significant = int((np.abs(estimate) > 1.959964 * se).sum())
         finish(
-            figure, title or "Do small studies find more?", None, xlabel=words, along=[ax], handles=handles
+            figure,
+            title or f"{significant or 'None'} of {len(estimate)} evaluations significant at two-sided 5%",
+            None,
+            subtitle=_told(several, "Estimates by standard error") if subtitle is None else subtitle,
+            xlabel=words,
+            along=[ax],
+            handles=handles,
         )
     return figure
 
@@ -207,6 +237,7 @@ def plot_bubble(
     moderator: str,
     *,
     title: str | None = None,
+    subtitle: str | None = None,
     ylabel: str | None = None,
 ) -> Figure:
     """Effects against a moderator, larger marks for more precise studies, with the fitted line and its 95% band.
@@ -219,8 +250,10 @@ def plot_bubble(
         The estimates.
     moderator : str
         A column of the estimates.
-    title, ylabel : str, optional
-        Message and unit in words.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    ylabel : str, optional
+        The unit in words.
 
     Returns
     -------
@@ -240,6 +273,7 @@ def plot_bubble(
     line = np.linspace(x.min(), x.max(), 60)
     fitted = draws["mu"].to_numpy().ravel() + slope * (line[:, None] - x.mean())
     low, high = quantiles(fitted, [0.025, 0.975])
+    rises = float((slope > 0).mean())
     with style():
         figure = new_figure(3.4)
         ax = figure.subplots()
@@ -247,8 +281,17 @@ def plot_bubble(
         ax.plot(line, fitted.mean(axis=1), color=BLUE, linewidth=2)
         ax.axhline(0.0, color=DARK, linewidth=1.0)
         ax.scatter(x, estimate, s=160 * (se.min() / se) ** 1.0 + 8, facecolor="none", edgecolor=DARK)
-        ax.set_ylabel(_axis(several, ylabel, logs=True).replace("\n", " ")[:70])
-        finish(figure, title or f"Effects by {moderator}", None, xlabel=moderator, along=[ax])
+        ax.set_ylabel(_axis(several, ylabel, logs=True))
+        told = "Larger circles are more precise; line and band: fitted mean and its 95% interval"
+        finish(
+            figure,
+            title
+            or f"Effects {'rise' if rises >= 0.5 else 'fall'} with {plain(moderator)}: {percent_text(max(rises, 1 - rises))} sure",
+            None,
+            subtitle=_told(several, told) if subtitle is None else subtitle,
+            xlabel=plain(moderator),
+            along=[ax],
+        )
     return figure
 
 
@@ -262,18 +305,15 @@ def _summary(values: xr.DataArray) -> tuple[float, float, float]:
     return float(flat.mean()), float(low), float(high)
 
 
-def _text(middle: float, low: float, high: float, *, ratio: bool) -> str:
-    if ratio:
-        return f"{math.exp(middle):.2f} ({math.exp(low):.2f} to {math.exp(high):.2f})"
-    digits = max(0, 1 - math.floor(math.log10(max(abs(low), abs(high), 1e-300))))
-    parts = (f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (middle, low, high))
-    return "{} ({} to {})".format(*parts)
-
-
 def _axis(several: Evaluation, xlabel: str | None, *, logs: bool = False) -> str:
     """Label of the axis of effects, with the favourable direction."""
     what = xlabel or several.ratio or several.unit or "effect, in units of the outcome"
     if logs and several.ratio:
         what = f"log {what}"
-    arrow = {"higher": "← worse | better →", "lower": "← better | worse →"}.get(several.better or "", "")
-    return f"{what}\n{arrow}" if arrow else what
+    return "\n".join(part for part in (direction(several.better), what) if part)
+
+
+def _told(several: Evaluation, what: str) -> str:
+    """Subtitle: what is shown, and of how many evaluations."""
+    count = len(several.estimates)
+    return f"{what}; {count} evaluation{'s' if count > 1 else ''}"

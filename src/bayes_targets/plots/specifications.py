@@ -36,7 +36,8 @@ def plot_specifications(
     table: pd.DataFrame,
     *,
     choices: Sequence[str] | None = None,
-    title: str = "The slope under every combination of choices",
+    title: str | None = None,
+    subtitle: str | None = None,
     ylabel: str = "slope",
     origin: str | None = None,
 ) -> Figure:
@@ -49,8 +50,10 @@ def plot_specifications(
         ``prob``. Specifications that did not pass are left out, and the legend says how many.
     choices : sequence of str, optional
         Which columns to show below the curve, in this order; by default all that vary, but the data set.
-    title, ylabel : str
-        What is shown, and its unit.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    ylabel : str
+        The unit in words.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the attrs say.
 
@@ -85,21 +88,32 @@ def plot_specifications(
     positive = numbers(shown, "prob_positive", "specifications")
     rows = _choice_rows(shown, choices)
     with style():
-        figure = new_figure(2.6 + 0.17 * max(len(rows), 1))
-        ratios = [2.6, 0.17 * max(len(rows), 1)]
+        figure = new_figure(2.6 + 0.19 * max(len(rows), 1))
+        ratios = [2.6, 0.19 * max(len(rows), 1)]
         curve, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
         _draw_curve(curve, values, positive, float(table.attrs["prob"]))
         curve.set_ylabel(balanced(ylabel, 28))
         _draw_choices(below, shown, rows)
         finish(
             figure,
-            title,
+            title or _message(positive, float(table.attrs["prob"])),
             told,
+            subtitle=_told(shown, len(table) - len(shown), words) if subtitle is None else subtitle,
             xlabel=f"{len(shown):,} specifications, smallest slope first",
             along=[below],
-            handles=_legend(words, percent(table.attrs, "prob", "specifications"), len(table) - len(shown)),
+            handles=_legend(percent(table.attrs, "prob", "specifications")),
         )
     return figure
+
+
+def _message(positive: Floats, prob: float) -> str:
+    convincing = int(((positive > prob) | (positive < 1 - prob)).sum())
+    return f"The sign is convincing in {convincing:,} of {positive.size:,} specifications"
+
+
+def _told(shown: pd.DataFrame, left_out: int, words: str) -> str:
+    without = f"; {left_out:,} without a sound posterior left out" if left_out else ""
+    return f"Posterior mean (line) and {words} of {len(shown):,} specifications{without}"
 
 
 def _choice_rows(shown: pd.DataFrame, choices: Sequence[str] | None) -> list[tuple[str, str]]:
@@ -143,7 +157,7 @@ def _draw_choices(ax: Axes, shown: pd.DataFrame, rows: list[tuple[str, str]]) ->
             here, np.full(here.size, y), linestyle="none", marker="|", markersize=6, color=DARK, alpha=0.6
         )
     labels = [f"{plain(name)}: {_WORDS.get(option, option).replace('_', ' ')}" for name, option in rows]
-    ax.set_yticks(range(len(rows)), labels, fontsize=8)
+    ax.set_yticks(range(len(rows)), labels)
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -152,17 +166,10 @@ def _draw_choices(ax: Axes, shown: pd.DataFrame, rows: list[tuple[str, str]]) ->
         ax.axhline(y - 0.5, color="#CCCCCC", linewidth=0.6)
 
 
-def _legend(words: str, prob: str, left_out: int) -> list[Artist]:
-    from matplotlib.lines import Line2D
+def _legend(prob: str) -> list[Artist]:
     from matplotlib.patches import Patch
 
-    handles: list[Artist] = [
-        Line2D([], [], color=DARK, linewidth=1.6, label="posterior mean"),
-        Patch(color=BLUE, alpha=0.35, label=f"{words}, sign more than {prob} probable"),
-        Patch(color=ORANGE, alpha=0.35, label="the same, sign in doubt"),
+    return [
+        Patch(color=BLUE, alpha=0.35, label=f"sign more than {prob} probable"),
+        Patch(color=ORANGE, alpha=0.35, label="sign in doubt"),
     ]
-    if left_out:
-        handles.append(
-            Line2D([], [], linestyle="none", label=f"{left_out} without a sound posterior left out")
-        )
-    return handles

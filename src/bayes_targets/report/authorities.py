@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..comparison.authority_tables import NOT_DETERMINED, marked, summarise_fit, summarise_types
 from ..comparison.claims import percent_text, words_for
-from ..comparison.compare import compare
+from ..comparison.compare import clear_of_zero, compare
 from ..comparison.ols import fit_ols
 from ..errors import DataError
 from ..inference.summary import equal_tails
@@ -204,7 +204,7 @@ def authority_result(
         tables=tables
         if units is None
         else {name: _own_column(table, words) for name, table in tables.items()},
-        pictures=_pictures(shown, types, words, origin),
+        pictures=_pictures(shown, types, words, origin, _size(posteriors)),
         posteriors=posteriors,
         methods=_methods(words, comparison),
         limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
@@ -518,52 +518,72 @@ def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataF
     return f"{what}, {pooled}? {n:,} {words.units} of {kinds:,} {words.groups}{named}."
 
 
+def _size(posteriors: Mapping[str, xr.DataTree]) -> int:
+    """Number of units that were analysed."""
+    return int(next(iter(posteriors.values()))["observed_data"].to_dataset().sizes["authority"])
+
+
 def _pictures(
-    comparison: Mapping[str, pd.DataFrame], types: Mapping[str, pd.DataFrame], words: Words, origin: str
+    comparison: Mapping[str, pd.DataFrame],
+    types: Mapping[str, pd.DataFrame],
+    words: Words,
+    origin: str,
+    n: int,
 ) -> dict[str, Picture]:
     pictures = {}
+    many = f"{capital(words.what_when)}; {n:,} {words.units}"
     for effect, table in comparison.items():
         rows = (marked(table) if "determined" in table else table).drop(
             index=["constant", "Constant"], errors="ignore"
         )
         rows.attrs = table.attrs
-        title = f"{capital(words.what)} by {words.group}: OLS and posterior"
+        clear = clear_of_zero(rows)
+        title = f"{len(clear) or 'None'} of {len(rows)} terms clear of zero"
         if effect != "types":
             first: Any = table.iloc[0]
             text, more = _digits(first), first["mean"] >= 0
-            lead = words.target.removeprefix("the ") if effect == "target" else "a point of stretch"
-            title = (
-                f"{capital(lead)}: {words.what} {text(abs(first['mean']))} {words.measure} {'higher' if more else 'lower'} "
-                f"({text(first['low'])} to {text(first['high'])})"
-            )
+            lead = words.target.removeprefix("the ") if effect == "target" else "stretch"
+            each = "" if effect == "target" else " per point"
+            title = f"{capital(lead)}: {text(abs(first['mean']))} {words.measure} {'higher' if more else 'lower'}{each}"
         if len(rows):
             pictures[f"forest_{effect}"] = Picture(
                 plot_forest(
                     rows,
                     title=title,
+                    subtitle=f"{many}; OLS beside the hierarchical model",
+                    focus=[] if effect == "types" else [rows.index[0]],
                     xlabel=f"{words.axis}, for one unit of the term or the step in brackets",
                 ),
                 "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
                 f"Forest plot of OLS and posterior: {title} ({origin} data).",
             )
-        pictures |= _group_pictures(effect, table, types, words, origin)
+        pictures |= _group_pictures(effect, table, types, words, origin, many)
     return pictures
 
 
 def _group_pictures(
-    effect: str, table: pd.DataFrame, types: Mapping[str, pd.DataFrame], words: Words, origin: str
+    effect: str,
+    table: pd.DataFrame,
+    types: Mapping[str, pd.DataFrame],
+    words: Words,
+    origin: str,
+    many: str,
 ) -> dict[str, Picture]:
     few, said = _ends(types[f"{effect}, partial"])
     beside = types[f"{effect}, complete"].loc[few.index]
     beside.attrs = few.attrs
     added = f" ({said})" if said else ""
+    alone = types[f"{effect}, none"]["mean"]
+    text = _digits({"mean": np.ptp(alone), "low": 0.0, "high": np.ptp(alone)})
+    apart = [text(float(np.ptp(means))) for means in (types[f"{effect}, partial"]["mean"], alone)]
     without = "" if effect == "types" else f", without {words.target}"
     pictures = {
         f"types_{effect}": Picture(
             plot_shrinkage(
                 types[f"{effect}, none"]["mean"].loc[few.index],
                 {"partial pooling": few, "complete pooling": beside},
-                title=f"{capital(words.what)} by {words.group}{added}: no, partial and complete pooling",
+                title=f"Pooled, {words.groups} lie {apart[0]} apart instead of {apart[1]}",
+                subtitle=f"{many}, by {words.group}{added}",
                 xlabel=f"{words.axis}{without}, at average controls",
                 origin=origin,
             ),
@@ -574,6 +594,7 @@ def _group_pictures(
     if f"{effect}, slope" in types:
         slope, said = _ends(types[f"{effect}, slope"])
         common: Any = table.iloc[0]
+        digits = _digits(common)
         drawn = slope.assign(
             ols_estimate=common["ols_estimate"], ols_low=common["ols_low"], ols_high=common["ols_high"]
         )
@@ -581,7 +602,9 @@ def _group_pictures(
         pictures[f"slopes_{effect}"] = Picture(
             plot_forest(
                 drawn,
-                title=f"Slope of {_named(effect, words)} by {words.group}{f' ({said})' if said else ''}",
+                title=f"Slopes by {words.group}: {digits(slope['mean'].min())} to {digits(slope['mean'].max())}",
+                subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{f' ({said})' if said else ''}",
+                focus=[],
                 xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
             ),
             f"Solid: slope of each {words.group}, partially pooled. Dashed: the one slope of OLS, the same in every row.",

@@ -423,7 +423,7 @@ def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) ->
     title = "What each evaluation found"
     if "mu" in summary.index:
         mean, new = (percent_text(_row(summary, name)["prob_better"]) for name in ("mu", "new_effect"))
-        title = f"{mean} that the mean is favourable; {new} in a new place"
+        title = f"Mean favourable: {mean} sure; in a new place: {new}"
     pictures = {
         "forest": Picture(
             plot_pooled(pooled, several, title=title),

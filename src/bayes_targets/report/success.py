@@ -24,7 +24,7 @@ from ..models.success.estimands import (
     status_share,
     summarise_draws,
 )
-from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_shrinkage, plot_status_bars
+from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
 from .authorities import left_out_table
 from .result import Picture, Result, Table
@@ -168,24 +168,12 @@ def _ranking(
         f"{few} A new {words.area} could have anything from {new['low']:.0%} to {new['high']:.0%}."
     )
     tables = {"ranks": _rank_table(ranks, words)}
-    average = areas.attrs["overall"]
-    few_areas, said = _ends(areas)
-    pictures = {
-        "shrinkage": Picture(
-            plot_shrinkage(
-                few_areas["ols_estimate"], {"partial pooling": few_areas}, average=average, n=few_areas["n"],
-                percent_axis=True, title=f"How far pooling moves each {words.area}{said}",
-                xlabel=f"share {words.success}, per cent of {words.items}",
-            ),
-            f"Each line runs from the raw share to the pooled one: the fewer {words.items}, the longer the way to the average.",
-            f"Lines from raw to pooled shares; {words.areas} with few {words.items} move most.",
-        )
-    }  # fmt: skip
+    pictures = {}
     if len(ranks) <= MANY:
         pictures["ranks"] = Picture(
             plot_ranks(
                 ranks, n=areas["n"], origin=headline.attrs.get("origin"),
-                title="How sure is the ranking? Probability of each rank, per cent",
+                subtitle=f"Probability of each rank, per cent; {_counted(areas, words)}",
                 xlabel=f"rank (1 = highest share {words.success})",
             ),
             f"Each row adds up to 100%. Dark cells are ranks that a {words.area} probably has; a row of pale cells could be anywhere.",
@@ -344,8 +332,14 @@ def _comparison(
 
 def _shares_picture(areas: pd.DataFrame, words: CountWords, title: str) -> Picture:
     few, said = _ends(areas)
+    best: Any = few.iloc[0]
     return Picture(
-        plot_shares(few, title=f"{title or capital(f'share {words.success} by {words.area}')}{said}"),
+        plot_shares(
+            few,
+            title=f"{best.name} is highest: {best['mean']:.0%} {words.success}",
+            subtitle=f"{title or capital(f'share {words.success} by {words.area}')}{said}; {_counted(areas, words)}",
+            xlabel=f"share {words.success}, per cent of {words.items}",
+        ),
         f"Open squares: raw shares {words.success} with Wilson intervals. Blue: partially pooled. Those with few {words.items} move far "
         "towards the average.",
         f"Shares {words.success} by {words.area}; {few.index[0]} is highest, {few.index[-1]} lowest.",
@@ -387,6 +381,10 @@ def _status_tables(
     return found
 
 
+def _counted(areas: pd.DataFrame, words: CountWords) -> str:
+    return f"{areas['n'].sum():,.0f} {words.items} in {len(areas):,} {words.areas}"
+
+
 def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
     outside = int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
     areas = list(dict.fromkeys(table.index.get_level_values("area")))
@@ -399,7 +397,8 @@ def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
         plot_status_bars(
             drawn,
             items=words.items,
-            title=f"{capital(words.items)} by status{said}: observed, and what the ordinal model would have them be",
+            title=f"{outside or 'None'} of {len(table)} counts lie{'s' if outside == 1 else ''} outside what the model expects",
+            subtitle=f"{table['observed'].sum():,.0f} {words.items} in {len(areas):,} {words.areas} by status{said}; ordinal model",
         ),
         f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {outside} of {len(table)} counts lie outside their "
         "95% equal-tailed interval.",
@@ -442,7 +441,8 @@ def _spread(headline: xr.DataTree, success: Sequence[str], words: CountWords) ->
     table = pd.DataFrame(rows).T.rename_axis("draws")
     figure = plot_prior_posterior(
         tree,
-        title=f"How far apart may {words.areas} lie? Prior predictive and posterior",
+        title=f"Best and last {words.area}: {100 * rows['posterior']['low']:.0f} to {100 * rows['posterior']['high']:.0f} points apart",
+        subtitle=f"Gap between the highest and the lowest share {words.success}, before and after the data; {_INTERVAL}",
         xlabel="percentage points",
     )
     return (

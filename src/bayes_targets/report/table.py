@@ -19,6 +19,7 @@ from ..evaluation import Evaluation
 from ..models.published.priors import CONFLICT_LIMIT
 from ..plots import plot_forest
 from ..plots.masses import Effect, plot_masses
+from ..plots.priors import exact_curves
 from ..printed.auditing import audit
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
@@ -471,6 +472,7 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
         row = each.posterior["constant_data"].to_dataset().sel(term=each.term)
         options = json.loads(each.posterior.attrs.get("options", "{}"))
         prior = (float(row["prior_mean"]), float(row["prior_sd"]))
+        curves = exact_curves(each.posterior, each.term)
         known = all(map(math.isfinite, prior)) and options.get("prior_from", "given") not in wide
         effects[f"{each.term} ({each.model})" if len(asked) > 1 else each.term] = Effect(
             term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
@@ -478,11 +480,22 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
             str(each.evaluation.better),
             prior if known else None,
             each.evaluation.ratio is not None,
+            curves.posterior if curves else None,
         )
     unit = _plural_unit(first)
-    shown = {name: table.head(_MOST_TERMS) for name, table in list(tables.items())[:4]}
-    for name, table in shown.items():
-        table.attrs = tables[name].attrs
+    by_model = {each.model: each.evaluation for each in asked}
+    standardised = any(each.scale != 1 for each in asked) or any(
+        scale_of(by_model[name], str(term)) != 1
+        for name in tables
+        if name in by_model
+        for term in tables[name].index
+    )
+    shown = {}
+    for name, whole in list(tables.items())[:4]:
+        shown[name] = whole.head(_MOST_TERMS)
+        shown[name].attrs = whole.attrs
+        if standardised and name in by_model:
+            shown[name] = _per_scale(shown[name], by_model[name])
     focal = list(dict.fromkeys(each.term for each in asked))
     rest = [
         term
@@ -495,6 +508,7 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
             plot_masses(
                 effects,
                 title=_mass_title(first) if len(asked) == 1 else "How much of each posterior is worth having",
+                subtitle=_mass_subtitle(first),
                 xlabel=unit,
             ),
             f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
@@ -503,8 +517,9 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
         "forest": Picture(
             plot_forest(
                 panels,
-                title="What was published, and the posterior of each term",
-                xlabel=f"{unit}, for each term's own unit",
+                title=_forest_title(list(tables.values())),
+                subtitle=f"{_source(first)}{len(focal) + len(rest)} terms, those in question in bold{_cases(first)}",
+                xlabel=f"{unit}, for {'one s.d. of the term (or from 0 to 1)' if standardised else "each term's own unit"}",
                 terms=[
                     term for term in [*focal, *rest] if any(term in table.index for table in shown.values())
                 ],
@@ -515,12 +530,49 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
     }
 
 
+def _per_scale(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
+    """Estimates and intervals for one s.d. of each predictor, where the table says what that is, so that widths compare."""
+    scale = np.array([scale_of(evaluation, str(term)) for term in table.index])
+    columns = [
+        name for name in ("published_estimate", "published_low", "published_high", "mean", "low", "high")
+    ]
+    shown = table.assign(**{name: table[name].to_numpy(float) * scale for name in columns})
+    shown.attrs = dict(table.attrs)
+    regions = table.attrs.get("rope") or {}
+    known = dict(zip(map(str, table.index), scale, strict=True))
+    shown.attrs["rope"] = {
+        term: tuple(known.get(term, 1.0) * end for end in region) for term, region in regions.items()
+    }
+    return shown
+
+
+def _source(asked: _Asked) -> str:
+    return f"{asked.evaluation.source}; " if asked.evaluation.source else ""
+
+
+def _cases(asked: _Asked) -> str:
+    return f"; n = {asked.evaluation.n:,}" if asked.evaluation.n else ""
+
+
+def _forest_title(tables: Sequence[pd.DataFrame]) -> str:
+    """How far the priors moved what was published."""
+    moved = max(float(table["shift_in_se"].abs().max()) for table in tables)
+    if moved < 0.1:
+        return "Priors hardly move what was published"
+    return f"Priors move what was published by up to {moved:.1f} s.e."
+
+
+def _mass_subtitle(asked: _Asked) -> str:
+    """The smallest effect worth having and its probability, the source, and n."""
+    return f"{_source(asked)}{asked.evaluation.better} {asked.threshold}: {percent_text(asked.worth)}{_cases(asked)}"
+
+
 def _mass_title(asked: _Asked) -> str:
     better, probability = str(asked.evaluation.better), float(asked.row["prob_better"])
     if probability < 0.5:
         other = "higher" if better == "lower" else "lower"
-        return f"{asked.term}: {words_for(1 - probability)} {other}, the unfavourable way"
-    return f"{asked.term}: {words_for(probability)} {better}, {asked.threshold}: {percent_text(asked.worth)}"
+        return f"{asked.term}: {words_for(1 - probability)} {other} ({percent_text(1 - probability)})"
+    return f"{asked.term}: {words_for(probability)} {better} ({percent_text(probability)})"
 
 
 def _prior_words(asked: _Asked) -> str:

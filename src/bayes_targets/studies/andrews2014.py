@@ -27,7 +27,10 @@ TYPE_GROUP = "authority type"
 # and a sixth of the error of +/- 3 points that one survey score carries.
 ROPE = (-0.5, 0.5)
 
-FOREST_TITLE = "Targets and change in cohesion, 2006 to 2008: published slopes and posteriors"
+FOREST_TITLE = "Published slopes of targets and their posteriors agree"
+FOREST_SUBTITLE = (
+    "Change in cohesion, English authorities, 2006 to 2008; n = 150 (stretch: 131); target measures in bold"
+)
 FOREST_X = "per cent of the cohesion score of 2006, for one s.d. of the predictor (or from 0 to 1)"
 PRIOR_X = "per cent of the cohesion score of 2006: with a target, or for one s.d. of stretch"
 TYPE_CAPTION = (
@@ -134,11 +137,14 @@ def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
             ],
             dim="term",
         ).to_dataset()
-        for group in ("prior", "posterior")
+        for group in ("prior", "posterior", "constant_data", "observed_data")
         if all(group in posteriors[name].children for name in terms)
     }
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {"origin": "published", "terms": json.dumps(["standardised"])}
+    options = next(iter(posteriors.values())).attrs.get("options", "{}")
+    tree.attrs = {
+        "model": "published", "origin": "published", "terms": json.dumps(["standardised"]), "options": options,
+    }  # fmt: skip
     return tree
 
 

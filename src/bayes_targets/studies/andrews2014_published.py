@@ -101,6 +101,8 @@ def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
         plot_forest(
             panels,
             title=paper.FOREST_TITLE,
+            subtitle=paper.FOREST_SUBTITLE,
+            focus=[ON, STRETCH],
             xlabel=paper.FOREST_X,
             terms=[ON, STRETCH, *panels["Model 1"].index],
         ),

@@ -30,6 +30,7 @@ from . import andrews2014 as paper
 NAMES = {"target": "Having a target", "stretch": "A point of stretch"}
 _MODELS = {"target": 2, "stretch": 3}
 _TERMS = {"target": paper.ON, "stretch": paper.STRETCH}
+_WHERE = "change in cohesion, English authorities, 2006 to 2008, n = 150 (stretch: 131)"
 _DESIGN_EFFECTS = (0.5, 1.0, 2.0)
 _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
 # Noise between alike authorities that the printed standard error implies: .659 * sqrt(150 * .57 * .43) = 4.0.
@@ -251,7 +252,9 @@ def _pictures(
     pictures = {
         "prior_curve": Picture(
             plot_prior_curve(
-                curves, xlabel="standard deviation of the prior, percentage points of change in cohesion"
+                curves,
+                subtitle=f"Probability of a positive effect, by width of the prior; {_WHERE}",
+                xlabel="standard deviation of the prior, percentage points of change in cohesion",
             ),
             "The narrower the prior around no effect, the more scepticism. Having a target never reaches 95%, however wide the prior.",
             "Two curves of the posterior probability of a positive effect against the prior's standard deviation; that of the target "
@@ -263,7 +266,8 @@ def _pictures(
         pictures[f"specifications_{effect}"] = Picture(
             plot_specifications(
                 universe.table,
-                title=f"{NAMES[effect]}: the slope under every combination of choices",
+                title=f"{NAMES[effect]}: sign convincing in {convincing:.0%} of specifications",
+                subtitle=f"Posterior mean (line) and 95% equal-tailed interval; {_WHERE}",
                 ylabel="percentage points of change in cohesion",
             ),
             f"Each vertical line is a posterior; blue where its sign is more than 95% probable ({convincing:.0%}). Below: the choices that "

@@ -61,7 +61,12 @@ def group_tables(
         ),
     }
     picture = Picture(
-        plot_shares(shown, title="Targets on course by kind and by finish year"),
+        plot_shares(
+            shown,
+            title=f"{shown['mean'].idxmax()} are most often on course, {shown['mean'].max():.0%}",
+            subtitle=f"Share of local public service agreement targets green, England 2005, by kind and finish year; n = {shown['n'].iloc[:2].sum():,.0f}",
+            xlabel="share on course, per cent of targets",
+        ),
         "Local targets and those with another year to go are more often on course.",
         "Shares on course: local and national targets, 2006 and 2005 finish, raw and posterior.",
     )
@@ -130,6 +135,7 @@ def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str,
     """Table and figure of the targets hit in the end."""
     frames: dict[str, Any] = {name: summarise_hits(data) for name, data in settings.items()}
     table = pd.concat(frames, names=["setting"]).reset_index()
+    total = int(next(iter(settings.values()))["targets"].sum())
     means = [float(frames[name].loc["total_hits", "mean"]) for name in frames]
     return (
         {
@@ -141,7 +147,13 @@ def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str,
         },
         {
             "hits": Picture(
-                plot_hits(settings, now=now, now_label="targets were green"),
+                plot_hits(
+                    settings,
+                    title=f"As forecast, {means[0]:.0f} of {total:,} targets would be hit",
+                    subtitle=f"Local public service agreements, England 2005, {total:,} targets; mean and {_INTERVAL}",
+                    now=now,
+                    now_label="were green",
+                ),
                 f"Histograms of the predicted number of targets hit. Taken at its word the forecast means {means[0]:.0f} hits; the more "
                 f"optimism is taken off, the fewer, down to {min(means):.0f}.",
                 "Histograms of predicted hits under settings of optimism, with means and intervals.",

@@ -1,0 +1,534 @@
+"""Areas: shares as counted and pooled, ranks, how far pooling moves each, and counts by status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+from ._rows import (
+    draw_rows,
+    intervals,
+    label_rows,
+    numbers,
+    offsets,
+    reference_line,
+    require_rows,
+    row_height,
+    sizes,
+    span,
+)
+from ._sheet import finish, new_figure
+from ._style import (
+    AMBER,
+    DARK,
+    DATA_ALONE,
+    FURTHER,
+    ORANGE,
+    PALE,
+    POSTERIOR,
+    SMALL_SAMPLE,
+    Look,
+    balanced,
+    interval_words,
+    key,
+    number,
+    origin_of,
+    percent,
+    plain,
+    row_label,
+    small_sample_key,
+    style,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ._rows import Floats
+
+_RAW = ("ols_estimate", "ols_low", "ols_high")
+_POOLED = ("mean", "low", "high")
+_LOOKS = (POSTERIOR, *FURTHER)
+_COLUMNS = ("observed", "mean", "low", "high")
+# From best to worst; the panels are named, so that no reader needs the colours.
+_SHADES = ("#009E73", AMBER, ORANGE, "#CC79A7", "#56B4E9", PALE)
+_MOST_STATUSES = 6
+_MOST_NUMBERED = 15
+"""With more ranks than this the cells are too narrow for a figure in each."""
+
+
+def plot_shares(
+    table: pd.DataFrame,
+    *,
+    title: str | None = None,
+    subtitle: str | None = None,
+    xlabel: str = "share, per cent",
+    overall: float | None = None,
+    origin: str | None = None,
+) -> Figure:
+    """Raw share with its Wilson interval beside the pooled posterior share, the rows as they come.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What :func:`bayes_targets.compare` makes of a success model and :func:`bayes_targets.raw_shares`:
+        index the areas; columns ``ols_estimate, ols_low, ols_high`` (the share as counted and its Wilson
+        interval) and ``mean, low, high`` (the posterior share), all between 0 and 1, and a column ``n`` added
+        to them (cases). The counted shares may be missing (a new area). Attrs ``interval`` and ``prob``;
+        ``ols_prob`` where the Wilson interval has another probability.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str
+        The unit in words.
+    overall : float, optional
+        Share over all areas, between 0 and 1, drawn as a line; by default ``table.attrs["overall"]``, if any.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If the table is empty, lacks a column or the kind of its intervals, or a share is not between 0 and 1.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"ols_estimate": [1 / 3], "ols_low": [0.06], "ols_high": [0.79],
+    ...      "mean": [0.40], "low": [0.2], "high": [0.63], "n": [3]}, index=["Fire"])
+    >>> table.attrs = {"interval": "eti", "prob": 0.95}
+    >>> figure = plot_shares(table, overall=0.41)
+    >>> figure.axes[0].get_xlabel().splitlines()
+    ['← lower  |  higher →', 'share, per cent']
+    """
+    require_rows(table, [*_RAW, *_POOLED, "n"], "shares")
+    raw = _shares(table, _RAW, missing=True)
+    pooled = _shares(table, _POOLED)
+    cases = sizes(table["n"], list(table.index), "shares")
+    overall = table.attrs.get("overall") if overall is None else overall
+    if overall is not None and not 0 <= overall <= 1:
+        raise DataError(f"shares: the overall share is {overall:g}, expected a share between 0 and 1")
+
+    told = origin_of(origin, [table.attrs])
+    small = [size is not None and size < SMALL_SAMPLE for size in cases]
+    with style():
+        labels = [row_label(label, size, 30) for label, size in zip(table.index, cases, strict=True)]
+        height = row_height(labels)
+        figure = new_figure(height * len(labels) + 0.3)
+        ax = figure.subplots()
+        label_rows(ax, labels)
+        y, shift = np.arange(len(labels), dtype=np.float64), offsets(height)
+        draw_rows(ax, y + shift[0], 100 * raw, DATA_ALONE, [False] * len(labels), "raw")
+        draw_rows(ax, y + shift[1], 100 * pooled, POSTERIOR, small, "pooled")
+        if overall is not None:
+            _named_line(ax, 100 * overall, "overall", f"all: {100 * overall:.0f}%")
+        ax.set_xlim(-1.5, 101.5)
+        ax.set_xticks(range(0, 101, 20))
+        ax.xaxis.set_major_formatter("{x:.0f}%")
+        finish(
+            figure,
+            title or _order_message(table),
+            told,
+            subtitle=_counted(cases, "area") if subtitle is None else subtitle,
+            xlabel=f"← lower  |  higher →\n{balanced(xlabel, 85)}",
+            along=[ax],
+            handles=_share_key(table, small),
+        )
+    return figure
+
+
+def _shares(table: pd.DataFrame, columns: tuple[str, str, str], *, missing: bool = False) -> Floats:
+    """Read share, low and high of every row, shape (3, rows), each between 0 and 1."""
+    values = intervals(table, columns, "shares", missing=missing)
+    for column, row in zip(columns, values, strict=True):
+        for label, share in zip(table.index, row, strict=True):
+            if share < -1e-9 or share > 1 + 1e-9:
+                raise DataError(
+                    f"shares, row {str(label)!r}, column {column!r}: found {share:g},"
+                    " expected a share between 0 and 1"
+                )
+    return values
+
+
+def _order_message(table: pd.DataFrame) -> str:
+    """Which row has the highest share, allowing for small numbers."""
+    best = plain(table["mean"].idxmax())
+    return f"{wrapped(best, 40, max_lines=1)}: the highest of {len(table)} shares" if len(table) > 1 else best
+
+
+def _counted(cases: Sequence[float | None], noun: str) -> str:
+    """How many rows and cases there are, as far as both are known."""
+    rows = f"{len(cases)} {noun}{'s' if len(cases) > 1 else ''}"
+    known = [size for size in cases if size is not None]
+    return f"{rows}, n = {sum(known):,.0f}" if len(known) == len(cases) else rows
+
+
+def _named_line(ax: Axes, x: float, name: str, text: str) -> None:
+    """A dashed line to read the rows against, with its name at its upper end."""
+    reference_line(ax, x, name, dashed=True)
+    ax.annotate(
+        text, (x, 1), (3, 1), xycoords=ax.get_xaxis_transform(), textcoords="offset points", va="bottom"
+    )
+
+
+def _share_key(table: pd.DataFrame, small: list[bool]) -> list[Artist]:
+    level = percent(table.attrs, "ols_prob" if "ols_prob" in table.attrs else "prob", "shares")
+    handles: list[Artist] = [
+        key(DATA_ALONE, f"as counted, {level} Wilson interval"),
+        key(POSTERIOR, f"allowing for small numbers, {interval_words(table.attrs, 'shares')}"),
+    ]
+    return [*handles, small_sample_key()] if any(small) else handles
+
+
+def plot_ranks(
+    ranks: pd.DataFrame,
+    *,
+    title: str | None = None,
+    subtitle: str | None = None,
+    xlabel: str = "rank (1 = highest)",
+    n: pd.Series | None = None,
+    origin: str | None = None,
+) -> Figure:
+    """Heat map of the posterior probability that an area has a rank; the best expected rank on top.
+
+    Parameters
+    ----------
+    ranks : pandas.DataFrame
+        Index the areas, columns the ranks 1 to J, values probabilities; each row adds up to 1.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str
+        What rank 1 means.
+    n : pandas.Series, optional
+        Sample size of each area.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If the frame is empty, a value is no probability, or a row does not add up to 1.
+
+    Examples
+    --------
+    >>> ranks = pd.DataFrame({1: [0.9, 0.1], 2: [0.1, 0.9]}, index=["Fire", "Transport"])
+    >>> figure = plot_ranks(ranks)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['90', '10', '10', '90']
+    """
+    require_rows(ranks, [], "ranks")
+    if ranks.shape[1] == 0:
+        raise DataError("ranks: has no columns, expected one for each rank")
+    probabilities = np.stack([numbers(ranks, column, "ranks") for column in ranks.columns], axis=1)
+    _check_probabilities(ranks, probabilities)
+    order = np.argsort(probabilities @ np.arange(1, ranks.shape[1] + 1), kind="stable")
+    areas = [ranks.index[i] for i in order]
+    cases = sizes(n, areas, "n")
+    told = origin_of(origin, [ranks.attrs])
+    with style():
+        labels = [row_label(area, size, 30) for area, size in zip(areas, cases, strict=True)]
+        figure = new_figure(row_height(labels, 1) * len(areas) + 0.25)
+        ax = figure.subplots()
+        _draw_cells(ax, probabilities[order])
+        ax.set_xticks(range(ranks.shape[1]), [plain(column) for column in ranks.columns])
+        ax.set_yticks(range(len(areas)), labels)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        lines = f"← better  |  worse →\n{balanced(xlabel, 85)}"
+        if any(size is not None and size < SMALL_SAMPLE for size in cases):
+            lines += f"\n† fewer than {SMALL_SAMPLE} cases: read with care"
+        first = float(probabilities[order[0], 0])
+        finish(
+            figure,
+            title
+            or f"{wrapped(areas[0], 40, max_lines=1)} is first with a probability of {100 * first:.0f}%",
+            told,
+            subtitle=f"Probability of each rank, per cent; {_counted(cases, 'area')}"
+            if subtitle is None
+            else subtitle,
+            xlabel=lines,
+            along=[ax],
+        )
+    return figure
+
+
+def _check_probabilities(ranks: pd.DataFrame, values: Floats) -> None:
+    for label, row in zip(ranks.index, values, strict=True):
+        if row.min() < 0 or row.max() > 1 + 1e-9:
+            raise DataError(
+                f"ranks, row {str(label)!r}: found {row.min():g} to {row.max():g}, expected 0 to 1"
+            )
+        if abs(row.sum() - 1) > 0.01:
+            raise DataError(f"ranks, row {str(label)!r}: adds up to {row.sum():g}, expected 1")
+
+
+def _draw_cells(ax: Axes, values: Floats) -> None:
+    """Cells from white to dark blue (a scale that is even in grey), with the percentage in each."""
+    top = max(0.5, float(values.max()))
+    ax.imshow(values, cmap="Blues", vmin=0.0, vmax=top, aspect="auto")
+    ax.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    ax.grid(which="minor", color="white", linewidth=1.5)
+    ax.tick_params(which="minor", length=0)
+    if values.shape[1] > _MOST_NUMBERED:
+        return
+    for (i, j), p in np.ndenumerate(values):
+        shown = "<1" if p < 0.005 else ">99" if p > 0.995 else f"{100 * p:.0f}"
+        ax.text(j, i, shown, ha="center", va="center", color="white" if p > 0.6 * top else "black")
+
+
+def plot_shrinkage(
+    raw: pd.Series,
+    pooled: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    average: float | None = None,
+    title: str = "Pooling moves small groups most",
+    subtitle: str | None = None,
+    xlabel: str = "estimate, in units of the outcome",
+    n: pd.Series | None = None,
+    origin: str | None = None,
+    percent_axis: bool = False,
+) -> Figure:
+    """Raw estimate and pooled estimate of each group, joined by an arrow; the highest pooled mean on top.
+
+    Parameters
+    ----------
+    raw : pandas.Series
+        Estimates without pooling, indexed by label.
+    pooled : pandas.DataFrame or mapping of str to pandas.DataFrame
+        Posterior summaries by name, e.g. ``{"partial pooling": table}`` (three at most): the same labels,
+        columns ``mean, low, high``, attrs ``interval`` and ``prob``. A single frame is taken for partial
+        pooling. Arrows lead to the first and the first gives the order.
+    average : float, optional
+        The average of all groups, drawn as a line.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    xlabel : str
+        The unit in words.
+    n : pandas.Series, optional
+        Sample size of each label; by default the first pooled frame's column ``n``, where it has one.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+    percent_axis : bool
+        The estimates are shares between 0 and 1, and are shown in per cent.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If labels do not match, or a frame is empty, lacks a column, a finite number or the kind of its
+        intervals.
+
+    Examples
+    --------
+    >>> raw = pd.Series({"Fire": 1 / 3, "Education": 10 / 35})
+    >>> pooled = pd.DataFrame({"mean": [0.40, 0.31], "low": [0.2, 0.2], "high": [0.6, 0.4]}, index=raw.index)
+    >>> pooled.attrs = {"interval": "eti", "prob": 0.95}
+    >>> figure = plot_shrinkage(raw, pooled, average=0.41, n=pd.Series({"Fire": 3, "Education": 35}))
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['Fire (n = 3) †', 'Education (n = 35)']
+    """
+    frames = {"partial pooling": pooled} if isinstance(pooled, pd.DataFrame) else dict(pooled)
+    if not 1 <= len(frames) <= len(_LOOKS):
+        raise DataError(f"pooled: found {len(frames)} frames, expected 1 to {len(_LOOKS)}")
+    require_rows(raw.to_frame("raw"), ["raw"], "raw")
+    for name, frame in frames.items():
+        require_rows(frame, ["mean", "low", "high"], name)
+        _same_labels(raw, frame, name)
+    first = next(iter(frames.values()))
+    numbers(first, "mean", next(iter(frames)))
+    order = list(first.sort_values("mean", ascending=False, kind="stable").index)
+    scale = 100.0 if percent_axis else 1.0
+    start = scale * numbers(raw.loc[order], "raw", "raw")
+    ends = {
+        name: scale * intervals(f.loc[order], ("mean", "low", "high"), name) for name, f in frames.items()
+    }
+    cases = sizes(n if n is not None else first.get("n"), order, "n")
+
+    told = origin_of(origin, [raw.attrs, *(frame.attrs for frame in frames.values())])
+    line = None if average is None else scale * average
+    small = [size is not None and size < SMALL_SAMPLE for size in cases]
+    with style():
+        labels = [row_label(label, size, 30) for label, size in zip(order, cases, strict=True)]
+        height = row_height(labels, 1 + len(frames))
+        figure = new_figure(height * len(order) + 0.3)
+        ax = figure.subplots()
+        label_rows(ax, labels)
+        ax.set_xlim(*span([start, *ends.values()], *([] if line is None else [line])))
+        _draw_groups(ax, start, ends, small, offsets(height, 1 + len(frames)))
+        if line is not None:
+            shown = f"{line:.0f}%" if percent_axis else number(line)
+            _named_line(ax, line, "average", f"average: {shown}")
+        if percent_axis:
+            ax.xaxis.set_major_formatter("{x:.0f}%")
+        finish(
+            figure,
+            title,
+            told,
+            subtitle=_counted(cases, "group") if subtitle is None else subtitle,
+            xlabel=f"← lower  |  higher →\n{balanced(xlabel, 85)}",
+            along=[ax],
+            handles=_pooling_key(frames, small),
+        )
+    return figure
+
+
+def _same_labels(raw: pd.Series, frame: pd.DataFrame, name: str) -> None:
+    for label in raw.index.symmetric_difference(frame.index, sort=False):
+        where, other = (name, frame.index) if label in raw.index else ("raw", raw.index)
+        raise DataError(
+            f"{where}: no row {str(label)!r}; {did_you_mean(str(label), [str(x) for x in other])}"
+        )
+
+
+def _draw_groups(
+    ax: Axes, start: Floats, ends: Mapping[str, Floats], small: list[bool], shift: Floats
+) -> None:
+    """Draw raw marks, pooled marks with intervals, and arrows from the one to the first of the others."""
+    y = np.arange(len(start), dtype=np.float64)
+    target = next(iter(ends.values()))[0]
+    low, high = ax.get_xlim()
+    for i, (tail, head) in enumerate(zip(start, target, strict=True)):
+        if abs(head - tail) > 0.03 * (high - low):  # a shorter arrow would hide below the marks
+            arrow = {"arrowstyle": "-|>", "color": DARK, "linewidth": 0.9, "shrinkA": 3.5, "shrinkB": 3.5}
+            ax.annotate("", (head, i + shift[1]), (tail, i + shift[0]), arrowprops=arrow)
+    for (name, values), look, offset in zip(ends.items(), _LOOKS, shift[1:], strict=False):
+        draw_rows(ax, y + offset, values, look, small, name)
+    points = np.stack([start, np.full_like(start, np.nan), np.full_like(start, np.nan)])
+    draw_rows(ax, y + shift[0], points, _raw_look(), [False] * len(start), "raw")
+
+
+def _raw_look() -> Look:
+    return Look(DATA_ALONE.colour, "none", DATA_ALONE.marker, DATA_ALONE.width, filled=False)
+
+
+def _pooling_key(frames: Mapping[str, pd.DataFrame], small: list[bool]) -> list[Artist]:
+    handles: list[Artist] = [key(_raw_look(), "no pooling", line=False)]
+    said: set[str] = set()
+    for (name, frame), look in zip(frames.items(), _LOOKS, strict=False):
+        words = interval_words(frame.attrs, name)
+        handles.append(key(look, wrapped(name if words in said else f"{name}, {words}", 80)))
+        said.add(words)
+    return [*handles, small_sample_key()] if any(small) else handles
+
+
+def plot_status_bars(
+    table: pd.DataFrame,
+    *,
+    title: str | None = None,
+    subtitle: str | None = None,
+    origin: str | None = None,
+    items: str = "targets",
+) -> Figure:
+    """Observed counts as bars, posterior predictive counts as dots with intervals; a panel a status.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From :func:`bayes_targets.models.success.estimands.predictive_counts`: index ``area`` and ``status`` (best
+        first); columns ``observed, mean, low, high`` (numbers of targets); attrs ``interval`` and ``prob``.
+    title, subtitle : str, optional
+        The message in at most ten words; what is shown, where, when, and of how many.
+    origin : {"observed", "reconstructed", "simulated"}, optional
+        Where the data come from; by default what the attrs say.
+    items : str
+        What is counted.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row an area, in the order of the table.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, lacks a column, an index level or the kind of its intervals, an area lacks a status,
+        or there are more than six statuses.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_product([["Fire"], ["green", "red"]], names=["area", "status"])
+    >>> table = pd.DataFrame({"observed": [1, 2], "mean": [1.2, 1.8], "low": [0, 0], "high": [3, 3]}, index=index)
+    >>> table.attrs = {"interval": "eti", "prob": 0.95}
+    >>> [axes.get_title() for axes in plot_status_bars(table).axes]
+    ['green', 'red']
+    """
+    require_rows(table, list(_COLUMNS), "status bars")
+    if list(table.index.names) != ["area", "status"]:
+        raise DataError(f"status bars: index {list(table.index.names)}, expected ['area', 'status']")
+    areas, statuses = (list(dict.fromkeys(table.index.get_level_values(k))) for k in ("area", "status"))
+    if len(table) != len(areas) * len(statuses):
+        raise DataError("status bars: not every area has every status once")
+    if len(statuses) > _MOST_STATUSES:
+        raise DataError(f"status bars: found {len(statuses)} statuses, expected at most {_MOST_STATUSES}")
+    shape = (len(areas), len(statuses))
+    values = {name: numbers(table, name, "status bars").reshape(shape) for name in _COLUMNS}
+    cases = values["observed"].sum(axis=1)
+    told = origin_of(origin, [table.attrs])
+    with style():
+        labels = [row_label(area, size, 26) for area, size in zip(areas, cases, strict=True)]
+        figure = new_figure(1.15 * row_height(labels) * len(areas) + 0.35)
+        panels = figure.subplots(1, len(statuses), sharey=True, sharex=True, squeeze=False)[0]
+        for k, (ax, status) in enumerate(zip(panels, statuses, strict=True)):
+            _draw_status(ax, {name: value[:, k] for name, value in values.items()}, _SHADES[k])
+            ax.set_title(plain(status), loc="center")
+        label_rows(panels[0], labels)
+        panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))
+        xlabel = f"number of {items}"
+        if (cases < SMALL_SAMPLE).any():
+            xlabel += f"\n† fewer than {SMALL_SAMPLE} {items}: read with care"
+        finish(
+            figure,
+            title or _fit_message(table),
+            told,
+            subtitle=f"{_counted(list(cases), 'area')} {items}; statuses from best to worst"
+            if subtitle is None
+            else subtitle,
+            xlabel=xlabel,
+            along=[panels[0], panels[-1]],
+            handles=_status_key(table),
+        )
+    return figure
+
+
+def _draw_status(ax: Axes, values: dict[str, np.ndarray], shade: str) -> None:
+    y = np.arange(len(values["mean"]))
+    ax.barh(y, values["observed"], height=0.62, color=shade, edgecolor=DARK, linewidth=0.6)
+    ax.hlines(y, values["low"], values["high"], color=DARK, linewidth=1.4)
+    ax.plot(
+        values["mean"], y, linestyle="none", marker="o", markersize=4.5, color=DARK, markerfacecolor="white"
+    )
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def _fit_message(table: pd.DataFrame) -> str:
+    """How many counts lie outside what the model expects."""
+    outside = int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
+    return f"{outside or 'None'} of {len(table)} counts lie{'s' if outside == 1 else ''} outside what the model expects"
+
+
+def _status_key(table: pd.DataFrame) -> list[Artist]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    label = f"model: mean, {interval_words(table.attrs, 'status bars')}"
+    dot = Line2D([], [], color=DARK, marker="o", markersize=4.5, markerfacecolor="white", label=label)
+    return [Patch(facecolor=PALE, edgecolor=DARK, linewidth=0.6, label="observed"), dot]
