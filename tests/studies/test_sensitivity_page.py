@@ -93,8 +93,7 @@ def test_the_curve_draws_every_specification_that_passed():
     assert sorted(labels) == sorted(
         ["pooling: partly pooled", "pooling: none", "noise: normal noise", "noise: Student-t noise"]
     )
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert any("1 without a sound posterior" in text for text in texts)
+    assert "1 without a sound posterior left out" in figure.texts[-1].get_text().replace("\n", " ")
     assert "NOT OBSERVED" in figure.get_suptitle()
     assert save_bytes(figure, "svg") == save_bytes(figure, "svg")
 
@@ -103,7 +102,8 @@ def test_the_sceptic_is_marked_where_the_curve_crosses():
     found = bt.reverse_bayes(0.651, 0.09, tails=1)
     figure = bt.plot_prior_curve({"a": bt.prior_curve(0.952, 0.659), "b": bt.prior_curve(0.651, 0.09)})
     left, right = figure.axes
-    assert [text.get_text() for text in left.texts] == ["no width of prior convinces"]
+    assert [text.get_text() for text in left.texts] == ["95%: convincing", "never convincing:\nat most 93%"]
+    assert figure.get_suptitle() == "a never convinces; b does"
     mark = next(line for line in right.lines if line.get_label() == "sceptic")
     assert mark.get_xdata()[0] == pytest.approx(found.sceptical_sd, rel=0.02)
 

@@ -165,14 +165,16 @@ def percent(attrs: dict[Any, Any], key: str, name: str) -> str:
 
 
 def direction(better: object) -> str:
-    """Which way along the axis is better, in words; empty where it is not known.
+    """Which way along the axis is better, in words, or only higher where that is not known.
 
     Examples
     --------
     >>> direction("higher")
     '← worse  |  better →'
     """
-    return {"higher": "← worse  |  better →", "lower": "← better  |  worse →"}.get(str(better), "")
+    return {"higher": "← worse  |  better →", "lower": "← better  |  worse →"}.get(
+        str(better), "← lower  |  higher →"
+    )
 
 
 def estimate_text(middle: float, low: float, high: float, *, ratio: bool = False) -> str:

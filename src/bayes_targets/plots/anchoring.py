@@ -49,7 +49,7 @@ def plot_anchoring(
     *,
     printed: float | None = None,
     title: str = "The later the anchor, the smaller the slope",
-    subtitle: str = "Joint posterior of anchor weight and causal slope; half and 95% of it lie within the lines",
+    subtitle: str = "A sensitivity analysis: draws of the joint posterior; half and 95% of it lie within the lines",
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
     origin: str | None = None,
@@ -169,7 +169,7 @@ def plot_slope_by_weight(
         if printed is not None:
             _printed_line(ax, printed)
         first, band = next(iter(bands.items()))
-        told_lines = f"Lines: medians; band: {interval_words(band.attrs, first)}{f' of {plain(first)}' if len(bands) > 1 else ''}"
+        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}{f' of {plain(first)}' if len(bands) > 1 else ''}"
         if tips is not None:
             told_lines += f". {_mark_tips(ax, tips)}"
         finish(

@@ -33,6 +33,7 @@ from ._style import (
     SMALL_SAMPLE,
     Look,
     balanced,
+    direction,
     interval_words,
     key,
     number,
@@ -139,7 +140,7 @@ def plot_shares(
             title or _order_message(table),
             told,
             subtitle=_counted(cases, "area") if subtitle is None else subtitle,
-            xlabel=f"← lower  |  higher →\n{balanced(xlabel, 85)}",
+            xlabel=f"{direction(None)}\n{balanced(xlabel, 85)}",
             along=[ax],
             handles=_share_key(table, small),
         )
@@ -286,7 +287,7 @@ def _draw_cells(ax: Axes, values: Floats) -> None:
     if values.shape[1] > _MOST_NUMBERED:
         return
     for (i, j), p in np.ndenumerate(values):
-        shown = "<1" if p < 0.005 else ">99" if p > 0.995 else f"{100 * p:.0f}"
+        shown = "<1" if p < 0.0095 else ">99" if p > 0.995 else f"{100 * p:.0f}"
         ax.text(j, i, shown, ha="center", va="center", color="white" if p > 0.6 * top else "black")
 
 
@@ -382,7 +383,7 @@ def plot_shrinkage(
             title,
             told,
             subtitle=_counted(cases, "group") if subtitle is None else subtitle,
-            xlabel=f"← lower  |  higher →\n{balanced(xlabel, 85)}",
+            xlabel=f"{direction(None)}\n{balanced(xlabel, 85)}",
             along=[ax],
             handles=_pooling_key(frames, small),
         )

@@ -12,7 +12,6 @@ from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, number, style
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 _LINES: tuple[tuple[Any, str], ...] = (("-", "o"), ((0, (5, 2)), "s"), ("-.", "D"), (":", "^"))
@@ -74,13 +73,14 @@ def plot_design(
             n = numbers(part, "n_authorities", "design")
             looks = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": f"{effect:g}"}
             left.plot(n, numbers(part, "convincing", "design"), **looks)
-            right.plot(n, numbers(part, "type_m", "design"), **looks)
+            exaggeration = numbers(part, "type_m", "design")
+            right.plot(n, exaggeration, **looks)
+            named = f"true effect {number(effect)}" if effect == effects[0] else number(effect)
+            right.annotate(named, (n[0], exaggeration[0]), (5, 4), textcoords="offset points", color=colour)
             if "simulated_convincing" in part.columns:
                 left.plot(n, part["simulated_convincing"], color=colour, marker=marker, linestyle="none")
                 right.plot(n, part["simulated_type_m"], color=colour, marker=marker, linestyle="none")
         left.axhline(chance, color=DARK, linewidth=1.0, linestyle=DASHES)
-        left.annotate(f"{100 * chance:g}%", (1, chance), (-2, 2), xycoords=left.get_yaxis_transform(), ha="right",
-                      textcoords="offset points")  # fmt: skip
         right.axhline(1.0, color=DARK, linewidth=1.0)
         for ax in (left, right):
             ax.set_xscale("log")
@@ -92,14 +92,16 @@ def plot_design(
             if mark is not None:
                 ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=DOTS)
         if mark is not None:
-            left.annotate(f"here: {mark:,}", (mark, 1), (3, -2), xycoords=left.get_xaxis_transform(), va="top",
+            left.annotate(f"here: {mark:,}", (mark, 0), (3, 3), xycoords=left.get_xaxis_transform(), va="bottom",
                           textcoords="offset points")  # fmt: skip
         left.set_ylim(0, 1.06)
         left.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
         left.set_ylabel("chance of a convincing answer")
         right.set_ylabel("exaggeration, times the true effect")
         simulated = "simulated_convincing" in table.columns
-        told = f"True effects in {unit}; lines: exact{', dots: SIMULATED evaluations' if simulated else ''}"
+        told = (
+            f"By true effect, in {unit}; lines: exact{', dots: SIMULATED evaluations' if simulated else ''}"
+        )
         finish(
             figure,
             title or _message(table, chance),
@@ -107,7 +109,6 @@ def plot_design(
             subtitle=told if subtitle is None else subtitle,
             xlabel="number of authorities",
             along=[left, right],
-            handles=_legend(effects, unit),
         )
     return figure
 
@@ -119,23 +120,4 @@ def _message(table: pd.DataFrame, chance: float) -> str:
     enough = table[(table["effect"] == effect) & (table["convincing"] >= chance)]["n_authorities"]
     if enough.empty:
         return f"No number here gives an effect of {number(effect)} a {100 * chance:g}% chance"
-    return (
-        f"An effect of {number(effect)} needs {enough.min():,.0f} authorities for a {100 * chance:g}% chance"
-    )
-
-
-def _legend(effects: list[float], unit: str) -> list[Artist]:
-    from matplotlib.lines import Line2D
-
-    looks = zip(effects, _LINES, _COLOURS, strict=False)
-    return [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            linestyle=line,
-            linewidth=1.8,
-            label=f"{number(effect)} {unit if i == 0 else ''}".strip(),
-        )
-        for i, (effect, (line, _), colour) in enumerate(looks)
-    ]
+    return f"An effect of {number(effect)} needs {enough.min():,.0f} authorities for {100 * chance:g}% chance"

@@ -146,7 +146,7 @@ def plot_forest(
             title or f"{_classical(panels)} and posterior, term by term",
             told,
             subtitle=_subtitle(panels, in_focus) if subtitle is None else subtitle,
-            xlabel="\n".join(part for part in (arrows, xlabel) if part),
+            xlabel=f"{arrows}\n{xlabel}",
             along=along,
             handles=_legend(panels),
         )
@@ -199,7 +199,7 @@ def _focus(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
 def _direction(table: pd.DataFrame, focus: Sequence[Any]) -> str:
     """Which way is better, below the axis: for all terms, or for those in question."""
     told = direction(table.attrs.get("better"))
-    if not told or not focus or len(focus) == len(table):
+    if not table.attrs.get("better") or not focus or len(focus) == len(table):
         return told
     return f"{plain(focus[0])}: {told}" if len(focus) == 1 else f"in bold: {told}"
 
@@ -302,7 +302,7 @@ def _draw(
             texts, header = _column(part, focus, wide=len(panels) == 1)
             text_column(grid[i, j], texts, header if i == 0 else None)
             if i == 0 and name:
-                grid[i, j].set_title(plain(name), fontweight="bold")
+                grid[i, j].set_title(plain(name), fontweight="bold", pad=18)
         _limit(grid[i, 0], [panel.loc[block] for panel in panels.values()], _ropes(part))
         room = (WIDTH - 2.0) / len(panels) - 0.6 - (1.2 if focus and len(panels) == 1 else 0)
         if next(iter(panels.values())).attrs.get("ratio"):

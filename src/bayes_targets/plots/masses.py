@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,8 +87,8 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
 
         figure = new_figure(1.75 * len(effects))
         grid = figure.subplots(len(effects), 1, squeeze=False)[:, 0]
-        for ax, (name, effect) in zip(grid, effects.items(), strict=True):
-            _draw(ax, name if len(effects) > 1 else "", effect)
+        for ax, (name, effect), ends in zip(grid, effects.items(), _ends(effects.values()), strict=True):
+            _draw(ax, name if len(effects) > 1 else "", effect, ends)
         first = next(iter(effects.values()))
         arrows = direction(first.better)
         handles = []
@@ -106,10 +106,21 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
     return figure
 
 
-def _draw(ax: Axes, name: str, effect: Effect) -> None:
-    low, high = np.quantile(effect.draws, [0.0005, 0.9995])
-    room = 0.06 * (high - low)
-    ends = min(low - room, -1.6 * effect.smallest), max(high + room, 1.6 * effect.smallest)
+def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
+    """Limits of each axis: one scale for all, unless one posterior would be a sliver on it."""
+    found = []
+    for effect in effects:
+        low, high = np.quantile(effect.draws, [0.0005, 0.9995])
+        room = 0.06 * (high - low)
+        found.append((min(low - room, -1.6 * effect.smallest), max(high + room, 1.6 * effect.smallest)))
+    whole = min(low for low, _ in found), max(high for _, high in found)
+    narrowest = min(high - low for low, high in found)
+    alike = len({effect.ratio for effect in effects}) == 1 and whole[1] - whole[0] < 6 * narrowest
+    return [whole] * len(found) if alike else found
+
+
+def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> None:
+    """The density with its three parts, and the probability of each above it."""
     grid = np.linspace(*ends, 401)
     height = normal_density(grid, *effect.exact) if effect.exact else density(effect.draws, grid)
     regions = {

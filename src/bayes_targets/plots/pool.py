@@ -310,7 +310,7 @@ def _axis(several: Evaluation, xlabel: str | None, *, logs: bool = False) -> str
     what = xlabel or several.ratio or several.unit or "effect, in units of the outcome"
     if logs and several.ratio:
         what = f"log {what}"
-    return "\n".join(part for part in (direction(several.better), what) if part)
+    return f"{direction(several.better)}\n{what}"
 
 
 def _told(several: Evaluation, what: str) -> str:

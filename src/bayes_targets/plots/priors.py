@@ -19,6 +19,7 @@ from ._style import (
     DASHES,
     ORANGE,
     balanced,
+    direction,
     number,
     origin_of,
     plain,
@@ -137,7 +138,7 @@ def plot_prior_posterior(
         grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08})
         windows = _one_scale([_window(quantity) for quantity in shown], same_unit=xlabel is not None)
         for ax, quantity, window in zip(grid.flat, shown, windows, strict=False):
-            _draw_panel(ax, quantity, window, 26 if columns == 3 else 40, unit=xlabel is None)
+            _draw_panel(ax, quantity, window, {1: 80, 2: 40, 3: 26}[columns], unit=xlabel is None)
         for ax in grid.flat[len(shown) :]:
             ax.remove()
         finish(
@@ -146,7 +147,9 @@ def plot_prior_posterior(
             told,
             subtitle=_what(shown) if subtitle is None else subtitle,
             xlabel="\n".join(
-                part for part in (balanced(xlabel or "", 85), _left_out_words(left_out)) if part
+                part
+                for part in (direction(None), balanced(xlabel or "", 85), _left_out_words(left_out))
+                if part
             ),
             along=[grid[-1, 0], grid[0, -1]],
             handles=_legend(any(quantity.prior is not None for quantity in shown)),
@@ -431,7 +434,7 @@ def plot_prior_curve(
         figure = new_figure(2.7)
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for ax, (name, curve) in zip(axes, panels.items(), strict=True):
-            _draw_curve(ax, name, curve, prob)
+            _draw_curve(ax, name, curve, prob, first=ax is axes[0])
         axes[0].set_ylabel("P(effect > 0)")
         axes[0].yaxis.set_major_formatter(lambda p, _: f"{100 * p:.0f}%")
         finish(
@@ -447,7 +450,7 @@ def plot_prior_curve(
     return figure
 
 
-def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float) -> None:
+def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float, *, first: bool) -> None:
     """The curve, the line it must pass to convince, and where it passes."""
     sd, probability = numbers(curve, "prior_sd", name), numbers(curve, "probability", name)
     ax.plot(sd, probability, color=BLUE, linewidth=2.0, label="curve")
@@ -457,10 +460,11 @@ def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float) -> None:
     ax.set_xlim(float(sd[0]), float(sd[-1]))
     ax.set_ylim(0.49, 1.04)
     ax.grid(axis="both")
-    ax.annotate(
-        f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), xycoords=ax.get_yaxis_transform(), color=DARK,
-        textcoords="offset points", va="bottom",
-    )  # fmt: skip
+    if first:
+        ax.annotate(
+            f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), xycoords=ax.get_yaxis_transform(), color=DARK,
+            textcoords="offset points", va="bottom",
+        )  # fmt: skip
     if name:
         ax.set_title(plain(name), fontweight="bold")
     crossing = _crossing(sd, probability, prob)

@@ -204,7 +204,7 @@ def authority_result(
         tables=tables
         if units is None
         else {name: _own_column(table, words) for name, table in tables.items()},
-        pictures=_pictures(shown, types, words, origin, _size(posteriors)),
+        pictures=_pictures(shown, types, words, origin, _size(posteriors, types)),
         posteriors=posteriors,
         methods=_methods(words, comparison),
         limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
@@ -518,9 +518,12 @@ def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataF
     return f"{what}, {pooled}? {n:,} {words.units} of {kinds:,} {words.groups}{named}."
 
 
-def _size(posteriors: Mapping[str, xr.DataTree]) -> int:
-    """Number of units that were analysed."""
-    return int(next(iter(posteriors.values()))["observed_data"].to_dataset().sizes["authority"])
+def _size(posteriors: Mapping[str, xr.DataTree], types: Mapping[str, pd.DataFrame]) -> int:
+    """Number of units that were analysed; 0 where neither posteriors nor tables hold it."""
+    for tree in posteriors.values():
+        if "observed_data" in tree.children and "authority" in tree["observed_data"].sizes:
+            return int(tree["observed_data"].sizes["authority"])
+    return max((int(table["n"].sum()) for table in types.values() if "n" in table), default=0)
 
 
 def _pictures(
@@ -531,7 +534,7 @@ def _pictures(
     n: int,
 ) -> dict[str, Picture]:
     pictures = {}
-    many = f"{capital(words.what_when)}; {n:,} {words.units}"
+    many = f"{capital(words.what_when)}{f'; {n:,} {words.units}' if n else ''}"
     for effect, table in comparison.items():
         rows = (marked(table) if "determined" in table else table).drop(
             index=["constant", "Constant"], errors="ignore"

@@ -206,7 +206,7 @@ def table_result(
             "robustness": _robustness(answers, several=several),
             "audit": _audit(evaluations),
         },
-        pictures=_pictures(tables, asked),
+        pictures=_pictures(tables, asked, evaluations),
         posteriors=posteriors,
         methods=_methods(asked),
         limits=_limits(asked, evaluations),
@@ -464,7 +464,9 @@ def _audit(evaluations: Mapping[str, Evaluation]) -> Table:
     )
 
 
-def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> dict[str, Picture]:
+def _pictures(
+    tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]
+) -> dict[str, Picture]:
     first = asked[0]
     wide = {"table": None}
     effects = {}
@@ -474,28 +476,26 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
         prior = (float(row["prior_mean"]), float(row["prior_sd"]))
         curves = exact_curves(each.posterior, each.term)
         known = all(map(math.isfinite, prior)) and options.get("prior_from", "given") not in wide
-        effects[f"{each.term} ({each.model})" if len(asked) > 1 else each.term] = Effect(
-            term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
-            each.smallest,
+        one = each.scale
+        effects[_name(each, asked) or each.term] = Effect(
+            one * term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
+            one * each.smallest,
             str(each.evaluation.better),
-            prior if known else None,
+            (one * prior[0], one * prior[1]) if known else None,
             each.evaluation.ratio is not None,
-            curves.posterior if curves else None,
+            (one * curves.posterior[0], one * curves.posterior[1]) if curves else None,
         )
     unit = _plural_unit(first)
-    by_model = {each.model: each.evaluation for each in asked}
-    standardised = any(each.scale != 1 for each in asked) or any(
-        scale_of(by_model[name], str(term)) != 1
-        for name in tables
-        if name in by_model
-        for term in tables[name].index
+    standardised = any(
+        scale_of(evaluations[name], str(term)) != 1 for name in tables for term in tables[name].index
     )
+    each_one = ", for one s.d. of the term (or from 0 to 1)" if standardised else ""
     shown = {}
     for name, whole in list(tables.items())[:4]:
         shown[name] = whole.head(_MOST_TERMS)
         shown[name].attrs = whole.attrs
-        if standardised and name in by_model:
-            shown[name] = _per_scale(shown[name], by_model[name])
+        if standardised:
+            shown[name] = _per_scale(shown[name], evaluations[name])
     focal = list(dict.fromkeys(each.term for each in asked))
     rest = [
         term
@@ -508,8 +508,8 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
             plot_masses(
                 effects,
                 title=_mass_title(first) if len(asked) == 1 else "How much of each posterior is worth having",
-                subtitle=_mass_subtitle(first),
-                xlabel=unit,
+                subtitle=_mass_subtitle(first, alone=len(asked) == 1),
+                xlabel=unit + (each_one if any(each.scale != 1 for each in asked) else ""),
             ),
             f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
             f"Density of the posterior: {_answer(first)}",
@@ -519,7 +519,7 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
                 panels,
                 title=_forest_title(list(tables.values())),
                 subtitle=f"{_source(first)}{len(focal) + len(rest)} terms, those in question in bold{_cases(first)}",
-                xlabel=f"{unit}, for {'one s.d. of the term (or from 0 to 1)' if standardised else "each term's own unit"}",
+                xlabel=unit + (each_one or ", for each term's own unit"),
                 terms=[
                     term for term in [*focal, *rest] if any(term in table.index for table in shown.values())
                 ],
@@ -533,9 +533,7 @@ def _pictures(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> di
 def _per_scale(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
     """Estimates and intervals for one s.d. of each predictor, where the table says what that is, so that widths compare."""
     scale = np.array([scale_of(evaluation, str(term)) for term in table.index])
-    columns = [
-        name for name in ("published_estimate", "published_low", "published_high", "mean", "low", "high")
-    ]
+    columns = ["published_estimate", "published_low", "published_high", "mean", "low", "high"]
     shown = table.assign(**{name: table[name].to_numpy(float) * scale for name in columns})
     shown.attrs = dict(table.attrs)
     regions = table.attrs.get("rope") or {}
@@ -562,9 +560,14 @@ def _forest_title(tables: Sequence[pd.DataFrame]) -> str:
     return f"Priors move what was published by up to {moved:.1f} s.e."
 
 
-def _mass_subtitle(asked: _Asked) -> str:
-    """The smallest effect worth having and its probability, the source, and n."""
-    return f"{_source(asked)}{asked.evaluation.better} {asked.threshold}: {percent_text(asked.worth)}{_cases(asked)}"
+def _mass_subtitle(asked: _Asked, *, alone: bool) -> str:
+    """The source, the smallest effect worth having (of one term also its probability), and n."""
+    worth = (
+        f"{asked.evaluation.better} {asked.threshold}: {percent_text(asked.worth)}"
+        if alone
+        else "cut at what is worth having"
+    )
+    return f"{_source(asked)}{worth}{_cases(asked)}"
 
 
 def _mass_title(asked: _Asked) -> str:

@@ -263,10 +263,12 @@ def _pictures(
     }
     for effect, universe in universes.items():
         convincing = universe.summary["share_convincing"]
+        passed = round(float(universe.summary["passed"]))
+        sure = round(float(convincing) * passed)
         pictures[f"specifications_{effect}"] = Picture(
             plot_specifications(
                 universe.table,
-                title=f"{NAMES[effect]}: sign convincing in {convincing:.0%} of specifications",
+                title=f"{NAMES[effect]}: sign convincing in {sure or 'none'} of {passed} specifications",
                 subtitle=f"Posterior mean (line) and 95% equal-tailed interval; {_WHERE}",
                 ylabel="percentage points of change in cohesion",
             ),
@@ -276,7 +278,11 @@ def _pictures(
             f"{universe.summary['mean_max']:.2f}.",
         )
     pictures["design"] = Picture(
-        plot_design(design, mark=150),
+        plot_design(
+            design,
+            mark=150,
+            subtitle="By true effect, in percentage points of change in cohesion, English authorities; lines: exact",
+        ),
         "Chance of a convincing answer (more than 95% sure of a positive effect, one-sided) by number of authorities, and by how much "
         "a convincing answer then exaggerates.",
         "Two panels of curves by true effect: the chance rises and exaggeration falls with the number of authorities.",

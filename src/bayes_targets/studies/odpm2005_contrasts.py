@@ -64,7 +64,8 @@ def group_tables(
         plot_shares(
             shown,
             title=f"{shown['mean'].idxmax()} are most often on course, {shown['mean'].max():.0%}",
-            subtitle=f"Share of local public service agreement targets green, England 2005, by kind and finish year; n = {shown['n'].iloc[:2].sum():,.0f}",
+            subtitle="Local public service agreement targets that are green, by kind and finish year, "
+            f"England 2005; n = {shown['n'].iloc[:2].sum():,.0f}",
             xlabel="share on course, per cent of targets",
         ),
         "Local targets and those with another year to go are more often on course.",
