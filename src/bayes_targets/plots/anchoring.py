@@ -169,7 +169,9 @@ def plot_slope_by_weight(
         if printed is not None:
             _printed_line(ax, printed)
         first, band = next(iter(bands.items()))
-        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}{f' of {plain(first)}' if len(bands) > 1 else ''}"
+        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}"
+        if len(bands) > 1:
+            told_lines += f" of {plain(first)}"
         if tips is not None:
             told_lines += f". {_mark_tips(ax, tips)}"
         finish(

@@ -125,7 +125,7 @@ def plot_forest(
     for name, each in tables.items():
         require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
     known = list(dict.fromkeys(term for each in tables.values() for term in each.index))
-    named = pick(known, focus, "focus") if focus is not None else _focus(tables)
+    named = _focus(tables) if focus is None else pick(known, focus, "focus") if focus else []
     in_focus = [term for term in named if term in known]
     chosen = pick(known, terms or [*in_focus, *(term for term in known if term not in in_focus)], "table")
     in_focus = [term for term in chosen if term in in_focus]
