@@ -1,4 +1,4 @@
-"""Prior distributions: small frozen values that both engines read.
+"""Prior distributions: small frozen values that every engine reads.
 
 Each knows its log density (for exact integration), how to draw from itself, and its PyMC counterpart.
 They are plain parameters: two with the same numbers are equal and print the way they are written.
