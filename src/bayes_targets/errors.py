@@ -1,4 +1,4 @@
-"""The two errors that a user of the library is meant to see, and the checks of single values that raise them."""
+"""The errors that a user of the library is meant to see, and the checks of single values that raise them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ class DataError(ValueError):
     ...     print(error)
     t.csv, row 3, column 'se': found 'x', expected a number
     """
+
+
+class UnclearError(DataError):
+    """Input that could mean two things, so that only its user can say; `said` holds what was said of it so far.
+
+    Examples
+    --------
+    >>> UnclearError("t.csv: say what stands in brackets").said
+    frozenset()
+    """
+
+    said: frozenset[str] = frozenset()
 
 
 class DiagnosticsError(RuntimeError):

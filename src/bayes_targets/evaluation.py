@@ -119,7 +119,7 @@ class Evaluation:
             "hoped": _number("hoped", self.hoped),
             "n": _count("n", self.n),
             "clusters": _count("clusters", self.clusters),
-            "df": _number("df", self.df, above=0.0),
+            "df": self.df if self.df == math.inf else _number("df", self.df, above=0.0),
             "level": _number("level", self.level, above=0.0, below=1.0),
             "focus": self._checked_focus(),
         }.items():

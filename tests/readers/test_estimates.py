@@ -350,3 +350,36 @@ def test_a_written_evaluation_is_read_again_as_it_was(file, options, tmp_path):
 def test_a_number_with_two_meanings_is_asked_about(text, options, asks):
     with pytest.raises(bt.DataError, match=asks):
         bt.read_estimates(text, **options)
+
+
+def test_a_model_may_be_called_like_a_column_of_estimates():
+    text = "term\tModel A\tModel B\nTarget\t.95 (.66)\t.42 (.20)\n"
+    models = bt.read_estimates(text, brackets="se")
+    assert list(models) == ["Model A", "Model B"]
+    assert models["Model B"].estimates.loc["Target", "se"] == 0.20
+    beside = bt.read_estimates(
+        "term\tModel 1 b\tModel 1 SE\tModel 2 b\tModel 2 SE\nTarget\t.95\t.66\t.42\t.20\n"
+    )
+    assert {name: each.estimates.loc["Target", "se"] for name, each in beside.items()} == {
+        "Model 1": 0.66,
+        "Model 2": 0.20,
+    }
+
+
+def test_a_fitted_model_that_tests_by_the_normal_distribution_keeps_it():
+    class Logit:
+        params = pd.Series({"Intercept": 0.07, "Target": 0.15})
+        bse = pd.Series({"Intercept": 0.33, "Target": 0.50})
+        nobs, df_resid, use_t = 80, 78.0, False
+
+    evaluation = bt.read_estimates(Logit(), focus="Target")
+    assert np.isinf(evaluation.estimates["df"]).all()
+    assert not [note for note in evaluation.notes if "less 1 printed" in note]
+    assert bt.read_estimates(Logit(), df=78).estimates["df"].tolist() == [78, 78]
+    again = bt.read_estimates(evaluation.to_csv())
+    assert np.isinf(again.estimates["df"]).all()
+
+
+def test_the_ratio_that_a_heading_names_is_the_one_suggested():
+    with pytest.raises(bt.DataError, match="# ratio: hazard ratio"):
+        bt.read_estimates("term,HR,low,high\nTarget,.78,.65,.94\n")

@@ -192,3 +192,20 @@ def test_the_help_is_as_wide_as_the_terminal(width, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert max(len(line) for line in text.splitlines()) <= max(width, 79)
     assert text.count("  python -m bayes_targets.run") == 3 and "docs/start.md" in text
+
+
+def test_what_the_reader_and_the_page_lack_is_asked_for_in_one_message(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("term,estimate\nTarget,.42**\n")
+    assert main(["table", "--data", str(table), "--better", "higher", "--out", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "stars" in message
+    assert message.endswith(
+        "; the page also needs focus, the term in question; smallest, the smallest effect worth having"
+    )
+    trials = tmp_path / "trials.csv"
+    trials.write_text("study,events_treated,n_treated,events_control,n_control\nA,0,100,5,98\nB,3,50,4,52\n")
+    assert main(["pool", "--data", str(trials), "--out", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "risk difference" in message
+    assert message.endswith("; the page also needs better, the favourable direction")

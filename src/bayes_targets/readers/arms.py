@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, cell_message
+from ..errors import DataError, UnclearError, cell_message
 from .rows import PrintedRow, ReadRows
 from .uncertainty import figure
 
@@ -142,7 +142,7 @@ def _chosen(needed: tuple[str, ...], effect: str | None, ratio: str | None, labe
             f"{label}: from {_SOURCES[needed]} no {asked} can be computed, expected {' or '.join(map(repr, allowed))}"
         )
     if asked is None and needed == COUNTS:
-        raise DataError(
+        raise UnclearError(
             f"{label}: counts by arm give several effects; say which: ratio='risk ratio', ratio='odds ratio' or effect='risk difference'"
         )
     return asked or allowed[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, cell_message, did_you_mean
+from ..errors import DataError, UnclearError, cell_message, did_you_mean
 from ..evaluation import RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
@@ -61,6 +61,11 @@ class Options:
     covariance: Any = None
     exact: str | None = None
     note: tuple[str, ...] | None = None
+
+    @property
+    def said(self) -> frozenset[str]:
+        """Names of what was said."""
+        return frozenset(f.name for f in fields(self) if getattr(self, f.name) is not None)
 
 
 def read_estimates(
@@ -185,8 +190,12 @@ def read_estimates(
     )
     asked = asked_of(said, page)
     renamed = renamed_columns(columns)
-    models = read_models(page, renamed, asked.brackets, asked.level)
-    return _evaluations(models, asked, page)
+    try:
+        models = read_models(page, renamed, asked.brackets, asked.level)
+        return _evaluations(models, asked, page)
+    except UnclearError as error:
+        error.said = asked.said
+        raise
 
 
 # ---- options and header lines -----------------------------------------------------------------------------
@@ -274,6 +283,12 @@ def _whole(name: str, value: object) -> int | None:
     return None if number is None else int(number)
 
 
+def _df(name: str, value: object) -> float | None:
+    """Degrees of freedom; infinite for tests by the normal distribution."""
+    infinite = value == "inf" or (isinstance(value, float) and value == math.inf)
+    return math.inf if infinite else _real(name, value)
+
+
 def _choice(name: str, value: object, known: Iterable[str]) -> str | None:
     if value is None:
         return None
@@ -330,10 +345,11 @@ def _covariance(name: str, value: Any) -> Any:
 
 
 _READERS: Mapping[str, Any] = (
-    dict.fromkeys(("smallest", "hoped", "df", "level", "correlation", "continuity"), _real)
+    dict.fromkeys(("smallest", "hoped", "level", "correlation", "continuity"), _real)
     | dict.fromkeys(("n", "clusters", "tails"), _whole)
     | dict.fromkeys(("focus", "moderators", "note"), _several)
     | {
+        "df": _df,
         "model": lambda _, value: str(value),
         "ratio": lambda _, value: _ratio(value),
         "stars": lambda _, value: _stars(value),
@@ -390,7 +406,7 @@ def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation
     has_df = given.df is not None or given.clusters is not None
     said = Options(
         n=fitted.n,
-        df=None if has_df else fitted.df if fitted.df is not None else None,
+        df=None if has_df else fitted.df,
         covariance=fitted.covariance,
         logs="both" if given.ratio not in (None, "none") else None,
         exact="yes",
@@ -524,6 +540,8 @@ def _degrees_of_freedom(
     model: PrintedTable, asked: Options, n: int | None, clusters: int | None, word: str
 ) -> tuple[float | None, str]:
     """Degrees of freedom as given, else clusters less one, else n less terms and constant; and how that came about."""
+    if asked.df == math.inf:
+        return None, "Degrees of freedom are said to be infinite: the normal distribution is used."
     if asked.df is not None:
         return asked.df, f"Degrees of freedom are given: {asked.df:g}."
     if word == "study":

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, UnclearError, did_you_mean
 from ..evaluation import Evaluation
 from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
 from .printed_table import PrintedTable, read_models, sheet_of
@@ -124,7 +124,11 @@ def read_evaluations(
         names = ", ".join(repr(model.heading) for model in models)
         raise DataError(f"{page.label}: found several models ({names}), expected one row per study")
     model, columns_of_numbers = _moderators(models[0], asked, page.label)
-    read = evaluation_of(model, replace(asked, covariance=None), page, "study")
+    try:
+        read = evaluation_of(model, replace(asked, covariance=None), page, "study")
+    except UnclearError as error:
+        error.said = asked.said
+        raise
     estimates = read.estimates.assign(**columns_of_numbers)
     known, words = _covariance(estimates, asked, page.label)
     return replace(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError, cell_message
+from ..errors import DataError, UnclearError, cell_message
 from . import printed_cells as cells
 from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
 from .cells import cell_text, is_missing, read_label, tidy
@@ -466,7 +466,7 @@ def _put_bracket(
         _put_interval(texts, cell.inner, sheet, number, column)
         return
     if kind is None or kind == "interval":
-        raise DataError(
+        raise UnclearError(
             cell_message(
                 file=sheet.label,
                 row=number,
@@ -571,6 +571,13 @@ def _model_columns(sheet: Sheet, meanings: Mapping[str, Heading], place: int) ->
     """A column of estimates for each model; beside it, under the same name, its uncertainty or its stars."""
     columns: dict[str, _Column] = {}
     last: _Column | None = None
+    parts = {
+        _model_and_quantity(text, meanings[text])
+        for i, text in enumerate(sheet.header)
+        if text and i != place
+    }
+    # "Model B" is slopes of "Model" only where "Model SE" or the like stands beside it.
+    of_several = {model for model, quantity in parts if quantity != "estimate"}
     for i, text in enumerate(sheet.header):
         if i == place:
             continue
@@ -582,6 +589,8 @@ def _model_columns(sheet: Sheet, meanings: Mapping[str, Heading], place: int) ->
                 raise DataError(f"{sheet.label}: column {i + 1} has no heading, expected the model's")
             continue
         model, quantity = _model_and_quantity(text, meanings[text])
+        if quantity == "estimate" and model not in of_several:
+            model = text
         if quantity != "estimate" and model not in columns:
             model = text
             quantity = "estimate"

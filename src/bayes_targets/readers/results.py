@@ -104,9 +104,7 @@ def _count(result: Any) -> int | None:
 def _df(result: Any) -> tuple[float | None, tuple[str, ...]]:
     """Degrees of freedom of its own tests: infinite where the library uses the normal distribution."""
     if getattr(result, "use_t", None) is False:
-        return None, (
-            "The fitted model tests by the normal distribution: degrees of freedom are left out (df= says otherwise).",
-        )
+        return math.inf, ("The fitted model tests by the normal distribution (df= says otherwise).",)
     for name in ("df_resid_inference", "df_resid", "_df_t"):
         df = getattr(result, name, None)
         if isinstance(df, int | float | np.number) and df > 0:

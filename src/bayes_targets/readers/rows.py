@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, cell_message
+from ..errors import DataError, UnclearError, cell_message
+from ..evaluation import RATIOS
 from . import uncertainty as unc
+from .headings import read_heading
 from .uncertainty import Figure, Spread
 
 PRINTED = ("estimate", "se", "variance", "t", "p", "low", "high", "star", "df")
@@ -114,7 +116,7 @@ def read_rows(printed: Sequence[PrintedRow], known: Terms, label: str) -> ReadRo
         notes += words
     spreads = [_spread(row, known, label) for row in figures]
     if all(spread is None for spread in spreads):
-        raise DataError(_no_uncertainty(figures, known, label))
+        raise _no_uncertainty(figures, known, label)
     notes += _spread_notes(figures, spreads, known)
     none = Spread(math.nan, 0.0, math.inf, "not printed")
     found = [spread or none for spread in spreads]
@@ -249,9 +251,11 @@ def _refuse_ratios(rows: Sequence[Row], known: Terms, label: str) -> None:
         if known.needs_ratio
         else "every estimate is above 0 and lies midway in its interval on the log scale only"
     )
-    raise DataError(
+    named = read_heading(known.needs_ratio).quantity if known.needs_ratio else None
+    likely = named if named in RATIOS else RATIOS[0]
+    raise UnclearError(
         f"{label}: these look like ratios ({why}); say which they are: ratio='odds ratio', 'risk ratio', 'hazard ratio' or "
-        "'rate ratio', or ratio='none' for slopes (in the file: # ratio: odds ratio)"
+        f"'rate ratio', or ratio='none' for slopes (in the file: # ratio: {likely})"
     )
 
 
@@ -323,7 +327,7 @@ def _where_logs_are(rows: Sequence[Row], known: Terms, label: str) -> tuple[str,
         chosen = "se" if votes["se"] > votes["none"] else "none"
         of = "the logarithms" if chosen == "se" else f"the {known.ratio}s"
         return chosen, [f"Printed standard errors are of {of}: that agrees with the other columns."]
-    raise DataError(
+    raise UnclearError(
         f"{label}: a standard error beside {known.ratio}s may be of the ratio or of its logarithm; say which: logs='se' (ratios with s.e.s "
         "of their logarithms), logs='none' (ratios with their own s.e.s) or logs='both' (logarithms with theirs)"
     )
@@ -425,13 +429,15 @@ def _refuse_outside(row: Row, label: str) -> None:
             )
 
 
-def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> str:
+def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> DataError:
     if any(row.star for row in rows):
-        return (
+        return UnclearError(
             f"{label}: stars are the only sign of uncertainty; give their levels, such as stars='*:.05 **:.01' and tails=2 "
             "(in the file: # stars: *:.05 **:.01)"
         )
-    return f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high (columns= renames)"
+    return DataError(
+        f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high (columns= renames)"
+    )
 
 
 def _spread_notes(rows: Sequence[Row], spreads: Sequence[Spread | None], known: Terms) -> list[str]:

@@ -176,6 +176,14 @@ def robustness(
     return pd.concat(tables, names=["term"])
 
 
+# What no default can know of a question.
+QUESTION = {
+    "focus": "the term in question",
+    "better": "the favourable direction",
+    "smallest": "the smallest effect worth having",
+}
+
+
 def require_question(evaluation: Evaluation, what: str) -> None:
     """Raise unless an evaluation says what is asked of it; one message names all that is missing."""
     if not isinstance(evaluation, Evaluation):
@@ -186,11 +194,12 @@ def require_question(evaluation: Evaluation, what: str) -> None:
     size = f"above 0, in {evaluation.unit or 'units of the outcome'}"
     if evaluation.ratio:
         size = f"as the {evaluation.ratio} itself, such as 0.95 or 1.05"
-    expected = {
-        "focus": f"the term in question (one of {terms}{', …' if len(evaluation.estimates) > 8 else ''})",
-        "better": "the favourable direction ('higher' or 'lower')",
-        "smallest": f"the smallest effect worth having ({size})",
+    details = {
+        "focus": f"one of {terms}{', …' if len(evaluation.estimates) > 8 else ''}",
+        "better": "'higher' or 'lower'",
+        "smallest": size,
     }
+    expected = {name: f"{words} ({details[name]})" for name, words in QUESTION.items()}
     missing = [f"{name}, {words}" for name, words in expected.items() if getattr(evaluation, name) is None]
     if evaluation.estimates.index.name == "study":
         missing = [words for words in missing if not words.startswith("focus")]

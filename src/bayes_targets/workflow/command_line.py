@@ -277,7 +277,12 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
     add("--level", type=_number(0, 1), metavar="P", help="level of the printed intervals (0.95)")
     add("--n", type=_whole(1, 10**12), metavar="N", help="observations")
     add("--clusters", type=_whole(2, 10**12), metavar="N", help="clusters of observations")
-    add("--df", type=_number(0, math.inf), metavar="X", help="degrees of freedom of the standard errors")
+    add(
+        "--df",
+        type=_df,
+        metavar="X",
+        help="degrees of freedom of the standard errors (inf: normal)",
+    )
     add("--model", metavar="HEADING", help="model of the table to read, where it has several")
     add("--brackets", choices=("se", "t", "p"), help="what stands in brackets")
     add(
@@ -475,6 +480,11 @@ def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], f
         return value
 
     return number
+
+
+def _df(text: str) -> float:
+    """Degrees of freedom; infinite for tests by the normal distribution."""
+    return math.inf if text.strip().lower() == "inf" else _number(0, math.inf)(text)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

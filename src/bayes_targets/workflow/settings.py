@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, DiagnosticsError
+from ..errors import DataError, DiagnosticsError, UnclearError
 from ..evaluation import Evaluation
 from ..files import shown
 from ..inference.diagnostics import diagnose, require
@@ -26,6 +26,7 @@ from ..readers.estimates import read_estimates
 from ..readers.evaluations import read_evaluations
 from ..readers.package import Study, data_folder, load_study, study_names
 from ..report.result import Result
+from ..sensitivity.robustness import QUESTION
 from .catalogue import READER_OPTIONS
 from .command_line import flag, option_words
 
@@ -202,7 +203,10 @@ class Run:
         if data.is_dir():
             found = self._described(data, options)
         else:
-            read = read_estimates(data, **options)
+            try:
+                read = read_estimates(data, **options)
+            except UnclearError as error:
+                raise _also(error, ("focus", "better", "smallest")) from None
             found = read if isinstance(read, dict) else {read.heading or data.stem: read}
         for evaluation in found.values():
             self._note(evaluation.notes)
@@ -224,7 +228,10 @@ class Run:
                 )
             evaluation = next(iter(pooled.values()))
         else:
-            evaluation = read_evaluations(data, **options)
+            try:
+                evaluation = read_evaluations(data, **options)
+            except UnclearError as error:
+                raise _also(error, ("better",)) from None
         self._note(evaluation.notes)
         return evaluation
 
@@ -297,7 +304,7 @@ class Run:
     def fit_all(self, models: Mapping[str, Model], *, pointwise: bool = True) -> dict[str, xr.DataTree]:
         """The posteriors of many models, shared out among the run's workers: each the same as by `fit`."""
         tasks = {name: self._fit_task(name, model, pointwise) for name, model in models.items()}
-        fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fits")
+        fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fit{'' if len(tasks) == 1 else 's'}")
         for name, words in fits.failures.items():
             raise DataError(f"{self.name}, {name}: {words}")
         return {name: self._passed(name, *found) for name, found in fits.results.items()}
@@ -358,3 +365,9 @@ def fit_and_check(
         pointwise=task.pointwise,
     )
     return posterior, diagnose(posterior)
+
+
+def _also(error: UnclearError, names: Iterable[str]) -> DataError:
+    """What the reader asks for, and what the page needs besides, in one message."""
+    missing = [f"{name}, {QUESTION[name]}" for name in names if name not in error.said]
+    return DataError(f"{error}{'; the page also needs ' if missing else ''}{'; '.join(missing)}")
