@@ -434,7 +434,7 @@ def test_units_of_the_variables_stand_on_the_axis() -> None:
     for name in ("mu", "effect"):
         made["posterior"][name].attrs["units"] = "percentage points of change"
     figure = plot_prior_posterior(made, ["mu", "effect"])
-    assert any(text.get_text() == "percentage points of change" for text in drawn_texts(figure))
+    assert any(text.get_text().endswith("\npercentage points of change") for text in drawn_texts(figure))
 
 
 @pytest.mark.parametrize(

@@ -119,5 +119,5 @@ def _message(table: pd.DataFrame, chance: float) -> str:
     effect = effects[len(effects) // 2]
     enough = table[(table["effect"] == effect) & (table["convincing"] >= chance)]["n_authorities"]
     if enough.empty:
-        return f"No number here gives an effect of {number(effect)} a {100 * chance:g}% chance"
+        return f"An effect of {number(effect)} reaches no {100 * chance:g}% chance here"
     return f"An effect of {number(effect)} needs {enough.min():,.0f} authorities for {100 * chance:g}% chance"
