@@ -23,13 +23,18 @@ def analyse(run):
     conditional = audit[audit["verdict"].str.startswith("only if")]
     kinds = ", ".join(f"{check} ({count})" for check, count in wrong["check"].value_counts().items())
     answer = (
-        f"Of {len(audit)} checks, {len(audit) - len(wrong) - len(conditional)} are consistent, {len(conditional)} hold only under a "
-        f"condition and {len(wrong)} are inconsistent whatever the rounding: {kinds}. Slopes and standard errors of the two target "
-        f"measures are {'touched' if wrong['locator'].str.contains('LAA').any() else 'not touched'}."
+        f"Of {len(audit)} checks of the printed numbers, {len(audit) - len(wrong) - len(conditional)} agree, {len(conditional)} agree "
+        f"under a condition and {len(wrong)} disagree whatever the rounding."
+    )
+    touched = "touched" if wrong["locator"].str.contains("LAA").any() else "not touched"
+    points = (
+        f"What disagrees: {kinds}.",
+        f"Slopes and standard errors of the two target measures: {touched}.",
     )
     columns = ["study", "check", "locator", "printed", "recomputed", "verdict"]
     return Result(
         answer=answer,
+        points=points,
         tables={
             "audit": Table(
                 audit[columns],

@@ -34,9 +34,15 @@ UNIVERSES = {
 # Claims that answer the question of the first page, and what a reader in a hurry must know of each.
 HEADLINES = {
     "target-effect": "An association: targets were negotiated, not drawn by lot.",
-    "stretch-effect": "Part of it is arithmetic: stretch and change are both measured from the same 2006 score.",
-    "local-above-national": "Of targets judged on course by their own authorities in 2004, before anyone knew.",
-    "brought-benefits": "The printed tables cannot say: they hold forecasts, and no targets outside the agreements.",
+    "stretch-effect": "Part of it is arithmetic: stretch and change start from the same 2006 score.",
+    "local-above-national": "As the authorities themselves judged in 2004.",
+    "brought-benefits": "The tables hold forecasts, and no targets outside the agreements.",
+}
+LINKS = {
+    "target-effect": "cohesion_published/report.html#figure-masses",
+    "stretch-effect": "cohesion_anchoring/report.html#figure-slope_by_weight",
+    "local-above-national": "lpsa_kind_and_finish/report.html#figure-shares",
+    "brought-benefits": "claims/report.html#limits",
 }
 
 
@@ -64,22 +70,33 @@ def analyse(run):
     ledger = pd.concat(ledgers, names=["study"]).reset_index()
     told = ledger.set_index("id")
     judged = ledger["probability"].dropna()
+    target, stretch, local = (
+        likely(told.loc[claim]) for claim in ("target-effect", "stretch-effect", "local-above-national")
+    )
+    notes = {claim: f"{note} {lowest(told.loc[claim])}".strip() for claim, note in HEADLINES.items()}
     return Result(
         answer=(
-            f"That places with a target did better is {in_words(told.loc['target-effect'])}. That tougher targets went with more "
-            f"improvement is {in_words(told.loc['stretch-effect'])}. Whether the targets were the cause, these tables cannot show. Of "
-            f"{len(ledger)} published claims the tables can speak to {len(judged)}: {(judged >= 0.9).sum()} are at least very likely true, "
-            f"{(judged <= 0.33).sum()} unlikely."
+            f"Places with a cohesion target {target[0]} improved more than places without one ({target[1]}), and that tougher targets "
+            f"went with more improvement is {told.loc['stretch-effect', 'reading']} ({stretch[1]})."
         ),
-        headlines=headlines(told, HEADLINES),
+        points=(
+            f"Local targets were {local[0]} more often on course than national ones ({local[1]}).",
+            "Whether the targets were the cause, the tables of these two studies cannot show.",
+            f"Of {len(ledger)} published claims the tables can speak to {len(judged)}: {(judged >= 0.9).sum()} are at least very likely "
+            f"true, {(judged <= 0.33).sum()} unlikely.",
+        ),
+        headlines=headlines(told, notes, LINKS),
+        terms=(*andrews2014.TERMS, *odpm2005.TERMS),
+        cover="cohesion_published/masses",
+        cover_text=andrews2014.COVER,
         ledger="claims",
         tables={
             "claims": Table(
                 ledger,
                 "The claims ledger. Tested as: what was tested of the claim, in the quantities of the printed tables. Probability: "
                 "posterior probability, under the default priors, that it holds. Lowest of the alternatives tried: the smallest of "
-                "that and of the probabilities under a sceptical prior, the priors and specifications of the analysis of sensitivity, "
-                "targets set after the fact, another mix of policy areas, or misplaced targets, where these apply; the CSV holds each. "
+                "that and of the probabilities under a sceptical prior, the priors and specifications of the analysis of robustness, "
+                "targets set after the fact, another mix of policy areas, or misplaced targets, where these apply. The CSV holds each. "
                 f"{SCALE_KEY}",
                 shown=ledger[SHOWN],
             )
@@ -93,11 +110,16 @@ def analyse(run):
     )
 
 
-def in_words(row):
-    return (
-        f"{row['reading']} ({percent_text(row['probability'])}; lowest of the alternatives tried {percent_text(row['lowest'])}: "
-        f"{row['lowest_under']})"
-    )
+def likely(row):
+    """A probability as an adverb, and in per cent."""
+    return str(row["reading"]).replace("certain", "certainly"), percent_text(row["probability"])
+
+
+def lowest(row):
+    """The lowest of the alternatives tried, with its name."""
+    if pd.isna(row["lowest"]):
+        return ""
+    return f"Lowest of the alternatives tried: {percent_text(row['lowest'])} ({row['lowest_under']})."
 
 
 def tried_for_cohesion(run, study, alternatives):

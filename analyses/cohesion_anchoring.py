@@ -26,9 +26,12 @@ def analyse(run):
     gap = paper.regression_to_mean(study, posterior, seed=run.settings.seed)
     check = bt.check_summary(posterior)
     band = pd.concat(bands, names=["assumed"]).reset_index("assumed")
-    shown = band[band.index.isin([0.0, 0.25, 0.5, 0.75, 1.0])]
+    shown = band[band.index.isin([0.0, 0.25, 0.5, 0.75, 1.0])].drop(columns="n_draws", errors="ignore")
+    answer, points = paper.answer(printed, bands, tips, noise, gap)
     return Result(
-        answer=paper.answer(printed, bands, tips, noise, gap),
+        answer=answer,
+        points=points,
+        labels=paper.LABELS,
         tables={
             "slope_by_weight": Table(band, paper.CAPTIONS["slope_by_weight"], shown=shown),
             "tipping_points": Table(tips.rename(columns=str), paper.CAPTIONS["tipping_points"]),

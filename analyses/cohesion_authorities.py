@@ -4,6 +4,7 @@ Did authorities with a cohesion target, or a tougher one, improve more, once aut
 reconstructed authorities that agree with everything Andrews et al. (2014) print.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
 
@@ -61,4 +62,5 @@ def reconstructed(run):
         types |= {f"{effect}, {p}": tables.summarise_types(stacked[p], "intercept") for p in POOLINGS}
         types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
         posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}
-    return authority_result(comparison, types, choices, posteriors, {"agreement": agreement}, WORDS)
+    result = authority_result(comparison, types, choices, posteriors, {"agreement": agreement}, WORDS)
+    return replace(result, points=(*result.points, paper.QUOTE))

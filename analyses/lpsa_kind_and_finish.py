@@ -5,6 +5,7 @@ with another year to go, and how many targets will be hit in the end? ODPM (2005
 """
 
 import bayes_targets as bt
+from bayes_targets.comparison.claims import percent_text, words_for
 from bayes_targets.models.success.margins import composition_bound
 from bayes_targets.report.result import Result
 from bayes_targets.report.success import contrast_rows, contrast_words
@@ -54,13 +55,18 @@ def analyse(run):
     }
     return Result(
         answer=(
-            f"Local targets were on course more often than national ones, by {contrast_words(local)}; the mix of policy areas "
-            f"alone could make {100 * float(mix.mean()):.0f} points. Authorities finishing in 2006 were more hopeful than those "
-            f"finishing in 2005 by {contrast_words(late)}. Of {int(areas['count'].sum())} targets "
-            f"{end['mean'].iloc[0]:.0f} would be hit in the end if forecasts are taken at their word ({end['low'].iloc[0]:.0f} to "
-            f"{end['high'].iloc[0]:.0f}), {end['mean'].iloc[-1]:.0f} ({end['low'].iloc[-1]:.0f} to {end['high'].iloc[-1]:.0f}) if all "
-            "lose another year's optimism."
+            f"Local targets were {words_for(float(local['prob_positive'])).replace('certain', 'certainly')} more often on course than "
+            f"national ones ({percent_text(float(local['prob_positive']))})."
         ),
+        points=(
+            f"Local minus national: {contrast_words(local)}.",
+            f"Mix of policy areas: it alone could make a difference of {100 * float(mix.mean()):.0f} points.",
+            f"Finish in 2006 minus finish in 2005: {contrast_words(late)}.",
+            f"Hit in the end: {end['mean'].iloc[0]:.0f} of {int(areas['count'].sum())} targets ({end['low'].iloc[0]:.0f} to "
+            f"{end['high'].iloc[0]:.0f}) if forecasts are taken at their word; {end['mean'].iloc[-1]:.0f} ({end['low'].iloc[-1]:.0f} to "
+            f"{end['high'].iloc[-1]:.0f}) if all lose another year's optimism.",
+        ),
+        labels=page.LABELS,
         tables=tables,
         pictures=pictures | histogram,
         posteriors=posteriors,

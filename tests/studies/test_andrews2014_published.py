@@ -32,16 +32,18 @@ def test_the_flagship_claim_has_its_exact_digits(result):
     assert row["rope_above"] == pytest.approx(0.748, abs=5e-4)
     assert row["mean"] == pytest.approx(0.936, abs=5e-4) and row["high"] == pytest.approx(2.216, abs=2e-3)
     assert (
-        "very likely higher (92%), by more than 0.5 per cent of the cohesion score of 2006: 75%."
-        in result.answer
+        result.answer
+        == "Places with a cohesion target very likely improved more than places without one (92%)."
     )
+    said = " ".join(result.points)
+    assert "0.94 (95% interval −0.35 to 2.22) more with a target" in said and "75% with a target" in said
 
 
 def test_stretch_is_about_one_standard_deviation(result):
     row = (
         result.tables["comparison"].frame.set_index("posterior", append=True).loc[(paper.STRETCH, "model_3")]
     )
-    assert row["rope_above"] > 0.99 and "(0.5 for one s.d. of the term)" in result.answer
+    assert row["rope_above"] > 0.99 and "> 99% for one s.d. of stretch" in " ".join(result.points)
 
 
 def test_posteriors_keep_the_names_that_the_claims_use(result):

@@ -189,9 +189,13 @@ def authority_result(
     if choices:
         tables["pooling"] = Table(
             _joined(choices, "effect"),
-            "Pooling choices by leave-one-out cross-validation (elpd: higher is better; a difference under 4 is no reason to prefer one)."
+            "Pooling choices by leave-one-out cross-validation. The expected log predictive density (elpd) is how well a choice predicts "
+            "what it has not seen: higher is better, and a difference under 4 is no reason to prefer one. The CSV adds stacking weights."
             + (" Of the first reconstructed data set." if made_up else ""),
-            shown=None if len(choices) > 1 else next(iter(choices.values())),
+            shown=_joined(
+                {effect: table.drop(columns="weight", errors="ignore") for effect, table in choices.items()},
+                "effect" if len(choices) > 1 else None,
+            ),
             section="sensitivity",
         )
     for name, frames in more.items():
@@ -199,8 +203,11 @@ def authority_result(
         short = _checks_shown(whole) if name == "checks_by_type" else whole
         short = short if len(frames) > 1 else short.drop(columns="effect")
         tables[name] = Table(whole, f"{_caption(name, words)} Data: {origin}.", shown=short, headings=group)
+    lead, *points = _answer(comparison, types, more, words, made_up)
     return Result(
-        answer=_answer(comparison, types, more, words, made_up),
+        answer=lead,
+        points=tuple(points),
+        labels=_labels(posteriors, words),
         tables=tables
         if units is None
         else {name: _own_column(table, words) for name, table in tables.items()},
@@ -393,18 +400,35 @@ def _digits(row: Any) -> Callable[[float], str]:
     return text
 
 
+def _labels(posteriors: Mapping[str, xr.DataTree], words: Words) -> dict[str, str]:
+    """The posteriors in words."""
+    said = {
+        "partial": "partial pooling",
+        "none": "no pooling",
+        "complete": "complete pooling",
+        "by_type": f"slope by {words.group}",
+        "scores": "with the sampling error of the scores",
+    }
+    told = {}
+    for name in posteriors:
+        effect, _, kind = name.partition("_")
+        told[name] = f"{words.groups if effect == 'types' else _named(effect, words)}, {said.get(kind, kind)}"
+    return told
+
+
 def _answer(
     comparison: Mapping[str, pd.DataFrame],
     types: Mapping[str, pd.DataFrame],
     more: Mapping[str, Mapping[str, pd.DataFrame]],
     words: Words,
     made_up: bool,
-) -> str:
-    sentences = []
+) -> list[str]:
+    """The first sentence, then the points."""
+    leads, points = list[str](), list[str]()
     for effect, table in comparison.items():
         row: Any = table.iloc[0]
         if effect == "types":
-            sentences.append(_types_answer(types["types, partial"], words))
+            leads.append(_types_answer(types["types, partial"], words))
             continue
         lead = (
             f"in {words.units} with {words.target} than in comparable {words.units} without it"
@@ -412,26 +436,29 @@ def _answer(
             else "for each point of stretch"
         )
         p, text = float(row["prob_positive"]), _digits(row)
-        sentence = (
-            f"The {words.what_when} was {text(abs(row['mean']))} {words.measure} {'higher' if row['mean'] >= 0 else 'lower'} {lead} "
-            f"(95% equal-tailed interval {text(row['low'])} to {text(row['high'])}); that it was higher is {words_for(p)} (probability "
-            f"{percent_text(p)}). {'The published OLS' if made_up else 'OLS'} gives {text(row['ols_estimate'])}."
+        side, p = ("higher", p) if row["mean"] >= 0 else ("lower", 1 - p)
+        leads.append(
+            f"The {words.what_when} was {text(abs(row['mean']))} {words.measure} {side} {lead}; that it was {side} is {words_for(p)} "
+            f"({percent_text(p)})."
+        )
+        points.append(
+            f"{capital(_named(effect, words))}: {text(row['mean'])} (95% equal-tailed interval {text(row['low'])} to {text(row['high'])}); "
+            f"{'the published OLS' if made_up else 'OLS'} gives {text(row['ols_estimate'])}."
         )
         if made_up:
             share = float(row["between_share"])
-            sentence += (
-                " The reconstruction adds almost nothing to the uncertainty."
-                if share < 0.05
-                else f" What the printed table leaves open is {share:.0%} of the variance."
+            points.append(
+                f"What the printed table leaves open ({_named(effect, words)}): "
+                + ("almost nothing." if share < 0.05 else f"{share:.0%} of the variance.")
             )
-        sentences.append(sentence)
-    sentences += _failures(more.get("checks_by_type", {}), words)
+    points += _failures(more.get("checks_by_type", {}), words)
     if "types" in comparison:
-        sentences.append(f"A cross-section cannot show a change, nor why {words.groups} differ.")
+        points.append(f"A cross-section cannot show a change, nor why {words.groups} differ.")
     elif not made_up:
-        sentences.append(f"Whether {words.target} was the cause, this table cannot show.")
-    lead = "On RECONSTRUCTED authorities, not observed ones: " if made_up else ""
-    return lead + " ".join(sentences)
+        points.append(f"Whether {words.target} was the cause, this table cannot show.")
+    if made_up:
+        leads = [f"On RECONSTRUCTED authorities, not observed ones: {leads[0][:1].lower()}{leads[0][1:]}"]
+    return [leads[0], *leads[1:], *points]
 
 
 def _types_answer(table: pd.DataFrame, words: Words) -> str:

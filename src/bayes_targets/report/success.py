@@ -94,7 +94,7 @@ def area_result(
     areas = area_shares(headline, counts, success=success)
     tables = {"comparison": _comparison(posteriors, counts, success, areas, words, named)}
     pictures = {"shares": _shares_picture(areas, words, title)}
-    lead, more = (
+    more = (
         _contrast(counts, posteriors, areas, success, words)
         if len(areas) == 2
         else _ranking(areas, headline, success, words)
@@ -109,7 +109,9 @@ def area_result(
     tables["spread"], pictures["spread"] = _spread(headline, success, words)
     tables |= left_out_table(counts, words.area, words.areas)
     return Result(
-        answer=lead + _verdict(models) + _failures(posteriors, models, words),
+        answer=more.answer,
+        points=(*more.points, *_verdict(models), *_failures(posteriors, models, words)),
+        labels=_labels(words, named),
         tables=tables,
         pictures=pictures,
         posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
@@ -142,9 +144,7 @@ def _limits(words: CountWords) -> tuple[str, ...]:
     )
 
 
-def _ranking(
-    areas: Any, headline: xr.DataTree, success: Sequence[str], words: CountWords
-) -> tuple[str, Result]:
+def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: CountWords) -> Result:
     ranks: Any = rank_probabilities(status_share(headline, success))
     last = ranks.columns[-1]
     best, worst = str(ranks[1].idxmax()), str(ranks[last].idxmax())
@@ -152,20 +152,26 @@ def _ranking(
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
     one = len(small) == 1
     few = (
-        f" The {'one' if one else f'{len(small):,}'} {words.area if one else words.areas} with fewer than {SMALL_SAMPLE} "
-        f"{words.items} {'says' if one else 'say'} next to nothing."
+        [
+            f"Small numbers: the {'one' if one else f'{len(small):,}'} {words.area if one else words.areas} with fewer than "
+            f"{SMALL_SAMPLE} {words.items} {'says' if one else 'say'} next to nothing."
+        ]
         if len(small)
-        else ""
+        else []
     )
     row = areas.loc[best]
     hits = round(float(row["ols_estimate"] * row["n"]))
     p = float(ranks.loc[best, 1])
     answer = (
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
-        f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%}), against "
-        f"{areas.attrs['overall']:.0%} overall. That it is the best of the {len(areas):,} {words.areas} is {words_for(p)} "
-        f"(probability {percent_text(p)}); {worst} is most probably the last ({percent_text(float(ranks.loc[worst, last]))})."
-        f"{few} A new {words.area} could have anything from {new['low']:.0%} to {new['high']:.0%}."
+        f"allowing for small numbers, {row['mean']:.0%} ({row['low']:.0%} to {row['high']:.0%})."
+    )
+    points = (
+        f"Overall: {areas.attrs['overall']:.0%}.",
+        f"Is it the best of the {len(areas):,} {words.areas}? That is {words_for(p)} ({percent_text(p)}).",
+        f"Most probably the last: {worst} ({percent_text(float(ranks.loc[worst, last]))}).",
+        *few,
+        f"A new {words.area}: anything from {new['low']:.0%} to {new['high']:.0%} ({_INTERVAL}).",
     )
     tables = {"ranks": _rank_table(ranks, words)}
     pictures = {}
@@ -179,7 +185,7 @@ def _ranking(
             f"Each row adds up to 100%. Dark cells are ranks that a {words.area} probably has; a row of pale cells could be anywhere.",
             f"Heat map of rank probabilities; {best} most probably first, {worst} last.",
         )  # fmt: skip
-    return answer, Result("", tables=tables, pictures=pictures)
+    return Result(answer, points=points, tables=tables, pictures=pictures)
 
 
 def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
@@ -224,7 +230,7 @@ def _contrast(
     areas: Any,
     success: Sequence[str],
     words: CountWords,
-) -> tuple[str, Result]:
+) -> Result:
     """Two groups: a difference, an odds ratio and Fisher's test, each group with a share of its own."""
     one, other = (str(name) for name in areas.index)
     name = f"{one} minus {other}"
@@ -241,10 +247,10 @@ def _contrast(
         f"{hits[group]:,} of {int(areas.loc[group, 'n']):,} {words.items} of {group} ({raw[group]:.0%})"
         for group in areas.index
     )
-    answer = (
-        f"{counted} were {words.success}. The share of {one} minus that of {other} is {contrast_words(row)}; odds ratio "
-        f"{row['odds_ratio']:.2f} ({row['odds_low']:.2f} to {row['odds_high']:.2f}). Fisher's exact test, two-tailed: p = "
-        f"{row['p_fisher']:.3f}."
+    points = (
+        f"{one} minus {other}: {contrast_words(row)}.",
+        f"Odds ratio: {row['odds_ratio']:.2f} ({row['odds_low']:.2f} to {row['odds_high']:.2f}).",
+        f"Fisher's exact test, two-tailed: p = {row['p_fisher']:.3f}.",
     )
     table = Table(
         rows,
@@ -252,7 +258,7 @@ def _contrast(
         "raw difference and odds ratio, and the two-tailed p of Fisher's exact test.",
         headings=CONTRAST_HEADINGS,
     )
-    return answer, Result("", tables={"contrasts": table})
+    return Result(f"{counted} were {words.success}.", points=points, tables={"contrasts": table})
 
 
 CONTRAST_HEADINGS = {
@@ -268,23 +274,35 @@ CONTRAST_HEADINGS = {
 }
 
 
-def _verdict(models: Any) -> str:
+def _labels(words: CountWords, names: Mapping[str, str]) -> dict[str, str]:
+    """The posteriors in words."""
+    told = {
+        SHARE: f"share {words.success}, partial pooling",
+        NONE: f"share {words.success}, no pooling",
+        COMPLETE: f"share {words.success}, complete pooling",
+        NOT_WORST: "share not of the worst status",
+        ORDINAL: "all statuses, ordinal",
+        MULTINOMIAL: "all statuses, multinomial",
+    }
+    return {names.get(name, name): said for name, said in told.items()}
+
+
+def _verdict(models: Any) -> tuple[str, ...]:
     if models is None:
-        return ""
-    ordinal = float(models.loc["ordinal", "pseudo_bma"])
+        return ()
     best, other = models.index[0], models.index[1]
     gap, error = -float(models.loc[other, "difference"]), float(models.loc[other, "difference_se"])
     found = "left open" if gap < 2.0 * error else "borne out" if best == "ordinal" else "contradicted"
     return (
-        f" That one level moves all statuses (proportional odds) is {found}: the {best} model predicts what was left out better by "
-        f"{gap:.1f} in log density (standard error {error:.1f}), weight of proportional odds {percent_text(ordinal)}."
+        f"Proportional odds (one level moves all statuses): {found}. The {best} model predicts what was left out better by "
+        f"{gap:.1f} in log density (standard error {error:.1f}).",
     )
 
 
-def _failures(posteriors: Mapping[str, xr.DataTree], models: Any, words: CountWords) -> str:
+def _failures(posteriors: Mapping[str, xr.DataTree], models: Any, words: CountWords) -> tuple[str, ...]:
     """Failing predictive checks of the model that the page prefers."""
     if ORDINAL not in posteriors:
-        return ""
+        return ()
     name = ORDINAL if models is None else str(models.index[0])
     checks = check_fit(posteriors[name])
     named = {
@@ -293,9 +311,9 @@ def _failures(posteriors: Mapping[str, xr.DataTree], models: Any, words: CountWo
     }
     bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks["p_value"].items() if p < _POOR]
     return (
-        f" Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care."
+        (f"Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care.",)
         if bad
-        else ""
+        else ()
     )
 
 
@@ -375,8 +393,9 @@ def _status_tables(
         found["models"] = Table(
             models,
             f"Ordinal (proportional odds) against multinomial by leaving one {words.area} out, every one refitted: expected log "
-            f"predictive density (elpd; higher is better), difference from the best with its standard error over {words.areas}, "
-            "weights by stacking and pseudo-BMA+.",
+            f"predictive density (elpd; higher is better), and the difference from the best with its standard error over {words.areas}. "
+            "The CSV adds weights by stacking and pseudo-BMA+.",
+            shown=models[[c for c in models.columns if c not in ("stacking", "pseudo_bma", "weight")]],
         )
     return found
 
@@ -515,6 +534,6 @@ def contrast_rows(
 def contrast_words(row: pd.Series[float]) -> str:
     """A difference in share in words, with interval and probability."""
     return (
-        f"{100 * row['mean']:.0f} percentage points ({_INTERVAL} {round(100 * row['low']) + 0:d} to {100 * row['high']:.0f}; "
-        f"probability {percent_text(float(row['prob_positive']))} of any advantage)"
+        f"{100 * row['mean']:.0f} percentage points ({_INTERVAL} {round(100 * row['low']) + 0:d} to {100 * row['high']:.0f}); "
+        f"above 0 with a probability of {percent_text(float(row['prob_positive']))}"
     )

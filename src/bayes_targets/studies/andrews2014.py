@@ -59,6 +59,29 @@ LIMITS = (
 HOPED = 1.0
 ON, STRETCH = "LAA (target on)", "LAA (target stretch)"
 
+# What a reader of a first page must know of the study, and of its picture.
+TERMS = (
+    (
+        "Cohesion:",
+        "the share of residents who say that people of different backgrounds get on well together in their area.",
+    ),
+    (
+        "LAA:",
+        "a Local Area Agreement between an area and central government. 86 of 150 English areas chose a target for cohesion, from 2006 "
+        "to 2008. Its stretch is how far the target lay above the score of 2006.",
+    ),
+)
+# Two pages answer one question.
+QUOTE = (
+    "Which answer to quote: that of the printed table (the page on the printed regressions), which needs no reconstruction. Here authority "
+    "types are pooled and every area has the same noise, where the printed standard errors allow for unequal noise; so the numbers differ "
+    "a little."
+)
+COVER = (
+    "How much more did cohesion improve with a target, and for each point of stretch? Curves are posteriors; blue is more than the "
+    "smallest improvement worth having."
+)
+
 # Predictors that Table 2 uses in another form than Table 1 describes.
 _LOGGED = {"Population (log)": "Population", "Population density (log)": "Population density"}
 

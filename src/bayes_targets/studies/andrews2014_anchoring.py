@@ -96,8 +96,8 @@ def answer(
     tips: pd.DataFrame,
     noise: pd.DataFrame,
     gap: pd.DataFrame,
-) -> str:
-    """What the analysis found, in words."""
+) -> tuple[str, tuple[str, ...]]:
+    """What the analysis found: a sentence, and the numbers as a list."""
     first, last, worst = bands[ANY].iloc[0], bands[ANY].iloc[-1], bands[FIGURES].iloc[-1]
     true = noise.loc["the true level"]
     drift, error = gap.loc["survey error and drift to the middle"], gap.loc["survey error alone"]
@@ -107,15 +107,19 @@ def answer(
         else f"{error['gap_in_sd']:.1f} s.d."
     )
     shares = [100 * (1 - row["median"] / printed) for row in (first, worst)]
-    return (
-        f"If targets were set from the 2006 score, the causal slope of stretch is {_interval(first)} (median, 95% equal-tailed "
-        f"interval); if from the later score, {_interval(last)}, or {_interval(worst)} where the published figures of 2008 were "
-        f"on the table. Between these readings {shares[0]:.0f}% to {shares[1]:.0f}% of the printed {printed:g} is arithmetic, and "
-        f"the printed statistics do not tell which holds. {_tip_words(tips)} Survey noise alone, with targets set from the "
-        f"true level of 2006, gives a slope of {true['mean']:.2f}, {100 * true['share_of_printed']:.0f}% of what is printed. For "
-        f"regression to the mean alone to give the .952 of having a target, areas with one would have to have scored "
-        f"{drift['gap']:.1f} points lower in 2006, {drift['gap_in_sd']:.1f} s.d.; from survey error alone, "
-        f"{error['gap']:.1f} points, {alone}."
+    sentence = (
+        f"Between {shares[0]:.0f}% and {shares[1]:.0f}% of the printed slope of stretch ({printed:g}) may be arithmetic, depending on "
+        "which score the targets were set from; the printed statistics do not tell which."
+    )
+    return sentence, (
+        f"Targets set from the score of 2006: a causal slope of {_interval(first)}, posterior median and 95% interval.",
+        f"Targets set from the later score: {_interval(last)}, or {_interval(worst)} where target setters saw the published figures of "
+        "2008.",
+        _tip_words(tips),
+        f"Survey noise alone: with targets set from the true level of 2006 it gives a slope of {true['mean']:.2f}, "
+        f"{100 * true['share_of_printed']:.0f}% of the printed one.",
+        f"Having a target: regression to the mean alone gives the printed .952 if areas with a target scored {drift['gap']:.1f} points "
+        f"({drift['gap_in_sd']:.1f} s.d.) lower in 2006; from survey error alone it takes {error['gap']:.1f} points, {alone}.",
     )
 
 
@@ -131,9 +135,9 @@ def _tip_words(tips: pd.DataFrame) -> str:
         parts.append(
             f"never falls below {level:.0%}"
             if math.isnan(value)
-            else f"falls below {level:.0%} from a weight of {value:.2f} of the later score on"
+            else f"falls below {level:.0%} once the later score has a weight of {100 * value:.0f}%"
         )
-    return f"With published figures the probability of a positive slope {' and '.join(parts)}."
+    return f"Probability of a positive slope, if target setters saw the published figures: it {' and '.join(parts)}."
 
 
 def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
@@ -171,6 +175,29 @@ def check_alt(check: pd.DataFrame) -> str:
     return f"{len(check) - len(outside)} of {len(check)} printed statistics lie inside their predictive interval{named}."
 
 
+LABELS = {
+    "anchor_weight": "weight of the later score",
+    "causal_slope": "causal slope",
+    "error_seen": "share of the survey error seen",
+    "ambition_mean": "ambition, mean",
+    "ambition_sd": "ambition, s.d.",
+    "score_before": "score of 2006, mean",
+    "spread_before": "score of 2006, s.d.",
+    "score_after": "score of 2008 without targets",
+    "carry_over": "carry-over from 2006 to 2008",
+    "drift_sd": "drift, s.d.",
+    "control_sd": "controls, s.d.",
+    "slope": "slope of stretch",
+    "slope_se": "its standard error",
+    "r2_with": "R² with stretch",
+    "r2_without": "R² without stretch",
+    "anchoring": "targets set after the fact",
+    **{
+        f"{short}_{row}": f"{of}, {what}"
+        for short, what in (("mean", "mean"), ("sd", "s.d."), ("min", "smallest"), ("max", "largest"))
+        for row, of in (("before", "score of 2006"), ("after", "score of 2008"), ("stretch", "stretch"))
+    },
+}
 UNITS = {
     "anchor_weight": "0: score of 2006; 1: of 2008",
     "causal_slope": "points for each point asked",
@@ -188,8 +215,8 @@ CAPTIONS = {
     "slope_by_weight": f"Causal slope ({POINT}) if targets were set with a given weight of the later score, and target setters saw "
     "true levels, survey figures, or something between. Median, 95% equal-tailed interval, probability of a positive slope. "
     "The CSV holds every weight.",
-    "tipping_points": "The smallest weight of the later score at which the probability of a positive causal slope falls below .9 and "
-    "below .5; empty where it does not up to a weight of 1.",
+    "tipping_points": "The smallest weight of the later score at which the probability of a positive causal slope falls below 90% "
+    "and below 50%; empty where it does not up to a weight of 1.",
     "noise_alone": "Slope of stretch in simulated studies whose targets are set from 2006 and have no effect at all: mean, 95% "
     "equal-tailed interval of one study's slope, and the mean as a share of the printed .651. Where targets were set from "
     "the true level, stretch and change contain the same error of the 2006 survey; where from the survey's figure, stretch does not.",

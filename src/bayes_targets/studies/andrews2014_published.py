@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import xarray as xr
 
+from ..comparison.claims import percent_text, words_for
 from ..comparison.compare import clear_of_zero, compare
 from ..evaluation import Evaluation
 from ..model import Model
@@ -23,6 +24,12 @@ from . import andrews2014 as paper
 ON, STRETCH = paper.ON, paper.STRETCH
 # The package's evaluations by the names that the claims give their posteriors, the headline first.
 MODELS = {"model_2": "target", "model_3": "stretch", "model_1": "controls"}
+LABELS = {
+    f"model_{number}{kind}": f"{what}{said}"
+    for number, what in ((2, "target (Model 2)"), (3, "stretch (Model 3)"), (1, "controls alone (Model 1)"))
+    for kind, said in (("", ""), ("_flat", ", flat priors"), ("_types", ", types partially pooled"))
+}
+PLAIN = {ON: "having a target", STRETCH: "a point of stretch"}
 SHOWN = [
     "posterior", "published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better", "rope_above",
 ]  # fmt: skip
@@ -73,8 +80,23 @@ def published_result(
         "types": Table(paper.type_table(posteriors["model_1_types"]), paper.TYPE_CAPTION),
     }
     rest = {name: table for name, table in result.tables.items() if name not in beside}
+    first = {name: comparison[comparison["posterior"] == name] for name in ("model_2", "model_3")}
+    chance = float(first["model_2"]["prob_positive"].loc[[ON]].iloc[0])
     return replace(
         result,
+        answer=f"Places with a cohesion target {words_for(chance).replace('certain', 'certainly')} improved more than places without one "
+        f"({percent_text(chance)}).",
+        points=(
+            f"Tougher targets: areas whose target lay further above the score of 2006 {_likely(first['model_3'].loc[[STRETCH]])} improved "
+            "more.",
+            f"How much: {_size(first['model_2'].loc[[ON]])} more with a target, and {_size(first['model_3'].loc[[STRETCH]])} more for each "
+            "point of stretch, in per cent of the score of 2006.",
+            f"More than half a per cent, the smallest worth having: {_worth(first['model_2'].loc[[ON]])} with a target, "
+            f"{_worth(first['model_3'].loc[[STRETCH]])} for one s.d. of stretch.",
+            *(_plainly(point) for point in result.points),
+        ),
+        paragraph=_plainly(result.paragraph),
+        labels=LABELS,
         tables=beside | rest,
         pictures={"forest": _forest(study, posteriors), "masses": result.pictures["masses"]},
         posteriors=posteriors,
@@ -83,6 +105,27 @@ def published_result(
         title="",
         question="",
     )
+
+
+def _likely(rows: pd.DataFrame) -> str:
+    probability = float(rows["prob_positive"].iloc[0])
+    return f"{words_for(probability).replace('certain', 'certainly')} ({percent_text(probability)})"
+
+
+def _size(rows: pd.DataFrame) -> str:
+    mean, low, high = (float(rows[name].iloc[0]) for name in ("mean", "low", "high"))
+    return f"{mean:.2f} (95% interval {low:.2f} to {high:.2f})".replace("-", "\N{MINUS SIGN}")
+
+
+def _worth(rows: pd.DataFrame) -> str:
+    return percent_text(float(rows["rope_above"].iloc[0]))
+
+
+def _plainly(text: str) -> str:
+    """The names of the two terms in words."""
+    for term, plain in PLAIN.items():
+        text = text.replace(term, plain)
+    return text
 
 
 def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..comparison.claims import percent_text, probability_text
+from ..comparison.claims import percent_text
 from ..plots import plot_design, plot_prior_curve, plot_specifications
 from ..readers.package import Study
 from ..report.result import Picture, Result, Table
@@ -98,12 +98,12 @@ def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     >>> tips = pd.DataFrame({"0.9": [0.4], "0.5": [float("nan")]})
     >>> words = tipping_words(tips, pd.DataFrame({"gap": [3.2], "gap_in_sd": [0.5]}))
     >>> words["stretch"]
-    'The probability of a positive slope is below 90% from a weight of 0.40 of the later score on; never below 50%'
+    'The probability of a positive slope is below 90% once the later score has a weight of 40%; never below 50%'
     """
     falls = [
         f"never below {float(str(level)):.0%}"
         if math.isnan(weight)
-        else f"below {float(str(level)):.0%} from a weight of {weight:.2f} of the later score on"
+        else f"below {float(str(level)):.0%} once the later score has a weight of {100 * weight:.0f}%"
         for level, weight in tips.iloc[-1].astype(float).items()
     ]
     least = gap.sort_values("gap").iloc[0]
@@ -134,14 +134,16 @@ def sensitivity_result(
     curves = {NAMES[e]: prior_curve(n["estimate"], n["se"]) for e, n in numbers.items()}
     return Result(
         answer=(
-            f"Having a target: not convincing at 95% (one-sided). Even a reader with no prior doubts is only "
-            f"{percent_text(target['prob_positive'])} sure that places with a target did better, a sceptic "
-            f"{percent_text(target['sceptical'])}, and an omitted cause that explains {target['rv']:.0%} of what is left unexplained "
-            f"would account for all of it. Tougher targets: {stretch['fail_safe_n']:.0f} further evaluations of that size that find "
-            f"nothing would be needed to overturn the association, or an omitted cause that explains {stretch['rv']:.0%}; it is "
-            f"positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications. To be more than 95% sure of "
-            f"a true effect of one point with a chance of 80% takes about {needed} authorities; 150 have a chance of "
-            f"{design.query('effect == 1 and n_authorities == 150')['convincing'].item():.0%}."
+            f"An omitted cause that explains {target['rv']:.0%} of what is left unexplained would account for all that goes with having a "
+            f"target; for tougher targets it would have to explain {stretch['rv']:.0%}."
+        ),
+        points=(
+            f"Having a target: a reader with no prior doubts is {percent_text(target['prob_positive'])} sure that places with one "
+            f"improved more, a sceptic {percent_text(target['sceptical'])}; 95% (one-sided) would be called convincing.",
+            f"Tougher targets: {stretch['fail_safe_n']:.0f} further evaluations of that size that find nothing would be needed to overturn "
+            f"the association. It is positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications.",
+            f"A new evaluation: about {needed} authorities have a chance of 80% to make one more than 95% sure of a true effect of one "
+            f"point; 150 have a chance of {design.query('effect == 1 and n_authorities == 150')['convincing'].item():.0%}.",
         ),
         tables={
             "robustness": Table(
@@ -197,9 +199,9 @@ def _answers(
     rows = {
         "Printed slope (standard error)": f"{estimate:.3f} ({se:.3f})",
         "Probability that it is above 0: neutral, sceptical, enthusiastic prior": " / ".join(
-            probability_text(float(grid[attitude, "normal"])) for attitude in ("neutral", "sceptical", "enthusiastic")
+            percent_text(float(grid[attitude, "normal"])) for attitude in ("neutral", "sceptical", "enthusiastic")
         ),
-        "… if no effect at all had an even chance beforehand": probability_text(float(grid["neutral", "spike"])),
+        "… if no effect at all had an even chance beforehand": percent_text(float(grid["neutral", "spike"])),
         "Sceptical limit (one-sided 95%)": (
             f"Only who held effects beyond {credible.sceptical_limit:.3f} for improbable (5%) stays unconvinced"
             if credible.convincing
@@ -214,8 +216,8 @@ def _answers(
         ),
         "E-value (its limit)": f"{ratio.point:.2f} ({ratio.limit:.2f})",
         "Range over the multiverse": (
-            f"{universal['mean_min']:.2f} to {universal['mean_max']:.2f}; P(above 0) {probability_text(universal['prob_positive_min'])} to "
-            f"{probability_text(universal['prob_positive_max'])}; above 0.95 in {universal['share_convincing']:.0%} of "
+            f"{universal['mean_min']:.2f} to {universal['mean_max']:.2f}; P(above 0) {percent_text(universal['prob_positive_min'])} to "
+            f"{percent_text(universal['prob_positive_max'])}; above 95% in {universal['share_convincing']:.0%} of "
             f"{universal['passed']:.0f} specifications"
         ),
     }  # fmt: skip
@@ -272,8 +274,7 @@ def _pictures(
                 subtitle=f"Posterior mean (line) and 95% equal-tailed interval; {_WHERE}",
                 ylabel="percentage points of change in cohesion",
             ),
-            f"Each vertical line is a posterior; blue where its sign is more than 95% probable ({convincing:.0%}). Below: the choices that "
-            "made it.",
+            f"Each vertical line is a posterior; blue where its sign is more than 95% probable ({convincing:.0%}). Below: its choices.",
             f"Specification curve of {universe.summary['passed']:.0f} posteriors, means from {universe.summary['mean_min']:.2f} to "
             f"{universe.summary['mean_max']:.2f}.",
         )

@@ -28,6 +28,17 @@ LIMITS = (
     "How targets of one authority hang together: the tables do not cross authorities, so all 155 targets count as independent, "
     "and the intervals are if anything too narrow.",
 )
+TERMS = (
+    (
+        "LPSA:",
+        "a Local Public Service Agreement, in which an authority promised central government tougher targets for a reward. The study has "
+        "155 of these targets.",
+    ),
+    (
+        "On course (green):",
+        "the authority itself gave the target a chance of more than 75% of being hit in full.",
+    ),
+)
 MARGINS_LIMIT = (
     "The table by kind of target prints 61 green, 55 amber and 39 red, the others 63, 56 and 36: three targets are misplaced "
     "somewhere. Each table is taken as printed."

@@ -17,6 +17,11 @@ from ..plots import plot_hits, plot_shares
 from ..report.result import Picture, Table
 
 _INTERVAL = "95% equal-tailed interval"
+LABELS = {
+    f"{table}_{kind}": f"by {word}, {said}"
+    for table, word in (("kind", "kind of target"), ("finish", "finish year"))
+    for kind, said in (("green", "green"), ("not_red", "green or amber"), ("ordinal", "all statuses"))
+} | {"margins": "the three tables together", "total_hits": "targets hit", "share_hit": "share hit"}
 METHODS = (
     "Groups are few, so each has a share of its own: log-odds Normal(0, 1.5), which leaves 95% of the prior between shares of 5% and "
     "95%. Beside the posterior: raw shares with Wilson intervals, Fisher's exact test, and proportional odds by maximum likelihood.",
