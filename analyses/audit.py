@@ -9,6 +9,7 @@ import pandas as pd
 
 import bayes_targets as bt
 from bayes_targets.report.result import Picture, Result, Table
+from bayes_targets.studies import andrews2014, odpm2005
 
 NAMES = ("andrews2014", "odpm2005")
 
@@ -35,6 +36,7 @@ def analyse(run):
     return Result(
         answer=answer,
         points=points,
+        terms=(*andrews2014.TERMS, *odpm2005.TERMS),
         tables={
             "audit": Table(
                 audit[columns],
@@ -44,6 +46,7 @@ def analyse(run):
             "discrepancies": Table(
                 noted,
                 "Contradictions in wording, noted while the sources were transcribed; arithmetic cannot find them.",
+                shown=noted.drop(columns=["id", "bears_on"]),
             ),
         },
         pictures={

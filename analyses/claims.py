@@ -105,7 +105,7 @@ def analyse(run):
             "A probability is about the estimand as written in the CSV, given the printed numbers and the default priors; it is not a "
             "verdict on the authors.",
             "The lowest of the alternatives tried is not the lowest that there is: other priors and models could give less.",
-            "That targets came with improvement does not show that they caused it: targets were negotiated, not drawn by lot.",
+            "That targets came with improvement does not show that they were its cause: targets were negotiated, not drawn by lot.",
         ),
     )
 

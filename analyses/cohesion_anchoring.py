@@ -10,6 +10,7 @@ import pandas as pd
 import bayes_targets as bt
 from bayes_targets.report.result import Picture, Result, Table
 from bayes_targets.studies import andrews2014_anchoring as paper
+from bayes_targets.studies.andrews2014 import TERMS
 
 LEVELS = (0.9, 0.5)
 
@@ -32,6 +33,7 @@ def analyse(run):
         answer=answer,
         points=points,
         labels=paper.LABELS,
+        terms=TERMS,
         tables={
             "slope_by_weight": Table(band, paper.CAPTIONS["slope_by_weight"], shown=shown),
             "tipping_points": Table(tips.rename(columns=str), paper.CAPTIONS["tipping_points"]),

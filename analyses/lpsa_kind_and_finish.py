@@ -67,6 +67,7 @@ def analyse(run):
             f"{end['high'].iloc[-1]:.0f}) if all lose another year's optimism.",
         ),
         labels=page.LABELS,
+        terms=report.TERMS,
         tables=tables,
         pictures=pictures | histogram,
         posteriors=posteriors,

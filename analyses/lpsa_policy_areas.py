@@ -4,6 +4,7 @@ Of 155 targets of Local Public Service Agreements, which share was on course (gr
 tiny counts are pooled as far as the data ask for it? ODPM (2005), chapter 8, Table 3.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
 
@@ -42,7 +43,7 @@ def analyse(run):
         outcome: bt.leave_one_area_out(models[outcome], seed=run.settings.seed)
         for outcome in (page.ORDINAL, page.MULTINOMIAL)
     }
-    return page.area_result(
+    result = page.area_result(
         counts,
         posteriors,
         bt.compare_models(left_out, seed=run.settings.seed),
@@ -52,3 +53,4 @@ def analyse(run):
         names=NAMES,
         limits=report.LIMITS,
     )
+    return replace(result, terms=report.TERMS)

@@ -306,7 +306,7 @@ def test_a_table_shows_every_level_of_its_index_and_no_empty_column():
     frame = pd.DataFrame({"mean": [0.5, np.nan], "nothing": [np.nan, np.nan]}, index=index)
     result = Result(answer="", tables={"t": Table(frame, "")})
     page = Page(report.analysis_page(summary("x"), result, None, {}))
-    assert "area year Posterior mean a 1 0.500 b 2 –" in page.words
+    assert "Area Year Posterior mean a 1 0.500 b 2 –" in page.words
     assert "Posterior mean nothing" not in page.words
 
 

@@ -47,7 +47,10 @@ SCALE = (
     ("very unlikely", "10 down to above 1%"),
     ("exceptionally unlikely", "1% or less"),
 )
-SCALE_KEY = "Words for probabilities (IPCC): " + "; ".join(f"{word}, {share}" for word, share in SCALE) + "."
+_NAMED = [f"{word}, {share}" for word, share in SCALE]
+SCALE_KEY = (
+    f"Words for probabilities (IPCC): {'; '.join(_NAMED[:4])}. Less than that: {'; '.join(_NAMED[4:])}."
+)
 _REDUCE = {
     "max_abs": lambda x: np.abs(x).max("label"),
     "max": lambda x: x.max("label"),

@@ -522,7 +522,8 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
         else f"unless {words.units} got it by lot, those that have it may differ in other ways"
     )
     return (
-        f"Whether {cause} caused the change: {why}, and a low first {words.outcome} tends to be followed by a higher one whatever is "
+        f"Whether {cause} {'were' if cause == 'targets' else 'was'} the cause of the change: {why}, and a low first "
+        f"{words.outcome} tends to be followed by a higher one whatever is "
         "done. With standard errors of the two scores the model with measurement error accounts for that.",
     )
 

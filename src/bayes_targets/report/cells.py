@@ -137,6 +137,45 @@ HEADINGS = {
     "t": "t",
     "z": "z",
     "expected rank": "Expected rank",
+    "level_1": "Statistic",
+    "variance_share": "Share of the variance",
+    "largest_difference": "Largest difference",
+    "reconstructed_mean": "Reconstructed, mean",
+    "reconstructed_low": "Lowest",
+    "reconstructed_high": "Highest",
+    "printed_low": "Printed, low",
+    "printed_high": "Printed, high",
+    "log_evidence": "Log evidence",
+    "smallest_expected": "Smallest count expected",
+    "prior_conflict": "Prior against data, s.d.",
+    "subject": "Subject",
+    "one_place": "One place",
+    "one_says": "says",
+    "other_place": "Another place",
+    "other_says": "says",
+    "note": "Note",
+    "statement": "Statement",
+    "base": "Base",
+    "shrinkage": "Shrinkage",
+}
+# What a page explains where it uses it.
+ABBREVIATIONS = {
+    "OLS": "ordinary least squares, the usual linear regression",
+    "s.d.": "standard deviation",
+    "s.e.": "standard error",
+    "d.f.": "degrees of freedom",
+    "ROPE": "region of practical equivalence: effects too small to matter",
+    "E-value": "how strongly an omitted cause would have to go with both target and outcome, as a risk ratio",
+    "elpd": "expected log predictive density: how well a model predicts what it has not seen",
+    "PSIS-LOO": "leave-one-out cross-validation by Pareto-smoothed importance sampling",
+    "pseudo-BMA+": "weights of models by how well they predict",
+    "k-hat": "whether that computation can be trusted: at most 0.7",
+    "mcse": "Monte Carlo standard error",
+    "R-hat": "whether chains agree: close to 1",
+    "HC1": "standard errors that allow for unequal noise",
+    "HC3": "standard errors that allow for unequal noise",
+    "IPCC": "the Intergovernmental Panel on Climate Change, whose words for probabilities are used",
+    "P(": "posterior probability of what stands in the brackets",
 }
 # Columns whose cells are names in the code, and what the page says instead of them.
 _NAMED = frozenset(
@@ -152,6 +191,8 @@ _NAMED = frozenset(
         "choice",
         "slopes",
         "noise",
+        "pooling",
+        "Model",
     ]
 )
 _CELLS = {
@@ -205,6 +246,10 @@ def number(value: object) -> str:
         text = text.rstrip("0").rstrip(".") if digits > 3 else text
         return text.replace("-", "−")
     return str(value)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _rounded(value: float) -> float:
@@ -269,7 +314,7 @@ def table_cells(
     ]
     known = HEADINGS | dict(headings or {})
     return {
-        "headings": [known.get(c, c.replace("_", " ")) for c in columns],
+        "headings": [known.get(c, _capital(c.replace("_", " "))) for c in columns],
         "numeric": numeric,
         "rows": rows,
     }

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..comparison.claims import SCALE, percent_text
 from ..inference.diagnostics import gates
-from .cells import named, number, probability_cell, table_cells
+from .cells import ABBREVIATIONS, named, number, probability_cell, table_cells
 from .latex import latex_table
 from .models import how_far, model_cards, predictive_checks
 from .result import Result, Table
@@ -62,6 +62,7 @@ _SOURCE = (
 # How long the first sentence of a caption may be to stand as a title.
 _TITLE = 130
 _INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
+_TAG = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL)
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
 _MOVES = (
     "How far each term moves between the models and priors that were fitted. Least and greatest posterior mean, lowest and highest end "
@@ -124,33 +125,39 @@ def analysis_page(
         "guidelines": checks is not None,
     }
     there = {name for name, part in parts.items() if part}
-    return _render(
-        "analysis.html",
-        summary=summary,
-        sections={name: title for name, title in _SECTIONS.items() if name in there},
-        cards=cards,
-        methods=result.methods,
-        limits=result.limits,
-        notes=result.notes,
-        alone=bool(summary.get("alone")),
-        points=result.points,
-        paragraph=result.paragraph,
-        studies=parts["claims"],
-        alternatives=ledger is None,
-        scale=SCALE,
-        pictures=parts["figures"],
-        tables=parts["tables"],
-        more_tables=_tables(result, "sensitivity"),
-        more_pictures=_pictures(result, figures, "sensitivity"),
-        moves=moves,
-        predictive=None
+    told: dict[str, Any] = {
+        "summary": summary,
+        "sections": {name: title for name, title in _SECTIONS.items() if name in there},
+        "cards": cards,
+        "methods": result.methods,
+        "limits": result.limits,
+        "notes": result.notes,
+        "alone": bool(summary.get("alone")),
+        "points": result.points,
+        "paragraph": result.paragraph,
+        "studies": parts["claims"],
+        "alternatives": ledger is None,
+        "scale": SCALE,
+        "pictures": parts["figures"],
+        "tables": parts["tables"],
+        "more_tables": _tables(result, "sensitivity"),
+        "more_pictures": _pictures(result, figures, "sensitivity"),
+        "moves": moves,
+        "predictive": None
         if predictive.empty
         else {**_titled(_PREDICTIVE), **table_cells(predictive, labels=result.labels)},
-        checks=parts["diagnostics"],
-        guidelines=_guidelines(there, result, cards, predictive, checks),
-        guidelines_source=_SOURCE,
-        has_posterior=bool(result.posteriors),
-    )
+        "checks": parts["diagnostics"],
+        "guidelines": _guidelines(there, result, cards, predictive, checks),
+        "guidelines_source": _SOURCE,
+        "has_posterior": bool(result.posteriors),
+    }
+    text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
+    used = [(short, meaning) for short, meaning in ABBREVIATIONS.items() if _is_used(short, text)]
+    return _render("analysis.html", **told, terms=[*result.terms, *used])
+
+
+def _is_used(short: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(short)}", text) is not None
 
 
 def index_page(

@@ -505,7 +505,7 @@ def _exaggeration(case: _Case) -> Answer:
         return Answer("Not answered: with one degree of freedom the exaggeration is infinite.")
     given, _, exaggeration = _design(case)
     return Answer(
-        f"{given}, and a significant estimate is then {_number(exaggeration)} times as large as the effect on average.",
+        f"{given}. A significant estimate is then {_number(exaggeration)} times as large as the effect on average.",
         exaggeration,
         unit="times the true effect",
     )
@@ -516,7 +516,7 @@ def _wrong_sign(case: _Case) -> Answer:
         return Answer("Not answered: with one degree of freedom.")
     given, wrong, _ = _design(case)
     return Answer(
-        f"{given}, and {percent_text(wrong)} of the significant estimates have the wrong sign.",
+        f"{given}. {percent_text(wrong)} of the significant estimates have the wrong sign.",
         wrong,
         unit="probability",
     )

@@ -46,7 +46,8 @@ METHODS = (
     "correlated; its size is not printed and gets a prior.",
 )
 LIMITS = (
-    "Whether targets caused the change: they were negotiated, not drawn by lot, and places with low scores in 2006 may have been given "
+    "Whether targets were the cause of the change: they were negotiated, not drawn by lot, and places with low scores in 2006 "
+    "may have been given "
     "(tougher) targets and have recovered anyway.",
     "Stretch and the outcome are both measured from the same, noisy 2006 score: part of the stretch slope is arithmetic. How large a "
     "part cannot be read off the table.",

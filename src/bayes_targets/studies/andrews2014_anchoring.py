@@ -20,21 +20,22 @@ SURVEY_SE = 3 / 1.96
 ANY, LEVELS, FIGURES = "whatever was seen", "true levels seen", "survey figures seen"
 SEEN = {ANY: None, LEVELS: 0.0, FIGURES: 1.0}
 
-POINT = "points of the true score in 2008 for each point that the target asks above the true score of 2006"
+POINT = "points of the true score in 2008 for each point of stretch"
 BAND_TITLE = "Set from later scores, targets leave a smaller slope"
 WEIGHT_AXIS = "weight of the later score (0: targets set from the score of 2006, 1: from that of 2008)"
 
 METHODS = (
-    "150 areas are simulated with true scores in 2006 and 2008, survey errors of 1.53 points (3 / 1.96), and 86 targets set at "
-    "(1 - w) x the score of 2006 + w x the score that the area was heading to in 2008 + ambition. The causal slope is how far the "
+    "150 areas are simulated with true scores in 2006 and 2008, survey errors of 1.53 points (3 / 1.96), and 86 targets. A "
+    "target is (1 - w) x the score of 2006 + w x the score that the area was heading to in 2008 + ambition. The causal slope is "
+    "how far the "
     "true score of 2008 rises for each point that the target lies above the true score of 2006. Target setters saw a share of the "
     "survey error between none (they knew the true level) and all (they took the published figures). Then the sixteen statistics "
     "are computed that the paper prints: mean, s.d., smallest and largest of both scores and of stretch, slope of stretch, its "
     "robust s.e. (taken for HC1), R² with and without it. 19 areas with a target have no stretch, as N falls from 150 to 131.",
     "The likelihood of those sixteen numbers is learnt from 28,000 simulated studies (a synthetic likelihood: normal on "
     "transformed scales, with mean, variances and dependence that follow the parameters). There is no tolerance. It is sampled "
-    "by four independent populations of sequential Monte Carlo; the gate asks that they agree, that the learnt likelihood fits "
-    "new simulations from the posterior, and that no printed statistic lies in the far tails of what the posterior predicts.",
+    "by four independent populations of sequential Monte Carlo. The gate asks that they agree, and that the learnt likelihood fits "
+    "new simulations from the posterior. It also asks that no printed statistic lies in the far tails of what the posterior predicts.",
     "Weight, share of error seen and causal slope have the priors Beta(1, 1), Beta(1, 1) and Normal(0, 1). The slope for a given "
     "weight rests on the posterior draws within 0.1 of it, moved to it along their regression: the prior of the weight plays no part.",
 )
@@ -119,7 +120,7 @@ def answer(
         f"Survey noise alone: with targets set from the true level of 2006 it gives a slope of {true['mean']:.2f}, "
         f"{100 * true['share_of_printed']:.0f}% of the printed one.",
         f"Having a target: regression to the mean alone gives the printed .952 if areas with a target scored {drift['gap']:.1f} points "
-        f"({drift['gap_in_sd']:.1f} s.d.) lower in 2006; from survey error alone it takes {error['gap']:.1f} points, {alone}.",
+        f"({drift['gap_in_sd']:.1f} s.d.) lower in 2006. From survey error alone it takes {error['gap']:.1f} points, {alone}.",
     )
 
 
@@ -212,19 +213,22 @@ UNITS = {
     "control_sd": "points",
 }
 CAPTIONS = {
-    "slope_by_weight": f"Causal slope ({POINT}) if targets were set with a given weight of the later score, and target setters saw "
-    "true levels, survey figures, or something between. Median, 95% equal-tailed interval, probability of a positive slope. "
+    "slope_by_weight": f"Causal slope by the weight of the later score. In {POINT}, if target setters saw true levels, "
+    "survey figures, or something between. Median, 95% equal-tailed interval, probability of a positive slope. "
     "The CSV holds every weight.",
-    "tipping_points": "The smallest weight of the later score at which the probability of a positive causal slope falls below 90% "
+    "tipping_points": "From which weight of the later score doubt begins. The smallest weight at which the probability of a "
+    "positive causal slope falls below 90% "
     "and below 50%; empty where it does not up to a weight of 1.",
-    "noise_alone": "Slope of stretch in simulated studies whose targets are set from 2006 and have no effect at all: mean, 95% "
+    "noise_alone": "What survey noise alone gives. Slope of stretch in simulated studies whose targets are set from 2006 and "
+    "have no effect at all: mean, 95% "
     "equal-tailed interval of one study's slope, and the mean as a share of the printed .651. Where targets were set from "
     "the true level, stretch and change contain the same error of the 2006 survey; where from the survey's figure, stretch does not.",
-    "regression_to_mean": "How much lower areas with a target would have had to score in 2006 for regression to the mean alone to give "
-    "them the printed .952: change in % for each point (reversion), gap in points with its 95% equal-tailed interval (the printed "
-    "s.e. of .659 included), in s.d. of the 2006 scores, and as a share of the largest gap there can be, with targets for exactly "
-    "the 86 lowest scores: above 1 is impossible. The paper prints no scores of areas with and without a target.",
-    "summary_check": "Each printed statistic beside those of studies simulated from the posterior: median, 95% equal-tailed posterior "
+    "regression_to_mean": "How much lower areas with a target would have had to score in 2006 for regression to the mean alone. It would "
+    "have to give them the printed .952. Change in % for each point (reversion); gap in points with its 95% equal-tailed interval, the "
+    "printed s.e. of .659 included; gap in s.d. of the 2006 scores. The last column is its share of the largest gap there can be, with "
+    "targets for exactly the 86 lowest scores: more than 1 is impossible. The paper prints no scores of areas with and without a target.",
+    "summary_check": "Printed and simulated statistics. Each printed statistic beside those of studies simulated from the "
+    "posterior: median, 95% equal-tailed posterior "
     "predictive interval, two-sided posterior predictive p-value.",
     "parameters": "All parameters: posterior mean, s.d., 95% equal-tailed interval. The weight's interval covers nearly all of its range: "
     "the printed statistics do not tell what targets were set from.",
@@ -240,7 +244,7 @@ def tried_weights(bands: pd.DataFrame) -> dict[str, dict[str, float]]:
     found = {}
     for assumed, rows in table.groupby("assumed", sort=False):
         least = rows.nsmallest(1, "prob_positive").iloc[0]
-        found[f"targets set with weight {least['weight']:.2f} on the later score, {assumed}"] = float(
-            least["prob_positive"]
+        found[f"targets set with a weight of {100 * least['weight']:.0f}% on the later score, {assumed}"] = (
+            float(least["prob_positive"])
         )
     return {"stretch-effect": found}

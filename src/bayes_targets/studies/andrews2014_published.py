@@ -97,6 +97,7 @@ def published_result(
         ),
         paragraph=_plainly(result.paragraph),
         labels=LABELS,
+        terms=paper.TERMS,
         tables=beside | rest,
         pictures={"forest": _forest(study, posteriors), "masses": result.pictures["masses"]},
         posteriors=posteriors,
@@ -130,6 +131,7 @@ def _plainly(text: str) -> str:
 
 def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
     """All slopes of the three models for one s.d. of the predictor, which puts them on one axis."""
+    # the two of the claims first: a narrow screen shows the left end
     panels = {
         f"Model {model}": compare(
             posteriors[f"model_{model}"],
@@ -137,7 +139,7 @@ def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
             rope=paper.ROPE,
             variables=["standardised"],
         )
-        for model in (1, 2, 3)
+        for model in (2, 3, 1)
     }
     clear = "; ".join(f"{name}: {', '.join(clear_of_zero(panels[name])) or 'none'}" for name in panels)
     return Picture(

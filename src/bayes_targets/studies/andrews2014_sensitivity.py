@@ -177,6 +177,7 @@ def sensitivity_result(
         pictures=_pictures(universes, curves, design),
         methods=METHODS,
         limits=LIMITS,
+        terms=paper.TERMS,
     )  # fmt: skip
 
 

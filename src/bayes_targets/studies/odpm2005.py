@@ -24,7 +24,7 @@ METHODS = (
 LIMITS = (
     "Whether targets were hit: the colours are the authorities' own forecasts of 2004, and the report itself doubts that they are "
     "consistent between authorities.",
-    "Whether the agreements caused any success: there is no comparison with targets outside them.",
+    "Whether the agreements were the cause of any success: there is no comparison with targets outside them.",
     "How targets of one authority hang together: the tables do not cross authorities, so all 155 targets count as independent, "
     "and the intervals are if anything too narrow.",
 )
