@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from .cards import ModelCard, mathml, model_card
+from .cells import number
 
 _MOST_ROWS = 15
 
@@ -101,7 +102,7 @@ def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) 
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:.3g} to {high:.3g}".replace("-", "\N{MINUS SIGN}")
+    return f"{number(low)} to {number(high)}"
 
 
 def _inside(observed: xr.DataArray, replicated: xr.DataArray, prob: float) -> int:

@@ -281,8 +281,10 @@ def pool_result(
             section="sensitivity",
             headings=_HEADINGS,
         )
+    answer, points = _answer(several, summary, selection, studies)
     return Result(
-        answer=_answer(several, summary, selection, studies),
+        answer=answer,
+        points=points,
         tables=tables,
         pictures=_pictures(question, pooled, summary),
         posteriors={"pooled": pooled},
@@ -312,39 +314,48 @@ def _row(table: pd.DataFrame, label: str) -> dict[str, float]:
 
 def _answer(
     several: Evaluation, summary: pd.DataFrame, selection: pd.DataFrame | None, studies: pd.DataFrame
-) -> str:
+) -> tuple[str, tuple[str, ...]]:
+    """The first sentence, and what a reader must hear right after it."""
     if "mu" not in summary.index:
-        return f"The {len(studies)} evaluations are not pooled: each speaks for itself."
+        return f"The {len(studies)} evaluations are not pooled: each speaks for itself.", ()
     mean, new = _row(summary, "mu"), _row(summary, "new_effect")
     unit = "" if several.ratio or not several.unit else f" {several.unit}"
-    text = (
+    answer = (
         f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
-        f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better). That it is favourable on "
-        f"average is {words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])}). In a new place: better with "
-        f"{percent_text(new['prob_better'])}"
+        f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better)."
     )
+    points = [
+        f"Is it favourable on average? That is {words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])})."
+    ]
+    text = f"In a new place: better with {percent_text(new['prob_better'])}"
     if several.smallest is not None:
         size = number(several.smallest)
         more = f", better than a ratio of {size} with" if several.ratio else f", by more than {size} with"
         text += f"{more} {percent_text(new['prob_more'])}"
-    text += f" (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}). {_heterogeneity(summary, len(studies))}"
+    points.append(f"{text} (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}).")
+    points += [each for each in [_heterogeneity(summary, len(studies))] if each]
     for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
         own, name = _row(summary, label), label[len("coefficient (") : -1]
-        text += (
-            f" For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(own['mean'])} "
+        points.append(
+            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(own['mean'])} "
             f"higher ({number(own['low'])} to {number(own['high'])})."
         )
     if selection is None or len(selection) < 2:
-        return text
+        return answer, tuple(points)
     sign = -1.0 if several.better == "lower" else 1.0
     weakest = str(selection.index[int((sign * selection["mean"]).to_numpy().argmin())])
     if weakest == "no selection":
-        return f"{text} No selection of results that was tried makes it weaker."
+        return answer, (*points, "No selection of results that was tried makes it weaker.")
     found = _row(selection, weakest)
-    return (
-        f"{text} What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {_value(several, found['mean'])}, "
+    points.append(
+        f"What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {_value(several, found['mean'])}, "
         f"favourable with {percent_text(found['prob_better'])}."
     )
+    return answer, tuple(points)
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def _count(studies: pd.DataFrame) -> str:
@@ -377,8 +388,8 @@ def _classical_words(several: Evaluation, question: Question) -> str:
     return (
         f"Without priors: a common effect of {number(common.loc['mu', 'estimate'])} (s.e. {number(common.loc['mu', 'se'])}); "
         f"random effects (REML) {number(reml.loc['mu', 'estimate'])} (s.e. {number(reml.loc['mu', 'se'])}), standard deviation "
-        f"{number(reml.attrs['tau'])}; Q = {common.attrs['q']:.2f} on {common.attrs['q_df']} degrees of freedom, p = "
-        f"{common.attrs['q_p']:.2g}; I² {common.attrs['i2']:.0%}."
+        f"{number(reml.attrs['tau'])}; Q = {common.attrs['q']:.2f} on {common.attrs['q_df']} degrees of freedom, p "
+        f"{_p_text(common.attrs['q_p'])}; I² {common.attrs['i2']:.0%}."
     )
 
 
@@ -458,7 +469,7 @@ def _limits(
 ) -> tuple[str, ...]:
     limits = [
         "A new place is one like those evaluated: that the next is drawn from the same distribution is assumed, not found.",
-        "Whether a difference was caused by what was evaluated is decided by how each evaluation was made, not by pooling them.",
+        "Whether what was evaluated was the cause of a difference is decided by how each evaluation was made, not by pooling them.",
     ]
     kind = "significant and favourable (two-sided p below .05)"
     if worst.others == 0:
@@ -513,7 +524,8 @@ def _methods(question: Question) -> tuple[str, ...]:
     return (
         f"{count} estimates with their standard errors are pooled by a random-effects model, solved by quadrature; draws are evenly "
         "spread and the same for every seed.",
-        f"Selection is tried as: {tried} (Vevea & Hedges 1995; Stanley & Doucouliagos 2014; Maier, Bartoš & Wagenmakers 2023). The "
+        f"Selection is tried as: {tried}. Sources: Vevea & Hedges (1995), Stanley & Doucouliagos (2014), Maier, Bartoš & "
+        f"Wagenmakers (2023). The "
         "worst case is that of Mathur & VanderWeele (2020).",
     )
 
