@@ -34,7 +34,7 @@ UNIVERSES = {
 # Claims that answer the question of the first page, and what a reader in a hurry must know of each.
 HEADLINES = {
     "target-effect": "An association: targets were negotiated, not drawn by lot.",
-    "stretch-effect": "Part of it is arithmetic: stretch and change start from the same 2006 score.",
+    "stretch-effect": "Partly arithmetic: both start from the same 2006 score.",
     "local-above-national": "As the authorities themselves judged in 2004.",
     "brought-benefits": "The tables hold forecasts, and no targets outside the agreements.",
 }
@@ -119,7 +119,7 @@ def lowest(row):
     """The lowest of the alternatives tried, with its name."""
     if pd.isna(row["lowest"]):
         return ""
-    return f"Lowest of the alternatives tried: {percent_text(row['lowest'])} ({row['lowest_under']})."
+    return f"Lowest tried: {percent_text(row['lowest'])} ({row['lowest_under']})."
 
 
 def tried_for_cohesion(run, study, alternatives):
