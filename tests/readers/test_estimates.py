@@ -383,3 +383,27 @@ def test_a_fitted_model_that_tests_by_the_normal_distribution_keeps_it():
 def test_the_ratio_that_a_heading_names_is_the_one_suggested():
     with pytest.raises(bt.DataError, match="# ratio: hazard ratio"):
         bt.read_estimates("term,HR,low,high\nTarget,.78,.65,.94\n")
+
+
+def test_degrees_of_freedom_are_read_from_the_output_of_software():
+    r = """            Estimate Std. Error t value Pr(>|t|)
+(Intercept)  37.2851     1.8776  19.858  < 2e-16 ***
+wt           -5.3445     0.5591  -9.559 1.29e-10 ***
+---
+Residual standard error: 3.046 on 30 degrees of freedom
+"""
+    evaluation = bt.read_estimates(r)
+    assert evaluation.estimates["df"].tolist() == [30, 30]
+    assert "Read around the table: df 30." in evaluation.notes
+    assert bt.read_estimates(r, clusters=8).estimates["df"].tolist() == [7, 7]
+    stata = """ Linear regression        Number of obs   =      1,074
+           y |      Coef.   Std. Err.      t    P>|t|     [95% Conf. Interval]
+-------------+------
+     treat |   2.10   1.00     2.10   0.037     .13   4.07
+     _cons |   10.0   0.50     20.0   0.000     9.0   11.0
+"""
+    assert bt.read_estimates(stata).n == 1074
+    assert bt.read_estimates(stata).estimates["df"].tolist() == [1072, 1072]
+    logit = bt.read_estimates(stata.replace("P>|t|", "P>|z|"))
+    assert logit.n == 1074
+    assert np.isinf(logit.estimates["df"]).all()

@@ -233,7 +233,9 @@ def options_in(page: Sheet) -> Options:
 
 
 def merge(given: Options, said: Options) -> Options:
-    """Options, where nothing is given the header lines."""
+    """Options, where nothing is given the header lines; clusters that are given also win over degrees of freedom there."""
+    if given.clusters is not None:
+        said = replace(said, df=None)
     return Options(
         **{
             f.name: getattr(said, f.name) if getattr(given, f.name) is None else getattr(given, f.name)
@@ -403,10 +405,9 @@ def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation
     """The evaluation of a fitted model, whose numbers are not rounded."""
     fitted = read_result(source)
     page = replace(sheet_of(fitted.frame), label=type(source).__name__, exact=True)
-    has_df = given.df is not None or given.clusters is not None
     said = Options(
         n=fitted.n,
-        df=None if has_df else fitted.df,
+        df=fitted.df,
         covariance=fitted.covariance,
         logs="both" if given.ratio not in (None, "none") else None,
         exact="yes",

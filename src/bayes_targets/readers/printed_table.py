@@ -115,6 +115,12 @@ def brackets_in(comments: Sequence[str]) -> dict[str, str]:
 
 # ---- from a source to a sheet -----------------------------------------------------------------------------
 
+# What R, Stata and Python print around the coefficients of one model.
+_OUTPUT = {
+    "n": re.compile(r"(?:Number of obs|No\. Observations)\s*[=:]\s*([\d,]+)"),
+    "df": re.compile(r"(?:\bon (\d+) degrees of freedom|\bDf Residuals:\s*(\d+))"),
+}
+_BY_NORMAL = re.compile(r"P(?:r\()?>\s?\|z\|")
 _TEXTS = (".txt", ".text", ".md", ".log", ".out")
 
 
@@ -127,6 +133,7 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
     found = None if text is None or options.get("separator") is not None else read_page_text(text)
     if found is not None:
         comments = [line for line in (text or "").splitlines() if line.startswith("#")]
+        comments += _said_by_output(text or "", comments)
         lines = [*comments, *(f"# {line}" for line in found.around), *("\t".join(row) for row in found.rows)]
         text, options = (
             "\n".join(lines) + "\n",
@@ -150,6 +157,24 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
         decimal=table.decimal,
         missing=table.missing,
     )
+
+
+def _said_by_output(text: str, comments: Sequence[str]) -> list[str]:
+    """Header lines for the observations and degrees of freedom that software prints around one model."""
+    found = {}
+    for name, pattern in _OUTPUT.items():
+        values = {"".join(match.groups("")).replace(",", "") for match in pattern.finditer(text)}
+        if len(values) == 1:
+            found[name] = values.pop()
+    if _BY_NORMAL.search(text):
+        found["df"] = "inf"
+    said = {line.lstrip("# ").partition(":")[0].strip() for line in comments}
+    if "df" in found and said & {"df", "clusters"}:
+        del found["df"]
+    found = {name: value for name, value in found.items() if name not in said}
+    words = ", ".join(f"{name} {value}" for name, value in found.items())
+    note = [f"# note: Read around the table: {words}."] if found else []
+    return [*(f"# {name}: {value}" for name, value in found.items()), *note]
 
 
 def _with_terms(frame: pd.DataFrame) -> pd.DataFrame:
