@@ -52,3 +52,13 @@ def test_posteriors_keep_the_names_that_the_claims_use(result):
         f"model_{n}{kind}" for n in (1, 2, 3) for kind in ("", "_flat", "_types")
     }
     assert set(result.tables) >= {"comparison", "types", "robustness", "claims", "audit"}
+
+
+def test_the_two_target_effects_stand_alone_with_their_data():
+    study = bt.load_study("andrews2014")
+    fitted = {
+        name: bt.fit(model, seed=1) for name, model in models(study).items() if name in ("model_2", "model_3")
+    }
+    alone = paper.headline(fitted)
+    assert list(alone["posterior"]["term"].to_numpy()) == ["LAA (target on)", "LAA (target stretch)"]
+    assert alone["observed_data"]["estimate"].to_numpy().tolist() == [0.952, 0.651]

@@ -153,17 +153,12 @@ def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
 def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
     """Prior and posterior of the two target effects alone, for a figure."""
     terms = {"model_2": "LAA (target on)", "model_3": "LAA (target stretch)"}
-    groups = {
-        group: xr.concat(
-            [
-                posteriors[name][group].to_dataset()["standardised"].sel(term=[term])
-                for name, term in terms.items()
-            ],
-            dim="term",
-        ).to_dataset()
-        for group in ("prior", "posterior", "constant_data", "observed_data")
-        if all(group in posteriors[name].children for name in terms)
-    }
+    groups = {}
+    for group in ("prior", "posterior", "constant_data", "observed_data"):
+        if all(group in posteriors[name].children for name in terms):
+            parts = [posteriors[name][group].to_dataset().sel(term=[term]) for name, term in terms.items()]
+            drawn = ["standardised"] if group in ("prior", "posterior") else list(parts[0].data_vars)
+            groups[group] = xr.concat([part[drawn] for part in parts], dim="term")
     tree = xr.DataTree.from_dict(groups)
     options = next(iter(posteriors.values())).attrs.get("options", "{}")
     tree.attrs = {
