@@ -36,7 +36,8 @@ def analyse(run):
         fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
         if areas > MOST:
             notes.append(
-                f"With {areas:,} {words.areas} only the ordinal model of all statuses was fitted, not the multinomial one."
+                f"With {areas:,} {words.areas} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
+                f"are not two models to compare by leaving one {words.area} out."
             )
         elif any(fits[outcome].attrs["engine"] == "nuts" for outcome in made):
             notes.append(

@@ -84,6 +84,14 @@ def success(outcome: str, pooling: str = "partial") -> Model:
     return bt.success_model(counts, outcome=outcome, pooling=pooling)
 
 
+def statuses(outcome: str, number: int) -> Model:
+    """Five areas of 2 to 25 targets with so many statuses; a simulation draws their counts."""
+    targets = np.array([25, 12, 8, 5, 2])
+    frame = pd.DataFrame({f"status {k}": (targets + k) // number for k in range(number)})
+    frame.insert(0, "area", list("abcde"))
+    return bt.success_model(bt.read_counts(frame, statuses=list(frame.columns[1:])), outcome=outcome)
+
+
 def meta(*, few: bool = False, **options: object) -> Model:
     """Eight studies in three groups, by year; with `few`, of few degrees of freedom."""
     se = np.array([0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.20, 0.15])
@@ -135,6 +143,10 @@ CASES = {
     "success, binomial": Case(lambda: success("binomial")),
     "success, ordinal": Case(lambda: success("ordinal")),
     "success, multinomial": Case(lambda: success("multinomial")),
+    "success, ordinal, four statuses": Case(lambda: statuses("ordinal", 4), ("exact",)),
+    "success, ordinal, five statuses": Case(lambda: statuses("ordinal", 5), ("exact",)),
+    "success, multinomial, three statuses": Case(lambda: statuses("multinomial", 3), ("exact",)),
+    "success, multinomial, four statuses": Case(lambda: statuses("multinomial", 4), ("exact",)),
 }
 
 

@@ -17,6 +17,7 @@ from bayes_targets.models.success.estimands import (
     collapse_statuses,
     contrast_table,
     predictive_counts,
+    rank_probabilities,
     share_spread,
     status_share,
     summarise_draws,
@@ -293,7 +294,7 @@ def test_the_mix_of_areas_can_make_at_most_the_bound():
 @pytest.mark.parametrize(
     ("others", "options", "message"),
     [
-        ({}, {}, "attributes: found none"),
+        ({}, {}, r"attributes: found \{\}, expected a dict"),
         ({"kind": counts({"x": [1, 2, 3]})}, {}, "attribute 'kind': found 1 groups, expected two"),
         ({"kind": counts({"x": [1, 2], "y": [3, 4]}, ["green", "red"])}, {}, "its statuses are not those"),
         ({"kind": PAIR}, {"pooling": "none"}, "pooling is 'none'"),
@@ -317,3 +318,14 @@ def test_status_names_may_hold_a_comma():
         status_share(one, "behind")
     again = collapse_statuses(one, good)
     assert np.array_equal(status_share(again, good), share)
+
+
+def test_ranks_of_many_areas_are_shares_of_draws_with_ties_split_evenly():
+    values = np.random.default_rng(1).integers(0, 4, (200, 9)).astype(float)
+    draws = xr.DataArray(values[None], dims=("chain", "draw", "area"), coords={"area": list("abcdefghi")})
+    table = rank_probabilities(draws)
+    for place in range(9):
+        above, same = (values > values[:, [place]]).sum(axis=1), (values == values[:, [place]]).sum(axis=1)
+        for rank in range(9):
+            share = (((above <= rank) & (rank < above + same)) / same).mean()
+            assert table.iloc[place, rank] == pytest.approx(share)

@@ -117,7 +117,7 @@ def area_result(
         posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
         methods=_methods(words),
         limits=(*limits, *_limits(words)),
-        notes=notes,
+        notes=(*notes, *_not_searched(counts, words)),
         title=title if question else "",
         question=question,
     )
@@ -425,6 +425,21 @@ def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
     )
 
 
+def _not_searched(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
+    """Why the page has no proportional odds by maximum likelihood, if that must be said."""
+    if counts.sizes["status"] == 2:
+        return ()
+    total = counts["count"].sum("area")
+    empty = [str(status) for status in total["status"].to_numpy()[total.to_numpy() == 0]]
+    if empty:
+        why = f"no {words.area} has any of {' or '.join(empty)}"
+    elif counts.sizes["area"] > _SEARCHED:
+        why = f"each of the {counts.sizes['area']:,} {words.areas} would need a parameter of its own, at most {_SEARCHED} are searched for"
+    else:
+        return ()
+    return (f"There is no table of proportional odds by maximum likelihood: {why}.",)
+
+
 def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
     tables = {
         "chi_square": Table(
@@ -432,8 +447,7 @@ def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
             f"Pearson's chi-square test that all {words.areas} have the same shares; see the note.",
         )
     }
-    used = bool((counts["count"].sum("area") > 0).all())
-    if used and counts.sizes["status"] > 2 and counts.sizes["area"] <= _SEARCHED:
+    if counts.sizes["status"] > 2 and not _not_searched(counts, words):
         odds: Any = fit_proportional_odds(counts)
         if "note" in odds:
             odds["note"] = odds["note"].str.replace("targets", words.items)

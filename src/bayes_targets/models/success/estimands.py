@@ -85,12 +85,21 @@ def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:
     [0.75, 0.25]
     """
     values = share.stack(sample=("chain", "draw")).transpose("sample", "area").to_numpy()
-    areas = values.shape[1]
-    first = np.array([(values > values[:, [j]]).sum(axis=1) for j in range(areas)]).T
-    ties = np.array([(values == values[:, [j]]).sum(axis=1) for j in range(areas)]).T
+    size, areas = values.shape
+    order = np.argsort(values, axis=1)[:, ::-1]
+    sorted_values = np.take_along_axis(values, order, axis=1)
+    new = np.ones((size, areas), dtype=bool)
+    new[:, 1:] = sorted_values[:, 1:] != sorted_values[:, :-1]
+    # Each group of ties shares its ranks; most groups are of one.
+    group = np.cumsum(new) - 1
+    ties = np.bincount(group)
+    start = np.flatnonzero(new) % areas
     table = np.zeros((areas, areas))
-    for rank in range(areas):
-        table[:, rank] = (((first <= rank) & (rank < first + ties)) / ties).mean(axis=0)
+    for further in range(int(ties.max())):
+        more = ties[group] > further
+        cell = order.ravel()[more] * areas + start[group[more]] + further
+        table += np.bincount(cell, weights=1.0 / ties[group[more]], minlength=areas**2).reshape(table.shape)
+    table /= size
     index = pd.Index(share["area"].to_numpy(), name="area")
     return pd.DataFrame(table, index=index, columns=pd.Index(range(1, areas + 1), name="rank"))
 
