@@ -11,7 +11,7 @@ from bayes_targets.report import success as page
 from bayes_targets.report.words import CountWords, capital
 
 DATA = "counts"
-# With more areas there is no multinomial model; with three or more one is left out at a time, every model refitted.
+# Areas, at most and at least, for a multinomial model and for leaving one area out at a time, every model refitted.
 MOST, LEAST = 100, 3
 
 
@@ -31,10 +31,10 @@ def analyse(run):
     )
     if len(statuses) > 2:
         areas = counts.sizes["area"]
-        outcomes = (page.ORDINAL, page.MULTINOMIAL) if areas <= MOST else (page.ORDINAL,)
+        outcomes = (page.ORDINAL, page.MULTINOMIAL) if LEAST <= areas <= MOST else (page.ORDINAL,)
         made = {outcome: bt.success_model(counts, outcome=outcome) for outcome in outcomes}
         fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
-        if areas > MOST:
+        if not LEAST <= areas <= MOST:
             notes.append(
                 f"With {areas:,} {words.areas} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
                 f"are not two models to compare by leaving one {words.area} out."
@@ -43,7 +43,7 @@ def analyse(run):
             notes.append(
                 f"As they were sampled, the models of all statuses were not compared by leaving one {words.area} out."
             )
-        elif areas >= LEAST:
+        else:
             left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
             models = bt.compare_models(left_out, seed=settings.seed)
     n, areas = int(counts["count"].sum()), counts.sizes["area"]
