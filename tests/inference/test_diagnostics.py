@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import bayes_targets as bt
+from bayes_targets.inference.diagnostics import exact_rows
 
 
 def tree(chains=4, draws=1000, seed=1, **change):
@@ -418,3 +419,17 @@ def test_a_hostile_posterior_fails(name):
 
 def test_enough_hostile_posteriors_are_tried():
     assert len(HOSTILE) > 150
+
+
+def test_weighted_draws_pass_by_their_weights_and_not_by_how_many_were_needed():
+    stats = {"log_evidence": -9.0, "grid_size": 40_000.0, "edge_mass": 0.0, "refinement_change": 0.01}
+    stats |= {"acceptance": 0.1, "importance_ess": 4_100.0, "pareto_k": 0.4}
+
+    def passes(**changed):
+        return all(row["passed"] for row in exact_rows(xr.Dataset(stats | changed)))
+
+    assert passes()
+    assert not passes(pareto_k=0.8) and not passes(pareto_k=np.nan) and not passes(importance_ess=50.0)
+    assert not passes(acceptance=0.001)
+    without = {name: value for name, value in stats.items() if name != "pareto_k"}
+    assert not all(row["passed"] for row in exact_rows(xr.Dataset(without)))

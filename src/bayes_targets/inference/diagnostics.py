@@ -68,6 +68,12 @@ _EXACT = {
     "refinement_change": ("change on refinement, in Monte Carlo s.e.", _at_most(REFINEMENT_LIMIT)),
     "acceptance": ("acceptance", _at_least(ACCEPTANCE_LIMIT, 1.0)),
 }
+# Instead, where nodes are weighted draws: they need not be many for each that counts, but their weights must have a light tail.
+_IMPORTANCE = {
+    "acceptance": ("weighted draws that count", _at_least(0.02, 1.0)),
+    "importance_ess": ("weighted draws, in independent ones", _at_least(ESS_LIMIT, 1e9)),
+    "pareto_k": ("k-hat of the weights", Limit(-10.0, 0.7, "at most 0.7")),
+}
 # The same for each population of particles.
 _SMC = {
     "exponent": ("exponent reached, smallest over the chains", Limit(1.0, 1.0, "at least 1")),
@@ -211,8 +217,9 @@ def gates(checks: pd.DataFrame) -> pd.DataFrame:
 
 def exact_rows(stats: xr.Dataset) -> list[dict[str, object]]:
     """Checks of the statistics of `solve`, which `diagnose` makes of an exact posterior."""
-    rows = _presence_rows(stats, tuple(_EXACT))
-    for name, (quantity, limit) in _EXACT.items():
+    wanted = _EXACT | (_IMPORTANCE if {"importance_ess", "pareto_k"} & set(map(str, stats)) else {})
+    rows = _presence_rows(stats, tuple(wanted))
+    for name, (quantity, limit) in wanted.items():
         found = _real(stats.get(name))
         rows.append(
             _row(quantity, found.item() if found is not None and found.size == 1 else math.nan, limit)
