@@ -368,7 +368,7 @@ def test_a_result_that_somebody_has_changed_is_not_replaced_and_with_resume_set_
     assert bench.content() == before
     assert bench.run(one, resume=True).status == 0
     assert bench.content()["one.changed-1/report.html"] == before["one/report.html"]
-    assert b"board" not in bench.content()["one/report.html"]
+    assert b"Shown to the board" not in bench.content()["one/report.html"]
 
 
 DAMAGES = {

@@ -139,7 +139,7 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     >>> posterior = bt.fit(bt.published_model(table, priors=bt.PublishedPriors(effect=bt.Normal(0, 5))), seed=1)
     >>> checks = bt.diagnose(posterior)
     >>> checks["kind"].unique().tolist(), bool(checks["passed"].all()), bt.require(checks)
-    (['gate'], True, None)
+    (['gate', 'note'], True, None)
     """
     if not isinstance(posterior, xr.DataTree):
         raise DataError(

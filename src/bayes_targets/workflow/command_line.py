@@ -398,7 +398,7 @@ def read_prior(text: str) -> Any:
     Examples
     --------
     >>> read_prior("Normal(0, 0.05)"), read_prior("0")
-    (Normal(mu=0, sigma=0.05), 0.0)
+    (Normal(mu=0.0, sigma=0.05), 0.0)
     """
     from .. import priors  # heavy, and only for who gives one
 
