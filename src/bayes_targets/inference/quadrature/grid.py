@@ -1,6 +1,7 @@
 r"""Integrals over at most three hyperparameters, and stratified draws of them, from one regular grid.
 
-Derivation: docs/quadrature.md, "One regular grid" and "Draws that say the same for any seed".
+Derivation: docs/quadrature.md, "One regular grid" and "Draws that say the same for any seed". Posteriors that are made of independent
+parts, each solved by itself, are put together here too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -405,3 +407,13 @@ def _interpolate(p: FloatArray, place: FloatArray) -> FloatArray:
         corners = [a + own * (b - a) for a, b in zip(corners[::2], corners[1::2], strict=True)]
     inside = ((part >= 0.0) & (part <= 1.0)).all(axis=0)
     return np.asarray(np.where(inside, corners[0], 0.0))
+
+
+def together(stats: list[xr.Dataset]) -> xr.Dataset:
+    """Statistics of independent parts of one posterior: evidence and density add up, the rest is that of the worst part."""
+    joint: dict[str, Any] = {"lp": sum(part["lp"] for part in stats)}
+    for name in (str(name) for name in stats[0].data_vars if name != "lp"):
+        values = [float(part[name]) for part in stats]
+        combine = sum if name in ("log_evidence", "grid_size") else min if name == "acceptance" else max
+        joint[name] = combine(values)
+    return xr.Dataset(joint)

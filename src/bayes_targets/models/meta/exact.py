@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...inference.quadrature import Draws, even_normals, even_points, on_mesh, solve_tensor
-from ...inference.quadrature.independent_parts import together
+from ...inference.quadrature.grid import together
 from ...model import Model, NotExactError
 from ...priors import Flat, Normal
 from .gaussian import Gaussian

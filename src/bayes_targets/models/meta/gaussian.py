@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,21 +149,19 @@ class Gaussian:
         }
 
 
-class _Covariance:
+class _Covariance(Protocol):
     """Covariance of the estimates at n pairs of tau and tau_within, shape (n, 1) each."""
 
     log_det: FloatArray
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Its inverse times columns of shape (n, K, c)."""
-        raise NotImplementedError
 
     def deviations(self, residual: FloatArray, normals: FloatArray) -> FloatArray:
         """Draws of the true effects around their mean, (n, K), given what the estimates are off it."""
-        raise NotImplementedError
 
 
-class _Diagonal(_Covariance):
+class _Diagonal:
     """Independent studies, if need be along the eigenvectors of their errors' covariance."""
 
     def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
@@ -188,7 +187,7 @@ class _Diagonal(_Covariance):
         return self._turned(out[..., None], back=True)[..., 0]
 
 
-class _Grouped(_Covariance):
+class _Grouped:
     """Independent errors in groups that share an effect."""
 
     def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
@@ -222,7 +221,7 @@ class _Grouped(_Covariance):
         return np.asarray(shared + inside + noise)
 
 
-class _Blocks(_Covariance):
+class _Blocks:
     """Groups whose errors depend on one another: a small matrix each."""
 
     def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...inference.quadrature import Axis, Draws, solve, stratified_normal, stratified_uniform
-from ...inference.quadrature.independent_parts import together
+from ...inference.quadrature.grid import together
 from ...inference.quadrature.line import integrate_line
 from ...model import Model, NotExactError
 from ...priors import Beta, Flat, Normal, Prior

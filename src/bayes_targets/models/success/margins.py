@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from ...errors import DataError, did_you_mean, require_choice, shown
-from ...inference.quadrature.independent_parts import together
+from ...inference.quadrature.grid import together
 from ...model import Model
 from ...priors import HalfNormal, Normal, Prior
 from .binomial import binomial_model

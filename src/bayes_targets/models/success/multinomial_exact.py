@@ -31,7 +31,7 @@ from ...inference.importance import (
     weigh,
 )
 from ...inference.quadrature import Axis
-from ...inference.quadrature.independent_parts import together
+from ...inference.quadrature.grid import together
 from ...model import Model, NotExactError
 from .binomial import binomial_model
 from .exact import solve_success
