@@ -18,12 +18,6 @@ SIDES = ("one", "two")
 # Below this a stated weight of publication is taken as this.
 SMALLEST_WEIGHT = 0.01
 _HOPED_WIDTH, _WIDE, _WIDE_SPREAD = 5.0, 1000.0, 10.0
-NO_EVIDENCE = (
-    "the prior of {name} is so wide, or improper, that a Bayes factor would say how wide it is and nothing else; give hoped "
-    "(the effect that was hoped for), n (the number of cases), or priors=bt.MetaPriors({name}=...)"
-)
-
-
 _SUPPORT = {"tau": "positive", "tau_within": "positive", "weight": "share", "slope": "positive"}
 
 
@@ -165,13 +159,6 @@ def resolved(
 def is_point(prior: object) -> bool:
     """Whether a prior is a number rather than a distribution."""
     return not isinstance(prior, Prior)
-
-
-def require_evidence(priors: MetaPriors, sources: dict[str, str], name: str) -> None:
-    """Refuse a Bayes factor for a parameter whose prior is improper or wide by default."""
-    prior = getattr(priors, name)
-    if isinstance(prior, Prior) and (sources.get(name) == "table" or not prior.proper):
-        raise DataError(NO_EVIDENCE.format(name=name))
 
 
 def _require_support(name: str, prior: Any) -> None:
