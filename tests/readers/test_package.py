@@ -653,9 +653,11 @@ def test_whatever_package_comes_is_read_or_gives_a_data_error(tmp_path, data, ju
             break
     (folder / "datapackage.json").write_text(json.dumps(document), "utf-8")
     try:
-        tables.load_study(folder)
+        study = tables.load_study(folder)
     except DataError as error:
-        str(error).encode("utf-8")
+        assert str(error).encode("utf-8")
+    else:
+        assert study.tables
 
 
 def test_a_table_that_its_role_cannot_use_is_not_sealed(tmp_path: Path) -> None:
