@@ -1,13 +1,9 @@
-"""Ordinary least squares: fitted to a table of units with robust errors, or read from a printed table.
-
-The regression is a QR decomposition in NumPy, which the tests hold against statsmodels and published results: importing
-statsmodels takes several times as long as all else that a regression beside an exact posterior needs.
-"""
+"""Ordinary least squares: fitted to a table of units with robust errors, or read from a printed table."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +12,11 @@ import xarray as xr
 
 from ..errors import DataError, cell_message, did_you_mean, require_choice, require_number, shown
 from ..inference.distributions import t_quantile, t_upper_tail
+from ..inference.least_squares import COV_TYPES, CovType, LeastSquares, least_squares
 from ..readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
 
 Effect = Literal["target", "stretch"]
-CovType = Literal["nonrobust", "HC0", "HC1", "HC2", "HC3"]
 
-_COV_TYPES = ["nonrobust", "HC0", "HC1", "HC2", "HC3"]
 _CONSTANT = "constant"
 
 
@@ -98,8 +93,8 @@ def fit_ols(
     ('unitary', 9)
     """
     if effect is not None:
-        _one_of("effect", effect, ["target", "stretch"])
-    _one_of("cov_type", cov_type, _COV_TYPES)
+        require_choice("effect", effect, ["target", "stretch"])
+    require_choice("cov_type", cov_type, COV_TYPES)
     _check_prob(prob)
     explained = _check_dataset(authorities, effect, response)
     known = np.isfinite(authorities[effect].to_numpy()) if effect == "stretch" else slice(None)
@@ -112,26 +107,28 @@ def fit_ols(
     change = rows[explained].to_numpy().astype(float)
     _check_design(matrix, change, explained)
 
+    fit = least_squares(matrix.to_numpy(), change)
     if cov_type in {"HC2", "HC3"}:
-        _check_leverage(matrix, rows)
+        _check_leverage(fit, rows)
 
-    fit = _least_squares(matrix.to_numpy(), change, cov_type)
     total = float(((change - change.mean()) ** 2).sum())
-    if fit.square <= 1e-20 * total:
+    unexplained = float(fit.residual @ fit.residual)
+    if unexplained <= 1e-20 * total:
         raise DataError(f"authorities: the terms fit {explained!r} exactly, expected some residual variation")
     others = matrix if effect is None else matrix.drop(columns=effect)
-    without = _least_squares(others.to_numpy(), change, "nonrobust")
+    without = least_squares(others.to_numpy(), change).residual
     df = len(change) - matrix.shape[1]
-    table = _t_table(list(matrix.columns), fit.estimate, fit.se, df=df, prob=prob)
+    se = np.sqrt(np.diag(fit.covariance(cov_type)))
+    table = _t_table(list(matrix.columns), fit.estimate, se, df=df, prob=prob)
     table.attrs = {
-        "r2": 1.0 - fit.square / total,
-        "r2_without_effect": 1.0 - without.square / total,
+        "r2": 1.0 - unexplained / total,
+        "r2_without_effect": 1.0 - float(without @ without) / total,
         "n": len(change),
         "df": df,
         "cov_type": cov_type,
         "reference": chosen,
         "prob": prob,
-        "sigma": math.sqrt(fit.square / df),
+        "sigma": math.sqrt(unexplained / df),
         "effect": effect,
         "response": explained,
         "origin": str(authorities.attrs.get("origin", "observed")),
@@ -202,10 +199,6 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
     return table
 
 
-def _one_of(argument: str, value: str, known: list[str]) -> None:
-    require_choice(argument, value, known)
-
-
 def _check_prob(prob: float) -> None:
     require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
 
@@ -217,7 +210,7 @@ def _check_dataset(authorities: xr.Dataset, effect: str | None, response: str | 
     if "dataset" in authorities.dims:
         raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
     if response is not None:
-        _one_of("response", response, ["change", "outcome"])
+        require_choice("response", response, ["change", "outcome"])
     wanted = [response] if response else ["change", "outcome"]
     explained = next((name for name in wanted if name in authorities), None)
     if explained is None:
@@ -266,10 +259,9 @@ def _check_design(matrix: pd.DataFrame, change: npt.NDArray[np.float64], explain
         raise DataError(f"authorities, {name!r}: {made_of}, expected terms that can be told apart")
 
 
-def _check_leverage(matrix: pd.DataFrame, authorities: xr.Dataset) -> None:
+def _check_leverage(fit: LeastSquares, authorities: xr.Dataset) -> None:
     """HC2 and HC3 divide by 1 - leverage, which is 0 for a unit that is alone of its type."""
-    basis = np.linalg.qr((matrix / matrix.abs().max()).to_numpy())[0]
-    leverage = (basis**2).sum(axis=1)
+    leverage = fit.leverage
     if leverage.max() < 1 - 1e-10:
         return
     row = int(leverage.argmax())
@@ -279,38 +271,6 @@ def _check_leverage(matrix: pd.DataFrame, authorities: xr.Dataset) -> None:
         f"authorities, {place}: it alone decides one term (the only one of its type?), so HC2 and HC3 are "
         "not defined; use cov_type HC1 or nonrobust"
     )
-
-
-class _Fit(NamedTuple):
-    """Estimates and standard errors, and the sum of squared residuals."""
-
-    estimate: npt.NDArray[np.float64]
-    se: npt.NDArray[np.float64]
-    square: float
-
-
-def _least_squares(matrix: npt.NDArray[np.float64], y: npt.NDArray[np.float64], cov_type: str) -> _Fit:
-    r"""Regress y on a matrix X = QR of full rank.
-
-    :math:`b = R^{-1} Q' y`, and :math:`\mathrm{var}(b) = A\, \mathrm{diag}(w) A'` with :math:`A = R^{-1} Q'` and w the
-    squared residuals as `cov_type` scales them, or their mean.
-    """
-    n, terms = matrix.shape
-    scale = np.abs(matrix).max(axis=0)
-    q, r = np.linalg.qr(matrix / scale)
-    left = np.linalg.solve(r, q.T) / scale[:, None]
-    estimate = left @ y
-    squares = (y - matrix @ estimate) ** 2
-    leverage = (q**2).sum(axis=1)
-    kept = 1.0 - leverage if cov_type in {"HC2", "HC3"} else np.ones(n)
-    weights = {
-        "nonrobust": np.full(n, squares.sum() / (n - terms)),
-        "HC0": squares,
-        "HC1": squares * n / (n - terms),
-        "HC2": squares / kept,
-        "HC3": squares / kept**2,
-    }[cov_type]
-    return _Fit(estimate, np.sqrt(left**2 @ weights), float(squares.sum()))
 
 
 def _check_estimate(row: int, term: object, estimate: object, se: object, before: list[str]) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...inference.least_squares import residuals, slopes_beside
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -151,16 +152,9 @@ def print_statistics(areas: Mapping[str, FloatArray], design: Design) -> dict[st
     ):
         found[f"mean_{of}"], found[f"sd_{of}"] = values.mean(axis=1), values.std(axis=1, ddof=1)
         found[f"min_{of}"], found[f"max_{of}"] = values.min(axis=1), values.max(axis=1)
-    x, y = _residuals(stretch, basis_used), _residuals(change, basis_used)
-    sum_x2 = (x**2).sum(axis=1)
-    found["slope"] = (x * y).sum(axis=1) / sum_x2
-    error = y - found["slope"][:, None] * x
-    factor = len(used) / (len(used) - basis_used.shape[1] - 1)
-    found["slope_se"] = np.sqrt(factor * (x**2 * error**2).sum(axis=1)) / sum_x2
+    found["slope"], found["slope_se"], error = slopes_beside(stretch, change, basis_used)
     found["r2_with"] = 1 - (error**2).sum(axis=1) / _squares(change)
-    found["r2_without"] = 1 - (_residuals(areas["change"], basis) ** 2).sum(axis=1) / _squares(
-        areas["change"]
-    )
+    found["r2_without"] = 1 - (residuals(areas["change"], basis) ** 2).sum(axis=1) / _squares(areas["change"])
     return {name: found[name] for name in STATISTICS}
 
 
@@ -247,10 +241,6 @@ def controls_of(design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
     basis = np.linalg.qr(whole)[0]
     effect = basis[:, 1:].sum(axis=1) * np.sqrt(design.n_authorities / max(design.n_controls, 1))
     return basis, np.linalg.qr(whole[design.used])[0], effect
-
-
-def _residuals(values: FloatArray, basis: FloatArray) -> FloatArray:
-    return values - (values @ basis) @ basis.T
 
 
 def _squares(values: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...inference.least_squares import LeastSquares, least_squares
 from ..numbers import Printed
 from .publication import Described, FloatArray, Publication
 from .world import World, bend_slope, design
@@ -137,10 +138,7 @@ def _moments(world: World) -> tuple[FloatArray, FloatArray]:
 def ols_statistics(matrix: FloatArray, change: FloatArray) -> FloatArray:
     """Slopes, HC1 standard errors, R² and the robust F of all slopes but the first column's.
 
-    Notes
-    -----
-    HC1 is ``n / (n - p) (X'X)^-1 X' diag(e^2) X (X'X)^-1`` (MacKinnon & White, 1985), the default of the word
-    "robust" in Stata, whose F is the Wald statistic with that covariance divided by p - 1.
+    The word "robust" in Stata means HC1, and its F is the Wald statistic with that covariance divided by p - 1.
 
     Examples
     --------
@@ -151,30 +149,16 @@ def ols_statistics(matrix: FloatArray, change: FloatArray) -> FloatArray:
     return _ols(matrix, change)[0]
 
 
-def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
-    n, p = matrix.shape
-    q, r = np.linalg.qr(matrix)
-    r_inverse = np.linalg.inv(r)
-    influence = q @ r_inverse.T
-    slopes = influence.T @ change
-    e = change - matrix @ slopes
-    centred = change - change.mean()
-    score = influence * e[:, None]
-    covariance = n / (n - p) * score.T @ score
+def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, LeastSquares, FloatArray]:
+    """The statistics, the regression, and the direction of the slopes of which F is the ratio."""
+    fit = least_squares(matrix, change)
+    p, e, centred = matrix.shape[1], fit.residual, change - change.mean()
+    covariance = fit.covariance("HC1")
     direction = np.zeros(p)
-    direction[1:] = np.linalg.solve(covariance[1:, 1:], slopes[1:])
+    direction[1:] = np.linalg.solve(covariance[1:, 1:], fit.estimate[1:])
     r2 = 1 - (e @ e) / (centred @ centred)
-    f = slopes @ direction / (p - 1)
-    values = np.concatenate([slopes, np.sqrt(np.diag(covariance)), [r2, f]])
-    more = {
-        "q": q,
-        "influence": influence,
-        "bread": r_inverse @ r_inverse.T,
-        "e": e,
-        "centred": centred,
-        "direction": direction,
-    }
-    return values, more
+    f = fit.estimate @ direction / (p - 1)
+    return np.concatenate([fit.estimate, np.sqrt(np.diag(covariance)), [r2, f]]), fit, direction
 
 
 def ols_derivatives(
@@ -189,16 +173,16 @@ def ols_derivatives(
     ``V^-1 b`` with that direction held.
     """
     n, p = matrix.shape
-    values, more = _ols(matrix, change)
-    q, influence, bread, e = more["q"], more["influence"], more["bread"], more["e"]
-    slopes, errors = values[:p], values[p : 2 * p]
+    values, fit, d = _ols(matrix, change)
+    q, influence, slopes, e = fit
+    bread, errors = influence.T @ influence, values[p : 2 * p]
     some = slopes[chosen]
     by_change = np.empty((2 * p + 2, n))
     by_matrix = np.empty((2 * p + 2, n, len(chosen)))
     by_change[:p] = influence.T
     by_matrix[:p] = bread[:, None, chosen] * e[None, :, None] - influence.T[:, :, None] * some
 
-    directions = np.column_stack([np.eye(p), more["direction"]])
+    directions = np.column_stack([np.eye(p), d])
     a = influence @ directions
     f, h = a**2 * e[:, None], a * e[:, None] ** 2
     f_free, h_free = f - q @ (q.T @ f), h - q @ (q.T @ h)
@@ -215,11 +199,10 @@ def ols_derivatives(
     by_change[p : 2 * p] = square_by_change[:p] / (2 * errors[:, None])
     by_matrix[p : 2 * p] = square_by_matrix[:p] / (2 * errors[:, None, None])
 
-    centred = more["centred"]
+    centred = change - change.mean()
     total, unexplained = centred @ centred, e @ e
     by_change[2 * p] = -2 * e / total + 2 * centred * unexplained / total**2
     by_matrix[2 * p] = 2 * e[:, None] * some / total
-    d = more["direction"]
     by_change[-1] = (2 * d @ by_change[:p] - square_by_change[p]) / (p - 1)
     by_matrix[-1] = (2 * np.tensordot(d, by_matrix[:p], 1) - square_by_matrix[p]) / (p - 1)
     return values, by_change, by_matrix
