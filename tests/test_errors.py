@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayes_targets as bt
-from bayes_targets.errors import cell_message, did_you_mean, require_count, require_number
+from bayes_targets.errors import cell_message, did_you_mean, options_as_flags, require_count, require_number
 
 
 def test_a_message_names_place_value_and_expectation():
@@ -68,3 +68,31 @@ def test_nothing_else_counts(value):
 def test_a_number_too_long_to_be_written_is_told_all_the_same():
     with pytest.raises(bt.DataError, match="df is a value of type int, expected a finite number"):
         require_number("df", 10**5000)
+
+
+@pytest.mark.parametrize(
+    ("table", "in_python", "as_flags"),
+    [
+        ("term,estimate\nTarget,.42 (.1)\n", "give brackets='se', 't' or 'p'", "give --brackets se, t or p"),
+        (
+            "term,estimate\nTarget,.42**\n",
+            "stars='*:.05 **:.01' and tails=2",
+            "--stars '*:.05 **:.01' and --tails 2",
+        ),
+        (
+            'term,estimate,se\nTarget,"1,234","1,111"\n',
+            "say which (decimal='.' or ',')",
+            "say which (--decimal . or ,)",
+        ),
+        ("term,OR,se\nTarget,1.4,.2\n", "or ratio='none' for slopes", "or --ratio none for slopes"),
+        ("term,a\nTarget,x\n", "(columns= renames)", "(--columns renames)"),
+        ("term,b,coef,se\nx,1,2,3\n", "(columns={'b': 'estimate'})", "(--columns b=estimate)"),
+    ],
+)
+def test_what_is_asked_for_is_spelled_as_its_caller_gives_it(table, in_python, as_flags):
+    with pytest.raises(bt.DataError) as from_python:
+        bt.read_estimates(table)
+    with options_as_flags(), pytest.raises(bt.DataError) as from_the_command_line:
+        bt.read_estimates(table)
+    assert in_python in str(from_python.value)
+    assert as_flags in str(from_the_command_line.value)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
+
+_AS_FLAGS = ContextVar("options are written as flags of the command line", default=False)
 
 
 class DataError(ValueError):
@@ -69,6 +75,68 @@ def cell_message(
         place += f", column {column!r}"
     found = "" if value is None else f"found {str(value)!r}, "
     return f"{place}: {found}expected {expected}"
+
+
+@contextmanager
+def options_as_flags(given: bool = True) -> Iterator[None]:
+    """Let messages write options as the command line has them."""
+    before = _AS_FLAGS.set(given)
+    try:
+        yield
+    finally:
+        _AS_FLAGS.reset(before)
+
+
+def option(name: str, *values: Any) -> str:
+    """An option as whoever gives it writes it, in Python or on the command line, with the values to choose from.
+
+    Examples
+    --------
+    >>> option("brackets", "se", "t", "p"), option("columns", {"coef": "estimate"}), option("columns")
+    ("brackets='se', 't' or 'p'", "columns={'coef': 'estimate'}", 'columns=')
+    >>> with options_as_flags():
+    ...     option("brackets", "se", "t", "p"), option("columns", {"my coef": "estimate"}), option("columns")
+    ('--brackets se, t or p', "--columns 'my coef=estimate'", '--columns')
+    """
+    if _AS_FLAGS.get():
+        words = [" ".join(shlex.quote(word) for word in option_words(name, value)[1:]) for value in values]
+        return f"{flag(name)} {_either(words)}".rstrip()
+    return f"{name}={_either([repr(value) for value in values])}"
+
+
+def options(given: Mapping[str, Any]) -> str:
+    """Several options side by side, as whoever gives them writes them."""
+    return (" " if _AS_FLAGS.get() else ", ").join(option(name, value) for name, value in given.items())
+
+
+def option_name(name: str) -> str:
+    """An option's name as whoever gives it writes it."""
+    return flag(name) if _AS_FLAGS.get() else name
+
+
+def flag(name: str) -> str:
+    """The flag of the command line that gives a keyword."""
+    return "--prior" if name == "priors" else f"--{name}"
+
+
+def option_words(name: str, value: Any) -> list[str]:
+    """The words of the command line that give a keyword a value.
+
+    Examples
+    --------
+    >>> option_words("columns", {"a": "b"}), option_words("n", 4)
+    (['--columns', 'a=b'], ['--n', '4'])
+    """
+    if isinstance(value, dict):
+        sign = ":" if name == "stars" else "="
+        return [flag(name), *(f"{key}{sign}{part}" for key, part in value.items())]
+    if isinstance(value, list | tuple):
+        return [flag(name), *map(str, value)]
+    return [flag(name), str(value)]
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bayes_targets.comparison.ols import fit_ols
-from bayes_targets.errors import DataError
+from bayes_targets.errors import DataError, options_as_flags
 from bayes_targets.models.cohesion.simulate import simulate_authorities
 from bayes_targets.readers.authorities import read_authorities
 
@@ -499,8 +499,11 @@ def test_a_table_that_looks_long_is_asked_about_with_the_command():
     message = problems(long_table(), columns={"score": "outcome"})
     assert (
         "frame: looks like long form, since 12 names have 36 rows, which differ in column 'year' (2006, 2007, 2008); give "
-        "period='year', before='2006', after='2008' (--period year --before 2006 --after 2008)" in message
+        "period='year', before='2006', after='2008'" in message
     )
+    with options_as_flags():
+        message = problems(long_table(), columns={"score": "outcome"})
+    assert "give --period year --before 2006 --after 2008" in message
     for options, message in (
         ({"period": "yeer"}, "period: no column 'yeer'; did you mean 'year'?"),
         ({"period": "year"}, "column 'year': before is '', expected one of '2006', '2007', '2008'"),
@@ -565,9 +568,13 @@ def test_columns_found_and_wanted_are_shown_side_by_side_with_a_command():
     )[["Org Code", "Region", "rate Jan-23", "rate Jan-25", "FT"]]
     assert (
         "if they are what they look like, give columns={'Org Code': 'authority', 'Region': 'authority_type', 'FT': 'target', "
-        "'rate Jan-23': 'baseline', 'rate Jan-25': 'outcome'} (--columns 'Org Code=authority' Region=authority_type FT=target "
-        "'rate Jan-23=baseline' 'rate Jan-25=outcome')" in problems(frame, controls=None)
+        "'rate Jan-23': 'baseline', 'rate Jan-25': 'outcome'}" in problems(frame, controls=None)
     )
+    with options_as_flags():
+        assert (
+            "give --columns 'Org Code=authority' Region=authority_type FT=target 'rate Jan-23=baseline' "
+            "'rate Jan-25=outcome'" in problems(frame, controls=None)
+        )
 
 
 def test_names_are_guessed_before_codes_and_long_form_is_seen_without_a_mapping():
@@ -581,7 +588,9 @@ def test_names_are_guessed_before_codes_and_long_form_is_seen_without_a_mapping(
         "it looks like long form, since 12 names have 36 rows, which differ in column 'year' (2006, 2007, 2008)"
         in message
     )
-    assert "give columns={'School': 'authority', ...} (--columns School=authority ...)" in message
+    assert (
+        "give columns={'School': 'authority', 'COLUMN': 'outcome'}, where COLUMN holds the score" in message
+    )
 
 
 def test_percentages_are_known_by_the_names_of_their_columns():
@@ -902,7 +911,7 @@ def test_a_standard_error_without_its_score_is_refused():
 def test_a_column_that_nearly_bears_our_name_is_not_passed_over():
     assert read(table().assign(outcomes="x")).equals(read(table()))
     message = problems(table().rename(columns={"target": "Targt", "stretch": "Stretch"}))
-    assert "column 'Targt': not a column of ours; did you mean 'target'? Then pass" in message
+    assert "column 'Targt': not a column of ours; did you mean 'target'? Then give" in message
     assert "column 'Stretch': not a column of ours; did you mean 'stretch'?" in message
 
 

@@ -114,7 +114,7 @@ def test_the_decimal_sign_of_a_table_is_what_its_numbers_allow():
     _, problems = settled(score=["64.6", "64,6"])
     assert problems.sentences() == [
         "m.csv: found '64.6' in column 'score' and '64,6' in column 'score', expected one decimal sign; "
-        "give decimal='.' or decimal=','"
+        "give decimal='.' or ','"
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_number_with_two_readings_is_asked_about_where_nothing_decides():
     read_numbers(pd.Series(["1.234", "2.345"], index=[1, 2]), "score", problems, decimal=None)
     assert problems.sentences() == [
         "m.csv, column 'score': holds numbers that can be read in two ways in 2 rows, first row 1: '1.234'; "
-        "expected one reading; it can be a thousand or a thousandth: give decimal='.' or decimal=','"
+        "expected one reading; it can be a thousand or a thousandth: give decimal='.' or ','"
     ]
     for decimal, value in ((".", 1.234), (",", 1234)):
         column = read_numbers(pd.Series(["1.234"], index=[1]), "score", Problems("m"), decimal=decimal)

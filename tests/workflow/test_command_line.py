@@ -199,13 +199,13 @@ def test_what_the_reader_and_the_page_lack_is_asked_for_in_one_message(tmp_path,
     table.write_text("term,estimate\nTarget,.42**\n")
     assert main(["table", "--data", str(table), "--better", "higher", "--out", str(tmp_path / "out")]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
-    assert "stars" in message
+    assert "give their levels, such as --stars '*:.05 **:.01' and --tails 2" in message
     assert message.endswith(
-        "; the page also needs focus, the term in question; smallest, the smallest effect worth having"
+        "; the page also needs --focus, the term in question; --smallest, the smallest effect worth having"
     )
     trials = tmp_path / "trials.csv"
     trials.write_text("study,events_treated,n_treated,events_control,n_control\nA,0,100,5,98\nB,3,50,4,52\n")
     assert main(["pool", "--data", str(trials), "--out", str(tmp_path / "out")]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert "risk difference" in message
-    assert message.endswith("; the page also needs better, the favourable direction")
+    assert message.endswith("; the page also needs --better, the favourable direction")

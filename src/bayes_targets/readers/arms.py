@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message
+from ..errors import DataError, UnclearError, cell_message, option
 from .rows import PrintedRow, ReadRows
 from .uncertainty import figure
 
@@ -143,7 +143,8 @@ def _chosen(needed: tuple[str, ...], effect: str | None, ratio: str | None, labe
         )
     if asked is None and needed == COUNTS:
         raise UnclearError(
-            f"{label}: counts by arm give several effects; say which: ratio='risk ratio', ratio='odds ratio' or effect='risk difference'"
+            f"{label}: counts by arm give several effects; say which: {option('ratio', 'risk ratio', 'odds ratio')} or "
+            f"{option('effect', 'risk difference')}"
         )
     return asked or allowed[0]
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, cell_message
+from ..errors import DataError, cell_message, option
 
 _MISSING = (
     "|na|n/a|n.a.|nan|nat|<na>|none|null|nil|-|--|\u2013|\u2014|\u2212|.|..|...|\u2026|:|[c]|[x]|[z]|[w]|[low]|[n]|"
@@ -383,7 +383,9 @@ def read_numbers(
             missing[i] = True
             continue
         if decimal is None and isinstance(cell, str) and decimal_of(cell) == "either":
-            expected = "one reading; it can be a thousand or a thousandth: give decimal='.' or decimal=','"
+            expected = (
+                f"one reading; it can be a thousand or a thousandth: give {option('decimal', '.', ',')}"
+            )
             problems.cell(rows[i], name, cell, expected, "numbers that can be read in two ways")
             continue
         if isinstance(cell, str):
@@ -427,7 +429,7 @@ def settle_decimal(
         point, comma = seen["."], seen[","]
         problems.say(
             f"{problems.label}: found {point[1]!r} in column {point[0]!r} and {comma[1]!r} in column {comma[0]!r}, "
-            "expected one decimal sign; give decimal='.' or decimal=','"
+            f"expected one decimal sign; give {option('decimal', '.', ',')}"
         )
         return "."
     if not seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option
 from .cells import MISSING, Problems, cell_text, is_missing, read_number
 from .units import long_form
 
@@ -195,7 +194,7 @@ def missing_columns(located: Columns, cells: pd.DataFrame, problems: Problems) -
         if near and near[0] in absent:
             problems.say(
                 f"{label}, column {theirs!r}: not a column of ours; did you mean {near[0]!r}? "
-                f"Then pass columns={{{theirs!r}: {near[0]!r}}}"
+                f"Then give {option('columns', {theirs: near[0]})}"
             )
     wanted: list[str] = []
 
@@ -234,8 +233,7 @@ def _columns_side_by_side(
     if long:
         return f"{sentence}; {long}"
     if guesses:
-        words = " ".join(shlex.quote(f"{theirs}={name}") for theirs, name in guesses.items())
-        sentence += f"; if they are what they look like, give columns={guesses!r} (--columns {words})"
+        sentence += f"; if they are what they look like, give {option('columns', guesses)}"
     if not {"outcome", "change"} & {*ours, *guesses.values()}:
         sentence += "; name the column of the score too, as in COLUMN=outcome, and the one of the score before, COLUMN=baseline"
     return sentence
@@ -249,10 +247,9 @@ def _guessed_long(cells: pd.DataFrame, unused: Sequence[str], label: str) -> str
         if all(read_number(text) is None for text in texts[column]):
             found = long_form(texts[column], sample, column, "it")
             if found:
-                words = shlex.quote(f"{column}=authority")
                 return (
-                    f"{found}; and give columns={{{column!r}: 'authority', ...}} (--columns {words} ...), with the column of the "
-                    "score as 'outcome'"
+                    f"{found}; and give {option('columns', {column: 'authority', 'COLUMN': 'outcome'})}, where COLUMN holds "
+                    "the score"
                 ).replace("it: ", "it ", 1)
     return ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option
 from .cells import (
     Problems,
     cell_text,
@@ -445,11 +444,10 @@ def _looks_like_targets(
     one = len({(a, cell_text(s)) for a, s in zip(areas, cells[status], strict=True)}) == len(areas)
     if one and len(whole) == 1:
         pairs[whole[0]] = "count"
-    words = " ".join(shlex.quote(f"{theirs}={ours}") for theirs, ours in pairs.items())
     kind = "one row for each area and status" if one else "one row for each target"
     return (
         f"{table.label}: looks like long form, {kind}, since {len(set(areas)):,} names have {len(areas):,} rows; if column "
-        f"{status!r} holds the status, give columns={pairs!r} (--columns {words})"
+        f"{status!r} holds the status, give {option('columns', pairs)}"
     )
 
 
@@ -473,10 +471,9 @@ def _targets_without_numbers(cells: pd.DataFrame, skipped: Sequence[str], table:
     areas = [column for column in kinds if column != rated[0]]
     if areas and "area" not in cells.columns:
         pairs = {areas[0]: "area"} | pairs
-    words = " ".join(shlex.quote(f"{theirs}={ours}") for theirs, ours in pairs.items())
     return (
         f"{table.label}: found no column of numbers in {', '.join(map(repr, texts))}; if each row is a target, give "
-        f"columns={pairs!r} (--columns {words})"
+        f"{option('columns', pairs)}"
     )
 
 
@@ -514,20 +511,18 @@ def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> l
             raise DataError(
                 f"{file}: found statuses {', '.join(likely) or 'none'}; expected two or more, each once"
             )
-        words = " ".join(shlex.quote(name) for name in likely)
         nouns = "columns of numbers" if counting.cells is not None else "statuses"
         raise DataError(
             f"{file}: found the {nouns} {', '.join(repr(name) for name in likely)}, whose order from best to worst is not known; "
-            f"give the statuses, best first: statuses={likely!r} (--statuses {words}) in the right order"
+            f"give the statuses, best first: {option('statuses', likely)} in the right order"
         )
     unknown = _account_for(counting, chosen, rest, total, bool(named))
     if unknown:
-        words = " ".join(shlex.quote(name) for name in chosen)
         one = len(unknown) == 1
         counting.problems.say(
             f"{file}: beside the statuses {', '.join(map(repr, chosen))}, {', '.join(map(repr, unknown))} "
-            f"{'holds' if one else 'hold'} numbers; give statuses={chosen!r} (--statuses {words}) to leave "
-            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status, or as a covariate (--controls)"
+            f"{'holds' if one else 'hold'} numbers; give {option('statuses', list(chosen))} to leave "
+            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status, or as a covariate"
         )
     return chosen
 
@@ -629,7 +624,7 @@ def _whole_numbers(
     for i in np.flatnonzero(~whole & ~found.missing).tolist():
         cell = cells.iloc[i]
         open_ = decimal is None and isinstance(cell, str) and decimal_of(cell) == "either"
-        hint = "; it can be a thousand or a thousandth: give decimal='.' or decimal=','" if open_ else ""
+        hint = f"; it can be a thousand or a thousandth: give {option('decimal', '.', ',')}" if open_ else ""
         kind = "text" if read_number(cell) is None else "other numbers"
         problems.cell(cells.index[i], column, cell, _WHOLE + hint, kind)
     return np.where(whole, values, np.nan), found.missing

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message, did_you_mean
+from ..errors import DataError, UnclearError, cell_message, did_you_mean, option
 from ..evaluation import RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
@@ -560,7 +560,7 @@ def _degrees_of_freedom(
         )
     return (
         float(df),
-        f"Degrees of freedom: {df}, {n} observations less {slopes} printed terms and a constant (df= says otherwise).",
+        f"Degrees of freedom: {df}, {n} observations less {slopes} printed terms and a constant ({option('df')} says otherwise).",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, UnclearError, did_you_mean
+from ..errors import DataError, UnclearError, did_you_mean, option
 from ..evaluation import Evaluation
 from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
 from .printed_table import PrintedTable, read_models, sheet_of
@@ -148,7 +148,9 @@ def _moderators(
     if asked.moderators is not None:
         for name in asked.moderators:
             if name not in names:
-                raise DataError(f"{label}: no column {name!r} (moderators=); {did_you_mean(name, names)}")
+                raise DataError(
+                    f"{label}: no column {name!r} ({option('moderators')}); {did_you_mean(name, names)}"
+                )
         names = list(asked.moderators)
     else:
         names = [name for name in names if not _is_another_effect(name) and _is_numeric(model, name)]
@@ -223,7 +225,9 @@ def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd
     if not -1 < asked.correlation < 1:
         raise DataError(f"correlation is {asked.correlation:g}, expected a number between -1 and 1")
     if "group" not in estimates.columns:
-        raise DataError(f"{label}: a correlation is given and no groups; expected a column 'group' or group=")
+        raise DataError(
+            f"{label}: a correlation is given and no groups; expected a column 'group' or {option('group')}"
+        )
     if not np.isfinite(se).all():
         raise DataError(
             f"{label}: a correlation needs the standard error of every study, and some have only bounds"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option
 
 # The table's own column names come first and win; synonyms are compared without case, spaces and points.
 SYNONYMS = {
@@ -118,9 +118,9 @@ def canonical_columns(
     names = list(header)
     for old, new in renamed.items():
         if old not in names:
-            raise DataError(f"{label}: no column {old!r} (columns=); {did_you_mean(old, names)}")
+            raise DataError(f"{label}: no column {old!r} ({option('columns')}); {did_you_mean(old, names)}")
         if new not in allowed:
-            raise DataError(f"{label}: columns={{{old!r}: {new!r}}}; {did_you_mean(new, list(allowed))}")
+            raise DataError(f"{label}: {option('columns', {old: new})}; {did_you_mean(new, list(allowed))}")
     return {
         name: read_heading(name)._replace(quantity=renamed[name]) if name in renamed else read_heading(name)
         for name in names

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError, cell_message
+from ..errors import DataError, cell_message, option
 from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
 
 _NOTE = re.compile(
@@ -148,7 +148,7 @@ def _find_header(
     ):
         raise DataError(
             f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
-            "give header=N (--header N), the row that holds them"
+            f"give {option('header')} and the number of the row that holds them"
         )
     if place + 2 < len(sample) and _second_header(
         row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option, option_name
 from .cells import Problems, cell_text
 from .columns import Columns
 from .table import RawTable
@@ -31,7 +31,8 @@ def pivoted(
     if "authority" not in ours or "outcome" not in ours or "baseline" in ours:
         raise DataError(
             f"{label}: with a period, expected the columns 'authority' and 'outcome' (the score of either period) and no "
-            f"'baseline'; found the columns {', '.join(repr(str(c)) for c in cells.columns)}; give columns={{...: 'outcome'}}"
+            f"'baseline'; found the columns {', '.join(repr(str(c)) for c in cells.columns)}; "
+            f"give {option('columns', {'COLUMN': 'outcome'})}"
         )
     times = pd.Series([cell_text(cell) for cell in cells[period]], index=cells.index, dtype=object)
     known = ordered_periods(set(times[times != ""]))
@@ -41,11 +42,11 @@ def pivoted(
         notes.append(
             f"Column {period!r} holds two periods: {known[0]!r} was read as before and {known[1]!r} as after."
         )
-    for option, found in zip(("before", "after"), chosen, strict=True):
+    for name, found in zip(("before", "after"), chosen, strict=True):
         if found not in known:
             listed_periods = ", ".join(repr(one) for one in known[:12])
             raise DataError(
-                f"{label}, column {period!r}: {option} is {found!r}, expected one of {listed_periods}"
+                f"{label}, column {period!r}: {option_name(name)} is {found!r}, expected one of {listed_periods}"
             )
     if chosen[0] == chosen[1]:
         raise DataError(f"{label}: before and after are both {chosen[0]!r}, expected two periods")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..errors import DataError
+from ..errors import DataError, option
 
 _CHARACTERS = str.maketrans(
     dict.fromkeys("−‐‑‒–—﹣－", "-")
@@ -76,12 +76,12 @@ def decimal_mark(cells: Iterable[str], label: str) -> str:
                 commas.append(token)
     if commas and points:
         raise DataError(
-            f"{label}: found {commas[0]!r} and {points[0]!r}, expected one decimal mark (give decimal='.' or decimal=',')"
+            f"{label}: found {commas[0]!r} and {points[0]!r}, expected one decimal mark (give {option('decimal', '.', ',')})"
         )
     if either and not points:
         raise DataError(
             f"{label}: {either[0]!r} may be {either[0].replace(',', '')} or {either[0].replace(',', '.')}; "
-            "say which (decimal='.' or decimal=',')"
+            f"say which ({option('decimal', '.', ',')})"
         )
     return "," if commas else "."
 

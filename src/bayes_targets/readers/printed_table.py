@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message
+from ..errors import DataError, UnclearError, cell_message, option
 from . import printed_cells as cells
 from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
 from .cells import cell_text, is_missing, read_label, tidy
@@ -222,7 +222,7 @@ def read_models(
     if label_word == "study":
         raise DataError(
             f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no effects, expected columns estimate and se "
-            "(or variance, t, p, low and high), or counts, means or correlations by arm (columns= renames)"
+            f"(or variance, t, p, low and high), or counts, means or correlations by arm ({option('columns')} renames)"
         )
     return _wide(sheet, meanings, place, brackets, level)
 
@@ -260,7 +260,7 @@ def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> in
     if not texts:
         raise DataError(
             f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of {word}s, expected one called {word!r} "
-            "(columns= renames)"
+            f"({option('columns')} renames)"
         )
     return 0
 
@@ -375,7 +375,7 @@ def _chosen_columns(
         if len(headings) > 1 and not exact:
             names = " and ".join(repr(heading.text) for heading in headings)
             raise DataError(
-                f"{sheet.label}: columns {names} may both be {quantity!r}; say which (columns={{{headings[0].text!r}: {quantity!r}}})"
+                f"{sheet.label}: columns {names} may both be {quantity!r}; say which ({option('columns', {headings[0].text: quantity})})"
             )
         chosen[quantity] = (exact or headings)[0]
         if chosen[quantity].text.lower() not in (quantity, ""):
@@ -497,7 +497,7 @@ def _put_bracket(
                 row=number,
                 column=column,
                 value=f"{cell.bracket}{cell.inner}{')' if cell.bracket == '(' else ']'}",
-                expected="to know what stands in brackets: give brackets='se', 't' or 'p' (in the file: # brackets: se)",
+                expected=f"to know what stands in brackets: give {option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
             )
         )
     _put(texts, kind, cells.with_point(cell.inner, sheet.decimal or "."), sheet, number, column)
@@ -573,7 +573,7 @@ def _wide(
     if not columns:
         raise DataError(
             f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of estimates, expected one called 'estimate' "
-            "(columns= renames)"
+            f"({option('columns')} renames)"
         )
     notes = _wide_notes(columns, kinds, others)
     one = len(columns) == 1 and meanings.get(columns[0].heading, Heading("", None)).quantity is not None

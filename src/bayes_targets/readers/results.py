@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, option
 
 
 class FittedModel(NamedTuple):
@@ -104,7 +104,9 @@ def _count(result: Any) -> int | None:
 def _df(result: Any) -> tuple[float | None, tuple[str, ...]]:
     """Degrees of freedom of its own tests: infinite where the library uses the normal distribution."""
     if getattr(result, "use_t", None) is False:
-        return math.inf, ("The fitted model tests by the normal distribution (df= says otherwise).",)
+        return math.inf, (
+            f"The fitted model tests by the normal distribution ({option('df')} says otherwise).",
+        )
     for name in ("df_resid_inference", "df_resid", "_df_t"):
         df = getattr(result, name, None)
         if isinstance(df, int | float | np.number) and df > 0:

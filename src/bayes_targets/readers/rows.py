@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message
+from ..errors import DataError, UnclearError, cell_message, option
 from ..evaluation import RATIOS
 from . import uncertainty as unc
 from .headings import read_heading
@@ -201,7 +201,7 @@ def _expected(name: str, value: Figure | None, text: str) -> str:
     if value is None:
         return "a number such as -.25 or 3.10" + ("" if text else " (every term needs its estimate)")
     if name == "se" and value.value < 0:
-        return "a standard error above 0 (a negative number may be a t value: name the column t, or give brackets='t')"
+        return f"a standard error above 0 (a negative number may be a t value: name the column t, or give {option('brackets', 't')})"
     if name in ("variance", "df") and value.value < 0:
         return "a number above 0"
     return ""
@@ -254,8 +254,8 @@ def _refuse_ratios(rows: Sequence[Row], known: Terms, label: str) -> None:
     named = read_heading(known.needs_ratio).quantity if known.needs_ratio else None
     likely = named if named in RATIOS else RATIOS[0]
     raise UnclearError(
-        f"{label}: these look like ratios ({why}); say which they are: ratio='odds ratio', 'risk ratio', 'hazard ratio' or "
-        f"'rate ratio', or ratio='none' for slopes (in the file: # ratio: {likely})"
+        f"{label}: these look like ratios ({why}); say which they are: {option('ratio', *RATIOS)}, or "
+        f"{option('ratio', 'none')} for slopes (in the file: # ratio: {likely})"
     )
 
 
@@ -299,12 +299,12 @@ def _where_logs_are(rows: Sequence[Row], known: Terms, label: str) -> tuple[str,
     ):
         raise DataError(
             f"{label}: the intervals are symmetric around the estimates, not on the log scale; say whether the table prints "
-            f"logarithms of {known.ratio}s (logs='both') or {known.ratio}s (logs='none')"
+            f"logarithms of {known.ratio}s ({option('logs', 'both')}) or {known.ratio}s ({option('logs', 'none')})"
         )
     if any(_sign_contradicts(row) for row in rows):
         raise DataError(
             f"{label}: the signs of t do not go with {known.ratio}s below and above 1; say whether the table prints logarithms "
-            "(logs='both') or ratios (logs='none')"
+            f"({option('logs', 'both')}) or ratios ({option('logs', 'none')})"
         )
     with_se = [row for row in rows if "se" in row.figures or "variance" in row.figures]
     if not with_se:
@@ -328,8 +328,9 @@ def _where_logs_are(rows: Sequence[Row], known: Terms, label: str) -> tuple[str,
         of = "the logarithms" if chosen == "se" else f"the {known.ratio}s"
         return chosen, [f"Printed standard errors are of {of}: that agrees with the other columns."]
     raise UnclearError(
-        f"{label}: a standard error beside {known.ratio}s may be of the ratio or of its logarithm; say which: logs='se' (ratios with s.e.s "
-        "of their logarithms), logs='none' (ratios with their own s.e.s) or logs='both' (logarithms with theirs)"
+        f"{label}: a standard error beside {known.ratio}s may be of the ratio or of its logarithm; say which: "
+        f"{option('logs', 'se')} (ratios with s.e.s of their logarithms), {option('logs', 'none')} (ratios with their own s.e.s) or "
+        f"{option('logs', 'both')} (logarithms with theirs)"
     )
 
 
@@ -413,7 +414,7 @@ def _star_spread(row: Row, known: Terms, label: str) -> Spread:
                 row=row.row,
                 column="star",
                 value=row.star,
-                expected="one of " + " ".join(known.stars) + " (stars=)",
+                expected=f"one of {' '.join(known.stars)} ({option('stars')})",
             )
         )
     return unc.from_stars(row.figures["estimate"], row.star, known.stars, _df(row, known), known.tails)
@@ -432,11 +433,11 @@ def _refuse_outside(row: Row, label: str) -> None:
 def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> DataError:
     if any(row.star for row in rows):
         return UnclearError(
-            f"{label}: stars are the only sign of uncertainty; give their levels, such as stars='*:.05 **:.01' and tails=2 "
-            "(in the file: # stars: *:.05 **:.01)"
+            f"{label}: stars are the only sign of uncertainty; give their levels, such as {option('stars', '*:.05 **:.01')} and "
+            f"{option('tails', 2)} (in the file: # stars: *:.05 **:.01)"
         )
     return DataError(
-        f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high (columns= renames)"
+        f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high ({option('columns')} renames)"
     )
 
 

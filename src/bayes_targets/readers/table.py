@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import shlex
 import stat
 import zlib
 from collections import Counter
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option
 from ..files import unguarded
 from .cells import missing_marks, printable
 from .layout import check_names, column_name, filled_width, full_cells, is_blank, under_header
@@ -125,7 +124,7 @@ def read_table(
     else:
         if sheet is not None:
             raise DataError(
-                f"{label}: found sheet={sheet!r}, expected a sheet only with an Excel or ODS file"
+                f"{label}: found {option('sheet', sheet)}, expected a sheet only with an Excel or ODS file"
             )
         text = _decode(content, label, encoding, notes)
         comments, records, more = _text_rows(text, label, separator, kind)
@@ -300,8 +299,8 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
                 listed = ", ".join(repr(name) for name in filled)
                 largest = max(filled, key=lambda name: sum(full_cells(row) for row in filled[name]))
                 raise DataError(
-                    f"{label}: found the sheets {listed}, expected to be told which one: give sheet={largest!r} "
-                    f"(--sheet {shlex.quote(largest)}) or another"
+                    f"{label}: found the sheets {listed}, expected to be told which one: give "
+                    f"{option('sheet', largest)} or another"
                 )
             chosen, rows = next(iter(filled.items()), (names[0] if names else "", []))
             if len(names) > 1 and filled:
@@ -437,7 +436,7 @@ def _guessed(content: bytes, label: str, error: UnicodeDecodeError, notes: list[
     ):
         raise DataError(
             f"{label}, line {line}: found byte 0x{content[error.start]:02x}, which is not UTF-8, and the file can be of "
-            "several encodings; give encoding='windows-1252' (--encoding windows-1252), 'mac-roman', 'latin-2' or another, "
+            f"several encodings; give {option('encoding', 'windows-1252', 'mac-roman', 'latin-2')} or another, "
             "or save the file as CSV UTF-8"
         ) from None
     word = next(word for word in re.split(r"[\s,;\t|]+", text) if any(letter in word for letter in foreign))
@@ -491,7 +490,7 @@ def _separator(text: str, label: str, given: str | None, kind: str, notes: list[
     if len(best) > 1:
         words = " or ".join(_SEPARATORS[mark] for mark in best)
         raise DataError(
-            f"{label}: cells can be separated by {words}; give separator={best[0]!r} (--separator {best[0]!r}) or another"
+            f"{label}: cells can be separated by {words}; give {option('separator', best[0])} or another"
         )
     expected = "\t" if kind in (".tsv", ".tab") else ","
     if best[0] != expected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import did_you_mean
+from ..errors import did_you_mean, option, options
 from .cells import Problems, cell_text, read_number
 
 _TOTAL = re.compile(
@@ -71,8 +70,8 @@ def total_rows(
             numbers.index[i],
             column,
             names[i],
-            f"a unit, and this looks like a total ({why}): give totals=[{names[i]!r}] (--totals {shlex.quote(names[i])}) to leave it "
-            "out, or totals=[] (--totals) to keep it",
+            f"a unit, and this looks like a total ({why}): give {option('totals', [names[i]])} to leave it out, or "
+            f"{option('totals', [])} to keep it",
             "what may be totals",
         )
     return totals
@@ -197,12 +196,10 @@ def long_form(names: Sequence[str], cells: pd.DataFrame, column: str, label: str
     _, _, period, values = min(candidates, key=lambda found: found[:2])
     ordered = ordered_periods(values)
     shown = ", ".join(ordered[:6]) + (", ..." if len(ordered) > 6 else "")
-    words = " ".join(
-        shlex.quote(word) for word in ("--period", period, "--before", ordered[0], "--after", ordered[-1])
-    )
+    given = {"period": period, "before": ordered[0], "after": ordered[-1]}
     return (
         f"{label}: looks like long form, since {len(counts):,} names have {len(names):,} rows, which differ in column {period!r} "
-        f"({shown}); give period={period!r}, before={ordered[0]!r}, after={ordered[-1]!r} ({words})"
+        f"({shown}); give {options(given)}"
     )
 
 

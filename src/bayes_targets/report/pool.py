@@ -24,7 +24,7 @@ from ..comparison.pooled import (
     summarise,
     weight_at_no_effect,
 )
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, option
 from ..evaluation import Evaluation
 from ..model import Model
 from ..models.meta.model import notes_of
@@ -126,7 +126,7 @@ def require_question(question: Question) -> None:
     """Refuse a table without what no default can know."""
     if question.several.better is None:
         raise DataError(
-            f"{question.several.source}: which direction is favourable is not known, expected --better higher or lower (or a "
+            f"{question.several.source}: which direction is favourable is not known, expected {option('better', 'higher', 'lower')} (or a "
             "line '# better: higher' at the top of the file)"
         )
 

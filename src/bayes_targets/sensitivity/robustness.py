@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..comparison.claims import percent_text
 from ..comparison.compare import scale_of, smallest_effect, term_draws
-from ..errors import DataError, did_you_mean, require_number
+from ..errors import DataError, did_you_mean, option_name, require_number
 from ..evaluation import Evaluation
 from ..inference.distributions import normal_quantile, t_quantile
 from ..models.published.priors import NO_EVIDENCE
@@ -200,9 +200,13 @@ def require_question(evaluation: Evaluation, what: str) -> None:
         "smallest": size,
     }
     expected = {name: f"{words} ({details[name]})" for name, words in QUESTION.items()}
-    missing = [f"{name}, {words}" for name, words in expected.items() if getattr(evaluation, name) is None]
+    missing = [
+        f"{option_name(name)}, {words}"
+        for name, words in expected.items()
+        if getattr(evaluation, name) is None
+    ]
     if evaluation.estimates.index.name == "study":
-        missing = [words for words in missing if not words.startswith("focus")]
+        missing = [words for words in missing if not words.startswith(option_name("focus"))]
     if missing:
         raise DataError(f"{evaluation.source}: {what} needs {'; '.join(missing)}")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ..comparison.claims import judge_claims
-from ..errors import DataError, DiagnosticsError
+from ..errors import DataError, DiagnosticsError, options_as_flags
 from ..files import read_file, shown
 from ..inference.engines import versions
 from ..inference.ensemble import Pool, WorkerLostError, one_thread, require_scheduler, say_from_worker
@@ -360,7 +360,7 @@ def make(
 ) -> Made:
     """Run the script of an analysis and make its files, in memory."""
     run, started, failure = open_run(entry, settings, needed, say), time.perf_counter(), None
-    with one_thread():
+    with one_thread(), options_as_flags():
         try:
             result = call_script(entry, run)
         except DiagnosticsError as error:

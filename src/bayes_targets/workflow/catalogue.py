@@ -17,10 +17,25 @@ from ..errors import DataError, DiagnosticsError, did_you_mean
 # reader's keywords. The analysis of the same name is there for such files alone; others have data of their own besides.
 _TABLE = frozenset({"columns", "separator", "decimal", "encoding", "missing", "sheet", "header"})
 _UNITS = _TABLE | {"words", "controls", "totals", "incomplete"}
-_QUESTION = frozenset({"better", "smallest", "hoped", "unit", "ratio", "level"})
+_QUESTION = frozenset(
+    {
+        "better",
+        "smallest",
+        "hoped",
+        "unit",
+        "ratio",
+        "level",
+        "logs",
+        "effect",
+        "continuity",
+        "stars",
+        "tails",
+        "df",
+    }
+)
 READER_OPTIONS = {
-    "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "df", "model", "brackets", "stars", "tails"},
-    "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation", "continuity"},
+    "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "model", "brackets", "assignment"},
+    "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation"},
     "authorities": _UNITS | {"change", "period", "before", "after"},
     "counts": _UNITS | {"statuses"},
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import DataError
+from ..errors import DataError, flag
 from .catalogue import MODEL_OPTIONS, READER_OPTIONS, Entry, find_analysis, list_analyses
 
 # A line of --list has at most this many characters.
@@ -129,27 +129,6 @@ def _check_data(entries: Sequence[Entry], options: argparse.Namespace, given: Se
         if not any(entry.data in kinds for entry in entries):
             named = ", ".join(repr(entry.name) for entry in entries)
             raise DataError(f"{flag(name)}: {named} does not take it; those that do: {', '.join(kinds)}")
-
-
-def flag(name: str) -> str:
-    """The option that gives a keyword."""
-    return "--prior" if name == "priors" else f"--{name}"
-
-
-def option_words(name: str, value: Any) -> list[str]:
-    """The words of the command line that give a keyword a value.
-
-    Examples
-    --------
-    >>> option_words("columns", {"a": "b"}), option_words("n", 4)
-    (['--columns', 'a=b'], ['--n', '4'])
-    """
-    if isinstance(value, dict):
-        sign = ":" if name == "stars" else "="
-        return [flag(name), *(f"{key}{sign}{part}" for key, part in value.items())]
-    if isinstance(value, list | tuple):
-        return [flag(name), *map(str, value)]
-    return [flag(name), str(value)]
 
 
 def listing() -> str:
@@ -289,6 +268,19 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
         "--stars", action=_Stars, nargs="+", metavar="STAR:P", help='levels of the stars, e.g. "*:.05 **:.01"'
     )
     add("--tails", type=int, choices=(1, 2), help="tails of the printed tests (2)")
+    add(
+        "--logs",
+        choices=("none", "se", "both"),
+        help="of ratios: what is printed as a logarithm (nothing, standard errors, both)",
+    )
+    add("--effect", metavar="KIND", help='from counts or means by arm, e.g. "risk difference"')
+    add(
+        "--continuity",
+        type=_number(0, math.inf),
+        metavar="X",
+        help="added to all cells of trials with a zero (0.5)",
+    )
+    add("--assignment", metavar="TEXT", help="how units came to be treated, e.g. lot")
 
 
 def _add_pool(group: argparse._ArgumentGroup) -> None:
@@ -296,12 +288,6 @@ def _add_pool(group: argparse._ArgumentGroup) -> None:
     add("--moderators", **_words("COLUMN"), help="columns that describe the evaluations")
     add("--group", metavar="COLUMN", help="column of groups of estimates, such as the study")
     add("--correlation", type=_number(-1, 1), metavar="R", help="correlation of estimates within a group")
-    add(
-        "--continuity",
-        type=_number(0, math.inf),
-        metavar="X",
-        help="added to all cells of trials with a zero (0.5)",
-    )
     add("--pooling", choices=("partial", "none", "complete"), help="how estimates are pooled (partial)")
     add("--selection", type=_selection, metavar="KIND", help="one:.025, two:.05,.10, pet, peese or none")
     add(

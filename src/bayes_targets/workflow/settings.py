@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, DiagnosticsError, UnclearError
+from ..errors import DataError, DiagnosticsError, UnclearError, flag, option_name, option_words
 from ..evaluation import Evaluation
 from ..files import shown
 from ..inference.diagnostics import diagnose, require
@@ -28,7 +28,6 @@ from ..readers.package import Study, data_folder, load_study, study_names
 from ..report.result import Result
 from ..sensitivity.robustness import QUESTION
 from .catalogue import READER_OPTIONS
-from .command_line import flag, option_words
 
 # What a user may say over the words of a data package: the question, not how a table is read.
 # So many tasks pay for the start of workers.
@@ -369,5 +368,5 @@ def fit_and_check(
 
 def _also(error: UnclearError, names: Iterable[str]) -> DataError:
     """What the reader asks for, and what the page needs besides, in one message."""
-    missing = [f"{name}, {QUESTION[name]}" for name in names if name not in error.said]
+    missing = [f"{option_name(name)}, {QUESTION[name]}" for name in names if name not in error.said]
     return DataError(f"{error}{'; the page also needs ' if missing else ''}{'; '.join(missing)}")
