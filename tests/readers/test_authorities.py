@@ -901,6 +901,13 @@ def test_a_missing_column_is_named(drop, message):
     assert message in problems(table().drop(columns=drop))
 
 
+def test_names_are_read_from_a_column_of_different_words_where_they_are_all_that_is_missing():
+    frame = table().rename(columns={"authority": "Trust"}).assign(code=[f"E{i:03}" for i in range(12)])
+    read = read_authorities(frame)
+    assert read["authority"].values.tolist() == table()["authority"].tolist()
+    assert "Names are read from column 'Trust', which holds another one in each row." in read.attrs["notes"]
+
+
 def test_a_standard_error_without_its_score_is_refused():
     frame = table(change=range(12), baseline_se=1.0, n_outcome=100).drop(columns=["baseline", "outcome"])
     message = problems(frame)

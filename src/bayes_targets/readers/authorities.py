@@ -38,6 +38,7 @@ from .columns import (
     locate_columns,
     mapped,
     missing_columns,
+    named_by_content,
     own_words,
     plain_word,
     with_header,
@@ -268,6 +269,7 @@ def read_authorities(
     if period is not None or before is not None or after is not None:
         cells, located, shown = pivoted(table, located, period, before, after, problems, notes)
         own = shown | own
+    named_by_content(located, cells, notes)
     missing_columns(located, cells, problems)
     reading = _Reading(table, cells, located, problems, None, notes=notes)
     _read_cells(reading, told)

@@ -183,6 +183,18 @@ def _asked_for(
     return where
 
 
+def named_by_content(located: Columns, cells: pd.DataFrame, notes: list[str]) -> None:
+    """Take the names of the units from a column of different words, where they are all that is missing; a note says so."""
+    ours = located.ours
+    if "authority" in ours or "authority_type" not in ours or not {"outcome", "change"} & ours.keys():
+        return
+    unused = [str(name) for name in cells.columns if name and name not in located.used()]
+    for theirs, name in _guessed(cells, unused, ours).items():
+        if name == "authority":
+            ours[name] = theirs
+            notes.append(f"Names are read from column {theirs!r}, which holds another one in each row.")
+
+
 def missing_columns(located: Columns, cells: pd.DataFrame, problems: Problems) -> None:
     """Say which columns are missing, which ones nearly bear our names, and what could be mapped to what."""
     ours, label = located.ours, problems.label
