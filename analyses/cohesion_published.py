@@ -9,6 +9,8 @@ from bayes_targets.inference.engines import versions
 from bayes_targets.studies import andrews2014 as paper
 from bayes_targets.studies.andrews2014_published import models, published_result
 
+SECONDS = 4
+
 
 def analyse(run):
     study = run.study(paper.NAME)

@@ -13,6 +13,7 @@ from bayes_targets.studies import odpm2005 as report
 from bayes_targets.studies import odpm2005_contrasts as page
 from bayes_targets.studies import odpm2005_hits as forecast
 
+SECONDS = 2.5
 LOCAL = ("Local targets", "National targets")
 PAIRS = {
     "kind": {"local minus national": LOCAL},

@@ -86,6 +86,23 @@ def test_analyses_are_made_at_the_same_time(house):
     assert outcome.conclusions == ["Title of a: They met.", "Title of b: They met."]
 
 
+def test_what_takes_longest_begins_first_and_so_does_what_it_waits_for(house):
+    names = [house.script("a"), house.script("b"), house.script("c"), house.script("d", PLAIN, "b")]
+    for name, seconds in (("c", 3), ("d", 2.5)):
+        with (house.folder / f"{name}.py").open("a") as script:
+            script.write(f"\nSECONDS = {seconds}\n")
+    begun = {n: [] for n in (1, 2)}
+    for n in begun:
+        house.run(*names, processes=n, out=f"out{n}")
+        begun[n] = [line.split()[-1] for line in house.said if line.startswith("[")]
+    assert begun[1] == ["a", "b", "c", "d"]
+    assert begun[2][:2] == ["b", "c"]
+    with (house.folder / "a.py").open("a") as script:
+        script.write("\nSECONDS = 'long'\n")
+    with pytest.raises(DataError, match="SECONDS is 'long', expected a number"):
+        catalogue.find_analysis("a")
+
+
 def test_what_is_needed_is_made_before_though_nobody_asked_for_it(house):
     house.script("a")
     house.script("b", PLAIN, "a")

@@ -197,12 +197,12 @@ class _Desk:
             raise self.errors[min(self.errors, key=self.order.index)]
 
     def _by_urgency(self) -> list[str]:
-        """What most waits for first, as far as the order of the run says nothing else."""
-        lengths: dict[str, int] = {}
+        """The longest first, with what waits for it, so that no worker is idle at the end."""
+        lengths: dict[str, float] = {}
         for name in reversed(self.order):
-            waiting = [other for other in self.order if name in self.needs[other]]
-            lengths[name] = 1 + max((lengths[other] for other in waiting), default=0)
-        return sorted(self.order, key=lambda name: (-lengths[name], self.order.index(name)))
+            waiting = [lengths[other] for other in self.order if name in self.needs[other]]
+            lengths[name] = self.entries[name].seconds + max(waiting, default=0.0)
+        return sorted(self.order, key=lambda name: -lengths[name])
 
     def _is_wanted(self, name: str) -> bool:
         """Whether an analysis comes before the first error, so that it is made also where one is made at a time."""

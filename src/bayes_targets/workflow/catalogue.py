@@ -67,6 +67,8 @@ class Entry:
         The analyses that it needs, as the script's constant ``NEEDS`` says: names, or paths of scripts.
     shipped : bool
         Whether it is one of the project's own, and no script of a user's.
+    seconds : float
+        About how long it takes, as the script's constant ``SECONDS`` says: of several at a time, what takes long begins first.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Entry:
     data: str = ""
     needs: tuple[str, ...] = ()
     shipped: bool = False
+    seconds: float = 1.0
 
     @property
     def own(self) -> bool:
@@ -137,8 +140,11 @@ def read_entry(path: Path) -> Entry:
     data = _constant(script, "DATA", path) or ""
     if data and data not in READER_OPTIONS:
         raise DataError(f"{path}: DATA is {data!r}, expected one of {', '.join(READER_OPTIONS)}")
+    seconds = _constant(script, "SECONDS", path) or 1.0
+    if not isinstance(seconds, int | float):
+        raise DataError(f"{path}: SECONDS is {seconds!r}, expected a number")
     needs, shipped = _needs(script, path), path.parent == analyses_folder()
-    return Entry(path.stem, title.strip().rstrip("."), question, path, data, needs, shipped)
+    return Entry(path.stem, title.strip().rstrip("."), question, path, data, needs, shipped, seconds)
 
 
 @lru_cache(64)
