@@ -45,7 +45,7 @@ def analyse(run):
             )
         else:
             left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
-            models = bt.compare_models(left_out, seed=settings.seed)
+            models = bt.compare_models(left_out)
     n, areas = int(counts["count"].sum()), counts.sizes["area"]
     return page.area_result(
         counts,

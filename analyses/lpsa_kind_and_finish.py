@@ -42,9 +42,7 @@ def analyse(run):
     local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
     size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())
     mix = composition_bound(posteriors["margins"], areas, size, success=report.GREEN)
-    hits = forecast.hits_by_optimism(
-        study, counts["finish"], posteriors["finish_ordinal"], seed=run.settings.seed
-    )
+    hits = forecast.hits_by_optimism(study, counts["finish"], posteriors["finish_ordinal"])
     tables, pictures = page.group_tables(posteriors, counts, SUCCESS, contrasts)
     more, histogram = page.hits_tables(hits, now=int(areas["count"].sel(status="green").sum()))
     survey = study.tables["survey"].set_index("id")["statement"]

@@ -47,7 +47,7 @@ def analyse(run):
     result = page.area_result(
         counts,
         posteriors,
-        bt.compare_models(left_out, seed=run.settings.seed),
+        bt.compare_models(left_out),
         words=CountWords(area="policy area", areas="policy areas", success="green"),
         success=report.GREEN,
         title="Targets on course by policy area",

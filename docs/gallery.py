@@ -112,7 +112,7 @@ def plot_status_bars() -> Figure:
 def plot_hits() -> Figure:
     areas, years = counts(), counts("finish")
     finish = bt.fit(bt.success_model(years, outcome="ordinal", pooling="none"), seed=SEED)
-    settings = forecast.hits_by_optimism(COUNTED, years, finish, seed=SEED)
+    settings = forecast.hits_by_optimism(COUNTED, years, finish)
     return bt.plot_hits(
         settings, now=int(areas["count"].sel(status="green").sum()), now_label="targets were green"
     )

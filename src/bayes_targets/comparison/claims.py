@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_number, shown
 from ..inference.convergence import mixing
+from ..inference.quadrature.stratified import independent_pairs
 from ..readers.claims import Claim, Estimand, Reference, parse_estimand, read_claims
 from ..readers.package import Study
 
@@ -33,7 +34,6 @@ _DEFAULT = "default prior"
 
 # The calibrated language of the IPCC (Mastrandrea et al. 2010). A probability of at least 66% is likely, and so on up; one of
 # at most 33% is unlikely, and so on down; so a boundary belongs to the stronger word.
-_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _UPWARDS = ((0.99, "virtually certain"), (0.90, "very likely"), (0.66, "likely"))
 _DOWNWARDS = ((0.01, "exceptionally unlikely"), (0.10, "very unlikely"), (0.33, "unlikely"))
 _BETWEEN = "about as likely as not"
@@ -374,17 +374,9 @@ def _paired(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
 
 
 def _spread(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
-    """The difference of two independent quantities, each known by stratified draws, in pairs that no seed puts together.
-
-    In ascending order of the first, the second goes through its quantiles in steps of the golden ratio (Weyl's sequence), so that
-    any few successive pairs hold all of it.
-    """
-    size = min(first.size, second.size)
-    middles = (np.arange(size) + 0.5) / size
-    one = np.quantile(first.to_numpy(), middles, method="hazen")
-    two = np.quantile(second.to_numpy(), middles, method="hazen")
-    order = np.argsort(np.argsort((np.arange(size) * _GOLDEN) % 1.0))
-    return xr.DataArray((one - two[order])[None], dims=("chain", "draw"))
+    """The difference of two independent quantities, each known by stratified draws."""
+    one, two = independent_pairs(first.to_numpy(), second.to_numpy())
+    return xr.DataArray((one - two)[None], dims=("chain", "draw"))
 
 
 def _words(probability: float) -> str:

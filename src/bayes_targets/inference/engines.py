@@ -72,9 +72,8 @@ def fit(
         Number of chains; the gate of `require` asks for at least 4.
     seed : int, optional
         Seed of everything random here. The same seed, versions and machine give the same draws; without
-        one a fresh seed is drawn, and kept in ``attrs["seed"]``. An exact posterior is the same set of draws for any
-        seed, as it is for the data: stratified draws, which the seed puts in order. Means, probabilities and quantiles
-        of it do not depend on the seed, and other seeds say nothing of their Monte Carlo error.
+        one a fresh seed is drawn, and kept in ``attrs["seed"]``. An exact posterior is the same for any seed: stratified
+        draws, in an order that follows from the data. Other seeds say nothing of their Monte Carlo error.
     progress : bool
         Show a progress bar while sampling.
     pointwise : bool
@@ -119,7 +118,7 @@ def fit(
             raise DataError(f"{name} is {shown(value)}, expected True or False")
     entropy = int(seed) if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
     own = data_hash(model.data)
-    # What is drawn beside the posterior, too: of an exact one everything is the same for any seed, but for the order.
+    # An exact posterior, its order, and what is drawn beside it are the same for any seed.
     seeds = np.random.SeedSequence(entropy), np.random.SeedSequence(int(own[:32], 16))
     used, note, (posterior, stats) = _draw(
         model, engine, draws=draws, tune=tune, chains=chains, seeds=seeds, progress=progress
@@ -136,7 +135,7 @@ def fit(
     if pointwise:
         more |= _prior_groups(model, prior_seed, draws, predicted=whole)
     if used == "exact":
-        order = np.random.default_rng(seeds[0]).permutation(draws * chains)
+        order = np.random.default_rng(seeds[1]).permutation(draws * chains)
         shuffled = ("log_likelihood", "posterior_predictive")
         more |= {name: _in_order(more[name], order) for name in shuffled if name in more}
         posterior, stats = _in_order(posterior, order), _in_order(stats, order)

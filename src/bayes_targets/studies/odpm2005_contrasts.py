@@ -11,6 +11,7 @@ import xarray as xr
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import raw_shares
+from ..inference.quadrature.stratified import independent_pairs
 from ..models.success.estimands import status_share, summarise_draws
 from ..models.success.hits import summarise_hits
 from ..plots import plot_hits, plot_shares
@@ -114,13 +115,13 @@ def mix_table(
 ) -> Table:
     """Contrast of two groups beyond what the mix of policy areas alone could make."""
     share = status_share(posterior, success)
-    gap = (share.sel(area=pair[0]) - share.sel(area=pair[1])).to_numpy().ravel()
-    mix = bound.to_numpy().ravel()
-    size = min(gap.size, mix.size)
+    gap, mix = independent_pairs(
+        (share.sel(area=pair[0]) - share.sel(area=pair[1])).to_numpy(), bound.to_numpy()
+    )
     rows = {
-        "difference": gap[:size],
-        "largest that the mix of policy areas could make": mix[:size],
-        "difference left": gap[:size] - mix[:size],
+        "difference": gap,
+        "largest that the mix of policy areas could make": mix,
+        "difference left": gap - mix,
     }
     frame = pd.concat(
         {

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..distributions import normal_quantile
 
 FloatArray = NDArray[np.float64]
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def stratified_uniform(rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
@@ -40,6 +41,24 @@ def stratified_normal(rng: np.random.Generator, size: int | tuple[int, ...]) -> 
     ([0.0, 0.0], [1.0, 1.0])
     """
     return _in_random_order(rng, size, _normal_cells)
+
+
+def independent_pairs(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two independent quantities, each known by stratified draws, in pairs that no seed puts together.
+
+    In ascending order of the first, the second goes through its quantiles in steps of the golden ratio (Weyl's sequence), so that
+    any few successive pairs hold all of it.
+
+    Examples
+    --------
+    >>> one, two = independent_pairs(np.arange(4.0), np.arange(8.0))
+    >>> one.tolist(), two.tolist()
+    ([0.0, 1.0, 2.0, 3.0], [0.5, 4.5, 2.5, 6.5])
+    """
+    size = min(first.size, second.size)
+    middles = (np.arange(size) + 0.5) / size
+    one, two = (np.quantile(each, middles, method="hazen") for each in (first, second))
+    return one, two[np.argsort(np.argsort((np.arange(size) * _GOLDEN) % 1.0))]
 
 
 def _normal_cells(cells: FloatArray) -> FloatArray:

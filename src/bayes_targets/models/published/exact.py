@@ -1,7 +1,7 @@
 """The exact posterior of `published_model`: normal in closed form, given the spread, the shared error, and the precision of t errors.
 
 Draws are quantiles in equally probable cells (one random number each, a Latin hypercube), put together in an order that is the same
-for any seed; the seed only shuffles whole draws. So the numbers that are printed of them do not depend on it.
+for any seed. So the numbers that are printed of them do not depend on it.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from ...errors import DataError, DiagnosticsError
 from ...inference.convergence import ess_bulk
 from ...inference.diagnostics import diagnose, require
 from ...inference.engines import CompiledNuts, compile_nuts, sample_nuts
+from ...inference.quadrature.stratified import stratified_uniform
 from ...model import Model, NotExactError
 from . import binomial as success_binomial
 from . import multinomial as success_multinomial
@@ -205,8 +206,6 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
 def compare_models(
     left_out: Mapping[str, pd.DataFrame],
     evidence: Mapping[str, pd.DataFrame] | None = None,
-    *,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Models beside one another by what they predict of areas that they have not seen.
 
@@ -216,8 +215,6 @@ def compare_models(
         From `leave_one_area_out`, by model, over the same areas and the same counts.
     evidence : mapping of str to DataFrame, optional
         From `log_evidence`.
-    seed : int
-        Of the Bayesian bootstrap over areas.
 
     Returns
     -------
@@ -260,7 +257,7 @@ def compare_models(
             "difference": gap.sum(axis=0),
             "difference_se": np.sqrt(len(elpd)) * gap.std(axis=0, ddof=1),
             "stacking": stacking_weights(elpd),
-            "pseudo_bma": _pseudo_bma(elpd, seed),
+            "pseudo_bma": _pseudo_bma(elpd),
         },
         index=pd.Index(list(left_out), name="model"),
     )
@@ -292,9 +289,11 @@ def stacking_weights(elpd: FloatArray) -> FloatArray:
     return np.asarray(weights)
 
 
-def _pseudo_bma(elpd: FloatArray, seed: int) -> FloatArray:
+def _pseudo_bma(elpd: FloatArray) -> FloatArray:
+    """Pseudo-BMA+ by a Bayesian bootstrap whose shares (exponentials of stratified draws) are the same for any seed."""
     areas = len(elpd)
-    shares = np.random.default_rng(seed).dirichlet(np.ones(areas), 4000)
+    shares = -np.log(stratified_uniform(np.random.default_rng(0), (4000, areas)))
+    shares /= shares.sum(axis=1, keepdims=True)
     total = areas * shares @ elpd
     weight = np.exp(total - total.max(axis=1, keepdims=True))
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
