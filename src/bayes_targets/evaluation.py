@@ -130,7 +130,7 @@ class Evaluation:
             raise DataError("hoped is 0, expected the effect that was hoped for")
         if self.ratio is not None and self.smallest == 1:
             raise DataError(
-                f"smallest is 1, which is no effect, expected an {self.ratio} such as 0.95 or 1.05"
+                f"smallest is 1, which is no effect, expected {self.a_ratio} such as 0.95 or 1.05"
             )
 
     def _checked_focus(self) -> str | tuple[str, ...] | None:
@@ -157,6 +157,11 @@ class Evaluation:
     def constants(self) -> tuple[str, ...]:
         """Terms that are constants by their name, such as ``(Intercept)`` or ``_cons``."""
         return tuple(str(term) for term in self.estimates.index if is_constant(str(term)))
+
+    @property
+    def a_ratio(self) -> str:
+        """The kind of ratio with its article, "an odds ratio"; empty where the estimates are none."""
+        return f"{'an' if self.ratio[0] == 'o' else 'a'} {self.ratio}" if self.ratio else ""
 
     def __repr__(self) -> str:
         rows = f"{len(self.estimates)} {'studies' if self.estimates.index.name == 'study' else 'terms'}"

@@ -116,6 +116,23 @@ def test_ratios_are_answered_as_ratios():
     assert "see the E-value" in found.loc["robustness_value", "sentence"]
 
 
+def test_at_the_edge_of_significance_the_sentences_agree_with_one_another():
+    table = "term,estimate,se\nTarget,-3.6,1.4\nOther,1.2,.9\n"
+    few = answered(bt.read_estimates(table, focus="Target", better="lower", smallest=1, clusters=6))
+    assert few.loc["robustness_value", "low"] == 0  # one predictor more takes a degree of freedom
+    assert "near the edge of significance" in few.loc["robustness_value", "sentence"]
+    assert few.loc["fail_safe", "sentence"].startswith("Less than one further evaluation")
+
+
+def test_an_interval_that_includes_none_needs_no_omitted_cause():
+    table = "term,RR,low,high\nTarget,1.2,.9,1.6\n"
+    found = answered(
+        bt.read_estimates(table, focus="Target", better="higher", smallest=1.1, ratio="risk ratio")
+    )
+    assert found.loc["e_value", "sentence"].endswith("whose 95% interval includes none already.")
+    assert "of a risk ratio see" in found.loc["robustness_value", "sentence"]
+
+
 def test_a_bayes_factor_is_refused_where_nothing_says_how_large_effects_are():
     row = answered(asked("250", "40")).loc["bayes_factor"]
     assert np.isnan(row["value"]) and "give hoped" in row["sentence"] and row["low"] > 0

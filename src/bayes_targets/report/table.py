@@ -115,9 +115,8 @@ class _Asked:
     def negligible(self) -> str:
         """Effects that are practically none, in words."""
         if self.evaluation.ratio:
-            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
             ends = [_as_given(math.exp(step * self.smallest)) for step in (-1, 1)]
-            return f"{article} {self.evaluation.ratio} between {ends[0]} and {ends[1]}"
+            return f"{self.evaluation.a_ratio} between {ends[0]} and {ends[1]}"
         return f"less than {self.threshold.removeprefix('by more than ')} either way"
 
     @property
@@ -125,8 +124,7 @@ class _Asked:
         """The smallest effect worth having, in words that follow a direction."""
         if self.evaluation.ratio:
             edge = math.exp(self.side * self.smallest)
-            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
-            return f"beyond {article} {self.evaluation.ratio} of {_as_given(edge)}"
+            return f"beyond {self.evaluation.a_ratio} of {_as_given(edge)}"
         unit = f" {self.evaluation.unit}" if self.evaluation.unit else ""
         each = (
             f" ({_as_given(self.smallest * self.scale)} for one s.d. of the term)" if self.scale != 1 else ""

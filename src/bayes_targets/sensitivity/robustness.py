@@ -88,8 +88,7 @@ class _Case:
     def shown(self, effect: float) -> str:
         """An effect as a reader sees it: ratios as ratios, a unit where it is known."""
         if self.evaluation.ratio:
-            article = "an" if self.evaluation.ratio[0] in "aeio" else "a"
-            return f"{article} {self.evaluation.ratio} of {_number(math.exp(effect))}"
+            return f"{self.evaluation.a_ratio} of {_number(math.exp(effect))}"
         return f"{_number(effect)} {self.evaluation.unit}" if self.evaluation.unit else _number(effect)
 
     def outward(self, effect: float) -> float:
@@ -318,7 +317,7 @@ def _intrinsic(case: _Case) -> Answer:
     found = _found(case)
     verdict = "contradicts" if found.intrinsically_credible else "does not contradict"
     return Answer(
-        f"The estimate {verdict} even the sceptical prior made from itself (p = {_number(found.p_intrinsic)} for intrinsic "
+        f"The estimate {verdict} even the sceptical prior made from itself (p {_equals(found.p_intrinsic)} for intrinsic "
         f"credibility; below {_number(1 - case.prob)} it does).",
         found.p_intrinsic,
         unit="p-value",
@@ -329,10 +328,15 @@ def _fail_safe(case: _Case) -> Answer:
     found = _found(case)
     if not found.convincing:
         return Answer("None is needed: the estimate does not convince by itself.", 0.0, unit="evaluations")
+    number = found.fail_safe_n
+    nulls = (
+        "Less than one further evaluation of the same precision that finds exactly no effect"
+        if number < 1
+        else f"{_number(number)} further evaluations of the same precision that find exactly no effect"
+    )
     return Answer(
-        f"{_number(found.fail_safe_n)} further evaluations of the same precision that find exactly no effect would overturn it "
-        f"({_sides(case)}).",
-        found.fail_safe_n,
+        f"{nulls} would overturn it ({_sides(case)}).",
+        number,
         unit="evaluations",
     )
 
@@ -367,7 +371,7 @@ def _odds(factor: float) -> str:
 
 def _needs_linear(case: _Case) -> str | None:
     if case.evaluation.ratio:
-        return f"For slopes of linear regressions; of an {case.evaluation.ratio} see the E-value."
+        return f"For slopes of linear regressions; of {case.evaluation.a_ratio} see the E-value."
     if not math.isfinite(case.df):
         return "Not answered: needs the degrees of freedom; give n (cases) or df."
     return "Not answered: needs more than one degree of freedom." if case.df <= 1 else None
@@ -378,11 +382,12 @@ def _robustness_value(case: _Case) -> Answer:
     if reason:
         return Answer(reason)
     found = robustness_value(case.estimate / case.se, case.df, alpha=1 - case.prob)
-    loses = (
-        f"{percent_text(found.rv_alpha)} are enough to lose significance"
-        if found.rv_alpha > 0
-        else "it is not significant to begin with"
-    )
+    if found.rv_alpha > 0:
+        loses = f"{percent_text(found.rv_alpha)} are enough to lose significance"
+    elif abs(case.estimate) > case.needed * case.se:
+        loses = "it is so near the edge of significance that any further predictor may take it over"
+    else:
+        loses = "it is not significant to begin with"
     return Answer(
         f"An omitted cause would have to explain {percent_text(found.rv)} of what is left of both the outcome and the predictor to "
         f"account for all of the estimate; {loses} ({100 * case.prob:.3g}%, two-sided).",
@@ -404,9 +409,15 @@ def _e_value(case: _Case) -> Answer:
         # With a common outcome the square root of an odds ratio is near the risk ratio.
         other = e_value(*(math.sqrt(end) for end in (ends[1], ends[0], ends[2])))
         common = f"; if the outcome is common (above 15%), {_number(other.point)}"
+    interval = f"{100 * case.prob:.3g}% interval"
+    reaches = (
+        f"and by {_number(found.limit)} for its {interval} to include none"
+        if found.limit > 1
+        else f"whose {interval} includes none already"
+    )
     return Answer(
         f"An omitted cause would have to go with both exposure and outcome by a risk ratio of {_number(found.point)} to account for "
-        f"the estimate, and by {_number(found.limit)} for its {100 * case.prob:.3g}% interval to include none{common}.",
+        f"the estimate, {reaches}{common}.",
         found.point,
         low=found.limit,
         unit="risk ratio",
@@ -582,6 +593,11 @@ def _replication(case: _Case) -> Answer:
         high=same,
         unit="probability",
     )
+
+
+def _equals(value: float) -> str:
+    text = _number(value)
+    return text if text.startswith("under") else f"= {text}"
 
 
 def _number(value: float) -> str:
