@@ -11,15 +11,17 @@ import bayes_targets as bt
 from bayes_targets.report.result import Picture, Result, Table
 from bayes_targets.studies import andrews2014, odpm2005
 
-NAMES = ("andrews2014", "odpm2005")
+STUDIES = (andrews2014, odpm2005)
 
 
 def analyse(run):
-    studies = [run.study(name) for name in NAMES]
-    audit = pd.concat([bt.audit(study).assign(study=study.name) for study in studies], ignore_index=True)
+    studies = {source.CITED: run.study(source.NAME) for source in STUDIES}
+    audit = pd.concat({cited: bt.audit(study) for cited, study in studies.items()}, names=["study"])
+    audit = audit.reset_index("study").reset_index(drop=True)
     noted = pd.concat(
-        [study.tables["discrepancies"].assign(study=study.name) for study in studies], ignore_index=True
+        {cited: study.tables["discrepancies"] for cited, study in studies.items()}, names=["study"]
     )
+    noted = noted.reset_index("study").reset_index(drop=True)
     wrong = audit[audit["verdict"].str.startswith("inconsistent")]
     conditional = audit[audit["verdict"].str.startswith("only if")]
     kinds = ", ".join(f"{check} ({count})" for check, count in wrong["check"].value_counts().items())
@@ -29,7 +31,7 @@ def analyse(run):
     )
     touched = "touched" if wrong["locator"].str.contains("LAA").any() else "not touched"
     points = (
-        f"What disagrees: {kinds}.",
+        f"What disagrees: {kinds}; b is a slope, s.e. its standard error, F the test of the whole regression.",
         f"Slopes and standard errors of the two target measures: {touched}.",
     )
     columns = ["study", "check", "locator", "printed", "recomputed", "verdict"]
@@ -40,19 +42,21 @@ def analyse(run):
         tables={
             "audit": Table(
                 audit[columns],
-                "Checks that fail, or hold only under a condition. The CSV holds every check.",
+                "Checks that fail, or hold only under a condition. The CSV file holds every check. Recomputed: what follows from the other "
+                "printed numbers, with the range that their rounding leaves.",
                 shown=pd.concat([wrong, conditional])[columns],
             ),
             "discrepancies": Table(
                 noted,
-                "Contradictions in wording, noted while the sources were transcribed; arithmetic cannot find them.",
+                "Contradictions in wording. Noted while the sources were transcribed; arithmetic cannot find them.",
                 shown=noted.drop(columns=["id", "bears_on"]),
             ),
         },
         pictures={
             "audit": Picture(
                 bt.plot_audit(audit),
-                "Checks of each kind by verdict: what is dark is inconsistent whatever the rounding.",
+                "Checks of each kind by verdict. Dark: inconsistent whatever the rounding. Hatched: consistent under a condition, see the "
+                "table below.",
                 f"Bars of checks by kind and verdict: {len(wrong)} inconsistent, {len(conditional)} conditional, "
                 f"{len(audit)} in all.",
             )

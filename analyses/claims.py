@@ -76,12 +76,13 @@ def analyse(run):
     notes = {claim: f"{note} {lowest(told.loc[claim])}".strip() for claim, note in HEADLINES.items()}
     return Result(
         answer=(
-            f"Places with a cohesion target {target[0]} improved more than places without one ({target[1]}), and that tougher targets "
-            f"went with more improvement is {told.loc['stretch-effect', 'reading']} ({stretch[1]})."
+            f"Places with a cohesion target {target[0]} improved more than places without one ({target[1]}), and places with tougher "
+            f"targets {stretch[0]} improved more than others ({stretch[1]})."
         ),
         points=(
             f"Local targets were {local[0]} more often on course than national ones ({local[1]}).",
-            "Whether the targets were the cause, the tables of these two studies cannot show.",
+            f"What would change that: {run.need('sensitivity').answer.replace('An', 'an', 1)}",
+            "What cannot be known: whether the targets were the cause. The tables of these two studies cannot show it.",
             f"Of {len(ledger)} published claims the tables can speak to {len(judged)}: {(judged >= 0.9).sum()} are at least very likely "
             f"true, {(judged <= 0.33).sum()} unlikely.",
         ),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import bayes_targets as bt
 from bayes_targets.report import success as page
-from bayes_targets.report.words import CountWords, capital
+from bayes_targets.report.cells import capital
+from bayes_targets.report.words import CountWords
 
 DATA = "counts"
 # Areas, at most and at least, for a multinomial model and for leaving one area out at a time, every model refitted.

@@ -297,7 +297,7 @@ def test_results_of_an_earlier_run_are_marked():
 
 def test_passed_checks_are_summed_up():
     words = analysis_page("x").words
-    assert "All 2 checks of 1 posteriors passed" in words
+    assert "All 2 checks of 1 posterior passed" in words
     assert "Largest R-hat 1.001 (limit 1.01); smallest bulk effective sample size 2,000 (limit 400)" in words
 
 

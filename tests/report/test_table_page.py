@@ -104,7 +104,7 @@ def test_several_terms_and_models_stand_together():
     )
     result = result_of(several)
     assert result.answer.count("by more than 0.5") == 2
-    assert any("2 effects are in question" in point for point in result.points)
+    assert any("2 effects are in question" in limit for limit in result.limits)
     assert list(result.tables["comparison"].shown["Term"]) == ["Target", "Stretch"]
 
 

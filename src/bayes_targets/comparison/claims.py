@@ -394,7 +394,7 @@ def _digits(probability: float, of: int, decimals: int, sign: str) -> str:
         return ""
     if not 0 <= probability <= 1:
         raise DataError(f"probability is {probability!r}, expected a number from 0 to 1")
-    if probability > 0.995 or probability < 0.005:
+    if probability >= 0.995 or probability <= 0.005:
         end, side = (0.99, ">") if probability > 0.5 else (0.01, "<")
         return f"{side} {of * end:.{decimals}f}{sign}"
     words = _words(probability)

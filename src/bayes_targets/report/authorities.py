@@ -20,9 +20,9 @@ from ..errors import DataError
 from ..inference.summary import equal_tails
 from ..models.cohesion.checks import check_change_by_type, compare_pooling
 from ..plots import plot_forest, plot_shrinkage
-from .cells import number
+from .cells import capital, number
 from .result import Picture, Result, Table
-from .words import Words, capital
+from .words import Words, a
 
 # Groups that a figure or a table of the page can show; of more, those at both ends.
 MANY = 24
@@ -42,8 +42,8 @@ _NOT_SHOWN = [
 _RECONSTRUCTION = (
     "These authorities are RECONSTRUCTED: made to agree with every statistic that the paper prints, and otherwise drawn from a stated "
     "prior. They are not the authorities that were observed, and no row of them is a real place.",
-    "What differs between data sets that all agree with the table is not determined by it; the column 'between share' tells how "
-    f"much of an estimate's variance that is, and over one half it is marked '{NOT_DETERMINED}'.",
+    "What differs between data sets that all agree with the table is not determined by it. The variance between data sets is how much "
+    f"of an estimate's variance that is; over one half, the estimate is marked '{NOT_DETERMINED}'.",
 )
 
 
@@ -175,13 +175,13 @@ def authority_result(
             _comparison_caption(words, made_up, shown, comparison),
             shown=_joined(shown, "effect" if len(shown) > 1 else None),
             headings={"ols_estimate": ols},
+            shares=("between_share",),
         ),
         "types": Table(
             _joined(types, "quantity"),
-            f"{capital(words.what)} of each {words.group} by pooling, at average controls"
+            f"{capital(words.what)} of each {words.group}. By itself and partially pooled, at average controls"
             + ("" if "types" in comparison else f" and without {words.target}")
-            + f", and the slope by {words.group} where there is one; in {words.measure}; 95% equal-tailed intervals. "
-            + f"Data: {origin}.",
+            + f", and the slope by {words.group} where there is one. In {words.measure}; 95% equal-tailed intervals; {origin} data.",
             shown=_types_shown(types, comparison, words),
             headings=group,
         ),
@@ -190,7 +190,7 @@ def authority_result(
         tables["pooling"] = Table(
             _joined(choices, "effect"),
             "Pooling choices by leave-one-out cross-validation. The expected log predictive density (elpd) is how well a choice predicts "
-            "what it has not seen: higher is better, and a difference under 4 is no reason to prefer one. The CSV adds stacking weights."
+            "what it has not seen: higher is better, and a difference under 4 is no reason to prefer one. The CSV adds weights."
             + (" Of the first reconstructed data set." if made_up else ""),
             shown=_joined(
                 {effect: table.drop(columns="weight", errors="ignore") for effect, table in choices.items()},
@@ -202,7 +202,8 @@ def authority_result(
         whole = pd.concat(dict(frames), names=["effect"]).reset_index()
         short = _checks_shown(whole) if name == "checks_by_type" else whole
         short = short if len(frames) > 1 else short.drop(columns="effect")
-        tables[name] = Table(whole, f"{_caption(name, words)} Data: {origin}.", shown=short, headings=group)
+        caption = f"{_caption(name, words)} {capital(origin)} data."
+        tables[name] = Table(whole, caption, shown=short, headings=group)
     lead, *points = _answer(comparison, types, more, words, made_up)
     return Result(
         answer=lead,
@@ -234,7 +235,9 @@ def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFr
     except DataError as error:
         if "HC2 and HC3 are not" not in str(error):
             raise
-    note = f"A {words.group} has one {words.unit} alone, so OLS has HC1 and not HC3 standard errors."
+    note = (
+        f"{capital(a(words.group))} has one {words.unit} alone, so OLS has HC1 and not HC3 standard errors."
+    )
     return fit_ols(units, effect=effect, cov_type="HC1"), [note]  # type: ignore[arg-type]
 
 
@@ -295,7 +298,7 @@ def _shown(table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index) -> 
     labels = {name: f"{name} (per {step:,g})" for name, step in present.items()}
     shown = shown.rename(index=labels)
     shown.attrs = table.attrs
-    return shown
+    return marked(shown).drop(columns="determined") if "determined" in shown else shown
 
 
 def _named(effect: str, words: Words) -> str:
@@ -363,13 +366,12 @@ def _checks_shown(checks: pd.DataFrame) -> pd.DataFrame:
 
 def _caption(name: str, words: Words) -> str:
     return {
-        "fit": f"Bayesian R² beside that of OLS, and the mean {words.what} in {words.measure} under the regression; 95% equal-tailed "
-        "intervals.",
+        "fit": f"How well the regression fits. Bayesian R² beside that of OLS, and the mean {words.what} in {words.measure}; 95% "
+        "equal-tailed intervals.",
         "checks_by_type": f"Posterior predictive check: observed and replicated mean, s.d., least and largest {words.what} of each "
         f"{words.group}; p-values near 0 or 1 mean that the model does not give what was seen.",
-        "agreement": "Every printed statistic and its value in the reconstructed data sets: mean and range.",
-        "measured": f"Slope in {words.measure} with the scores taken as they are, and with the sampling error that their standard "
-        "errors state; 95% equal-tailed intervals.",
+        "agreement": "Printed statistics and their values in the reconstructed data sets. Mean and range.",
+        "measured": f"Slope with and without the sampling error of the scores. In {words.measure}; 95% equal-tailed intervals.",
     }[name]
 
 
@@ -379,7 +381,7 @@ def _comparison_caption(
     ols = "the printed OLS" if made_up else "OLS with robust (HC3) standard errors"
     data = "pooled over the reconstructed data sets" if made_up else "of the hierarchical model"
     text = (
-        f"Posterior {data} beside {ols}: {words.what} in {words.measure} for one unit of the term, or for the step in "
+        f"Posterior {data} beside {ols}. {capital(words.what)} in {words.measure} for one unit of the term, or for the step in "
         "brackets; 95% equal-tailed intervals, t for OLS."
     )
     left = max(len(whole[effect]) - len(shown[effect]) for effect in whole)
@@ -492,7 +494,7 @@ def _methods(words: Words, comparison: Mapping[str, pd.DataFrame]) -> tuple[str,
     named = {"target": words.target, "stretch": "the stretch"}
     slope = "" if "types" in comparison else f", {' or '.join(named[e] for e in comparison)} times its slope"
     return (
-        f"The {words.what} of a {words.unit} is the sum of what its {words.group} has in common{slope}, the controls, and normal noise. "
+        f"The {words.what} of {a(words.unit)} is the sum of what its {words.group} has in common{slope}, the controls, and normal noise. "
         f"{capital(words.groups)} share a normal distribution (partial pooling), are the same (complete) or stand alone (none)"
         + (
             ""
@@ -522,9 +524,8 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
         else f"unless {words.units} got it by lot, those that have it may differ in other ways"
     )
     return (
-        f"Whether {cause} {'were' if cause == 'targets' else 'was'} the cause of the change: {why}, and a low first "
-        f"{words.outcome} tends to be followed by a higher one whatever is "
-        "done. With standard errors of the two scores the model with measurement error accounts for that.",
+        f"Whether {cause} {'were' if cause == 'targets' else 'was'} the cause of the change: {why}, and where the first "
+        f"{words.outcome.removeprefix('the ')} is low by chance, the second tends to be higher whatever is done.",
     )
 
 
@@ -564,9 +565,7 @@ def _pictures(
     pictures = {}
     many = f"{capital(words.what_when)}{f'; {n:,} {words.units}' if n else ''}"
     for effect, table in comparison.items():
-        rows = (marked(table) if "determined" in table else table).drop(
-            index=["constant", "Constant"], errors="ignore"
-        )
+        rows = table.drop(index=["constant", "Constant"], errors="ignore")
         rows.attrs = table.attrs
         clear = clear_of_zero(rows)
         title = f"{len(clear) or 'None'} of {len(rows)} terms clear of zero"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,7 @@ HEADINGS = {
     "posterior_95": "In posterior 95%",
     "models": "Posteriors",
     "mean_least": "Mean, least",
+    "mcse": "Monte Carlo s.e.",
     "mean_most": "Mean, greatest",
     "low_least": "Low, lowest",
     "high_most": "High, highest",
@@ -216,6 +217,7 @@ _PROBABILITIES = (
     "rope_",
     "sceptical",
     "lowest",
+    "new_prob",
     "multiverse_",
     "least fav",
     "most fav",
@@ -248,7 +250,8 @@ def number(value: object) -> str:
     return str(value)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The same with its first letter a capital."""
     return text[:1].upper() + text[1:]
 
 
@@ -278,6 +281,7 @@ def table_cells(
     frame: pd.DataFrame,
     headings: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    shares: Collection[str] = (),
 ) -> dict[str, Any]:
     """The texts of a table, its index first where that has a name; columns that hold nothing are left out.
 
@@ -289,6 +293,8 @@ def table_cells(
         Headings of columns, instead of those in `HEADINGS`.
     labels : mapping of str to str, optional
         Words for names of posteriors.
+    shares : collection of str
+        Columns of shares, shown in per cent.
 
     Returns
     -------
@@ -301,11 +307,11 @@ def table_cells(
     {'headings': ['Term', 'Posterior mean'], 'numeric': [False, True], 'rows': [['a', '0.500']]}
     """
     shown = frame if frame.index.names == [None] else frame.reset_index()
-    shown = shown.dropna(axis="columns", how="all")
+    shown = shown.loc[:, (shown.notna() & (shown != "")).any()]
     columns = [str(column) for column in shown.columns]
     numeric = [pd.api.types.is_numeric_dtype(shown[column]) for column in shown.columns]
     formats = [
-        _format(name, shown[column], labels or {})
+        share_cell if name in shares else _format(name, shown[column], labels or {})
         for name, column in zip(columns, shown.columns, strict=True)
     ]
     rows = [
@@ -314,7 +320,7 @@ def table_cells(
     ]
     known = HEADINGS | dict(headings or {})
     return {
-        "headings": [known.get(c, _capital(c.replace("_", " "))) for c in columns],
+        "headings": [known.get(c, capital(c.replace("_", " "))) for c in columns],
         "numeric": numeric,
         "rows": rows,
     }
@@ -338,10 +344,28 @@ def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
     decimals = max(0, 2 - math.floor(math.log10(sizes.max())))
 
     def fixed(value: object) -> str:
-        known = isinstance(value, float) and math.isfinite(value)
-        return f"{value:,.{decimals}f}".replace("-", "−") if known else number(value)
+        if not isinstance(value, float) or not math.isfinite(value):
+            return number(value)
+        if 0 < abs(value) < 0.5 * 10**-decimals:
+            return f"< {10**-decimals:.{decimals}f}" if value > 0 else f"> −{10**-decimals:.{decimals}f}"
+        return f"{value:,.{decimals}f}".replace("-", "−")
 
     return fixed
+
+
+def share_cell(value: object) -> str:
+    """A share as a cell in per cent.
+
+    Examples
+    --------
+    >>> share_cell(0.286), share_cell(0.002), share_cell(-0.0072), share_cell(float("nan"))
+    ('29%', '< 1%', '−1%', '–')
+    """
+    if not isinstance(value, float | int) or math.isnan(value):
+        return number(value)
+    if 0 < abs(value) < 0.005:
+        return "< 1%" if value > 0 else "> −1%"
+    return f"{value:.0%}".replace("-", "−")
 
 
 def probability_cell(value: object) -> str:

@@ -101,8 +101,8 @@ def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) 
     return row
 
 
-def _range(low: float, high: float) -> str:
-    return f"{number(low)} to {number(high)}"
+def _range(*ends: float) -> str:
+    return " to ".join(number(int(end) if end.is_integer() else end) for end in ends)
 
 
 def _inside(observed: xr.DataArray, replicated: xr.DataArray, prob: float) -> int:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..comparison.claims import SCALE, percent_text
 from ..inference.diagnostics import gates
-from .cells import ABBREVIATIONS, named, number, probability_cell, table_cells
+from .cells import ABBREVIATIONS, capital, named, number, probability_cell, table_cells
 from .latex import latex_table
 from .models import how_far, model_cards, predictive_checks
 from .result import Result, Table
@@ -59,8 +59,8 @@ _SOURCE = (
     "Kruschke, J. K. (2021). Bayesian analysis reporting guidelines. Nature Human Behaviour 5, 1282–1291. "
     "doi:10.1038/s41562-021-01177-7"
 )
-# How long the first sentence of a caption may be to stand as a title.
-_TITLE = 130
+# A caption's first sentence, which stands as its title: not one that ends in an abbreviation or within brackets.
+_SENTENCE = re.compile(r"((?:[^(]|\([^)]*\))+?)(?:(?<!s\.d)(?<!s\.e)\. |: )")
 _INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
 _TAG = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL)
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
@@ -150,6 +150,9 @@ def analysis_page(
         "guidelines": _guidelines(there, result, cards, predictive, checks),
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
+        "has_intervals": any(
+            "interval" in picture.caption + picture.alt for picture in result.pictures.values()
+        ),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
     used = [(short, meaning) for short, meaning in ABBREVIATIONS.items() if _is_used(short, text)]
@@ -207,7 +210,7 @@ def table_file(name: str, table: Table, labels: Mapping[str, str] | None = None)
     -------
     bytes
     """
-    cells = table_cells(table.frame if table.shown is None else table.shown, table.headings, labels)
+    cells = table.cells(labels)
     return latex_table(table.caption, cells["headings"], cells["numeric"], cells["rows"], name)
 
 
@@ -229,7 +232,7 @@ def _tables(result: Result, section: str) -> list[dict[str, Any]]:
         {
             "name": name,
             **_titled(table.caption or named(name)),
-            **table_cells(table.frame if table.shown is None else table.shown, table.headings, result.labels),
+            **table.cells(result.labels),
         }
         for name, table in result.tables.items()
         if table.section == section and name != result.ledger
@@ -244,12 +247,11 @@ def _moves(result: Result) -> dict[str, Any] | None:
 
 def _titled(caption: str) -> dict[str, str]:
     """A caption as a title and what is to be known beside it."""
-    title, stop, rest = _short(caption).partition(". ")
-    if not stop or len(title) > _TITLE:
-        title, stop, rest = _short(caption).partition(": ")
-    if not stop or len(title) > _TITLE:
-        return {"title": _short(caption), "beside": ""}
-    return {"title": title, "beside": rest[:1].upper() + rest[1:]}
+    text = _short(caption)
+    found = _SENTENCE.match(text)
+    if found is None:
+        return {"title": text.removesuffix("."), "beside": ""}
+    return {"title": found[1], "beside": capital(text[found.end() :])}
 
 
 def _short(text: str) -> str:

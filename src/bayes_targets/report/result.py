@@ -13,6 +13,7 @@ import xarray as xr
 
 from ..comparison.claims import Headline
 from ..files import guarded, map_cells, read_file, unguarded
+from .cells import table_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +57,8 @@ class Table:
         Where on the page it stands.
     headings : mapping of str to str
         Headings of columns on the page, where those of `report.cells.HEADINGS` would not be true.
+    shares : tuple of str
+        Columns of shares, which the page shows in per cent.
     """
 
     frame: pd.DataFrame
@@ -63,6 +66,12 @@ class Table:
     shown: pd.DataFrame | None = None
     section: str = "results"
     headings: Mapping[str, str] = field(default_factory=dict)
+    shares: tuple[str, ...] = ()
+
+    def cells(self, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What the page shows of it, as texts; see `table_cells`."""
+        shown = self.frame if self.shown is None else self.shown
+        return table_cells(shown, self.headings, labels, self.shares)
 
     def to_csv(self) -> bytes:
         """The full table as a CSV file, with its index where that has a name.

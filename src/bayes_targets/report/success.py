@@ -27,8 +27,9 @@ from ..models.success.estimands import (
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
 from .authorities import left_out_table
+from .cells import capital
 from .result import Picture, Result, Table
-from .words import CountWords, capital
+from .words import CountWords, a
 
 # Areas that a figure or a table of the page can show; of more, those at both ends. Statuses that can be drawn.
 MANY, STATUSES = 24, 6
@@ -37,6 +38,8 @@ _POOR = 0.005
 _SEARCHED = 100
 _INTERVAL = "95% equal-tailed interval"
 _RAW = {"ols_estimate": "Raw share", "ols_low": "Low", "ols_high": "High"}
+# Columns of tables of shares and of differences between them that hold shares.
+SHARES = ("ols_estimate", "ols_low", "ols_high", "mean", "sd", "median", "low", "high", "raw_difference")
 SHARE, NONE, COMPLETE, NOT_WORST, ORDINAL, MULTINOMIAL = (
     "share",
     "share_none",
@@ -126,7 +129,7 @@ def area_result(
 def _methods(words: CountWords) -> tuple[str, ...]:
     area, areas = words.area, words.areas
     return (
-        f"Counts of a {area} are binomial (success or not), ordinal (a cumulative logit: one effect moves a {area} along all "
+        f"Counts of {a(area)} are binomial (success or not), ordinal (a cumulative logit: one effect moves {a(area)} along all "
         f"statuses) or multinomial (each status has an effect of its own). With partial pooling the effects of {areas} on the "
         "log-odds are drawn from a normal distribution; without pooling each stands alone; with complete pooling all share one. "
         "The priors stand below.",
@@ -182,7 +185,7 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
                 subtitle=f"Probability of each rank, per cent; {_counted(areas, words)}",
                 xlabel=f"rank (1 = highest share {words.success})",
             ),
-            f"Each row adds up to 100%. Dark cells are ranks that a {words.area} probably has; a row of pale cells could be anywhere.",
+            f"Each row adds up to 100%. Dark cells are ranks that {a(words.area)} probably has; a row of pale cells could be anywhere.",
             f"Heat map of rank probabilities; {best} most probably first, {worst} last.",
         )  # fmt: skip
     return Result(answer, points=points, tables=tables, pictures=pictures)
@@ -190,9 +193,10 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
 
 def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
     """All probabilities as a file; on the page, of many areas, the rank that is expected and its interval."""
-    caption = f"Posterior probability of each rank (1: highest share {words.success}), partial pooling."
+    caption = f"Probability of each rank. Rank 1 has the highest share {words.success}; partial pooling."
+    headings = {"area": capital(words.area)}
     if len(ranks) <= MANY:
-        return Table(ranks, caption)
+        return Table(ranks, caption, headings=headings, shares=tuple(str(rank) for rank in ranks))
     places, below = ranks.columns.to_numpy(dtype=float), ranks.cumsum(axis=1).to_numpy()
     shown = pd.DataFrame(
         {
@@ -210,6 +214,7 @@ def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
         f"{caption} Here the expected rank and its 95% equal-tailed interval, of the {MANY // 2} first and the {MANY // 2} last of "
         f"{len(ranks):,} {words.areas}; all are in the CSV file.",
         shown=shown,
+        headings=headings,
     )
 
 
@@ -254,24 +259,18 @@ def _contrast(
     )
     table = Table(
         rows,
-        f"Difference between the two, as a difference in share and as an odds ratio (posterior median); {_INTERVAL}. Beside them the "
-        "raw difference and odds ratio, and the two-tailed p of Fisher's exact test.",
+        CONTRASTS,
         headings=CONTRAST_HEADINGS,
+        shares=SHARES,
     )
     return Result(f"{counted} were {words.success}.", points=points, tables={"contrasts": table})
 
 
-CONTRAST_HEADINGS = {
-    "contrast": "Contrast",
-    "success": "Success",
-    "mean": "Difference",
-    "odds_ratio": "Odds ratio",
-    "odds_low": "Low",
-    "odds_high": "High",
-    "raw_difference": "Raw difference",
-    "raw_odds_ratio": "Raw odds ratio",
-    "p_fisher": "Fisher's p",
-}
+CONTRASTS = (
+    "Differences between groups. In percentage points of the share, and as an odds ratio (posterior median); "
+    f"{_INTERVAL}. Beside them the raw difference and odds ratio, and the two-tailed p of Fisher's exact test."
+)
+CONTRAST_HEADINGS = {"success": "Success", "mean": "Difference"}
 
 
 def _labels(words: CountWords, names: Mapping[str, str]) -> dict[str, str]:
@@ -292,9 +291,14 @@ def _verdict(models: Any) -> tuple[str, ...]:
         return ()
     best, other = models.index[0], models.index[1]
     gap, error = -float(models.loc[other, "difference"]), float(models.loc[other, "difference_se"])
-    found = "left open" if gap < 2.0 * error else "borne out" if best == "ordinal" else "contradicted"
+    found = "left open" if gap < 2.0 * error else best
+    said = {
+        "left open": "The counts leave it open.",
+        "ordinal": "The counts bear it out.",
+        "multinomial": "The counts contradict it.",
+    }
     return (
-        f"Proportional odds (one level moves all statuses): {found}. The {best} model predicts what was left out better by "
+        f"Does one level move all statuses (proportional odds)? {said[found]} The {best} model predicts what was left out better by "
         f"{gap:.1f} in log density (standard error {error:.1f}).",
     )
 
@@ -340,11 +344,11 @@ def _comparison(
     return Table(
         whole.reset_index("posterior"),
         f"Share {words.success} by {words.area}{said}: raw share with its 95% Wilson interval beside the partially pooled posterior "
-        f"share with its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (1: all the "
-        "way). The CSV adds the other poolings, and the same shares under the ordinal and the multinomial model.",
+        f"share with its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (100%: all the "
+        "way). The CSV file adds the other poolings, and the same shares under the ordinal and the multinomial model.",
         shown=shown if said else areas,
-        headings={**_RAW, "area": capital(words.area), "shrinkage": "Shrinkage", "prob_best": "P(best)"}
-        | {"prob_worst": "P(last)", "prob_above_average": "P(above average)"},
+        headings={**_RAW, "area": capital(words.area), "prob_worst": "P(last)"},
+        shares=(*SHARES, "shrinkage"),
     )
 
 
@@ -394,7 +398,7 @@ def _status_tables(
             models,
             f"Ordinal (proportional odds) against multinomial by leaving one {words.area} out, every one refitted: expected log "
             f"predictive density (elpd; higher is better), and the difference from the best with its standard error over {words.areas}. "
-            "The CSV adds weights by stacking and pseudo-BMA+.",
+            "The CSV file adds weights for averaging the two.",
             shown=models[[c for c in models.columns if c not in ("stacking", "pseudo_bma", "weight")]],
         )
     return found
@@ -444,7 +448,7 @@ def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
     tables = {
         "chi_square": Table(
             chi_square(counts),
-            f"Pearson's chi-square test that all {words.areas} have the same shares; see the note.",
+            f"Pearson's chi-square test that all {words.areas} have the same shares.",
         )
     }
     if counts.sizes["status"] > 2 and not _not_searched(counts, words):
@@ -481,7 +485,8 @@ def _spread(headline: xr.DataTree, success: Sequence[str], words: CountWords) ->
     return (
         Table(
             table,
-            f"Gap between the highest and the lowest share {words.success} of any {words.area}; {_INTERVAL}.",
+            f"Gap between the highest and the lowest share {words.success} of any {words.area}. In percentage points; {_INTERVAL}.",
+            shares=SHARES,
         ),
         Picture(
             figure,

@@ -60,7 +60,17 @@ _UNKNOWN = (
 _GROUPS = (
     "constant_data", "log_likelihood", "observed_data", "posterior", "posterior_predictive", "prior", "prior_predictive", "sample_stats",
 )  # fmt: skip
-_PRIORS = ("neutral", "sceptical", "enthusiastic", "even_chance")
+_PRIORS = {
+    "neutral": "Default prior",
+    "sceptical": "Sceptical",
+    "enthusiastic": "Enthusiastic",
+    "even_chance": "Even chance of none",
+}
+_DESCRIBED = {
+    "Sceptical": "normal around none, with 5% beyond the effect hoped for.",
+    "Enthusiastic": "normal around the effect hoped for, with 5% on the other side of none.",
+    "Even chance of none": "exactly no effect with probability one half, otherwise the default prior.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +270,8 @@ def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFr
     for each in asked:
         found, name = answers[each.model, each.term]["sentence"], _name(each, asked)
         name = f" ({name})" if name else ""
-        lines.append(f"What a sceptic would say{name}: {found['sceptical_limit']}")
+        if not name:
+            lines.append(f"What a sceptic would say: {found['sceptical_limit']}")
         account = "e_value" if each.evaluation.ratio else "robustness_value"
         if answers[each.model, each.term]["value"].isna()[account]:
             account = "cases_replaced"
@@ -272,11 +283,6 @@ def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFr
                 "expects. Read the posterior with care, or state another hoped-for effect."
             )
     lines.append(_ASSIGNED.get(asked[0].evaluation.assignment or "", _UNKNOWN))
-    if len(asked) > 1:
-        lines.append(
-            f"{len(asked)} effects are in question. Each probability is about its effect alone; that at least one stands out by chance is "
-            "likelier the more one looks at."
-        )
     return tuple(lines)
 
 
@@ -330,20 +336,14 @@ def _plural_unit(asked: _Asked) -> str:
 def _claims(asked: Sequence[_Asked]) -> Table:
     rows = [row for each in asked for row in _claims_of(each)]
     frame = pd.DataFrame(rows).set_index("claim")
-    shown = frame.reset_index().rename(columns={"claim": "Claim", "term": "Term", "reading": "In words"})
-    names = {
-        "neutral": "Neutral prior",
-        "sceptical": "Sceptical",
-        "enthusiastic": "Enthusiastic",
-        "even_chance": "Even chance of none",
-    }
-    shown = shown.rename(columns=names)
-    for name in names.values():
+    shown = frame.reset_index().rename(
+        columns={"claim": "Claim", "term": "Term", "reading": "In words"} | _PRIORS
+    )
+    for name in _PRIORS.values():
         shown[name] = [percent_text(float(p)) for p in shown[name]]
-    if len(asked) == 1:
-        shown = shown.drop(columns="Term")
-    unknown = [names[name] for name in _PRIORS if frame[name].isna().all()]
-    shown = shown.drop(columns=[*unknown, "model"])
+    unknown = [title for name, title in _PRIORS.items() if frame[name].isna().all()]
+    shown = shown.drop(columns=[*unknown, "model", *(["Term"] if len(asked) == 1 else [])])
+    described = "".join(f" {title}: {text}" for title, text in _DESCRIBED.items() if title not in unknown)
     missing = (
         f" {', '.join(unknown)}: not given, as nothing says which effect was hoped for (hoped)."
         if unknown
@@ -352,9 +352,7 @@ def _claims(asked: Sequence[_Asked]) -> Table:
     first = asked[0]
     return Table(
         frame,
-        f"How probable each claim is, under different priors of the effect. Neutral: {_prior_words(first)}. Sceptical: normal around none, "
-        "with 5% beyond the effect hoped for. Enthusiastic: normal around the effect hoped for, with 5% on the other side of none. Even "
-        f"chance of none: exactly no effect with probability one half, otherwise the neutral prior.{missing}",
+        f"How probable each claim is, under different priors of the effect. Default: {_prior_words(first)}.{described}{missing}",
         shown=shown,
     )
 
@@ -620,6 +618,11 @@ def _limits(asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]) -> t
     lines.append(
         "Whether the printed model is right: its outcome, its controls and its standard errors are taken as they stand."
     )
+    if len(asked) > 1:
+        lines.append(
+            f"{len(asked)} effects are in question. Each probability is about its effect alone; that at least one stands out by chance is "
+            "likelier the more one looks at."
+        )
     if len(asked) > 1 and all(each.covariance is None for each in evaluations.values()):
         lines.append(
             "How the effects in question go together: the table prints no covariances, so that their errors are taken as independent."
@@ -628,7 +631,12 @@ def _limits(asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]) -> t
 
 
 def _notes(evaluations: Mapping[str, Evaluation], posteriors: Mapping[str, xr.DataTree]) -> tuple[str, ...]:
-    lines = [note for each in evaluations.values() for note in each.notes]
+    everywhere = set.intersection(*(set(each.notes) for each in evaluations.values()))
+    lines = [
+        note if note in everywhere else f"{each.heading or name}: {note}"
+        for name, each in evaluations.items()
+        for note in each.notes
+    ]
     for name in evaluations:
         left_out = json.loads(posteriors[name].attrs.get("options", "{}")).get("not_fitted", "")
         lines += [f"Not fitted: {part}." for part in left_out.split("; ") if part]

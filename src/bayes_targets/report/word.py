@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError
-from .cells import table_cells
 from .result import Result, Table
 
 _MOST_ROWS = 60
@@ -52,7 +51,7 @@ def word_document(result: Result, figures: Mapping[str, bytes], *, title: str, q
         document.add_paragraph(picture.caption).style = document.styles["Caption"]
     for table in result.tables.values():
         document.add_paragraph(table.caption).style = document.styles["Caption"]
-        _add_table(document, _cells(table))
+        _add_table(document, table.cells())
     for heading, lines in _sections(result):
         document.add_heading(heading, level=1)
         for line in lines:
@@ -102,7 +101,7 @@ def to_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric:
 
 def table_markdown(table: Table) -> str:
     """What a page shows of a table, in Markdown, with its caption."""
-    cells = _cells(table)
+    cells = table.cells()
     return f"{table.caption}\n\n{to_markdown(cells['headings'], cells['rows'], cells['numeric'])}"
 
 
@@ -131,10 +130,6 @@ def _sections(result: Result) -> Iterator[tuple[str, Sequence[str]]]:
         "A paragraph to paste": [result.paragraph] if result.paragraph else [],
     }
     yield from ((heading, lines) for heading, lines in told.items() if lines)
-
-
-def _cells(table: Table) -> dict[str, Any]:
-    return table_cells(table.frame if table.shown is None else table.shown, table.headings)
 
 
 def _escaped(cell: str) -> str:

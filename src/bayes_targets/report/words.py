@@ -156,6 +156,18 @@ class CountWords:
 _USUAL = {"unit_word": "authority", "type_word": "type"}
 
 
+def a(word: str) -> str:
+    """A noun with its indefinite article.
+
+    Examples
+    --------
+    >>> a("trust"), a("authority"), a("university")
+    ('a trust', 'an authority', 'a university')
+    """
+    vowel = word[:1].lower() in tuple("aeiou") and not word.lower().startswith(("uni", "use", "eu", "one"))
+    return f"{'an' if vowel else 'a'} {word}"
+
+
 def plural(word: str) -> str:
     """A noun for several.
 
@@ -167,14 +179,3 @@ def plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def capital(text: str) -> str:
-    """The same with its first letter a capital.
-
-    Examples
-    --------
-    >>> capital("schools in London")
-    'Schools in London'
-    """
-    return text[:1].upper() + text[1:]

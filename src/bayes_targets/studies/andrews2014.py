@@ -19,6 +19,7 @@ from ..readers.package import Study
 
 NAME = "andrews2014"
 SHORT = "Andrews, Downe & Guarneros-Meza (2014), social cohesion"
+CITED = "Andrews et al. (2014)"
 OUTCOME = "change in cohesion from 2006 to 2008, per cent of the score of 2006"
 REFERENCE = "Unitary authority"
 TYPE_GROUP = "authority type"
@@ -34,7 +35,7 @@ FOREST_SUBTITLE = (
 FOREST_X = "per cent of the cohesion score of 2006, for one s.d. of the predictor (or from 0 to 1)"
 PRIOR_X = "per cent of the cohesion score of 2006: with a target, or for one s.d. of stretch"
 TYPE_CAPTION = (
-    "Authority types, partially pooled (Model 1): difference of each type from the average type, in per cent of the cohesion "
+    "Authority types, partially pooled (Model 1). Difference of each type from the average type, in per cent of the cohesion "
     "score of 2006, the reference type (unitary) included; posterior mean, s.d., 95% equal-tailed interval and probability above 0."
 )
 METHODS = (
@@ -74,13 +75,13 @@ TERMS = (
 )
 # Two pages answer one question.
 QUOTE = (
-    "Which answer to quote: that of the printed table (the page on the printed regressions), which needs no reconstruction. Here authority "
-    "types are pooled and every area has the same noise, where the printed standard errors allow for unequal noise; so the numbers differ "
-    "a little."
+    "Which answer to quote: that of the printed table (the page on the printed regressions), which needs no reconstruction. The numbers "
+    "differ a little, because here authority types are pooled and the noise is the same everywhere; the printed standard errors allow "
+    "for unequal noise."
 )
 COVER = (
-    "How much more did cohesion improve with a target, and for each point of stretch? Curves are posteriors; blue is more than the "
-    "smallest improvement worth having."
+    "How much more did cohesion improve with a target (above), and for one standard deviation of stretch, 3.9 points (below)? Dashed: "
+    "the default prior. Curves: posteriors. Blue: more than the smallest improvement worth having."
 )
 
 # Predictors that Table 2 uses in another form than Table 1 describes.

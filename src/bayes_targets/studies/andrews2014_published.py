@@ -27,7 +27,11 @@ MODELS = {"model_2": "target", "model_3": "stretch", "model_1": "controls"}
 LABELS = {
     f"model_{number}{kind}": f"{what}{said}"
     for number, what in ((2, "target (Model 2)"), (3, "stretch (Model 3)"), (1, "controls alone (Model 1)"))
-    for kind, said in (("", ""), ("_flat", ", flat priors"), ("_types", ", types partially pooled"))
+    for kind, said in (
+        ("", ", default prior"),
+        ("_flat", ", flat priors"),
+        ("_types", ", types partially pooled"),
+    )
 }
 PLAIN = {ON: "having a target", STRETCH: "a point of stretch"}
 SHOWN = [
@@ -71,10 +75,10 @@ def published_result(
         "answer": replace(answer, frame=answer.frame if answer.shown is None else answer.shown),
         "comparison": Table(
             comparison,
-            "Posterior beside the published OLS for the two target measures, in per cent of the cohesion score of 2006 for one unit of the "
-            "term. Both intervals 95%: equal-tailed posterior, t for OLS. ROPE: an effect within half of that for one s.d. of the "
-            "predictor (or from 0 to 1). Rows: weakly informative priors, flat priors, partially pooled authority types. The CSV holds "
-            "every term, both p-values and the rest.",
+            "The two target measures under other priors. Posterior beside the published OLS, in per cent of the cohesion score of 2006 for "
+            "one unit of the term; both intervals 95% (equal-tailed; t for OLS). The smallest effect worth having: half a per cent for one "
+            "s.d. of the predictor (or from 0 to 1). Rows: the default prior, flat priors, partially pooled authority types. The CSV file "
+            "holds every term, both p-values and the rest.",
             shown=comparison.loc[comparison.index.isin([ON, STRETCH]), SHOWN],
         ),
         "types": Table(paper.type_table(posteriors["model_1_types"]), paper.TYPE_CAPTION),
@@ -87,6 +91,8 @@ def published_result(
         answer=f"Places with a cohesion target {words_for(chance).replace('certain', 'certainly')} improved more than places without one "
         f"({percent_text(chance)}).",
         points=(
+            f"Having a target: {percent_text(chance)} under the default prior, "
+            f"{_chance(tables['model_2_flat'].loc[[ON]])} under a flat one.",
             f"Tougher targets: areas whose target lay further above the score of 2006 {_likely(first['model_3'].loc[[STRETCH]])} improved "
             "more.",
             f"How much: {_size(first['model_2'].loc[[ON]])} more with a target, and {_size(first['model_3'].loc[[STRETCH]])} more for each "
@@ -111,6 +117,10 @@ def published_result(
 def _likely(rows: pd.DataFrame) -> str:
     probability = float(rows["prob_positive"].iloc[0])
     return f"{words_for(probability).replace('certain', 'certainly')} ({percent_text(probability)})"
+
+
+def _chance(rows: pd.DataFrame) -> str:
+    return percent_text(float(rows["prob_positive"].iloc[0]))
 
 
 def _size(rows: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from ..comparison.claims import percent_text
 from ..plots import plot_design, plot_prior_curve, plot_specifications
 from ..readers.package import Study
+from ..report.cells import named
 from ..report.result import Picture, Result, Table
 from ..sensitivity import (
     Multiverse,
@@ -35,6 +36,7 @@ _DESIGN_EFFECTS = (0.5, 1.0, 2.0)
 _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
 # Noise between alike authorities that the printed standard error implies: .659 * sqrt(150 * .57 * .43) = 4.0.
 _DESIGN: Mapping[str, Any] = {"sigma": 4.0, "share_with_target": 86 / 150, "prior_sd": 5.0}
+_SHOWN = ["pooling", "slopes", "noise", "prior", "controls", "mean", "sd", "low", "high", "prob_positive"]
 METHODS = (
     "Sceptic: a normal prior around no effect, and the narrowest one that still lets the effect convince (posterior probability of "
     "its sign above 95%, a one-sided criterion: a two-sided 95% interval that excludes zero asks for more). The fail-safe number "
@@ -138,8 +140,9 @@ def sensitivity_result(
             f"target; for tougher targets it would have to explain {stretch['rv']:.0%}."
         ),
         points=(
-            f"Having a target: a reader with no prior doubts is {percent_text(target['prob_positive'])} sure that places with one "
-            f"improved more, a sceptic {percent_text(target['sceptical'])}; 95% (one-sided) would be called convincing.",
+            f"Having a target: that places with one improved more is {percent_text(target['neutral'])} probable under the default prior, "
+            f"{percent_text(target['prob_positive'])} under a flat one and {percent_text(target['sceptical'])} for a sceptic; 95% "
+            "(one-sided) would be called convincing.",
             f"Tougher targets: {stretch['fail_safe_n']:.0f} further evaluations of that size that find nothing would be needed to overturn "
             f"the association. It is positive in {stretch['share_positive']:.0%} of {stretch['specifications']:.0f} specifications.",
             f"A new evaluation: about {needed} authorities have a chance of 80% to make one more than 95% sure of a true effect of one "
@@ -147,29 +150,37 @@ def sensitivity_result(
         ),
         tables={
             "robustness": Table(
-                table, "What would have to be so for the answer to change; slopes in percentage points of change in cohesion."
+                table, "What would have to be so for the answer to change. Slopes in percentage points of change in cohesion."
             ),
             "prior_grid": Table(
                 grid.round(4),
-                "Both effects (a target; one s.d. of stretch) under nine priors: sceptical, neutral, enthusiastic; normal, Student-t, "
-                "or an even chance of no effect. Posterior mean, 95% equal-tailed interval, probability above 0 and of exactly 0.",
+                "Both effects under nine priors. Having a target; one s.d. of stretch. Sceptical, neutral (the default), enthusiastic; "
+                "normal, Student-t, or an even chance of no effect. Posterior mean, 95% equal-tailed interval, probability above 0 and of "
+                "exactly 0.",
                 section="sensitivity",
             ),
             "influence": Table(
                 influence,
-                "Which choice moves the slope most: share of the variance over specifications, and largest difference between averages.",
+                "Which choice moves the slope most. Share of the variance over specifications, and largest difference between averages.",
+                shown=influence.assign(lowest=influence["lowest"].map(named), highest=influence["highest"].map(named)),
                 section="sensitivity",
+                headings={"choice": "Choice", "lowest": "Lowest with", "highest": "Highest with"},
+                shares=("variance_share",),
             ),
             "design": Table(
                 design,
-                "Chance of a convincing answer (a probability of a positive effect of more than 95%, one-sided), expected width of the "
-                "95% equal-tailed interval, sign error and exaggeration.",
+                "What a new evaluation of so many authorities would find, by true effect. Chance of a convincing answer (more than "
+                "95% sure of a positive effect, one-sided), expected width of the 95% equal-tailed interval, and how often a "
+                "convincing answer has the wrong sign, or by how much it exaggerates.",
+                headings={"effect": "True effect"},
+                shares=("convincing", "sign_error"),
             ),
             **{
                 f"specifications_{effect}": Table(
                     universe.table,
-                    f"{NAMES[effect]}: every specification, its posterior and whether it passed its checks. The CSV holds all.",
-                    shown=universe.table.sort_values("mean").iloc[[0, len(universe.table) // 2, -1]],
+                    f"{NAMES[effect]}: least, middle and greatest posterior mean of all specifications. The CSV file holds every one, and "
+                    "whether it passed its checks.",
+                    shown=universe.table.sort_values("mean").iloc[[0, len(universe.table) // 2, -1]][_SHOWN],
                 )
                 for effect, universe in universes.items()
             },
@@ -199,7 +210,7 @@ def _answers(
     sceptical = float(grid["sceptical", "normal"])
     rows = {
         "Printed slope (standard error)": f"{estimate:.3f} ({se:.3f})",
-        "Probability that it is above 0: neutral, sceptical, enthusiastic prior": " / ".join(
+        "Probability that it is above 0: default (neutral), sceptical, enthusiastic prior": " / ".join(
             percent_text(float(grid[attitude, "normal"])) for attitude in ("neutral", "sceptical", "enthusiastic")
         ),
         "… if no effect at all had an even chance beforehand": percent_text(float(grid["neutral", "spike"])),
@@ -226,6 +237,7 @@ def _answers(
     numbers |= {
         "rv": robust.rv,
         "sceptical": sceptical,
+        "neutral": float(grid["neutral", "normal"]),
         **{str(name): float(value) for name, value in universal.items()},
     }
     return rows, numbers

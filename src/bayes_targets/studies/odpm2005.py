@@ -13,6 +13,7 @@ from ..readers.package import Study
 
 NAME = "odpm2005"
 SHORT = "ODPM (2005), Local Public Service Agreements"
+CITED = "ODPM (2005)"
 TABLES = ("policy_area", "kind", "finish")
 GREEN = ("green",)
 NOT_RED = ("green", "amber")

@@ -16,10 +16,11 @@ from ..models.success.estimands import status_share, summarise_draws
 from ..models.success.hits import summarise_hits
 from ..plots import plot_hits, plot_shares
 from ..report.result import Picture, Table
+from ..report.success import CONTRASTS, SHARES
 
 _INTERVAL = "95% equal-tailed interval"
 LABELS = {
-    f"{table}_{kind}": f"by {word}, {said}"
+    f"{table}_{kind}": f"{word}: {said}"
     for table, word in (("kind", "kind of target"), ("finish", "finish year"))
     for kind, said in (("green", "green"), ("not_red", "green or amber"), ("ordinal", "all statuses"))
 } | {"margins": "the three tables together", "total_hits": "targets hit", "share_hit": "share hit"}
@@ -52,14 +53,17 @@ def group_tables(
     tables = {
         "comparison": Table(
             pd.concat(frames, names=["posterior"]).reset_index("posterior"),
-            f"Share of targets green, and green or amber (not red), by group: raw share with its 95% Wilson interval beside the posterior "
-            f"share with its {_INTERVAL}.",
+            f"Share of targets green, by group: raw share with its 95% Wilson interval beside the posterior share with its {_INTERVAL}. "
+            "The CSV file adds the share green or amber (not red).",
             shown=shown[["n", "ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]],
+            headings={"term": "Targets", "ols_estimate": "Raw share"},
+            shares=SHARES,
         ),
         "contrasts": Table(
             contrasts,
-            f"Differences between groups, as a difference in share and as an odds ratio (posterior median); {_INTERVAL}. Beside them the "
-            "raw difference and odds ratio, and the two-tailed p of Fisher's exact test.",
+            CONTRASTS,
+            headings={"mean": "Difference"},
+            shares=SHARES,
         ),
         "proportional_odds": Table(
             odds.reset_index("table"),
@@ -105,8 +109,11 @@ def misprint_table(
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("table")
     return Table(
         frame,
-        f"Green {pair[0].lower()} minus green {pair[1].lower()} (difference in share, {_INTERVAL}) for the printed table and for each of "
-        "the tables with the margins that the other two print: three targets moved from red. Weight: share of the ways to move them.",
+        f"{pair[0]} minus {pair[1].lower()}, wherever three misplaced targets belong. Difference in the share green, {_INTERVAL}, for the "
+        "printed table and for each table with the margins that the other two print: three targets moved from red. Weight: share of the "
+        "ways to move them.",
+        headings={"mean": "Difference"},
+        shares=("weight", *SHARES),
     )
 
 
@@ -133,8 +140,10 @@ def mix_table(
     frame["prob_positive"] = [float((values > 0).mean()) for values in rows.values()]
     return Table(
         frame.rename_axis("quantity"),
-        f"Share {' or '.join(success)} of {pair[0].lower()} less that of {pair[1].lower()} (difference in share, {_INTERVAL}), beside the "
-        f"largest difference that the mix of policy areas alone could make: {pair[0].lower()} are given the most successful areas.",
+        f"{pair[0]} minus {pair[1].lower()}, and what the mix of policy areas could make of it. Difference in the share "
+        f"{' or '.join(success)}, {_INTERVAL}; the mix could make most of it if {pair[0].lower()} were all in the most successful areas.",
+        headings={"mean": "Difference"},
+        shares=SHARES,
     )
 
 
@@ -148,8 +157,9 @@ def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str,
         {
             "hits": Table(
                 table,
-                f"SIMULATED: targets hit in the end, their share, and the share of the reward that is paid; {_INTERVAL}, with the "
+                f"Targets hit in the end, SIMULATED. Their share, and the share of the reward that is paid; {_INTERVAL}, with the "
                 "uncertainty of what each colour means.",
+                shown=_in_per_cent(table),
             )
         },
         {
@@ -169,6 +179,19 @@ def hits_tables(settings: Mapping[str, xr.Dataset], now: int) -> tuple[dict[str,
     )
 
 
+def _in_per_cent(hits: pd.DataFrame) -> pd.DataFrame:
+    """Hits as they are, shares in per cent, as texts."""
+    numbers = ["mean", "low", "high"]
+    share = hits["quantity"].ne("total_hits")
+    shown = hits[["setting", "quantity", *numbers]].astype(dict.fromkeys(numbers, object))
+    for name in numbers:
+        shown[name] = [
+            f"{value:.0%}" if per_cent else f"{value:.0f}"
+            for value, per_cent in zip(hits[name], share, strict=True)
+        ]
+    return shown
+
+
 def survey_table(shares: pd.DataFrame, statements: pd.Series[str]) -> Table:
     """Survey shares with what their bases leave open."""
     frame = shares.assign(statement=statements.reindex(shares.index))
@@ -176,6 +199,8 @@ def survey_table(shares: pd.DataFrame, statements: pd.Series[str]) -> Table:
     return Table(
         frame,
         f"Survey of coordinators and target owners: posterior share (beta-binomial, uniform prior, {_INTERVAL}), with the range of bases "
-        "where none is printed. The CSV lists also the shares whose base could be anything.",
-        shown=shown,
+        "where none is printed. The CSV file lists also the shares whose base could be anything.",
+        shown=shown.reset_index(drop=True),
+        headings={"mean": "Posterior share"},
+        shares=SHARES,
     )

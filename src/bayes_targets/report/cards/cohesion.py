@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..words import Words, capital
+from ..cells import capital
+from ..words import Words
 from .card import POOLED, ModelCard, PriorNote
 
 
