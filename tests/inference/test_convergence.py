@@ -4,7 +4,7 @@ import arviz_stats
 import numpy as np
 import pytest
 
-from bayes_targets.inference.convergence import ess_bulk, ess_tail, r_hat
+from bayes_targets.inference.convergence import mixing
 
 
 def chains(kind, shape):
@@ -44,9 +44,11 @@ KINDS = (
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_numbers_are_those_of_arviz(kind, shape):
     draws = chains(kind, shape)
-    assert r_hat(draws) == pytest.approx(float(arviz_stats.rhat(draws)), rel=1e-9)
-    assert ess_bulk(draws) == pytest.approx(float(arviz_stats.ess(draws, method="bulk")), rel=1e-6)
-    assert ess_tail(draws) == pytest.approx(
+    # Beside other quantities, as it is computed.
+    found = [values[1] for values in mixing(np.stack([-3.0 * draws, draws, np.ones(shape)]))]
+    assert found[0] == pytest.approx(float(arviz_stats.rhat(draws)), rel=1e-9)
+    assert found[1] == pytest.approx(float(arviz_stats.ess(draws, method="bulk")), rel=1e-6)
+    assert found[2] == pytest.approx(
         float(arviz_stats.ess(draws, method="tail", prob=(0.05, 0.95))), rel=1e-6
     )
 
@@ -54,4 +56,5 @@ def test_the_numbers_are_those_of_arviz(kind, shape):
 def test_what_cannot_be_computed_is_not_a_number():
     one, few, wrong = np.zeros((1, 50)) + np.arange(50), np.ones((4, 3)), np.ones((4, 9))
     wrong[2, 3] = np.inf
-    assert np.isnan([r_hat(one), r_hat(few), r_hat(wrong), ess_bulk(few), ess_tail(wrong)]).all()
+    assert np.isnan([mixing(one).r_hat, *mixing(few), *mixing(wrong)]).all()
+    assert np.isnan(mixing(np.stack([np.ones((4, 9)), wrong])).ess_tail).tolist() == [False, True]

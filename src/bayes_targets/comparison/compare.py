@@ -116,13 +116,13 @@ def compare(
     mean, sd = flat.mean(axis=1), flat.std(axis=1, ddof=1)
     above = (flat > 0).mean(axis=1)
     below, inside, beyond = _masses(flat, [regions.get(str(term)) for term in frame.index])
-    mixed = [mixing(chains) for chains in by_chain]
+    mixed = mixing(by_chain)
     with np.errstate(divide="ignore", invalid="ignore"):
         shift, ratio = (mean - estimate) / se, sd / se
     values = (
         estimate, se, classical_low, classical_high, mean, sd, low, high, above, below, inside, beyond,
         shift, ratio,
-        *([getattr(one, measure) for one in mixed] for measure in COLUMNS[-3:]),
+        mixed.ess_bulk, mixed.ess_tail, mixed.r_hat,
     )  # fmt: skip
     table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index)
     if isinstance(estimates, Evaluation):

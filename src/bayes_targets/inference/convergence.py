@@ -23,77 +23,78 @@ from numpy.typing import NDArray
 from .distributions import normal_quantile
 
 FloatArray = NDArray[np.float64]
+# Draws at a time: few enough for the processor's cache.
+_CHUNK = 2**16
 
 
 class Mixing(NamedTuple):
-    """How well chains of one quantity mix; NaN where that cannot be computed."""
+    """How well the chains of each quantity mix; NaN where that cannot be computed, as R-hat of one chain."""
 
-    r_hat: float
-    ess_bulk: float
-    ess_tail: float
+    r_hat: FloatArray
+    ess_bulk: FloatArray
+    ess_tail: FloatArray
 
 
 def mixing(draws: FloatArray) -> Mixing:
-    """All three at once, which costs half of one by one.
+    """The larger rank-normalised split R-hat of location and of spread, and the effective sample sizes of bulk and tails.
+
+    `draws` has shape (..., chain, draw), the results (...). The bulk is the mean of the normal scores, the tails are the 5% and
+    the 95% quantile, of which the smaller size counts.
 
     Examples
     --------
     >>> chains = np.random.default_rng(1).standard_normal((4, 500))
-    >>> mixing(chains) == (r_hat(chains), ess_bulk(chains), ess_tail(chains))
-    True
+    >>> apart = chains + np.arange(4)[:, None]
+    >>> (mixing(np.stack([chains, apart])).r_hat > 1.01).tolist()
+    [False, True]
     """
-    if not _usable(draws):
-        return Mixing(math.nan, math.nan, math.nan)
+    *shape, chains, size = draws.shape
+    flat = draws.reshape(-1, chains, size)
+    out = np.full((3, len(flat)), math.nan)
+    usable = np.flatnonzero(np.isfinite(flat).all(axis=(1, 2))) if size >= 4 else np.empty(0, int)
+    step = max(1, _CHUNK // max(chains * size, 1))
+    for start in range(0, len(usable), step):
+        piece = usable[start : start + step]
+        out[:, piece] = _measures(flat[piece])
+    return Mixing(*out.reshape(3, *shape))
+
+
+def _measures(draws: FloatArray) -> FloatArray:
+    """R-hat, bulk and tail size, shape (3, E), of draws of shape (E, chain, draw)."""
     halves = _split(draws)
     scores = _scores(halves)
-    return Mixing(_largest_r_hat(halves, scores) if len(draws) > 1 else math.nan, _ess(scores), _tail(draws))
-
-
-def r_hat(draws: FloatArray) -> float:
-    """The larger of the rank-normalised split R-hats of location and of spread.
-
-    Examples
-    --------
-    >>> chains = np.random.default_rng(1).standard_normal((4, 500))
-    >>> r_hat(chains) < 1.01, r_hat(chains + np.arange(4)[:, None]) > 1.5
-    (True, True)
-    """
-    if len(draws) < 2 or not _usable(draws):
-        return math.nan
-    halves = _split(draws)
-    return _largest_r_hat(halves, _scores(halves))
-
-
-def ess_bulk(draws: FloatArray) -> float:
-    """Effective sample size of the bulk: that of the mean of the normal scores."""
-    return _ess(_scores(_split(draws))) if _usable(draws) else math.nan
-
-
-def ess_tail(draws: FloatArray) -> float:
-    """Effective sample size of the tails: the smaller one of the 5% and the 95% quantile."""
-    return _tail(draws) if _usable(draws) else math.nan
-
-
-def _usable(draws: FloatArray) -> bool:
-    return draws.shape[1] >= 4 and bool(np.isfinite(draws).all())
+    ends = np.quantile(draws, [0.05, 0.95], axis=(1, 2))[:, :, None, None]
+    tail = np.minimum(*(_ess(_split((draws <= end).astype(float))) for end in ends))
+    if draws.shape[1] < 2:
+        return np.stack([np.full(len(draws), math.nan), _ess(scores), tail])
+    folded = _scores(np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True)))
+    return np.stack([np.maximum(_plain_r_hat(scores), _plain_r_hat(folded)), _ess(scores), tail])
 
 
 def _split(draws: FloatArray) -> FloatArray:
     """Halves of chains as chains; of an odd number of draws the middle one is left out."""
-    half = draws.shape[1] // 2
-    return np.concatenate([draws[:, :half], draws[:, -half:]])
+    half = draws.shape[2] // 2
+    return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
 
 
 def _scores(draws: FloatArray) -> FloatArray:
     """Normal scores of the ranks among all draws, equal draws sharing the mean of their ranks (Blom 1958)."""
-    flat = draws.ravel()
-    order = np.argsort(flat)
-    ascending = flat[order]
-    starts = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))
-    ends = np.append(starts[1:], flat.size)
-    scores = np.empty(flat.size)
-    # First and last rank of equal draws, counted from 0, add up to the place of their mean among the half ranks.
-    scores[order] = np.repeat(_scores_of_half_ranks(flat.size)[starts + ends - 1], ends - starts)
+    flat = draws.reshape(len(draws), -1)
+    order = np.argsort(flat, axis=1)
+    ascending = np.take_along_axis(flat, order, axis=1)
+    by_rank = _scores_of_half_ranks(flat.shape[1])
+    apart = ascending[:, 1:] != ascending[:, :-1]
+    ranked = by_rank[::2]
+    if not apart.all():
+        # First and last rank of equal draws, counted from 0, add up to the place of their mean among the half ranks.
+        first = np.tile(np.arange(flat.shape[1]), (len(flat), 1))
+        last = first.copy()
+        first[:, 1:][~apart] = 0
+        last[:, :-1][~apart] = flat.shape[1]
+        last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+        ranked = by_rank[np.maximum.accumulate(first, axis=1) + last]
+    scores = np.empty(flat.shape)
+    np.put_along_axis(scores, order, np.broadcast_to(ranked, flat.shape), axis=1)
     return scores.reshape(draws.shape)
 
 
@@ -103,35 +104,32 @@ def _scores_of_half_ranks(size: int) -> FloatArray:
     return normal_quantile((np.arange(1.0, size + 0.5, 0.5) - 0.375) / (size + 0.25))
 
 
-def _largest_r_hat(halves: FloatArray, scores: FloatArray) -> float:
-    return max(_plain_r_hat(scores), _plain_r_hat(_scores(np.abs(halves - np.median(halves)))))
-
-
-def _tail(draws: FloatArray) -> float:
-    return min(_ess(_split((draws <= end).astype(float))) for end in np.quantile(draws, [0.05, 0.95]))
-
-
-def _plain_r_hat(chains: FloatArray) -> float:
-    n = chains.shape[1]
+def _plain_r_hat(chains: FloatArray) -> FloatArray:
+    n = chains.shape[2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = chains.mean(axis=1).var(ddof=1) / chains.var(axis=1, ddof=1).mean()
-    return math.sqrt(ratio + (n - 1) / n)
+        ratio = chains.mean(axis=2).var(axis=1, ddof=1) / chains.var(axis=2, ddof=1).mean(axis=1)
+    return np.sqrt(ratio + (n - 1) / n)
 
 
-def _ess(chains: FloatArray) -> float:
-    m, n = chains.shape
-    if np.ptp(chains) < np.finfo(float).resolution:
-        return float(chains.size)
+def _ess(chains: FloatArray) -> FloatArray:
+    _, m, n = chains.shape
+    means = chains.mean(axis=2, keepdims=True)
     # Twice as long with zeros, so that the end does not meet the beginning.
-    spectrum = np.fft.rfft(chains - chains.mean(axis=1, keepdims=True), 2 * n, axis=1)
-    covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, :n].mean(axis=0) / n
-    within = covariance[0] * n / (n - 1)
-    total = covariance[0] + (chains.mean(axis=1).var(ddof=1) if m > 1 else 0.0)
-    rho = 1.0 - (within - covariance) / total
-    rho[0] = 1.0
-    pairs = rho[: 2 * (n // 2)].reshape(-1, 2)[: max((n - 1) // 2, 1)]
+    spectrum = np.fft.rfft(chains - means, 2 * n, axis=2)
+    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
+    covariance = np.fft.irfft(power, 2 * n, axis=1)[:, :n] / n
+    within = covariance[:, :1] * n / (n - 1)
+    total = within * (n - 1) / n + (means.var(axis=1, ddof=1) if m > 1 else 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rho = 1.0 - (within - covariance) / total
+    rho[:, 0] = 1.0
+    pairs = rho[:, : 2 * (n // 2)].reshape(len(rho), -1, 2)[:, : max((n - 1) // 2, 1)]
     # Sums of two neighbours are positive and fall: the sum ends before the first that does not.
-    sums = pairs.sum(axis=1)
-    last = int(np.argmax(sums <= 0)) if (sums <= 0).any() else len(sums) - 1
-    tau = -1.0 + 2.0 * np.minimum.accumulate(sums[:last]).sum() + max(pairs[last, 0], 0.0)
-    return float(m * n / max(tau, 1.0 / math.log10(m * n)))
+    sums = pairs.sum(axis=2)
+    ended = sums <= 0
+    last = np.where(ended.any(axis=1), ended.argmax(axis=1), sums.shape[1] - 1)
+    before = np.arange(sums.shape[1]) < last[:, None]
+    falling = np.where(before, np.minimum.accumulate(sums, axis=1), 0.0).sum(axis=1)
+    tau = -1.0 + 2.0 * falling + np.maximum(pairs[np.arange(len(rho)), last, 0], 0.0)
+    constant = np.ptp(chains, axis=(1, 2)) < np.finfo(float).resolution
+    return np.where(constant, float(m * n), m * n / np.maximum(tau, 1.0 / math.log10(m * n)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,8 @@ REPEATED_LIMIT = 0.1
 CHAIN_CORRELATION_LIMIT = 0.6
 # A note, not a gate.
 CONFLICT_LIMIT = 3.0
+# Draws at a time: few enough for the processor's cache.
+_CHUNK = 2**16
 
 
 class Limit(NamedTuple):
@@ -275,7 +278,7 @@ def _points(posterior: xr.DataTree) -> set[str]:
 
 
 def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], list[dict[str, object]]]:
-    """Each variable as numbers of shape (chain, draw, element), and the checks that hold of them under any engine.
+    """Each variable as numbers of shape (element, chain, draw), and the checks that hold of them under any engine.
 
     Points are no draws: they must be finite and constant, and nothing else is asked of them.
     """
@@ -292,21 +295,21 @@ def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], 
             unreal += 1
             continue
         chains, size = found.shape[:2]
-        own = found.reshape(chains, size, math.prod(found.shape[2:]))
-        if not own.size:
+        if not found.size:
             shapeless += 1
             continue
+        own = np.ascontiguousarray(found.reshape(chains, size, -1).transpose(2, 0, 1))
         finite = np.isfinite(own)
-        not_finite += int((~finite).sum())
+        not_finite += own.size - int(np.count_nonzero(finite))
         if name in points:
-            varying += int((np.ptp(own, axis=(0, 1)) != 0).sum())
+            varying += int((np.ptp(own, axis=(1, 2)) != 0).sum())
             continue
         values[str(name)] = own
         # A chain that never moves, in any element; NaN chains are counted above.
-        constant += int((np.ptp(np.where(finite, own, 0.0), axis=1) == 0).sum())
-        # max of NumPy keeps NaN.
-        repeated = float(np.max([repeated, _repeated(own)]))
-        correlation = float(np.max([correlation, _chain_correlation(own)]))
+        moving = own if finite.all() else np.where(finite, own, 0.0)
+        constant += int((moving.max(axis=2) == moving.min(axis=2)).sum())
+        repeated = _largest(_repeated, own, repeated)
+        correlation = _largest(_chain_correlation, own, correlation)
     if not values and not points:
         repeated = correlation = math.nan
     return values, [
@@ -321,21 +324,28 @@ def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], 
     ]
 
 
-def _repeated(values: FloatArray) -> float:
-    """Largest share, over elements, of draws that have the value of another draw; 0 and 1 may be a share's ends."""
-    flat = np.sort(values.reshape(-1, values.shape[2]), axis=0)
-    again = (flat[1:] == flat[:-1]) & (flat[1:] != 0.0) & (flat[1:] != 1.0)
-    return float(again.sum(axis=0).max() / len(flat)) if len(flat) else math.nan
+def _largest(measure: Callable[[FloatArray], FloatArray], values: FloatArray, so_far: float) -> float:
+    """Largest value of a measure over elements, a few at a time; max of NumPy keeps NaN."""
+    step = max(1, _CHUNK // values[0].size)
+    pieces = [measure(values[start : start + step]).max() for start in range(0, len(values), step)]
+    return float(np.max([so_far, *pieces]))
 
 
-def _chain_correlation(values: FloatArray) -> float:
-    """Largest correlation, over elements, between two chains, draw by draw; chains that are constant have none."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+def _repeated(values: FloatArray) -> FloatArray:
+    """Share of draws that have the value of another draw; 0 and 1 may be a share's ends."""
+    flat = np.sort(values.reshape(len(values), -1), axis=1)
+    again = (flat[:, 1:] == flat[:, :-1]) & (flat[:, 1:] != 0.0) & (flat[:, 1:] != 1.0)
+    return np.asarray(again.sum(axis=1) / flat.shape[1])
+
+
+def _chain_correlation(values: FloatArray) -> FloatArray:
+    """Largest correlation between two chains, draw by draw; chains that are constant have none."""
+    centred = values - values.mean(axis=2, keepdims=True)
+    spread = np.sqrt((centred**2).sum(axis=2, keepdims=True))
     unit = np.where(spread > 0, centred / spread, 0.0)
-    between = np.einsum("ise,jse->ije", unit, unit, optimize=True)
-    off = between[np.triu_indices(len(values), 1)]
-    return float(off.max(initial=0.0)) if np.isfinite(off).all() else math.nan
+    first, second = np.triu_indices(values.shape[1], 1)
+    off = (unit @ unit.transpose(0, 2, 1))[:, first, second]
+    return np.where(np.isfinite(off).all(axis=1), off.max(axis=1, initial=0.0), math.nan)
 
 
 def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[dict[str, object]]:
@@ -376,18 +386,19 @@ def _largest_dependence(values: dict[str, FloatArray]) -> float:
     """How far signs around the median are from those of independent draws, over all variables."""
     largest = 0.0 if values else math.nan
     for own in values.values():
-        if own.shape[1] < 4:
-            return math.nan
-        signs = np.where(own > np.median(own, axis=(0, 1)), 1.0, -1.0)
-        # Where many draws are the median itself, such as a mean of 0 in some of several models, signs are not balanced.
-        signs = signs - signs.mean(axis=(0, 1))
-        signs = signs / np.maximum(np.sqrt((signs**2).mean(axis=(0, 1))), 1e-300)
-        pairs = signs[:, 1:] * signs[:, :-1]
-        successive = pairs.mean(axis=(0, 1)) * np.sqrt(pairs.shape[0] * pairs.shape[1])
-        chain = signs.mean(axis=1) * np.sqrt(signs.shape[1])
-        # max of NumPy keeps NaN.
-        largest = float(np.max([largest, np.abs(successive).max(), np.abs(chain).max()]))
+        largest = _largest(_dependence, own, largest) if own.shape[2] >= 4 else math.nan
     return largest
+
+
+def _dependence(values: FloatArray) -> FloatArray:
+    signs = np.where(values > np.median(values, axis=(1, 2), keepdims=True), 1.0, -1.0)
+    # Where many draws are the median itself, such as a mean of 0 in some of several models, signs are not balanced.
+    signs -= signs.mean(axis=(1, 2), keepdims=True)
+    signs /= np.maximum(np.sqrt((signs**2).mean(axis=(1, 2), keepdims=True)), 1e-300)
+    pairs = signs[..., 1:] * signs[..., :-1]
+    successive = pairs.mean(axis=(1, 2)) * math.sqrt(pairs[0].size)
+    chain = signs.mean(axis=2) * math.sqrt(signs.shape[2])
+    return np.maximum(np.abs(successive), np.abs(chain).max(axis=1))
 
 
 def _smc_rows(stats: xr.Dataset, chains: int) -> list[dict[str, object]]:
@@ -437,9 +448,10 @@ def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[
     at_least = _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))
     rows = []
     for name, own in values.items():
-        found = np.array([mixing(element) for element in np.moveaxis(own, 2, 0)])
+        found = mixing(own)
         # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
-        worst = (found[:, 0].max(), *found[:, 1:].min(axis=0)) if shape[0] > 1 else (math.nan,) * 3
+        worst = (found.r_hat.max(), found.ess_bulk.min(), found.ess_tail.min())
+        worst = worst if shape[0] > 1 else (math.nan,) * 3
         rows.append(_row(f"R-hat of {name}", worst[0], _at_most(R_HAT_LIMIT)))
         rows.append(_row(f"bulk ESS of {name}", worst[1], at_least))
         rows.append(_row(f"tail ESS of {name}", worst[2], at_least))

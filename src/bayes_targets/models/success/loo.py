@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError, DiagnosticsError
-from ...inference.convergence import ess_bulk
+from ...inference.convergence import mixing
 from ...inference.diagnostics import diagnose, require
 from ...inference.engines import CompiledNuts, compile_nuts, sample_nuts
 from ...inference.quadrature.stratified import stratified_uniform
@@ -360,7 +360,7 @@ def _log_mean(log_density: FloatArray, draws: xr.Dataset) -> tuple[float, float]
     top = log_density.max()
     density = np.exp(log_density - top)
     arranged = density.reshape(draws.sizes["chain"], draws.sizes["draw"])
-    size = ess_bulk(arranged) if len(arranged) > 1 else float(density.size)
+    size = float(mixing(arranged).ess_bulk) if len(arranged) > 1 else float(density.size)
     error = density.std(ddof=1) / density.mean() / np.sqrt(size)
     return float(top + np.log(density.mean())), float(error)
 
