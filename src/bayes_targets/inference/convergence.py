@@ -24,7 +24,7 @@ from .distributions import normal_quantile
 
 FloatArray = NDArray[np.float64]
 # Draws at a time: few enough for the processor's cache.
-_CHUNK = 2**16
+_CHUNK = 2**14
 
 
 class Mixing(NamedTuple):
@@ -62,12 +62,21 @@ def mixing(draws: FloatArray) -> Mixing:
 def _measures(draws: FloatArray) -> FloatArray:
     """R-hat, bulk and tail size, shape (3, E), of draws of shape (E, chain, draw)."""
     halves = _split(draws)
-    scores = _scores(halves)
+    flat = halves.reshape(len(halves), -1)
+    order = np.argsort(flat, axis=1)
+    ascending = np.take_along_axis(flat, order, axis=1)
+    scores = _scores(ascending, order).reshape(halves.shape)
     ends = np.quantile(draws, [0.05, 0.95], axis=(1, 2))[:, :, None, None]
     tail = np.minimum(*(_ess(_split((draws <= end).astype(float))) for end in ends))
     if draws.shape[1] < 2:
         return np.stack([np.full(len(draws), math.nan), _ess(scores), tail])
-    folded = _scores(np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True)))
+    middle = flat.shape[1] // 2
+    away = np.abs(ascending - ascending[:, [middle - 1, middle]].mean(axis=1, keepdims=True))
+    # Distances from the median fall and then rise, which this kind of sorting makes use of.
+    farther = np.argsort(away, axis=1, kind="stable")
+    folded = _scores(
+        np.take_along_axis(away, farther, axis=1), np.take_along_axis(order, farther, axis=1)
+    ).reshape(halves.shape)
     return np.stack([np.maximum(_plain_r_hat(scores), _plain_r_hat(folded)), _ess(scores), tail])
 
 
@@ -77,25 +86,22 @@ def _split(draws: FloatArray) -> FloatArray:
     return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
 
 
-def _scores(draws: FloatArray) -> FloatArray:
-    """Normal scores of the ranks among all draws, equal draws sharing the mean of their ranks (Blom 1958)."""
-    flat = draws.reshape(len(draws), -1)
-    order = np.argsort(flat, axis=1)
-    ascending = np.take_along_axis(flat, order, axis=1)
-    by_rank = _scores_of_half_ranks(flat.shape[1])
+def _scores(ascending: FloatArray, order: NDArray[np.intp]) -> FloatArray:
+    """Normal scores of the ranks, equal values sharing the mean of their ranks (Blom 1958), of sorted values and their places."""
+    by_rank = _scores_of_half_ranks(ascending.shape[1])
     apart = ascending[:, 1:] != ascending[:, :-1]
     ranked = by_rank[::2]
     if not apart.all():
         # First and last rank of equal draws, counted from 0, add up to the place of their mean among the half ranks.
-        first = np.tile(np.arange(flat.shape[1]), (len(flat), 1))
+        first = np.tile(np.arange(ascending.shape[1]), (len(ascending), 1))
         last = first.copy()
         first[:, 1:][~apart] = 0
-        last[:, :-1][~apart] = flat.shape[1]
+        last[:, :-1][~apart] = ascending.shape[1]
         last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
         ranked = by_rank[np.maximum.accumulate(first, axis=1) + last]
-    scores = np.empty(flat.shape)
-    np.put_along_axis(scores, order, np.broadcast_to(ranked, flat.shape), axis=1)
-    return scores.reshape(draws.shape)
+    scores = np.empty(ascending.shape)
+    np.put_along_axis(scores, order, np.broadcast_to(ranked, ascending.shape), axis=1)
+    return scores
 
 
 @lru_cache(maxsize=8)

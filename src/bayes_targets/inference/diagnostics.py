@@ -42,7 +42,7 @@ CHAIN_CORRELATION_LIMIT = 0.6
 # A note, not a gate.
 CONFLICT_LIMIT = 3.0
 # Draws at a time: few enough for the processor's cache.
-_CHUNK = 2**16
+_CHUNK = 2**14
 
 
 class Limit(NamedTuple):

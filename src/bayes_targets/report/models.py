@@ -91,13 +91,12 @@ def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) 
         "observed": _range(float(observed.min()), float(observed.max())),
         "prior_range": None,
         "prior_95": np.nan,
-        "posterior_50": _inside(observed, after, 0.5),
-        "posterior_95": _inside(observed, after, 0.95),
+        **dict(zip(("posterior_95", "posterior_50"), _inside(observed, after, 0.95, 0.5), strict=True)),
     }
     before = groups["prior_predictive"].get(name) if "prior_predictive" in groups else None
     if before is not None:
         row["prior_range"] = _range(*(float(before.quantile(q)) for q in (0.025, 0.975)))
-        row["prior_95"] = _inside(observed, before, 0.95)
+        (row["prior_95"],) = _inside(observed, before, 0.95)
     return row
 
 
@@ -105,9 +104,13 @@ def _range(*ends: float) -> str:
     return " to ".join(number(int(end) if end.is_integer() else end) for end in ends)
 
 
-def _inside(observed: xr.DataArray, replicated: xr.DataArray, prob: float) -> int:
-    low, high = (replicated.quantile(q, ("chain", "draw")) for q in ((1 - prob) / 2, (1 + prob) / 2))
-    return int(((observed >= low) & (observed <= high)).sum())
+def _inside(observed: xr.DataArray, replicated: xr.DataArray, *probs: float) -> list[int]:
+    """How many observed values lie in their equal-tailed intervals of each probability."""
+    values = replicated.transpose(*observed.dims, "chain", "draw").to_numpy()
+    ends = [end for prob in probs for end in ((1 - prob) / 2, (1 + prob) / 2)]
+    found = np.quantile(values.reshape(*observed.shape, -1), ends, axis=-1)
+    seen = observed.to_numpy()
+    return [int(((seen >= low) & (seen <= high)).sum()) for low, high in zip(found[::2], found[1::2], strict=True)]
 
 
 def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFrame | None:

@@ -104,16 +104,21 @@ def area_result(
     )
     tables |= more.tables
     pictures |= more.pictures
+    points = [*more.points, *_verdict(models)]
     if ORDINAL in posteriors:
-        tables |= _status_tables(posteriors, models, words)
+        fitted = {name: posteriors[name] for name in (ORDINAL, MULTINOMIAL) if name in posteriors}
+        checks = {name: check_fit(tree) for name, tree in fitted.items()}
+        statuses = {name: predictive_counts(tree) for name, tree in fitted.items()}
+        points += _failures(checks, models, words)
+        tables |= _status_tables(checks, statuses, models, words)
         if counts.sizes["status"] <= STATUSES:
-            pictures["statuses"] = _status_picture(predictive_counts(posteriors[ORDINAL]), words)
+            pictures["statuses"] = _status_picture(statuses[ORDINAL], words)
     tables |= _frequentist(counts, words)
     tables["spread"], pictures["spread"] = _spread(headline, success, words)
     tables |= left_out_table(counts, words.area, words.areas)
     return Result(
         answer=more.answer,
-        points=(*more.points, *_verdict(models), *_failures(posteriors, models, words)),
+        points=tuple(points),
         labels=_labels(words, named),
         tables=tables,
         pictures=pictures,
@@ -303,17 +308,14 @@ def _verdict(models: Any) -> tuple[str, ...]:
     )
 
 
-def _failures(posteriors: Mapping[str, xr.DataTree], models: Any, words: CountWords) -> tuple[str, ...]:
+def _failures(checks: Mapping[str, pd.DataFrame], models: Any, words: CountWords) -> tuple[str, ...]:
     """Failing predictive checks of the model that the page prefers."""
-    if ORDINAL not in posteriors:
-        return ()
     name = ORDINAL if models is None else str(models.index[0])
-    checks = check_fit(posteriors[name])
     named = {
         "fit": f"how much the counts differ between {words.areas}",
         "cut distances": f"how the distances between statuses differ between {words.areas}",
     }
-    bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks["p_value"].items() if p < _POOR]
+    bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks[name]["p_value"].items() if p < _POOR]
     return (
         (f"Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care.",)
         if bad
@@ -369,11 +371,11 @@ def _shares_picture(areas: pd.DataFrame, words: CountWords, title: str) -> Pictu
 
 
 def _status_tables(
-    posteriors: Mapping[str, xr.DataTree], models: pd.DataFrame | None, words: CountWords
+    checks: Mapping[str, pd.DataFrame],
+    statuses: Mapping[str, pd.DataFrame],
+    models: pd.DataFrame | None,
+    words: CountWords,
 ) -> dict[str, Table]:
-    fitted = {name: posteriors[name] for name in (ORDINAL, MULTINOMIAL) if name in posteriors}
-    checks = pd.concat({name: check_fit(tree) for name, tree in fitted.items()}, names=["model"])
-    statuses = {name: predictive_counts(tree) for name, tree in fitted.items()}
     shown = statuses[ORDINAL].reset_index()
     if len(shown) > 4 * MANY:
         shown = shown.loc[(shown["p_value"] - 0.5).abs().nlargest(MANY).index]
@@ -387,7 +389,7 @@ def _status_tables(
             headings={"area": capital(words.area), "status": "Status", "mean": "Replicated"},
         ),
         "checks_by_model": Table(
-            checks.reset_index(),
+            pd.concat(checks, names=["model"]).reset_index(),
             "Posterior predictive checks: Pearson's chi-square of all counts, and how much the distances between cutpoints vary between "
             f"{words.areas}; a small p-value speaks against the model (of the ordinal one, against proportional odds).",
             headings={"check": "Check"},

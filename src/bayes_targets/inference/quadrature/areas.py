@@ -83,12 +83,12 @@ class Areas:
             return np.asarray(self.shift + np.zeros(shape))
         mode, slope, bend, near = self._mode(np.zeros(shape))
         # From a point next to the mode, f is nowhere higher than this.
-        top = self._log_density(mode) + 0.5 * slope**2
+        top = self._density_at(mode) + 0.5 * slope**2
         ends, scales = [], []
         for sign in (-1.0, 1.0):
             touch = mode + sign * np.sqrt(2.0 / bend)
             steep = self._slopes(touch)[0]
-            reached = touch + (top - self._log_density(touch)) / steep
+            reached = touch + (top - self._density_at(touch)) / steep
             ends.append(np.minimum(reached, mode) if sign < 0 else np.maximum(reached, mode))
             scales.append(1.0 / np.abs(steep))
         box = ends[1] - ends[0]
@@ -96,7 +96,7 @@ class Areas:
         tail = np.where((place < 0) | (place > box), -np.log(rng.random(shape)), 0.0)
         z = ends[0] + np.where(place < 0, -tail * scales[0], np.minimum(place, box) + tail * scales[1])
         # The few whose mode is not found yet have their turn among those that were not kept.
-        kept = near & (np.log(rng.random(shape)) < self._log_density(z) - top + tail)
+        kept = near & (np.log(rng.random(shape)) < self._density_at(z) - top + tail)
         theta = self.shift + self.tau * z
         again = np.nonzero(~kept)
         if again[0].size:
@@ -130,7 +130,7 @@ class Areas:
         )
         return Areas(y, n, self.cut[s], shift[:, None], self.tau[s])
 
-    def _rows(self, rows: NDArray[Any]) -> Areas:
+    def _rows(self, rows: NDArray[Any] | slice) -> Areas:
         y, n = (part if part.ndim == 2 else part[rows] for part in (self.successes, self.trials))
         return Areas(y, n, self.cut[rows], self.shift[rows], self.tau[rows])
 
@@ -160,12 +160,25 @@ class Areas:
             out += term * weight[..., c]
         return np.asarray(out)
 
+    def _density_at(self, z: FloatArray) -> FloatArray:
+        """`_log_density` at z of shape (S, J), a few rows at a time."""
+        out = np.empty_like(z)
+        for rows in _blocks(z):
+            out[rows] = self._rows(rows)._log_density(z[rows])
+        return out
+
     def _fixed(self) -> FloatArray:
         cut = np.clip(self.cut, -300.0, 300.0)
         return np.asarray(sum(cut[..., c] * self.successes[..., c] for c in range(cut.shape[-1])))
 
     def _slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """First derivative of f, and minus the second, which is at least 1."""
+        """First derivative of f, and minus the second, which is at least 1, at z of shape (S, J)."""
+        slope, bend = np.empty_like(z), np.empty_like(z)
+        for rows in _blocks(z):
+            slope[rows], bend[rows] = self._rows(rows)._own_slopes(z[rows])
+        return slope, bend
+
+    def _own_slopes(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         theta = self.shift + self.tau * z
         slope, bend = -z, np.zeros_like(z)
         for c in range(self.trials.shape[-1]):
@@ -186,3 +199,9 @@ def _pieces(rows: NDArray[Any], cells: FloatArray) -> Iterator[NDArray[Any]]:
     for end in [*ends.tolist(), len(rows)]:
         yield rows[start:end]
         start = end
+
+
+def _blocks(z: FloatArray) -> Iterator[slice]:
+    """Rows, so many at a time that they fill the cache."""
+    step = max(1, _CHUNK // (4 * max(z.shape[1], 1)))
+    return (slice(start, start + step) for start in range(0, len(z), step))

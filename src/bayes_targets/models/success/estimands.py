@@ -201,10 +201,15 @@ def _counts(posterior: xr.DataTree) -> tuple[NDArray[Any], NDArray[Any], FloatAr
 
 
 def _pearson(count: NDArray[Any], share: FloatArray) -> FloatArray:
-    expected = count.sum(axis=-1, keepdims=True) * share
-    # A share that rounds to zero expects nothing and, where nothing is seen, adds nothing.
-    safe = np.where(expected > 0, expected, 1.0)
-    return np.asarray(np.where(expected > 0, (count - expected) ** 2 / safe, 0.0).sum(axis=(-2, -1)))
+    """Chi-square of counts (area, status), or of counts of each draw, against the shares of each draw."""
+    out = np.empty(len(share))
+    for place, own in enumerate(share):
+        seen = count if count.ndim == 2 else count[place]
+        expected = seen.sum(axis=-1, keepdims=True) * own
+        # A share that rounds to zero expects nothing and, where nothing is seen, adds nothing.
+        off = np.where(expected > 0, seen - expected, 0.0)
+        out[place] = (off**2 / np.where(expected > 0, expected, 1.0)).sum()
+    return out
 
 
 def _cut_spread(count: NDArray[Any]) -> FloatArray:

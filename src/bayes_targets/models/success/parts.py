@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 
 def softplus(x: Any, m: Any = np) -> Any:
     """``log(1 + exp(x))``: minus the log of the probability whose log-odds are ``-x``."""
-    return np.logaddexp(0.0, x) if m is np else m.softplus(x)
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))) if m is np else m.softplus(x)
 
 
 def expit(x: Any) -> FloatArray:
@@ -112,8 +112,8 @@ def multinomial_log_density(count: Any, log_share: FloatArray) -> FloatArray:
     """
     count = np.asarray(count)
     # No target of a status says nothing about the log of a share that may be minus infinity.
-    terms = np.where(count > 0, count * np.where(count > 0, log_share, 0.0), 0.0)
-    return np.asarray(log_ways(count) + terms.sum(axis=-1))
+    seen = np.where(count > 0, log_share, 0.0)
+    return np.asarray(log_ways(count) + np.einsum("...k,...k->...", count.astype(float), seen))
 
 
 def area_data(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
