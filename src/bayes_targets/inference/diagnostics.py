@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,11 +155,11 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         return _table([_row("dims chain and draw missing", 1.0, _at_most(0))])
     engine = posterior.attrs.get("engine")
     with np.errstate(all="ignore"):
-        values, rows = _draws(draws, _points(posterior))
+        values, rows, dependence = _draws(draws, _points(posterior))
         shape = (draws.sizes["chain"], draws.sizes["draw"])
         if engine == "exact":
             # A model of points alone has no draws that could depend on one another.
-            own = _independence_rows(values, shape) if values or not _points(posterior) else []
+            own = _independence_rows(dependence, shape) if values or not _points(posterior) else []
             rows = [*exact_rows(stats), *rows, *own]
         elif engine == "smc":
             rows = [*_smc_rows(stats, shape[0]), *_predictive_rows(posterior), *rows]
@@ -247,7 +246,7 @@ def _row(quantity: str, value: float, limit: Limit, kind: str = "gate") -> dict[
 def _real(variable: Any) -> FloatArray | None:
     """The values as floats where they are integers or floats; None for anything else."""
     values = None if variable is None else np.asarray(variable)
-    return None if values is None or values.dtype.kind not in "iuf" else values.astype(float)
+    return None if values is None or values.dtype.kind not in "iuf" else values.astype(float, copy=False)
 
 
 def _presence_rows(stats: xr.Dataset, needed: tuple[str, ...]) -> list[dict[str, object]]:
@@ -277,15 +276,17 @@ def _points(posterior: xr.DataTree) -> set[str]:
         return set()
 
 
-def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], list[dict[str, object]]]:
-    """Each variable as numbers of shape (element, chain, draw), and the checks that hold of them under any engine.
+def _draws(
+    draws: xr.Dataset, points: set[str]
+) -> tuple[dict[str, FloatArray], list[dict[str, object]], float]:
+    """Each variable as numbers of shape (element, chain, draw), checks of them under any engine, and dependence between draws.
 
     Points are no draws: they must be finite and constant, and nothing else is asked of them.
     """
     values: dict[str, FloatArray] = {}
     varying = 0
     shapeless = unreal = not_finite = constant = 0
-    repeated = correlation = 0.0
+    worst = np.zeros(3)
     for name, variable in draws.data_vars.items():
         if not {"chain", "draw"} <= set(variable.dims):
             shapeless += 1
@@ -308,11 +309,12 @@ def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], 
         # A chain that never moves, in any element; NaN chains are counted above.
         moving = own if finite.all() else np.where(finite, own, 0.0)
         constant += int((moving.max(axis=2) == moving.min(axis=2)).sum())
-        repeated = _largest(_repeated, own, repeated)
-        correlation = _largest(_chain_correlation, own, correlation)
+        # max of NumPy keeps NaN.
+        worst = np.max([worst, _properties(own)], axis=0)
     if not values and not points:
-        repeated = correlation = math.nan
-    return values, [
+        worst[:] = math.nan
+    repeated, correlation, dependence = worst.tolist()
+    rows = [
         *([_row("points that vary", varying, _at_most(0))] if points else []),
         _row("variables without chains, draws or elements", shapeless, _at_most(0)),
         _row("variables that are not real numbers", unreal, _at_most(0)),
@@ -322,20 +324,26 @@ def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], 
         _row("draws that repeat another one, largest share", repeated, _at_most(REPEATED_LIMIT)),
         _row("correlation between chains, largest", correlation, _at_most(CHAIN_CORRELATION_LIMIT)),
     ]
+    return values, rows, dependence
 
 
-def _largest(measure: Callable[[FloatArray], FloatArray], values: FloatArray, so_far: float) -> float:
-    """Largest value of a measure over elements, a few at a time; max of NumPy keeps NaN."""
+def _properties(values: FloatArray) -> FloatArray:
+    """Largest over elements: share of draws that repeat another one, correlation of two chains, dependence between draws."""
     step = max(1, _CHUNK // values[0].size)
-    pieces = [measure(values[start : start + step]).max() for start in range(0, len(values), step)]
-    return float(np.max([so_far, *pieces]))
+    pieces = []
+    for start in range(0, len(values), step):
+        piece = values[start : start + step]
+        ascending = np.sort(piece.reshape(len(piece), -1), axis=1)
+        found = _repeated(ascending), _chain_correlation(piece), _dependence(piece, ascending)
+        pieces.append([measure.max() for measure in found])
+    return np.asarray(np.max(pieces, axis=0))
 
 
-def _repeated(values: FloatArray) -> FloatArray:
+def _repeated(ascending: FloatArray) -> FloatArray:
     """Share of draws that have the value of another draw; 0 and 1 may be a share's ends."""
-    flat = np.sort(values.reshape(len(values), -1), axis=1)
-    again = (flat[:, 1:] == flat[:, :-1]) & (flat[:, 1:] != 0.0) & (flat[:, 1:] != 1.0)
-    return np.asarray(again.sum(axis=1) / flat.shape[1])
+    value = ascending[:, 1:]
+    again = (value == ascending[:, :-1]) & (value != 0.0) & (value != 1.0)
+    return np.asarray(again.sum(axis=1) / ascending.shape[1])
 
 
 def _chain_correlation(values: FloatArray) -> FloatArray:
@@ -375,23 +383,20 @@ def _smallest_bfmi(energy: FloatArray) -> float:
     return float((np.mean(np.diff(energy, axis=1) ** 2, axis=1) / variance).min())
 
 
-def _independence_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[dict[str, object]]:
+def _independence_rows(dependence: float, shape: tuple[int, int]) -> list[dict[str, object]]:
     return [
         _row("draws", math.prod(shape), _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))),
-        _row("dependence between draws, in s.e.", _largest_dependence(values), _at_most(DEPENDENCE_LIMIT)),
+        _row("dependence between draws, in s.e.", dependence, _at_most(DEPENDENCE_LIMIT)),
     ]
 
 
-def _largest_dependence(values: dict[str, FloatArray]) -> float:
-    """How far signs around the median are from those of independent draws, over all variables."""
-    largest = 0.0 if values else math.nan
-    for own in values.values():
-        largest = _largest(_dependence, own, largest) if own.shape[2] >= 4 else math.nan
-    return largest
-
-
-def _dependence(values: FloatArray) -> FloatArray:
-    signs = np.where(values > np.median(values, axis=(1, 2), keepdims=True), 1.0, -1.0)
+def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
+    """How far signs around the median are from those of independent draws, in standard errors."""
+    if values.shape[2] < 4:
+        return np.full(1, math.nan)
+    size = ascending.shape[1]
+    median = ascending[:, [(size - 1) // 2, size // 2]].mean(axis=1)
+    signs = np.where(values > median[:, None, None], 1.0, -1.0)
     # Where many draws are the median itself, such as a mean of 0 in some of several models, signs are not balanced.
     signs -= signs.mean(axis=(1, 2), keepdims=True)
     signs /= np.maximum(np.sqrt((signs**2).mean(axis=(1, 2), keepdims=True)), 1e-300)

@@ -138,9 +138,7 @@ def _enough(log_density: LogDensity, proposal: Proposal, size: int) -> Sample:
     return found
 
 
-def _weighted(
-    log_density: LogDensity, proposal: Proposal, size: int, before: Sample | None = None
-) -> Sample:
+def _weighted(log_density: LogDensity, proposal: Proposal, size: int, before: Sample | None = None) -> Sample:
     """Weighted draws; a longer sequence begins with the shorter one `before`, whose densities are known."""
     x, known = proposal.draw(size), 0 if before is None else len(before.x)
     log_p = log_density(x[known:])

@@ -110,7 +110,9 @@ def _inside(observed: xr.DataArray, replicated: xr.DataArray, *probs: float) -> 
     ends = [end for prob in probs for end in ((1 - prob) / 2, (1 + prob) / 2)]
     found = np.quantile(values.reshape(*observed.shape, -1), ends, axis=-1)
     seen = observed.to_numpy()
-    return [int(((seen >= low) & (seen <= high)).sum()) for low, high in zip(found[::2], found[1::2], strict=True)]
+    return [
+        int(((seen >= low) & (seen <= high)).sum()) for low, high in zip(found[::2], found[1::2], strict=True)
+    ]
 
 
 def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFrame | None:
