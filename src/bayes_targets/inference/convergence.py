@@ -114,7 +114,7 @@ def _plain_r_hat(chains: FloatArray) -> FloatArray:
     n = chains.shape[2]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = chains.mean(axis=2).var(axis=1, ddof=1) / chains.var(axis=2, ddof=1).mean(axis=1)
-    return np.sqrt(ratio + (n - 1) / n)
+    return np.asarray(np.sqrt(ratio + (n - 1) / n))
 
 
 def _ess(chains: FloatArray) -> FloatArray:

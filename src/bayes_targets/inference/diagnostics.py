@@ -403,7 +403,7 @@ def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
     pairs = signs[..., 1:] * signs[..., :-1]
     successive = pairs.mean(axis=(1, 2)) * math.sqrt(pairs[0].size)
     chain = signs.mean(axis=2) * math.sqrt(signs.shape[2])
-    return np.maximum(np.abs(successive), np.abs(chain).max(axis=1))
+    return np.asarray(np.maximum(np.abs(successive), np.abs(chain).max(axis=1)))
 
 
 def _smc_rows(stats: xr.Dataset, chains: int) -> list[dict[str, object]]:
@@ -455,8 +455,8 @@ def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[
     for name, own in values.items():
         found = mixing(own)
         # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
-        worst = (found.r_hat.max(), found.ess_bulk.min(), found.ess_tail.min())
-        worst = worst if shape[0] > 1 else (math.nan,) * 3
+        worst = [float(part) for part in (found.r_hat.max(), found.ess_bulk.min(), found.ess_tail.min())]
+        worst = worst if shape[0] > 1 else [math.nan] * 3
         rows.append(_row(f"R-hat of {name}", worst[0], _at_most(R_HAT_LIMIT)))
         rows.append(_row(f"bulk ESS of {name}", worst[1], at_least))
         rows.append(_row(f"tail ESS of {name}", worst[2], at_least))
