@@ -155,3 +155,9 @@ def test_effects_computed_from_counts_have_nothing_to_be_held_against():
     )
     assert bt.audit(several)["verdict"].str.startswith("not checked").all()
     assert math.isfinite(several.estimates["se"].iloc[0])
+
+
+def test_a_negative_t_of_a_positive_estimate_is_inconsistent_and_a_t_without_its_sign_is_not():
+    found = bt.audit(bt.read_estimates("term,estimate,t\nA,1.2,-2.0\nB,-1.0,2.0\n", n=100))
+    assert found["verdict"].iloc[0] == "inconsistent" and found["locator"].iloc[0].endswith("A")
+    assert not found["locator"].str.endswith("B").any()

@@ -407,3 +407,14 @@ Residual standard error: 3.046 on 30 degrees of freedom
     logit = bt.read_estimates(stata.replace("P>|t|", "P>|z|"))
     assert logit.n == 1074
     assert np.isinf(logit.estimates["df"]).all()
+
+
+def test_a_header_line_that_is_wrong_is_named_with_its_file_and_a_misspelt_one_is_noted():
+    with pytest.raises(
+        bt.DataError, match="text, header line 'smallest': smallest is '0,5', expected a number"
+    ):
+        bt.read_estimates("# smallest: 0,5\nterm,estimate,se\nTarget,1,.5\n")
+    read = bt.read_estimates("# smalest: 0.5\n# Better: Lower\nterm;estimate;se\nTarget;1;.5\n")
+    assert read.better == "lower" and read.smallest is None
+    assert any("did you mean '# smallest: ...'" in note for note in read.notes)
+    assert "Cells were taken to be separated by semicolons." in read.notes

@@ -143,3 +143,15 @@ def test_what_is_written_is_read_again(file, options, tmp_path):
     pd.testing.assert_frame_equal(after.estimates, before.estimates)
     fields = "better unit smallest ratio moderators notes"
     assert [getattr(after, f) for f in fields.split()] == [getattr(before, f) for f in fields.split()]
+
+
+@pytest.mark.parametrize("name", ["Overall", "Pooled effect", "Random-effects model (REML)", "Total:"])
+def test_the_pooled_row_of_a_forest_plot_is_no_study(name):
+    read = bt.read_evaluations(f"study,estimate,se\nA,1,.5\nB,2,.4\n{name},1.61,.31\n")
+    assert list(read.estimates.index) == ["A", "B"]
+    assert f"{name}." in next(note for note in read.notes if note.startswith("Not read as a study"))
+
+
+def test_a_row_called_total_that_is_no_pooled_result_is_asked_about():
+    with pytest.raises(bt.DataError, match="row 3, column 'study': found 'Total', expected a study"):
+        bt.read_evaluations("study,estimate,se\nA,1,.5\nB,2,.4\nTotal,1.61,.6\n")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, UnclearError, cell_message, did_you_mean, option
-from ..evaluation import RATIOS, Evaluation, is_constant
+from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import is_result, read_result
@@ -203,7 +204,18 @@ def read_estimates(
 
 def asked_of(given: Mapping[str, Any], page: Sheet) -> Options:
     """Options as given, checked, and where nothing is given the file's own header lines."""
-    return merge(Options(**checked(given)), options_in(page))
+    said = options_in(page)
+    notes = (*page.notes, *_nearly_said(page), *(said.note or ()))
+    return merge(Options(**checked(given)), replace(said, note=notes or None))
+
+
+def _nearly_said(page: Sheet) -> Iterable[str]:
+    """Notes on header lines that are nearly one that counts, such as ``# smalest: 0.5``."""
+    known = [field.name for field in fields(Options)]
+    for key in page.said:
+        near = [] if key in known else get_close_matches(key, known, 1, 0.85)
+        if near:
+            yield f"The line '# {key}: ...' at the top of the file was not read; did you mean '# {near[0]}: ...'?"
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,7 +240,10 @@ def options_in(page: Sheet) -> Options:
                 f"{page.label}: header lines say {key} twice ({lines[0]!r} and {lines[1]!r}), expected it once"
             )
         else:
-            found[key] = _READERS.get(key, _words)(key, lines[0])
+            try:
+                found[key] = _READERS.get(key, _words)(key, lines[0])
+            except DataError as error:
+                raise DataError(f"{page.label}, header line {key!r}: {error}") from None
     return Options(**found)
 
 
@@ -352,6 +367,7 @@ _READERS: Mapping[str, Any] = (
     | dict.fromkeys(("focus", "moderators", "note"), _several)
     | {
         "df": _df,
+        "better": lambda name, value: _choice(name, value, BETTER),
         "model": lambda _, value: str(value),
         "ratio": lambda _, value: _ratio(value),
         "stars": lambda _, value: _stars(value),
@@ -393,7 +409,7 @@ def _evaluations(
 
 def require_focus(focus: Sequence[str], made: Sequence[Evaluation], label: str) -> None:
     """Raise unless every term in question is in one of the evaluations."""
-    labels = [str(term) for evaluation in made for term in evaluation.estimates.index]
+    labels = list(dict.fromkeys(str(term) for evaluation in made for term in evaluation.estimates.index))
     for term in focus:
         if term not in labels:
             raise DataError(
@@ -518,7 +534,7 @@ def _hoped(hoped: float | None, ratio: str | None) -> float | None:
     if hoped is None or ratio is None:
         return hoped
     if hoped <= 0 or hoped == 1:
-        raise DataError(f"hoped is {hoped:g}, expected an {ratio} above 0 and other than 1")
+        raise DataError(f"hoped is {hoped:g}, expected one above 0 and other than 1 ({ratio})")
     return math.log(hoped)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnclearError, did_you_mean, option
 from ..evaluation import Evaluation
 from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
-from .printed_table import PrintedTable, read_models, sheet_of
+from .printed_table import PrintedTable, Sheet, read_models, sheet_of
 from .uncertainty import figure
 
 
@@ -123,8 +124,9 @@ def read_evaluations(
     if len(models) > 1:
         names = ", ".join(repr(model.heading) for model in models)
         raise DataError(f"{page.label}: found several models ({names}), expected one row per study")
-    model, columns_of_numbers = _moderators(models[0], asked, page.label)
     try:
+        model, asked = _without_pooled(models[0], asked, page)
+        model, columns_of_numbers = _moderators(model, asked, page.label)
         read = evaluation_of(model, replace(asked, covariance=None), page, "study")
     except UnclearError as error:
         error.said = asked.said
@@ -138,6 +140,34 @@ def read_evaluations(
         moderators=tuple(columns_of_numbers),
         notes=tuple(dict.fromkeys((*read.notes, *words))),
     )
+
+
+_POOLED = re.compile(
+    r"(?:pooled|overall|summary|total|combined|meta[- ]?analysis|(?:random|fixed|common)[- ]effects?(?: model)?|(?:re|fe) model)"
+    r"(?: (?:effect|estimate|result|mean|average))?(?: \(.*\))?",
+    re.IGNORECASE,
+)
+
+
+def _without_pooled(model: PrintedTable, asked: Options, page: Sheet) -> tuple[PrintedTable, Options]:
+    """The studies without a row of their pooled result, which a table for a forest plot has at its foot."""
+    named = [row for row in model.rows if _POOLED.fullmatch(row.term.strip(" :."))]
+    if not named or len(model.rows) < 3:
+        return model, asked
+    read = evaluation_of(model, replace(asked, covariance=None), page, "study").estimates
+    terms = [row.term for row in named]
+    others = read.drop(terms)
+    for row in named:
+        estimate, se = read.loc[row.term, ["estimate", "se"]].to_numpy(float)
+        within = others["estimate"].min() <= estimate <= others["estimate"].max()
+        if not (within and se < others["se"].median()):
+            raise DataError(
+                f"{page.label}, row {row.row}, column 'study': found {row.term!r}, expected a study, and this is called as a pooled "
+                "result is; take the row out, or give it another name"
+            )
+    kept = tuple(row for row in model.rows if row not in named)
+    note = f"Not read as a study, as it is a pooled result by its name and its numbers: {', '.join(terms)}."
+    return replace(model, rows=kept), replace(asked, note=(*(asked.note or ()), note))
 
 
 def _moderators(

@@ -70,6 +70,7 @@ class Sheet:
     decimal: str | None = None
     missing: frozenset[str] = frozenset({""})
     exact: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
         around=tuple(line for line in (*table.footnotes, *said) if not line.startswith("#")),
         decimal=table.decimal,
         missing=table.missing,
+        notes=() if found is not None else table.notes,
     )
 
 

@@ -78,6 +78,10 @@ def _row_checks(row: Row, df: float, evaluation: Evaluation) -> list[Check]:
                 _meeting(ratio, _either_sign(figures["t"], ratio)),
             )
         )
+    elif "t" in figures and estimate.low > 0 > figures["t"].high:
+        # Without its sign a t is positive: this one is negative, and the estimate is not.
+        shown = _shown(text, "estimate", "t")
+        found.append(Check("t against b/s.e.", where, shown, "b/s.e. is positive", "inconsistent"))
     if "low" in figures and "high" in figures:
         found.append(_midway(row, text, where, evaluation))
         if "se" in figures or "t" in figures:
