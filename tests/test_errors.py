@@ -85,7 +85,7 @@ def test_a_number_too_long_to_be_written_is_told_all_the_same():
             "say which (--decimal . or ,)",
         ),
         ("term,OR,se\nTarget,1.4,.2\n", "or ratio='none' for slopes", "or --ratio none for slopes"),
-        ("term,a\nTarget,x\n", "(columns= renames)", "(--columns renames)"),
+        ("term,a\nTarget,x\n", "columns={'COLUMN': 'estimate'} says", "--columns COLUMN=estimate says"),
         ("term,b,coef,se\nx,1,2,3\n", "(columns={'b': 'estimate'})", "(--columns b=estimate)"),
     ],
 )

@@ -105,8 +105,11 @@ def test_nothing_but_a_data_error_comes_out(seed):
 
 
 MALFORMED = {
-    "no uncertainty": ("term,estimate\nA,1\n", "expected a column se, variance, t, p, or low and high"),
-    "only text": ("place,kind\nx,y\n", "found no column of estimates"),
+    "no uncertainty": ("term,estimate\nA,1\n", "wanted one of se, variance, t, p, or low and high"),
+    "only text": (
+        "place,kind\nx,y\n",
+        "no column of estimates: found the columns 'place', 'kind'; wanted estimate",
+    ),
     "text for a number": ("term,estimate,se\nA,1,x\n", "row 1, column 'se': found 'x', expected a number"),
     "a repeated term": (
         "term,estimate,se\nA,1,1\nA,2,1\n",

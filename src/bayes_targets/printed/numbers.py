@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ..errors import DataError, shown
+from ..readers.cells import plain_number
 
 _LONGEST = 40
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Printed:
     text: str
 
     def __post_init__(self) -> None:
-        if len(self.text) > _LONGEST or not _NUMBER.fullmatch(self.text):
+        if len(self.text) > _LONGEST or plain_number(self.text) is None:
             raise DataError(f"found {shown(self.text)}, expected a plain decimal number such as -.25 or 3.10")
 
     @property

@@ -15,6 +15,7 @@ from .rows import PrintedRow, ReadRows
 from .uncertainty import figure
 
 COUNTS = ("events_treated", "n_treated", "events_control", "n_control")
+CELLS = ("events_treated", "others_treated", "events_control", "others_control")
 MEANS = ("mean_treated", "sd_treated", "n_treated", "mean_control", "sd_control", "n_control")
 CORRELATIONS = ("r", "n")
 EFFECTS = ("risk difference", "mean difference", "standardised difference", "Fisher z")
@@ -25,7 +26,18 @@ _QUANTITIES = {
     "sd": {"sd", "stddev"},
 }
 _QUANTITY = {word: name for name, words in _QUANTITIES.items() for word in words}
-_CONTROL = {"control", "controls", "ctrl", "comparison", "placebo", "untreated", "unvaccinated", "unexposed"}
+_CONTROL = {
+    "control",
+    "controls",
+    "ctrl",
+    "comparison",
+    "placebo",
+    "untreated",
+    "unvaccinated",
+    "unexposed",
+    "c",
+}
+_BY_CELL = (("tpos", "tneg", "cpos", "cneg"), ("ai", "bi", "ci", "di"))
 _METAFOR = {
     "ai": "events_treated", "n1i": "n_treated", "ci": "events_control", "n2i": "n_control", "m1i": "mean_treated", "sd1i": "sd_treated",
     "m2i": "mean_control", "sd2i": "sd_control", "ri": "r", "ni": "n",
@@ -48,6 +60,10 @@ def arm_columns(header: Sequence[str]) -> dict[str, str]:
     >>> arm_columns(["study", "control_n", "control_cases", "vaccinated_n", "vaccinated_cases"])["vaccinated_cases"]
     'events_treated'
     """
+    low = {name.lower(): name for name in header}
+    for four in _BY_CELL:
+        if set(four) <= low.keys():
+            return dict(zip((low[part] for part in four), CELLS, strict=True))
     names = {name: _METAFOR[name.lower()] for name in header if name.lower() in _METAFOR}
     if names and any(set(names.values()) >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS)):
         return names
@@ -71,6 +87,8 @@ def arm_columns(header: Sequence[str]) -> dict[str, str]:
 def kind_of(rows: Sequence[PrintedRow]) -> tuple[str, ...] | None:
     """The columns from which an effect can be computed: counts, means or correlations; None where there are none."""
     present = {name for row in rows for name, text in row.cells.items() if text}
+    if present >= set(CELLS):
+        return COUNTS
     return next((needed for needed in (COUNTS, MEANS, CORRELATIONS) if present >= set(needed)), None)
 
 
@@ -123,8 +141,9 @@ def read_arms(
         },
         index=index,
     )
+    columns = CELLS if any("others_treated" in row.cells for row in rows) else needed
     printed = pd.DataFrame(
-        {name: [row.cells.get(name, "") for row in rows] for name in needed}, index=index, dtype="str"
+        {name: [row.cells.get(name, "") for row in rows] for name in columns}, index=index, dtype="str"
     )
     return ReadRows(estimates, printed, (), tuple(notes)), chosen
 
@@ -150,8 +169,9 @@ def _chosen(needed: tuple[str, ...], effect: str | None, ratio: str | None, labe
 
 
 def _values(row: PrintedRow, needed: tuple[str, ...], label: str) -> dict[str, float]:
-    values = {}
-    for name in needed:
+    values: dict[str, float] = {}
+    by_cell = needed == COUNTS and "others_treated" in row.cells
+    for name in CELLS if by_cell else needed:
         text = row.cells.get(name, "")
         read = figure(text)
         expected = _wrong(name, None if read is None else read.value)
@@ -159,7 +179,9 @@ def _values(row: PrintedRow, needed: tuple[str, ...], label: str) -> dict[str, f
             raise DataError(cell_message(file=label, row=row.row, column=name, value=text, expected=expected))
         values[name] = read.value if read is not None else math.nan
     for arm in ("treated", "control"):
-        if needed == COUNTS and values[f"events_{arm}"] > values[f"n_{arm}"]:
+        if by_cell:
+            values[f"n_{arm}"] = values[f"events_{arm}"] + values.pop(f"others_{arm}")
+        elif needed == COUNTS and values[f"events_{arm}"] > values[f"n_{arm}"]:
             text = row.cells[f"events_{arm}"]
             expected = f"at most n_{arm} ({row.cells[f'n_{arm}']})"
             raise DataError(
@@ -172,8 +194,8 @@ def _wrong(name: str, value: float | None) -> str:
     """What a cell should have been; empty where it is that."""
     if value is None:
         return "a number"
-    if name.startswith(("events", "n")):
-        least = 0 if name.startswith("events") else 4 if name == "n" else 1
+    if name.startswith(("events", "others", "n")):
+        least = 0 if name.startswith(("events", "others")) else 4 if name == "n" else 1
         return "" if value == int(value) and value >= least else f"a whole number of at least {least}"
     if name.startswith("sd"):
         return "" if value >= 0 else "a standard deviation of at least 0"

@@ -1,4 +1,4 @@
-"""One cell: the number or the label in it, the marks of missing values, and one list of all that is wrong."""
+"""Where a cell becomes a number or a label: plain or as printed, missing or not, with one list of all that is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -235,6 +235,138 @@ def _half_unit(digits: str) -> float:
 def shortest(number: float) -> str:
     """Write a number in the fewest decimals that give it back, without a trailing .0."""
     return repr(float(number)).removesuffix(".0")
+
+
+# --- cells of a printed table: a number with stars, and what stands in brackets behind it
+
+_CHARACTERS = str.maketrans(
+    dict.fromkeys("−‐‑‒–—﹣－", "-")
+    | dict.fromkeys("\xa0\u2007\u2009\u200a\u202f\u2002\u2003\t", " ")
+    | dict.fromkeys("\u200b\u200e\u200f\ufeff")
+    | {"\u2217": "*", "\u204e": "*", "\uff0b": "+"}
+)
+_STAR = r"(?:\\?\*|[+†‡§#¶^])+"
+_PRINTED = r"[+-]?\s?(?:\d[\d.,']*|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
+_FOOTNOTE = r"(?:\s?\^\{?[a-z]{1,2}\}?|[ᵃᵇᶜᵈᵉ¹²³]+)?"
+_CELL = re.compile(
+    rf"(?P<number>{_PRINTED})?{_FOOTNOTE}\s*(?P<star>\s*{_STAR})?\s*"
+    rf"(?:(?P<open>[(\[{{])(?P<inner>[^()\[\]{{}}]*)[)\]}}]|(?P<plusminus>±)\s*(?P<half>{_PRINTED}))?{_FOOTNOTE}\s*(?P<last>{_STAR})?"
+)
+_ENDS = {
+    ".": re.compile(rf"({_PRINTED})\s*(?:;|,\s|\bto\b|-|\||,)\s*({_PRINTED})"),
+    ",": re.compile(rf"({_PRINTED})\s*(?:;|,\s|\bto\b|-|\|)\s*({_PRINTED})"),
+}
+_TOKEN = re.compile(r"(?<![\w.,])[+-]?\d*(?:[.,]\d+)+(?![\w.,])")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
+_TWO_WHOLE = re.compile(r"[(\[]\s*[+-]?\d+,\d+\s*[)\]]")
+
+
+class Cell(NamedTuple):
+    """A printed cell taken apart: its number, stars, kind of bracket (or ±) and what stands inside the brackets."""
+
+    number: str
+    star: str
+    bracket: str
+    inner: str
+
+
+def plain(text: str) -> str:
+    """The cell with one kind of minus, of star and of space; a raised point divides decimals."""
+    return re.sub(r"(?<!\w)·(?=\d)|(?<=\d)·(?=\d)", ".", " ".join(text.translate(_CHARACTERS).split()))
+
+
+def take_apart(text: str) -> Cell | None:
+    """Split ``-3.6*** (1.4)``; None where the cell is anything else.
+
+    Examples
+    --------
+    >>> take_apart("-3.6*** (1.4)"), take_apart("[.3, .9]")
+    (Cell(number='-3.6', star='***', bracket='(', inner='1.4'), Cell(number='', star='', bracket='[', inner='.3, .9'))
+    """
+    match = _CELL.fullmatch(text)
+    if match is None or not (match["number"] or match["open"]):
+        return None
+    stars = [re.sub(r"[\\\s^]", "", star) for star in (match["star"], match["last"]) if star]
+    if len(stars) == 2 and all(stars):
+        return None
+    number = (match["number"] or "").replace(" ", "")
+    inner = (match["inner"] or match["half"] or "").strip()
+    return Cell(number, "".join(stars), match["open"] or match["plusminus"] or "", inner)
+
+
+def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
+    """The two ends of an interval such as ``.832 to .893`` or ``[-.77, 2.84]``; None for anything else, such as ``1,234``.
+
+    Examples
+    --------
+    >>> pair(".3,.9"), pair("1,234"), pair("0,16", ","), pair("0,1 - 0,6", ",")
+    (('.3', '.9'), None, None, ('0,1', '0,6'))
+    """
+    bare = text.strip("()[]{} ")
+    match = None if _THOUSANDS.fullmatch(bare) else _ENDS[decimal].fullmatch(bare)
+    if match is None:
+        return None
+    low, high = match[1].replace(" ", ""), match[2].replace(" ", "")
+    return (f"{low}%" if high.endswith("%") and not low.endswith("%") else low), high
+
+
+def decimal_mark(cells: Sequence[str], label: str) -> str:
+    """The decimal mark that the numbers of a printed table use."""
+    tokens = [(token, cell) for cell in cells for token in _TOKEN.findall(cell)]
+    points = [token for token, _ in tokens if token.rfind(".") > token.rfind(",")]
+    either = [token for token, _ in tokens if _THOUSANDS.fullmatch(token)]
+    commas = {
+        token: cell
+        for token, cell in tokens
+        if token.count(",") == 1 and token.rfind(",") > token.rfind(".") and token not in either
+    }
+    if commas and points:
+        if all(_TWO_WHOLE.search(cell) for cell in commas.values()):
+            return "."
+        raise DataError(
+            f"{label}: found {next(iter(commas))!r} and {points[0]!r}, expected one decimal mark (give {option('decimal', '.', ',')})"
+        )
+    if commas and all(_TWO_WHOLE.search(cell) for cell in commas.values()):
+        token = next(iter(commas))
+        raise DataError(
+            f"{label}: {commas[token]!r} may hold {token.replace(',', '.')} or an interval from {token.replace(',', ' to ')}; "
+            f"say which ({option('decimal', ',', '.')})"
+        )
+    if either and not points:
+        raise DataError(
+            f"{label}: {either[0]!r} may be {either[0].replace(',', '')} or {either[0].replace(',', '.')}; "
+            f"say which ({option('decimal', '.', ',')})"
+        )
+    return "," if commas else "."
+
+
+def with_point(number: str, decimal: str) -> str:
+    """A number without thousands separators, and with a point before its decimals.
+
+    Examples
+    --------
+    >>> with_point("-1.234,5", ","), with_point("1,234", ".")
+    ('-1234.5', '1234')
+    """
+    bare = number.replace("'", "").replace(" ", "")
+    return bare.replace(".", "").replace(",", ".") if decimal == "," else bare.replace(",", "")
+
+
+# --- numbers of which nothing is left to interpret
+
+_STRICT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?")
+
+
+def plain_number(text: str, *, exponent: bool = False) -> float | None:
+    """The number in a text of digits, sign and point alone, and where allowed an exponent; None where it is anything else.
+
+    Examples
+    --------
+    >>> plain_number("-.25"), plain_number("1e-3"), plain_number("1e-3", exponent=True), plain_number("1,234")
+    (-0.25, None, 0.001, None)
+    """
+    match = _STRICT.fullmatch(text)
+    return None if match is None or (match["exponent"] and not exponent) else float(text)
 
 
 def decimal_of(text: str) -> str:

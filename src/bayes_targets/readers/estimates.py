@@ -18,7 +18,7 @@ from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import is_result, read_result
-from .rows import PrintedRow, ReadRows, Terms, read_rows, split_reference
+from .rows import PrintedRow, ReadRows, Terms, read_rows, signs_of_per_cent, split_reference
 from .uncertainty import figure
 
 _RATIO_WORDS = {
@@ -447,6 +447,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         exact=page.exact or asked.exact == "yes",
         needs_ratio=model.needs_ratio,
         word=word,
+        header=page.header,
     )
     reading = {"exact": "yes"} if known.exact else {}
     reading |= {"ratio": "none"} if asked.ratio == "none" else {}
@@ -464,9 +465,11 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         read = read_rows(model.rows, replace(known, df=math.inf if df is None else df), page.label)
         reading |= {"logs": read.logs} if read.logs else {}
     estimates = _with_columns(read.estimates, model, page.label)
+    percent = known.ratio is None and bool(signs_of_per_cent(model.rows))
     notes = [
         *(asked.note or ()),
         *model.notes,
+        *(["Estimates are printed in per cent, and are read so."] if percent else []),
         *read.notes,
         df_note,
         *_other_notes(model, asked, read, level, stars),
@@ -476,7 +479,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         printed=read.printed,
         focus=tuple(term for term in asked.focus or () if term in read.estimates.index) or None,
         better=asked.better,
-        unit=asked.unit,
+        unit=asked.unit or ("per cent" if percent else None),
         smallest=asked.smallest,
         hoped=_hoped(asked.hoped, known.ratio),
         ratio=known.ratio,

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import DataError, did_you_mean, option
 
 # The table's own column names come first and win; synonyms are compared without case, spaces and points.
 SYNONYMS = {
-    "term": "term terms variable variables name predictor parameter covariate regressor coefficientname depvar",
-    "estimate": "estimate est est. b beta β coef coeff coefficient coefficients slope effect effectsize es yi parameter pointestimate "
-    "coefestimate logor lnor logrr lnrr loghr lnhr logoddsratio logriskratio loghazardratio lograteratio",
+    "term": "term terms variable variables name predictor predictors parameter covariate covariates regressor coefficientname depvar",
+    "estimate": "estimate estimates est est. b beta β coef coeff coefficient coefficients slope effect effectsize es yi parameter "
+    "koeffizient koeffizienten regressionskoeffizient schätzer schätzwert effekt coeficiente estimación koeffisient "
+    "koefficient coefficiente "
+    "coëfficiënt pointestimate coefestimate logor lnor logrr lnrr loghr lnhr logoddsratio logriskratio loghazardratio lograteratio",
     "odds ratio": "or oddsratio oddsratios aor adjustedor adjustedoddsratio",
     "risk ratio": "rr riskratio relativerisk relativerisks riskratios",
     "hazard ratio": "hr hazardratio hazardratios ahr",
     "rate ratio": "irr rateratio incidencerateratio",
     "some ratio": "expb expcoef expβ",
-    "se": "se stderr stderror standarderror standarderrors stderrors robustse robuststderr robuststandarderror bse sterr seb secoef sei",
+    "se": "se stderr stderror standarderror standarderrors stderrors robustse robuststderr robuststandarderror bse sterr seb secoef sei "
+    "standardfehler stdfehler erreurtype erreurstandard errorestándar errortípico errorestandar standardfeil standardfel standardfout "
+    "errorestandard",
     "se of log": "selog selogor selnor seoflog",
     "variance": "variance var vi",
-    "t": "t z tvalue zvalue tstat zstat tstatistic zstatistic tstatistics statistic tratio zratio tstats teststatistic",
-    "p": "p pvalue pvalues pr>|t| pr>|z| p>|t| p>|z| sig pval",
-    "low": "low lower conflow cilow cilower lowerci lcl ll lowerlimit lowerbound lb cil lo",
-    "high": "high upper confhigh cihigh ciupper upperci ucl ul upperlimit upperbound ub ciu hi",
-    "interval": "ci confint confidenceinterval confinterval interval",
+    "t": "t z tvalue zvalue tstat zstat tstatistic zstatistic tstatistics statistic tratio zratio tstats "
+    "teststatistic twert zwert valeurt statistiquet "
+    "valort estadísticot",
+    "p": "p pvalue pvalues pr>|t| pr>|z| p>|t| p>|z| sig pval pwert valeurp valorp pverdi pvärde pwaarde signifikanz",
+    "low": "low lower conflow cilow cilower lowerci lcl ll lowerlimit lowerbound lb cil lo untergrenze",
+    "high": "high upper confhigh cihigh ciupper upperci ucl ul upperlimit upperbound ub ciu hi obergrenze",
+    "interval": "ci cis confint confidenceinterval confidenceintervals confinterval interval konfidenzintervall ki "
+    "intervalledeconfiance ic intervalodeconfianza",
     "star": "star stars signif",
     "model": "model models specification",
     "df": "df dof degreesoffreedom",
     "scale": "scale",
     "group": "group cluster",
-    "study": "study studies trial author authors evaluation experiment label",
+    "study": "study studies studie estudio étude trial author authors evaluation experiment label",
     "r": "r correlation",
     "n": "n obs observations samplesize ni nobs",
 }
 ARMS = (
     "events_treated", "n_treated", "events_control", "n_control", "mean_treated", "sd_treated", "mean_control", "sd_control",
+    "others_treated", "others_control",
 )  # fmt: skip
 CANONICAL = (
     "term", "study", "estimate", "se", "variance", "t", "p", "low", "high", "star", "model", "df", "scale", "group", *ARMS, "r", "n",
 )  # fmt: skip
 RATIO_HEADINGS = ("odds ratio", "risk ratio", "hazard ratio", "rate ratio", "some ratio")
+_SLOPES = (None, "estimate", *RATIO_HEADINGS)
 _MEANING = {word: name for name, words in SYNONYMS.items() for word in words.split()}
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _QUANTILE = re.compile(r"\[?(0?\.\d+)\]?")
@@ -69,8 +80,9 @@ def read_heading(text: str) -> Heading:
     plain = " ".join(text.replace("\u2212", "-").split())
     if plain in CANONICAL:
         return Heading(text, plain)
-    if split := re.fullmatch(r"(.*?)\s*[(\[](.+)[)\]]", plain):
-        inner = read_heading(split[2])
+    plain = re.sub(r"^(un)?standardi[sz]ed coefficients? ", "", plain, flags=re.IGNORECASE)
+    if split := re.fullmatch(r"(.*?)\s*(?:[(\[](.+)[)\]]|±\s*(.+))", plain):
+        inner = read_heading(split[2] or split[3])
         if inner.quantity in ("se", "t", "p", "interval", "variance"):
             outer = read_heading(split[1]) if split[1] else inner
             return Heading(text, outer.quantity, inner.quantity if split[1] else None, inner.level)
@@ -81,6 +93,45 @@ def read_heading(text: str) -> Heading:
     if quantile := _quantile(plain):
         return Heading(text, *quantile)
     return Heading(text, None, None, level)
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Headings of which several models have one each, such as SE, with the model before them; others as they are.
+
+    Examples
+    --------
+    >>> told_apart(["", "Model 1", "SE", "Model 2", "SE"]), told_apart(["term", "b", "SE", "b", "SE"])[3:]
+    (['', 'Model 1', 'Model 1 SE', 'Model 2', 'Model 2 SE'], ['(2) b', '(2) SE'])
+    """
+    counts = Counter(name for name in names if name)
+    again = [name for name, times in counts.items() if times > 1]
+    starts = [name for name in again if read_heading(name).quantity in _SLOPES]
+    if len({counts[name] for name in again}) != 1 or len(starts) > 1:
+        return list(names)
+    found, model, number = [], "", 0
+    for name in names:
+        if name in starts:
+            number += 1
+            model = f"({number})"
+        elif name not in again and not starts and name and read_heading(name).quantity in _SLOPES:
+            model = name
+        found.append(f"{model} {name}".strip() if name in again else name)
+    return found if len(set(filter(None, found))) == len(list(filter(None, found))) else list(names)
+
+
+def side_by_side(header: Sequence[str], wanted: str) -> str:
+    """Columns found and wanted, and what those may be whose names are nearly known."""
+    words = {word: name for word, name in _MEANING.items() if len(word) > 2}
+    meant = {
+        name: "estimate" if words[near[0]] in RATIO_HEADINGS else words[near[0]]
+        for name in header
+        if read_heading(name).quantity is None
+        and (near := difflib.get_close_matches(_squeeze(name), words, n=1, cutoff=0.65))
+    }
+    meant = {name: quantity for name, quantity in meant.items() if list(meant.values()).count(quantity) == 1}
+    given = option("columns", meant or {"COLUMN": "estimate" if "estimate" in wanted else "se"})
+    hint = f"did you mean {given}?" if meant else f"{given} says what a column holds"
+    return f"found the columns {', '.join(map(repr, header))}; wanted {wanted}; {hint}"
 
 
 def _squeeze(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,8 @@ from .cells import Problems, cell_text, is_missing, missing_marks, read_number, 
 
 _NOTE = re.compile(
     r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
-    r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|signif|[+*\u2020]+ ?p ?[<=]|"
+    r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|"
+    r"[tz][ -]statistics|p[ -]values|confidence intervals|signif|[+*\u2020]+ ?p ?[<=]|"
     r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
     re.IGNORECASE,
 )
@@ -24,6 +25,7 @@ _UNITS = re.compile(
     r"\(?(%|per ?cent|percentage|£|£m|£000s?|n|no\.?|number|count|rate|pp|points|ratio|mean|s\.?d\.?)\)?",
     re.I,
 )
+_MODEL = re.compile(r"\(\d{1,2}\)")
 _YEAR = re.compile(r"(19|20)\d\d([/-]\d{2,4})?")
 
 
@@ -48,8 +50,17 @@ def _is_text(cell: object) -> bool:
     return read_number(cell) is None and read_number(cell, ",") is None
 
 
+def _is_name(cell: object) -> bool:
+    return is_blank(cell) or _is_text(cell) or _MODEL.fullmatch(cell_text(cell)) is not None
+
+
 def under_header(
-    records: list[list[Any]], given: list[int] | None, label: str, notes: list[str], ragged: bool
+    records: list[list[Any]],
+    given: list[int] | None,
+    label: str,
+    notes: list[str],
+    ragged: bool,
+    tell_apart: Callable[[Sequence[str]], list[str]],
 ) -> tuple[pd.DataFrame, list[str]]:
     """Find the header, and the rows that belong to the table below it."""
     filled = [(i, row) for i, row in enumerate(records) if any(not is_blank(cell) for cell in row)]
@@ -66,7 +77,7 @@ def under_header(
         )
     body = [(i - places[-1], row) for i, row in filled if i > places[-1]]
     head = [records[i] for i in places]
-    names = _names(head, label)
+    names = tell_apart(_names(head, label))
     if titles or len(head) > 1:
         rows = _number_list([i + 1 for i in places])
         notes.append(
@@ -144,12 +155,17 @@ def _find_header(
                 break
     first, row = sample[place]
     if not any(_is_text(cell) for cell in row) and any(
-        not is_blank(cell) and not _YEAR.fullmatch(cell_text(cell)) for cell in row
+        not is_blank(cell) and not _MODEL.fullmatch(cell_text(cell)) and not _YEAR.fullmatch(cell_text(cell))
+        for cell in row
     ):
         raise DataError(
             f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
             f"give {option('header')} and the number of the row that holds them"
         )
+    again = Counter(cell_text(cell) for cell in row if not is_blank(cell)).most_common(1)[0][1] > 1
+    above = sample[place - 1] if place else (first, [])
+    if again and above[0] == first - 1 and full_cells(above[1]) > 1 and all(map(_is_name, above[1])):
+        return [first - 1, first]
     if place + 2 < len(sample) and _second_header(
         row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]
     ):

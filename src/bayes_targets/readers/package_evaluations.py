@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import DataError, did_you_mean
 from ..evaluation import Evaluation
+from .cells import plain
 from .estimates import Options, checked, evaluation_of, merge, require_focus
-from .printed_cells import plain
 from .printed_table import PrintedTable, Sheet
 from .rows import PRINTED, PrintedRow
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import DataError
-from .printed_cells import plain, take_apart
+from .cells import plain, take_apart
 
 _RULE = re.compile(r"\s*[-=_─━═+|:]*[-=_─━═]{3,}[-=_─━═+|:\s]*")
 _MARKDOWN = re.compile(r"\s*\|.*\|\s*")
@@ -16,6 +16,10 @@ _ESTIMATES, _ERRORS = (
     re.compile(r"\bstd\b|\bs\.e\.", re.IGNORECASE),
 )
 _LABEL_AND_NUMBER = re.compile(r"\S\s+[-+(\[]?\d*\.\d+[)\]*+]*$|^[(\[][-+]?\d*\.\d+")
+_ALONE = re.compile(r" {8,}\S")
+# What a tibble prints below its names; rules under a part of the columns, or of underscores.
+_TYPES = re.compile(r"\s*(?:<\w+>\s*)+")
+_PART_RULE = re.compile(r" {3,}-{3,}(?: +-{3,})*|_{3,}(?: +_{3,})*")
 _GAP = re.compile(r"\S(?: {2,})\S")
 
 
@@ -39,10 +43,75 @@ def read_page_text(text: str) -> PageTable | None:
         if "\t" not in text
         else []
     )
+    if _LATEX.search(text):
+        return _latex(text)
     tables = [line for line in lines if _MARKDOWN.fullmatch(line)]
     if len(tables) >= 3:
         return _markdown(lines)
     return _fixed_width(lines)
+
+
+_LATEX = re.compile(r"\\begin\{(?:tabular|longtable|tabulary)|&.*\\\\\s*(?:\[|\\|$)", re.MULTILINE)
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{(?:tabular[xy*]?|tabulary|longtable|tblr)\*?\}")
+_ARGUMENT = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_LATEX_RULES = re.compile(
+    r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|endfoot|endlastfoot)\b|"
+    r"\\(?:cline|cmidrule|addlinespace|specialrule)(?:\([a-z]*\)|\[[^\]]*\]|\{[^{}]*\})*"
+)
+_LATEX_SIGNS = {
+    r"\%": "%", r"\&": "&", r"\_": "_", r"\#": "#", "~": " ", r"\,": " ", r"\;": " ", "{,}": ",", r"\pm": "±", r"\dagger": "†",
+    r"\ddagger": "‡", r"\ast": "*", r"\beta": "β", r"\leq": "≤", r"\geq": "≥", r"\times": "×", r"\cdot": "·", r"\textless": "<",
+    r"\(": "", r"\)": "", "$": "",
+}  # fmt: skip
+
+
+def _latex(text: str) -> PageTable:
+    """Rows of a tabular: cells between &, rows between double backslashes; notes are rows of one wide cell, or outside."""
+    text = re.sub(r"(?<!\\)%.*", "", text)
+    parts = _ENVIRONMENT.split(text)
+    inside = "".join(part for kind, part in zip(parts[1::2], parts[2::2], strict=True) if kind == "begin")
+    outside = "\n".join(
+        [parts[0], *(p for kind, p in zip(parts[1::2], parts[2::2], strict=True) if kind == "end")]
+    )
+    inside = re.sub(rf"^(?:\[[^\]]*\]|{_ARGUMENT})+", "", inside) if inside else text
+    rows = []
+    for line in re.split(r"\\\\(?:\[[^\]]*\])?|\\tabularnewline", inside):
+        line = _LATEX_RULES.sub("", line).strip()
+        cells = []
+        for cell in re.split(r"(?<!\\)&", line) if line else []:
+            wide = re.search(r"\\multicolumn\s*\{(\d+)\}", cell)
+            cells += [_latex_text(cell), *[""] * (int(wide[1]) - 1 if wide else 0)]
+        rows += [cells] if any(cells) else []
+    width = max((len(row) for row in rows), default=0)
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    start = next(
+        (i for i, row in enumerate(rows) if any(_DECIMAL.match(cell) for cell in row[1:])), len(rows)
+    )
+    notes = [row[0] for row in rows if row[0] and not any(row[1:]) and len(row[0].split()) > 2]
+    head = [row for row in rows[:start] if any(row[1:])]
+    body = [row for row in rows[start:] if row[0] not in notes]
+    lines = [_latex_text(line) for line in outside.splitlines()]
+    return PageTable(
+        [_header(head) if head else [""] * width, *body],
+        [*notes, *(line for line in lines if len(line.split()) > 2)],
+    )
+
+
+_DECIMAL = re.compile(r"[-+(\[<]*\d*[.,]\d|[-+]?\d{2,}$")
+
+
+def _latex_text(cell: str) -> str:
+    """What a cell of LaTeX prints."""
+    cell = re.sub(r"\\multicolumn\s*\{\d+\}\s*\{[^{}]*\}", "", cell)
+    cell = re.sub(r"\\multirow\s*\{[^{}]*\}\s*\{[^{}]*\}", "", cell)
+    cell = re.sub(r"\^\s*\{?\s*((?:\*|\\ast|\\dagger|\\ddagger|\+)+)\s*\}?", r"\1", cell)
+    for sign in sorted(_LATEX_SIGNS, key=len, reverse=True):
+        cell = re.sub(
+            re.escape(sign) + (r"(?![a-zA-Z])" if sign[-1].isalpha() else ""), _LATEX_SIGNS[sign], cell
+        )
+    cell = re.sub(r"\\(?:begin|end|label|vspace|hspace|setlength)\s*(?:\{[^{}]*\})+", "", cell)
+    cell = re.sub(r"\\[a-zA-Z]+\*?\s*(?:\[[^\]]*\])?", "", cell)
+    return plain(re.sub(r"\^(?=\{?\d)", "", cell).replace("{", "").replace("}", "").replace("--", "-"))
 
 
 def _markdown(lines: Sequence[str]) -> PageTable:
@@ -51,6 +120,7 @@ def _markdown(lines: Sequence[str]) -> PageTable:
         if _RULE.fullmatch(line) or not line:
             continue
         if _MARKDOWN.fullmatch(line):
+            line = re.sub(r"(>\s?)\|([tz])\|", r"\1\\|\2\\|", line)
             rows.append(
                 [plain(cell).replace("\\", "") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
             )
@@ -61,8 +131,8 @@ def _markdown(lines: Sequence[str]) -> PageTable:
 
 def _fixed_width(lines: Sequence[str]) -> PageTable | None:
     """Columns with blanks between them in every line."""
-    full = [line for line in lines if line]
-    gaps = sum(bool(_GAP.search(line)) for line in full if not _RULE.fullmatch(line))
+    full = [line for line in lines if line and not _TYPES.fullmatch(line) and not _PART_RULE.fullmatch(line)]
+    gaps = sum(bool(_GAP.search(line) or _ALONE.match(line)) for line in full if not _RULE.fullmatch(line))
     separated = sum(max(line.count(","), line.count(";")) > 0 for line in full)
     if len(full) < 2 or gaps < 0.4 * len(full) or separated > 0.6 * len(full):
         return None
@@ -81,6 +151,8 @@ def _fixed_width(lines: Sequence[str]) -> PageTable | None:
             "text: its columns cannot be told apart, expected two blanks between them, tabs, or commas"
         )
     cells = [_slices(line, bounds) for line in body]
+    if [row[0].partition(" ")[0] for row in cells] == [str(i + 1) for i in range(len(cells))]:
+        cells = [[row[0].partition(" ")[2], *row[1:]] for row in cells]  # numbers of rows that R prints
     names = _spaced(head[0], len(bounds)) if len(head) == 1 else None
     names = names or _header([_slices(line, bounds) for line in head])
     return PageTable([[name or _star_name(cells, j) for j, name in enumerate(names)], *cells], around)

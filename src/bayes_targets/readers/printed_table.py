@@ -11,12 +11,21 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError, UnclearError, cell_message, option
-from . import printed_cells as cells
-from .arms import CORRELATIONS, COUNTS, MEANS, arm_columns
+from . import cells
+from .arms import CELLS, CORRELATIONS, COUNTS, MEANS, arm_columns
 from .cells import cell_text, is_missing, read_label, tidy
-from .headings import ARMS, CANONICAL, RATIO_HEADINGS, Heading, canonical_columns, read_heading
+from .headings import (
+    ARMS,
+    CANONICAL,
+    RATIO_HEADINGS,
+    Heading,
+    canonical_columns,
+    read_heading,
+    side_by_side,
+    told_apart,
+)
 from .page_text import read_page_text
-from .rows import REFERENCE_WORDS, PrintedRow
+from .rows import REFERENCE_WORDS, UNCERTAINTY, PrintedRow
 from .table import read_table, read_text
 
 _UNCERTAINTY = ("se", "variance", "t", "p", "interval")
@@ -145,7 +154,9 @@ def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
     ragged = text is not None or (
         isinstance(source, str | Path) and Path(source).suffix.lower() in (".tsv", ".tab")
     )
-    table = read_table(source if text is None else text, name=name, ragged=ragged, **options)
+    table = read_table(
+        source if text is None else text, name=name, ragged=ragged, tell_apart=told_apart, **options
+    )
     said = [line for value in table.header.values() for line in value.splitlines()]
     return Sheet(
         label=table.label,
@@ -218,14 +229,12 @@ def read_models(
         nameless = sheet.header.index("")
         found[""] = Heading("", "star" if _all_stars(sheet, nameless) else None)
     quantities = {heading.quantity for heading in found.values()}
-    by_arms = any(quantities >= set(needed) for needed in (COUNTS, MEANS, CORRELATIONS))
+    by_arms = any(quantities >= set(needed) for needed in (COUNTS, CELLS, MEANS, CORRELATIONS))
     if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
         return _long(sheet, found, place, brackets, level)
     if label_word == "study":
-        raise DataError(
-            f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no effects, expected columns estimate and se "
-            f"(or variance, t, p, low and high), or counts, means or correlations by arm ({option('columns')} renames)"
-        )
+        wanted = f"estimate and {UNCERTAINTY}, or counts, means or correlations by arm"
+        raise DataError(f"{sheet.label}: no effects: {side_by_side(sheet.header, wanted)}")
     return _wide(sheet, meanings, place, brackets, level)
 
 
@@ -246,7 +255,7 @@ def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
                 )
             )
         rows.append(kept)
-    numbers = (cell for row in rows for i, cell in enumerate(row) if i != place)
+    numbers = [cell for row in rows for i, cell in enumerate(row) if i != place]
     return replace(sheet, rows=rows, decimal=sheet.decimal or cells.decimal_mark(numbers, sheet.label))
 
 
@@ -256,15 +265,18 @@ def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> in
         if any(h.quantity == name for h in meanings.values()):
             places = [i for i, text in enumerate(sheet.header) if meanings[text].quantity == name]
             exact = [i for i in places if sheet.header[i] == name]
-            return (exact or places)[0]
+            named = [i for i in places if _are_names([row[i] for row in sheet.rows])]
+            return (exact or named or places)[0]
     first = [cells.plain(row[0]) for row in sheet.rows]
     texts = [cell for cell in first if cell and cells.take_apart(cell) is None]
     if not texts:
-        raise DataError(
-            f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of {word}s, expected one called {word!r} "
-            f"({option('columns')} renames)"
-        )
+        raise DataError(f"{sheet.label}: no column of {word}s: {side_by_side(sheet.header, word)}")
     return 0
+
+
+def _are_names(texts: Sequence[str]) -> bool:
+    """Whether every text is there once and is no number."""
+    return len(set(texts)) == len(texts) and not any(cells.take_apart(cells.plain(text)) for text in texts)
 
 
 def _brackets_below(sheet: Sheet, place: int) -> bool:
@@ -303,6 +315,7 @@ def _long(
     others = {name: sheet.header.index(name) for name in unused}
     groups: dict[str, list[PrintedRow]] = {}
     empty: list[str] = []
+    counts: dict[str, int] = {}
     for number, row in zip(sheet.numbers, sheet.rows, strict=True):
         if not any(row):
             continue
@@ -317,6 +330,12 @@ def _long(
                     expected="the name of the term",
                 )
             )
+        if _statistic(term) == "n" and not counts and (digits := _whole_number(row, place, sheet)):
+            counts["n"] = digits
+            continue
+        if _statistic(term) is not None and not _has_uncertainty(row, places, inner):
+            empty.append(term)
+            continue
         if not any(row[i] for quantity, i in places.items() if quantity not in ("model", "group", "scale")):
             empty.append(term)
             continue
@@ -338,7 +357,9 @@ def _long(
             )
         )
     if empty:
-        notes.append(f"Rows without a number are not read: {', '.join(empty)}.")
+        notes.append(f"Rows without an estimate and its uncertainty are not read: {', '.join(empty)}.")
+    if counts:
+        notes.append(f"Observations are read at the foot: {counts['n']:,}.")
     heading = estimate.text.lower()
     logs = (
         "both"
@@ -349,6 +370,7 @@ def _long(
         PrintedTable(
             model or None,
             tuple(rows),
+            n=counts.get("n"),
             level=stated,
             needs_ratio=ratio_heading,
             logs=logs,
@@ -358,6 +380,29 @@ def _long(
         )
         for model, rows in groups.items()
     ]
+
+
+_BETA = re.compile(r"\bbeta\b|β|\bstandardi[sz]ed coef", re.IGNORECASE)
+
+
+def _statistic(label: str) -> str | None:
+    """What a label means at the foot of a table: observations, clusters, another statistic of fit, or (None) a term."""
+    found = _STATISTIC.get(_bare(label))
+    return found if found is not None or "/" not in label else _STATISTIC.get(_bare(label.partition("/")[0]))
+
+
+def _whole_number(row: Sequence[str], place: int, sheet: Sheet) -> int | None:
+    """The one whole number of a row, None where it has several cells or another."""
+    filled = [text for i, text in enumerate(row) if text and i != place]
+    digits = cells.with_point(filled[0], sheet.decimal or ".") if len(filled) == 1 else ""
+    return int(digits) if digits.isdecimal() and int(digits) > 1 else None
+
+
+def _has_uncertainty(row: Sequence[str], places: Mapping[str, int], inner: str | None) -> bool:
+    """Whether a row has an estimate's s.e., t, p or interval, in its own cell or in brackets."""
+    beside = any(row[places[name]] for name in (*_UNCERTAINTY, "low", "high") if name in places)
+    cell = cells.take_apart(row[places["estimate"]]) if "estimate" in places else None
+    return beside or (cell is not None and bool(cell.bracket)) or any(name in places for name in (*ARMS, "r"))
 
 
 def _chosen_columns(
@@ -374,6 +419,10 @@ def _chosen_columns(
     chosen = {}
     for quantity, headings in by_quantity.items():
         exact = [heading for heading in headings if heading.text == quantity]
+        if quantity == "estimate" and not exact:
+            # A standardised slope beside the slope (SPSS) has no standard error of its own.
+            exact = [heading for heading in headings if not _BETA.search(heading.text)][:2]
+            exact = exact if len(exact) == 1 else []
         if len(headings) > 1 and not exact:
             names = " and ".join(repr(heading.text) for heading in headings)
             raise DataError(
@@ -445,7 +494,7 @@ def _put(texts: dict[str, str], name: str, value: str, sheet: Sheet, number: int
 
 
 def _put_interval(texts: dict[str, str], text: str, sheet: Sheet, number: int, column: str) -> None:
-    ends = cells.pair(text)
+    ends = cells.pair(text, sheet.decimal or ".")
     if ends is None:
         raise DataError(
             cell_message(
@@ -485,12 +534,18 @@ def _put_estimate(
         _put_bracket(texts, cell, inner, sheet, number, column)
 
 
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
 def _put_bracket(
     texts: dict[str, str], cell: cells.Cell, kind: str | None, sheet: Sheet, number: int, column: str
 ) -> None:
     """What stands in brackets: two numbers are an interval, one is what heading, note or option says."""
-    if cells.pair(cell.inner) is not None:
+    if cells.pair(cell.inner, sheet.decimal or ".") is not None:
         _put_interval(texts, cell.inner, sheet, number, column)
+        return
+    if cell.inner.lower() in REFERENCE_WORDS:
+        texts["se"] = cell.inner
         return
     if kind is None or kind == "interval":
         raise UnclearError(
@@ -498,8 +553,9 @@ def _put_bracket(
                 file=sheet.label,
                 row=number,
                 column=column,
-                value=f"{cell.bracket}{cell.inner}{')' if cell.bracket == '(' else ']'}",
-                expected=f"to know what stands in brackets: give {option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
+                value=f"{cell.bracket}{cell.inner}{_CLOSING.get(cell.bracket, '')}",
+                expected="to know what stands in brackets or behind ±: give "
+                f"{option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
             )
         )
     _put(texts, kind, cells.with_point(cell.inner, sheet.decimal or "."), sheet, number, column)
@@ -533,9 +589,11 @@ def _wide(
     label, others, foot = "", [], False
     for number, row in zip(sheet.numbers, sheet.rows, strict=True):
         label, below = row[place] or label, not row[place]
-        statistic = None if below else _STATISTIC.get(_bare(label))
+        statistic = None if below else _statistic(label)
         foot = foot or statistic is not None
         filled = [c for c in columns if any(row[i] for i in c.places.values())]
+        if below and not label and not any(re.search(r"\d", text) for text in row):
+            continue  # names of outcomes below those of models
         if below and not label and filled:
             raise DataError(
                 cell_message(
@@ -573,10 +631,8 @@ def _wide(
             column.rows = [row for row in column.rows if row not in bare]
     columns = [column for column in columns if column.rows]
     if not columns:
-        raise DataError(
-            f"{sheet.label}, header {', '.join(map(repr, sheet.header))}: found no column of estimates, expected one called 'estimate' "
-            f"({option('columns')} renames)"
-        )
+        wanted = f"estimate and {UNCERTAINTY}"
+        raise DataError(f"{sheet.label}: no column of estimates: {side_by_side(sheet.header, wanted)}")
     notes = _wide_notes(columns, kinds, others)
     one = len(columns) == 1 and meanings.get(columns[0].heading, Heading("", None)).quantity is not None
     ratio = next((h.text for h in headings if h.quantity in RATIO_HEADINGS), None)
@@ -653,7 +709,7 @@ def _bracket_kinds(sheet: Sheet, headings: Sequence[Heading], given: str | None)
     for row in sheet.rows:
         for text in row[1:]:
             cell = cells.take_apart(text) if text else None
-            if cell is not None and cell.bracket and cells.pair(cell.inner) is None:
+            if cell is not None and cell.bracket and cells.pair(cell.inner, sheet.decimal or ".") is None:
                 used.add(cell.bracket)
     kinds = {sign: kind for sign, kind in brackets_in(sheet.around).items() if kind != "interval"}
     if "?" in kinds:

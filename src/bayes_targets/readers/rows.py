@@ -15,11 +15,12 @@ import pandas as pd
 from ..errors import DataError, UnclearError, cell_message, option
 from ..evaluation import RATIOS
 from . import uncertainty as unc
-from .headings import read_heading
+from .headings import read_heading, side_by_side
 from .uncertainty import Figure, Spread
 
 PRINTED = ("estimate", "se", "variance", "t", "p", "low", "high", "star", "df")
 _ON_SCALE = {"estimate", "low", "high"}
+_IN_UNIT = ("estimate", "se", "low", "high")
 REFERENCE_WORDS = {
     "ref",
     "ref.",
@@ -32,6 +33,7 @@ REFERENCE_WORDS = {
     "(base)",
     "(reference)",
 }
+UNCERTAINTY = "one of se, variance, t, p, or low and high"
 _LISTED = 10
 
 
@@ -57,6 +59,7 @@ class Terms:
     exact: bool = False
     needs_ratio: str | None = None
     word: str = "term"
+    header: Sequence[str] = ()
 
 
 class ReadRows(NamedTuple):
@@ -159,14 +162,20 @@ def printed_rows(
 def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[Row]:
     """Every cell as a figure, or one message that lists each that is none."""
     problems, read = [], []
+    signs = [] if known.ratio else signs_of_per_cent(rows)
     for row in rows:
         figures = {}
         for name in PRINTED:
             text = row.cells.get(name, "")
             if name == "star" or (not text and name != "estimate"):
                 continue
-            value = unc.p_figure(text) if name == "p" else unc.figure(text, exact=known.exact)
+            percent = bool(signs) and name in _IN_UNIT
+            value = (
+                unc.p_figure(text) if name == "p" else unc.figure(text, exact=known.exact, percent=percent)
+            )
             expected = _expected(name, value, text)
+            if percent and text and not text.endswith("%"):
+                expected = f"a per cent sign here as well as in {signs[0]!r}, or in neither"
             if expected:
                 problems.append(
                     cell_message(file=label, row=row.row, column=name, value=text, expected=expected)
@@ -192,12 +201,17 @@ def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[Row]:
     return read
 
 
+def signs_of_per_cent(rows: Sequence[PrintedRow]) -> list[str]:
+    """Estimates, standard errors and ends of intervals that have a per cent sign."""
+    return [text for row in rows for name in _IN_UNIT if (text := row.cells.get(name, "")).endswith("%")]
+
+
 def _expected(name: str, value: Figure | None, text: str) -> str:
     """What a cell should have been; empty where it is that."""
     if name == "p":
         return "" if value is not None else "a p-value such as .032, <.001 or ns"
     if value is None and text.endswith("%"):
-        return "a number without a per cent sign (and the unit said: unit='per cent')"
+        return "a number without a per cent sign"
     if value is None:
         return "a number such as -.25 or 3.10" + ("" if text else " (every term needs its estimate)")
     if name == "se" and value.value < 0:
@@ -437,7 +451,7 @@ def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> DataError:
             f"{option('tails', 2)} (in the file: # stars: *:.05 **:.01)"
         )
     return DataError(
-        f"{label}: no {known.word} has an uncertainty, expected a column se, variance, t, p, or low and high ({option('columns')} renames)"
+        f"{label}: no {known.word} has an uncertainty: {side_by_side(known.header, UNCERTAINTY)}"
     )
 
 

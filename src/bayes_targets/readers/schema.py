@@ -17,12 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, cell_message
-from .cells import Problems, printable
+from .cells import Problems, plain_number, printable
 from .descriptor import Field
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_PRINTED = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 # What is wrong with a cell: what was expected, and what its column holds instead. Empty: nothing.
 _Fault = tuple[str, str]
@@ -91,14 +89,14 @@ def _parse_string(text: str, _: Field) -> tuple[object, _Fault]:
 
 
 def _parse_number(text: str, rule: Field) -> tuple[object, _Fault]:
-    pattern, words = (
-        (_PRINTED, "a plain decimal number such as -.25 or 3.10")
-        if rule.printed
-        else (_NUMBER, "a number such as -.25, 3.10 or 1e-3")
-    )
-    if not pattern.fullmatch(text):
-        return None, (words, "other texts")
-    value = float(text)
+    value = plain_number(text, exponent=not rule.printed)
+    if value is None:
+        words = (
+            "plain decimal number such as -.25 or 3.10"
+            if rule.printed
+            else "number such as -.25, 3.10 or 1e-3"
+        )
+        return None, (f"a {words}", "other texts")
     return (value, _FINE) if math.isfinite(value) else (None, ("a number of ordinary size", "huge numbers"))
 
 

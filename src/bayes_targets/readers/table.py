@@ -12,7 +12,7 @@ import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,7 @@ def read_table(
     sheet: str | int | None = None,
     missing: Iterable[object] = (),
     ragged: bool = False,
+    tell_apart: Callable[[Sequence[str]], list[str]] = list,
 ) -> RawTable:
     """Read a table without interpreting its cells.
 
@@ -97,11 +98,11 @@ def read_table(
         raise DataError(f"decimal: found {decimal!r}, expected '.' or ','")
     rows = _header_rows(header)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(source, name or "frame", decimal, marks)
+        return _from_frame(source, name or "frame", decimal, marks, tell_apart)
     if isinstance(source, str) and "\n" in source:
         label = name or "text"
         comments, records, notes = _text_rows(source, label, separator, ".txt")
-        cells, footnotes = under_header(records, rows, label, notes, ragged)
+        cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
         digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
     path, label = _path(source, name)
@@ -117,7 +118,7 @@ def read_table(
     if kinds[-1] == ".gz":
         content = _unpacked(content, label)
     if kind in (".parquet", ".pq", ".feather", ".arrow"):
-        return _from_frame(_read_columns(content, label, kind), label, decimal, marks, digest)
+        return _from_frame(_read_columns(content, label, kind), label, decimal, marks, tell_apart, digest)
     notes = []
     if kind in _SHEETS:
         comments, records = _sheet_comments(_read_sheet(content, label, sheet, notes))
@@ -129,7 +130,7 @@ def read_table(
         text = _decode(content, label, encoding, notes)
         comments, records, more = _text_rows(text, label, separator, kind)
         notes += more
-    cells, footnotes = under_header(records, rows, label, notes, ragged)
+    cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
     return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
 
 
@@ -236,7 +237,12 @@ def _unpacked(content: bytes, label: str) -> bytes:
 
 
 def _from_frame(
-    frame: pd.DataFrame, label: str, decimal: str | None, marks: frozenset[str], digest: str | None = None
+    frame: pd.DataFrame,
+    label: str,
+    decimal: str | None,
+    marks: frozenset[str],
+    tell_apart: Callable[[Sequence[str]], list[str]],
+    digest: str | None = None,
 ) -> RawTable:
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError(f"{label}: found column names of several levels, expected one name a column")
@@ -247,7 +253,8 @@ def _from_frame(
     odd = [repr(column) for column in cells.columns if not isinstance(column, str)]
     if odd:
         raise DataError(f"{label}: found column names {', '.join(odd)}, expected text")
-    cells.columns = pd.Index([column_name(column, label) for column in cells.columns], dtype=object)
+    names = tell_apart([column_name(column, label) for column in cells.columns])
+    cells.columns = pd.Index(names, dtype=object)
     check_names(list(cells.columns), label)
     if cells.empty:
         raise DataError(f"{label}: found no rows, expected one row per unit")
@@ -508,11 +515,16 @@ def _widths(lines: Sequence[str], mark: str) -> list[int]:
         return []
 
 
+def _as_text(cell: str) -> str:
+    """A cell without the formula that makes a spreadsheet take it for text, as in ``="(2.72)"``."""
+    return cell[2:-1] if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell
+
+
 def _split(text: str, label: str, separator: str) -> list[list[Any]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        marked = re.search("'[=+@-]", text) is not None
-        return [[unguarded(cell) for cell in row] if marked else row for row in reader]
+        marked = re.search("'[=+@-]|=\"", text) is not None
+        return [[_as_text(unguarded(cell)) for cell in row] if marked else row for row in reader]
     except csv.Error as error:
         raise DataError(
             f"{label}, line {reader.line_num}: {error}; expected cells separated by {_SEPARATORS.get(separator, repr(separator))}"

@@ -49,8 +49,8 @@ class Spread(NamedTuple):
         return (self.high - self.low) / self.se if self.se > 0 else math.inf
 
 
-def figure(text: str, *, exact: bool = False) -> Figure | None:
-    """Read a plain decimal number with its rounding interval; None where the text is no such number.
+def figure(text: str, *, exact: bool = False, percent: bool = False) -> Figure | None:
+    """Read a plain decimal number (where `percent`, also one with its sign) with its rounding interval, else None.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def figure(text: str, *, exact: bool = False) -> Figure | None:
         number is None
         or not number.plain
         or number.stars
-        or number.percent
+        or (number.percent and not percent)
         or not abs(number.value) < _LARGEST
     ):
         return None

@@ -1,0 +1,173 @@
+"""Tables as journals and programs print them: each is read right, or asked about."""
+
+import math
+
+import pytest
+
+import bayes_targets as bt
+
+LATEX = r"""\begin{table}\caption{Effects on admissions}
+\begin{tabular}{lcc}
+\hline\hline
+ & (1) & (2) \\
+ & OLS & FE \\
+\hline
+Target & 0.952\textsuperscript{***} & 0.651$^{**}$ \\
+ & (0.159) & (0.290) \\
+R\&D (log) & $-$0.13 & -0.11\sym{*} \\
+ & (0.20) & (0.06) \\
+\hline
+Observations & 150 & 131 \\
+$R^2$ & 0.41 & 0.49 \\
+\multicolumn{3}{l}{\footnotesize Standard errors in parentheses}\\
+\multicolumn{3}{l}{\footnotesize \sym{*} \(p<0.1\), \sym{**} \(p<0.05\), \sym{***} \(p<0.01\)}\\
+\end{tabular}
+\end{table}
+"""
+ESTTAB = (
+    '"","(1)","(2)"\n"","price","price"\n"weight","1.747**","3.465***"\n"","(2.72)","(5.49)"\n"N","74","74"\n'
+    '"t statistics in parentheses"\n"* p<0.05, ** p<0.01, *** p<0.001"\n'
+)
+TIBBLE = """# A tibble: 2 x 5
+  term        estimate std.error statistic  p.value
+  <chr>          <dbl>     <dbl>     <dbl>    <dbl>
+1 (Intercept)    37.3      1.88      19.9  8.24e-19
+2 wt             -5.34     0.559     -9.56 1.29e-10
+"""
+PYFIXEST = """| Coefficient | Estimate | Std. Error | t value | Pr(>|t|) |   2.5% |  97.5% |
+|:------------|---------:|-----------:|--------:|---------:|-------:|-------:|
+| X1          |   -1.019 |      0.083 | -12.234 |    0.000 | -1.182 | -0.856 |
+"""
+STARGAZER = """
+=================================================
+                        Dependent variable:
+                    -----------------------------
+                               rating
+-------------------------------------------------
+complaints                    0.692***
+                              (0.149)
+privileges                     -0.104
+                              (0.135)
+-------------------------------------------------
+Observations                     30
+=================================================
+Note:                 *p<0.1; **p<0.05; ***p<0.01
+"""
+SPSS = (
+    "\tUnstandardized Coefficients\t\tStandardized Coefficients\tt\tSig.\n\tB\tStd. Error\tBeta\t\t\n"
+    "(Constant)\t12.3\t2.1\t\t5.86\t.000\nTarget\t.952\t.659\t.121\t1.445\t.151\n"
+)
+SJPLOT = (
+    "Predictors\tEstimates\tCI\tp\nTarget\t-5.34\t-6.49 – -4.20\t<0.001\n"
+    "Observations\t32\t\t\nR2 / R2 adjusted\t0.753 / 0.745\t\t\n"
+)
+LANCET = "Outcome\tRisk ratio (95% CI)\tp value\nMortality\t0·86 (0·75–0·98)\t0·03\n"
+FORMS = {
+    "LaTeX": (LATEX, {}, "(2)", "R&D (log)", -0.11, 0.06),
+    "LaTeX, first model": (LATEX, {}, "(1)", "Target", 0.952, 0.159),
+    "esttab csv": (ESTTAB, {}, "(2) price", "weight", 3.465, 3.465 / 5.49),
+    "esttab csv for Excel": (
+        ESTTAB.replace('"(2.72)","(5.49)"', '"=""(2.72)""","=""(5.49)"""'), {}, "(1) price", "weight", 1.747, 1.747 / 2.72,
+    ),
+    "tibble": (TIBBLE, {}, None, "wt", -5.34, 0.559),
+    "pyfixest": (PYFIXEST, {}, None, "X1", -1.019, 0.083),
+    "stargazer": (STARGAZER, {"brackets": "se"}, None, "privileges", -0.104, 0.135),
+    "SPSS": (SPSS, {}, None, "Target", 0.952, 0.659),
+    "sjPlot": (SJPLOT, {"df": math.inf}, None, "Target", -5.34, 2.29 / 2 / 1.959964),
+    "raised points": (LANCET, {"ratio": "risk ratio"}, None, "Mortality", math.log(0.86), math.log(0.98 / 0.75) / 2 / 1.959964),
+    "per cent": ("term,estimate,se\nTarget,3.2%,1.1%\n", {}, None, "Target", 3.2, 1.1),
+    "per cent, interval": ("Outcome\tDifference (95% CI)\nStay\t−3.2% (−5.4 to −1.0%)\n", {}, None, "Stay", -3.2, 4.4 / 2 / 1.959964),
+    "SE beside each model": ("Variable,Model 1,SE,Model 2,SE\nTarget,.952*,.359,.651,.290\n", {}, "Model 2", "Target", 0.651, 0.29),
+    "models over b and SE": ("\tOLS\t\tFE\t\n\tB\tStd. Err.\tB\tStd. Err.\nTarget\t.95\t.36\t.65\t.29\n", {}, "FE", "Target", 0.65, 0.29),
+    "b and SE twice": ("Variable\tb\tSE\tb\tSE\nTarget\t.95\t.36\t.65\t.29\n", {}, "(2)", "Target", 0.65, 0.29),
+    "German": ("Variable;Koeffizient;Standardfehler;p-Wert\nZiel;0,952;0,359;0,009\n", {}, None, "Ziel", 0.952, 0.359),
+    "decimal commas in brackets": ("Variable;(1)\nTarget;0,95***\n;(0,16)\n", {"brackets": "se"}, None, "Target", 0.95, 0.16),
+    "thousands in brackets": ("term\testimate\nTarget\t2,500.5 (1,234)\n", {"brackets": "se"}, None, "Target", 2500.5, 1234),
+    "plus or minus": ("term\tb ± SE\nTarget\t−0.95 ± 0.36\n", {}, None, "Target", -0.95, 0.36),
+    "footnote behind brackets": ("term\testimate (s.e.)\nTarget\t1.0 (.2)^b\nSize\t.5† (.1)\n", {}, None, "Size", 0.5, 0.1),
+    "reference in brackets": (
+        "Variable\taOR (95% CI)\nTarget\t0.862 (0.832-0.893)\nNone\t1 [Reference]\n", {"ratio": "odds ratio"}, None, "Target",
+        math.log(0.862), math.log(0.893 / 0.832) / 2 / 1.959964,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_is_read_as_it_is_printed(form):
+    text, options, heading, term, estimate, se = FORMS[form]
+    read = bt.read_estimates(text, **options)
+    row = (
+        read
+        if heading is None and not isinstance(read, dict)
+        else read[heading]
+        if isinstance(read, dict)
+        else read
+    ).estimates.loc[term]
+    assert (row["estimate"], row["se"]) == (pytest.approx(estimate), pytest.approx(se, rel=1e-4))
+
+
+def test_the_foot_of_a_latex_table_says_n_stars_and_brackets():
+    read = bt.read_estimates(LATEX)["(2)"]
+    assert (read.n, dict(read.stars)) == (131, {"*": 0.1, "**": 0.05, "***": 0.01})
+
+
+def test_estimates_in_per_cent_have_that_unit_and_keep_their_sign_in_print(tmp_path):
+    read = bt.read_estimates("term,estimate,se\nTarget,3.2%,1.1%\n")
+    assert read.unit == "per cent" and read.printed.loc["Target", "estimate"] == "3.2%"
+    assert "Estimates are printed in per cent, and are read so." in read.notes
+    read.to_csv(tmp_path / "again.csv")
+    assert bt.read_estimates(tmp_path / "again.csv").estimates.equals(read.estimates)
+    assert bt.read_estimates("term,estimate,se\nTarget,3.2%,1.1%\n", unit="points").unit == "points"
+
+
+@pytest.mark.parametrize(
+    ("table", "asked"),
+    [
+        (
+            "term,estimate,se\nTarget,3.2%,0.011\n",
+            "expected a per cent sign here as well as in '3.2%', or in neither",
+        ),
+        (
+            "term\testimate\nTarget\t250 (40,60)\n",
+            "may hold 40.60 or an interval from 40 to 60; say which (decimal=',' or '.')",
+        ),
+        ("term\testimate\nTarget\t0.95 ± 0.36\n", "to know what stands in brackets or behind ±"),
+        ("term,SE,SE\nTarget,1,2\n", "found 'SE' 2 times"),
+        (
+            "Größe;Koeffizientt;Standartfehler\nZiel;0,9;0,3\n",
+            "found the columns 'Größe', 'Koeffizientt', 'Standartfehler'; wanted one of se, variance, t, p, or low and high; did "
+            "you mean columns={'Koeffizientt': 'estimate', 'Standartfehler': 'se'}?",
+        ),
+    ],
+)
+def test_what_can_mean_two_things_or_nothing_is_asked_about(table, asked):
+    with pytest.raises(bt.DataError) as caught:
+        bt.read_estimates(table)
+    assert asked in str(caught.value)
+
+
+def test_a_p_of_zero_is_a_bound_and_is_said():
+    read = bt.read_estimates("term,estimate,p\nTarget,.42,.000\nSize,.1,.032\n", n=150)
+    assert (
+        math.isnan(read.estimates.loc["Target", "se"]) and 0 < read.estimates.loc["Target", "se_high"] < 0.12
+    )
+    assert any(
+        "Only bounds of the standard error are known: Target (at most 0.1194" in note for note in read.notes
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "trial,tpos,tneg,cpos,cneg\nA,4,119,11,128\n",
+        "study,ai,bi,ci,di\nA,4,119,11,128\n",
+        "Study,Events T,Total T,Events C,Total C\nA,4,123,11,139\n",
+        "study,event.e,n.e,event.c,n.c\nA,4,123,11,139\n",
+    ],
+)
+def test_counts_by_arm_are_known_by_the_names_of_epidemiology(table):
+    row = bt.read_evaluations(table, ratio="risk ratio").estimates.loc["A"]
+    assert (row["estimate"], row["se"]) == (
+        pytest.approx(math.log(4 / 123 / (11 / 139))),
+        pytest.approx(math.sqrt(1 / 4 - 1 / 123 + 1 / 11 - 1 / 139)),
+    )
