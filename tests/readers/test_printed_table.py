@@ -62,6 +62,19 @@ SJPLOT = (
     "Observations\t32\t\t\nR2 / R2 adjusted\t0.753 / 0.745\t\t\n"
 )
 LANCET = "Outcome\tRisk ratio (95% CI)\tp value\nMortality\t0·86 (0·75–0·98)\t0·03\n"
+ETABLE = """                              est1               est2
+Dependent Var.:            Sepal.L            Sepal.L
+
+Constant         2.249*** (0.2480)
+Sepal.Width     0.5955*** (0.0693) 0.4322*** (0.0814)
+_______________ __________________ __________________
+S.E. type                      IID        by: Species
+Observations                   150                150
+"""
+PANELS = (
+    "\t(1)\t(2)\nPanel A: Schools\t\t\nTarget\t.95\t.65\n\t(.16)\t(.29)\n"
+    "Panel B: Hospitals\t\t\nTarget\t.5\t.4\n\t(.2)\t(.2)\n"
+)
 FORMS = {
     "LaTeX": (LATEX, {}, "(2)", "R&D (log)", -0.11, 0.06),
     "LaTeX, first model": (LATEX, {}, "(1)", "Target", 0.952, 0.159),
@@ -85,6 +98,16 @@ FORMS = {
     "thousands in brackets": ("term\testimate\nTarget\t2,500.5 (1,234)\n", {"brackets": "se"}, None, "Target", 2500.5, 1234),
     "plus or minus": ("term\tb ± SE\nTarget\t−0.95 ± 0.36\n", {}, None, "Target", -0.95, 0.36),
     "footnote behind brackets": ("term\testimate (s.e.)\nTarget\t1.0 (.2)^b\nSize\t.5† (.1)\n", {}, None, "Size", 0.5, 0.1),
+    "fixest": (ETABLE, {"brackets": "se"}, "est2", "Sepal.Width", 0.4322, 0.0814),
+    "two panels": (PANELS, {"brackets": "se"}, "(2), Panel B: Hospitals", "Target", 0.4, 0.2),
+    "ends of an interval under a heading": (
+        "Effect\tEstimate\t95% CI\t\tp\n\t\tLL\tUL\t\nTarget\t0.95\t0.24\t1.66\t.009\n", {}, None, "Target", 0.95, 1.42 / 2 / 1.959964,
+    ),
+    "SAS": ("Parameter\tDF\tEstimate\tStandard Error\tPr > |t|\nTarget\t1\t0.95\t0.36\t0.009\n", {}, None, "Target", 0.95, 0.36),
+    "outcomes as rows": ("Outcome\tTreatment effect\tRobust SE\tN\nScore\t0.95\t0.36\t150\n", {}, None, "Score", 0.95, 0.36),
+    "not significant": ("\t(1)\t(2)\nTarget\t.12 ns\t.34**\n\t(.10)\t(.10)\n", {"brackets": "se"}, "(1)", "Target", 0.12, 0.1),
+    "one model alone": ("\t(1)\nTarget\t−0·95***\n\t(0·16)\n", {"brackets": "se"}, None, "Target", -0.95, 0.16),
+    "blanks in thousands": ("term;estimate;se\nTarget;1 234,5;200,1\n", {}, None, "Target", 1234.5, 200.1),
     "reference in brackets": (
         "Variable\taOR (95% CI)\nTarget\t0.862 (0.832-0.893)\nNone\t1 [Reference]\n", {"ratio": "odds ratio"}, None, "Target",
         math.log(0.862), math.log(0.893 / 0.832) / 2 / 1.959964,
@@ -144,6 +167,12 @@ def test_what_can_mean_two_things_or_nothing_is_asked_about(table, asked):
     with pytest.raises(bt.DataError) as caught:
         bt.read_estimates(table)
     assert asked in str(caught.value)
+
+
+def test_a_df_of_1_throughout_is_no_df_of_the_errors():
+    read = bt.read_estimates(FORMS["SAS"][0])
+    assert read.estimates["df"].tolist() == [math.inf]
+    assert "Column 'DF' holds 1 throughout: not read as degrees of freedom of an error." in read.notes
 
 
 def test_a_p_of_zero_is_a_bound_and_is_said():

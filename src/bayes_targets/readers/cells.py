@@ -200,7 +200,7 @@ def read_number(cell: object, decimal: str = ".") -> Number | None:
 def _printed_number(text: str, decimal: str) -> Number | None:
     if len(text) > 100:
         return None
-    bare = text
+    bare = text if "·" not in text else re.sub(r"·(?=\d)", ".", text)
     for space in _SPACES:
         bare = bare.replace(space, " ")
     opening = bare[:1] if bare[:1] in ("(", "[") else ""
@@ -246,8 +246,8 @@ _CHARACTERS = str.maketrans(
     | {"\u2217": "*", "\u204e": "*", "\uff0b": "+"}
 )
 _STAR = r"(?:\\?\*|[+†‡§#¶^])+"
-_PRINTED = r"[+-]?\s?(?:\d[\d.,']*|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
-_FOOTNOTE = r"(?:\s?\^\{?[a-z]{1,2}\}?|[ᵃᵇᶜᵈᵉ¹²³]+)?"
+_PRINTED = r"[+-]?\s?(?:\d{1,3}(?: \d{3})+(?![\d ])(?:[.,]\d+)?|\d[\d.,']*|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
+_FOOTNOTE = r"(?:\s?n\.?s\.?|\s?\^\{?[a-z]{1,2}\}?|[ᵃᵇᶜᵈᵉ¹²³]+)?"
 _CELL = re.compile(
     rf"(?P<number>{_PRINTED})?{_FOOTNOTE}\s*(?P<star>\s*{_STAR})?\s*"
     rf"(?:(?P<open>[(\[{{])(?P<inner>[^()\[\]{{}}]*)[)\]}}]|(?P<plusminus>±)\s*(?P<half>{_PRINTED}))?{_FOOTNOTE}\s*(?P<last>{_STAR})?"

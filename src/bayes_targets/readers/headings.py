@@ -14,6 +14,7 @@ from ..errors import DataError, did_you_mean, option
 SYNONYMS = {
     "term": "term terms variable variables name predictor predictors parameter covariate covariates regressor coefficientname depvar",
     "estimate": "estimate estimates est est. b beta β coef coeff coefficient coefficients slope effect effectsize es yi parameter "
+    "ate att itt late impact difference diff meandifference differenceinmeans smd md dydx ame marginaleffect treatmenteffect "
     "koeffizient koeffizienten regressionskoeffizient schätzer schätzwert effekt coeficiente estimación koeffisient "
     "koefficient coefficiente "
     "coëfficiënt pointestimate coefestimate logor lnor logrr lnrr loghr lnhr logoddsratio logriskratio loghazardratio lograteratio",
@@ -24,6 +25,7 @@ SYNONYMS = {
     "some ratio": "expb expcoef expβ",
     "se": "se stderr stderror standarderror standarderrors stderrors robustse robuststderr robuststandarderror bse sterr seb secoef sei "
     "standardfehler stdfehler erreurtype erreurstandard errorestándar errortípico errorestandar standardfeil standardfel standardfout "
+    "standaardfout "
     "errorestandard",
     "se of log": "selog selogor selnor seoflog",
     "variance": "variance var vi",
@@ -54,6 +56,10 @@ CANONICAL = (
 RATIO_HEADINGS = ("odds ratio", "risk ratio", "hazard ratio", "rate ratio", "some ratio")
 _SLOPES = (None, "estimate", *RATIO_HEADINGS)
 _MEANING = {word: name for name, words in SYNONYMS.items() for word in words.split()}
+_QUALIFIED = (
+    r"(?:(?:robust|cluster(?:ed|-robust)?|delta-?method|bootstrap(?:ped)?|hc\d|adjusted|did|itt|treatment|average|marginal|programme|"
+    r"program|regression|point|pooled|effect)\s)+(.+)"
+)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _QUANTILE = re.compile(r"\[?(0?\.\d+)\]?")
 
@@ -88,8 +94,13 @@ def read_heading(text: str) -> Heading:
             return Heading(text, outer.quantity, inner.quantity if split[1] else None, inner.level)
     level = _level(plain)
     words = _squeeze(_PERCENT.sub("", plain)) if level is not None else _squeeze(plain)
-    if words in _MEANING:
-        return Heading(text, _MEANING[words], None, level)
+    for known in (words, re.sub("^(?:ci|confidenceinterval)|(?:ci|confidenceinterval)$", "", words)):
+        if known in _MEANING:
+            return Heading(text, _MEANING[known], None, level)
+    if qualified := re.fullmatch(_QUALIFIED, plain, re.IGNORECASE):
+        inner = read_heading(qualified[1])
+        if inner.quantity in ("estimate", "se"):
+            return inner._replace(text=text)
     if quantile := _quantile(plain):
         return Heading(text, *quantile)
     return Heading(text, None, None, level)
@@ -119,11 +130,11 @@ def told_apart(names: Sequence[str]) -> list[str]:
     return found if len(set(filter(None, found))) == len(list(filter(None, found))) else list(names)
 
 
-def side_by_side(header: Sequence[str], wanted: str) -> str:
+def side_by_side(header: Sequence[str], wanted: str, meant: dict[str, str] | None = None) -> str:
     """Columns found and wanted, and what those may be whose names are nearly known."""
     words = {word: name for word, name in _MEANING.items() if len(word) > 2}
-    meant = {
-        name: "estimate" if words[near[0]] in RATIO_HEADINGS else words[near[0]]
+    meant = meant or {
+        name: "estimate" if words[near[0]] in RATIO_HEADINGS else words[near[0]].removesuffix(" of log")
         for name in header
         if read_heading(name).quantity is None
         and (near := difflib.get_close_matches(_squeeze(name), words, n=1, cutoff=0.65))

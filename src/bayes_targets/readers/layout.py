@@ -162,6 +162,11 @@ def _find_header(
             f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
             f"give {option('header')} and the number of the row that holds them"
         )
+    if place and not all(map(_is_name, row)) and is_blank(sample[place - 1][1][0]):
+        # Above the only model of a table its name may stand alone.
+        above_place, above_row = sample[place - 1]
+        if above_place == first - 1 and all(map(_is_name, above_row)):
+            return [above_place]
     again = Counter(cell_text(cell) for cell in row if not is_blank(cell)).most_common(1)[0][1] > 1
     above = sample[place - 1] if place else (first, [])
     if again and above[0] == first - 1 and full_cells(above[1]) > 1 and all(map(_is_name, above[1])):

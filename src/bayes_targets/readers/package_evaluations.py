@@ -94,10 +94,10 @@ def _evaluation(entry: Mapping[str, Any], tables: Tables, where: str) -> Evaluat
     references = [references] if isinstance(references, str) else list(references)
     printed += [PrintedRow(str(term), 0, {"estimate": "Ref"}) for term in references]
     said = {key: entry[key] for key in _SAID if key in entry}
-    known = merge(Options(**checked(said)), Options(**checked(_known_of(table, entry, tables))))
     page = Sheet(str(table.attrs.get("file") or entry["table"]), [], [], [])
     model = PrintedTable(_heading(entry, table), tuple(printed))
     try:
+        known = merge(Options(**checked(said)), Options(**checked(_known_of(table, entry, tables))))
         evaluation = evaluation_of(model, known, page, "study" if entry.get("of") == "studies" else "term")
         require_focus(known.focus or (), [evaluation], page.label)
     except DataError as error:

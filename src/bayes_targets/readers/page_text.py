@@ -20,6 +20,9 @@ _ALONE = re.compile(r" {8,}\S")
 # What a tibble prints below its names; rules under a part of the columns, or of underscores.
 _TYPES = re.compile(r"\s*(?:<\w+>\s*)+")
 _PART_RULE = re.compile(r" {3,}-{3,}(?: +-{3,})*|_{3,}(?: +_{3,})*")
+# Runs of dashes over each column, which say where columns begin.
+_RULER = re.compile(r" ?[-_=]{3,}(?: {1,2}[-_=]{3,})+")
+_AS_DEPENDENT = re.compile(r"\s*Dependent Var")
 _GAP = re.compile(r"\S(?: {2,})\S")
 
 
@@ -80,7 +83,8 @@ def _latex(text: str) -> PageTable:
         cells = []
         for cell in re.split(r"(?<!\\)&", line) if line else []:
             wide = re.search(r"\\multicolumn\s*\{(\d+)\}", cell)
-            cells += [_latex_text(cell), *[""] * (int(wide[1]) - 1 if wide else 0)]
+            across = int(wide[1]) if wide else 1
+            cells += [_latex_text(cell)] + [_latex_text(cell) if len(line) > len(cell) else ""] * (across - 1)
         rows += [cells] if any(cells) else []
     width = max((len(row) for row in rows), default=0)
     rows = [row + [""] * (width - len(row)) for row in rows]
@@ -141,8 +145,12 @@ def _fixed_width(lines: Sequence[str]) -> PageTable | None:
     head, body, around = _parts(full)
     if not head or not body:
         return None
-    bounds = _bounds([*head, *body], 2)
-    if len(bounds) < 2 or _unclear(body, bounds):
+    ruler = next((line for line in lines if _RULER.fullmatch(line)), "")
+    starts = [0, *(run.start() for run in list(re.finditer(r"[-=_]+", ruler))[1:])]
+    bounds = list(zip(starts, [*starts[1:], 10_000], strict=True)) if ruler else _bounds([*head, *body], 2)
+    if ruler:
+        head = [line for line in head if not _AS_DEPENDENT.match(line)]
+    elif len(bounds) < 2 or _unclear(body, bounds):
         bounds = _with_whole_labels(body, _bounds(body, 1))
     if len(bounds) < 2:
         return None

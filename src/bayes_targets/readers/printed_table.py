@@ -131,7 +131,7 @@ _OUTPUT = {
     "df": re.compile(r"(?:\bon (\d+) degrees of freedom|\bDf Residuals:\s*(\d+))"),
 }
 _BY_NORMAL = re.compile(r"P(?:r\()?>\s?\|z\|")
-_TEXTS = (".txt", ".text", ".md", ".log", ".out")
+_TEXTS = (".txt", ".text", ".md", ".log", ".out", ".tex")
 
 
 def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
@@ -228,6 +228,11 @@ def read_models(
     if "" in found:
         nameless = sheet.header.index("")
         found[""] = Heading("", "star" if _all_stars(sheet, nameless) else None)
+    found |= {
+        name: heading._replace(quantity="star")
+        for name, heading in found.items()
+        if heading.quantity == "p" and _all_stars(sheet, sheet.header.index(name))
+    }
     quantities = {heading.quantity for heading in found.values()}
     by_arms = any(quantities >= set(needed) for needed in (COUNTS, CELLS, MEANS, CORRELATIONS))
     if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
@@ -235,7 +240,21 @@ def read_models(
     if label_word == "study":
         wanted = f"estimate and {UNCERTAINTY}, or counts, means or correlations by arm"
         raise DataError(f"{sheet.label}: no effects: {side_by_side(sheet.header, wanted)}")
+    if quantities & {*_UNCERTAINTY, "low", "high"} and not any(
+        "(" in cell or "[" in cell for row in sheet.rows for cell in row
+    ):
+        others = [name for name in found if found[name].quantity is None and _is_numeric(sheet, name)]
+        meant = {others[0]: "estimate"} if len(others) == 1 else None
+        raise DataError(
+            f"{sheet.label}: no column of estimates: {side_by_side(sheet.header, 'estimate', meant)}"
+        )
     return _wide(sheet, meanings, place, brackets, level)
+
+
+def _is_numeric(sheet: Sheet, name: str) -> bool:
+    """Whether every cell of a column begins with a number."""
+    found = [cells.take_apart(text) for row in sheet.rows if (text := row[sheet.header.index(name)])]
+    return bool(found) and all(cell is not None and cell.number for cell in found)
 
 
 def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
@@ -310,6 +329,10 @@ def _long(
     places = {quantity: sheet.header.index(heading.text) for quantity, heading in columns.items()}
     estimate = columns.get("estimate", Heading("", None))
     # Also where the user has called the column an estimate: that does not say that its numbers are slopes.
+    if "df" in places and all(row[places["df"]] in ("", "1") for row in sheet.rows):
+        notes.append(
+            f"Column {sheet.header[places.pop('df')]!r} holds 1 throughout: not read as degrees of freedom of an error."
+        )
     ratio_heading = estimate.text if read_heading(estimate.text).quantity in RATIO_HEADINGS else None
     inner = estimate.bracket or brackets
     others = {name: sheet.header.index(name) for name in unused}
@@ -534,6 +557,7 @@ def _put_estimate(
         _put_bracket(texts, cell, inner, sheet, number, column)
 
 
+_PANEL = re.compile(r"panel\b", re.IGNORECASE)
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -586,11 +610,16 @@ def _wide(
         sheet.label,
     )
     kinds = _bracket_kinds(sheet, [*headings, meanings[sheet.header[place]]], brackets)
+    printed, done = columns, list[_Column]()
     label, others, foot = "", [], False
     for number, row in zip(sheet.numbers, sheet.rows, strict=True):
         label, below = row[place] or label, not row[place]
         statistic = None if below else _statistic(label)
         foot = foot or statistic is not None
+        if not below and _PANEL.match(label) and not any(text for i, text in enumerate(row) if i != place):
+            done, foot = [*done, *columns], False
+            columns = [_Column(f"{c.heading}, {label}", c.places) for c in printed]
+            continue
         filled = [c for c in columns if any(row[i] for i in c.places.values())]
         if below and not label and not any(re.search(r"\d", text) for text in row):
             continue  # names of outcomes below those of models
@@ -618,6 +647,7 @@ def _wide(
                 _put_below(column, row, kinds, sheet, number)
             else:
                 column.rows.append(PrintedRow(label, number, _own_cells(column, row, kinds, sheet, number)))
+    columns = [*done, *columns]
     for column in columns:
         bare = [
             row
