@@ -24,6 +24,7 @@ SOURCES = {
 }
 SHOWN = [
     "claim", "tested", "locator", "published", "probability", "reading", "lowest", "lowest_reading", "lowest_under",
+    "lowest_error",
 ]  # fmt: skip
 # Which of the multiverses of the analysis `sensitivity` is about which estimand.
 UNIVERSES = {
@@ -98,7 +99,7 @@ def analyse(run):
                 "posterior probability, under the default priors, that it holds. Lowest of the alternatives tried: the smallest of "
                 "that and of the probabilities under a sceptical prior, the priors and specifications of the analysis of robustness, "
                 "targets set after the fact, another mix of policy areas, or misplaced targets, where these apply. The CSV holds each. "
-                f"{SCALE_KEY}",
+                f"After \N{PLUS-MINUS SIGN}: twice the simulation error. {SCALE_KEY}",
                 shown=ledger[SHOWN],
             )
         },
@@ -120,7 +121,7 @@ def lowest(row):
     """The lowest of the alternatives tried, with its name."""
     if pd.isna(row["lowest"]):
         return ""
-    return f"Lowest tried: {percent_text(row['lowest'])} ({row['lowest_under']})."
+    return f"Lowest tried: {percent_text(row['lowest'], error=row['lowest_error'])} ({row['lowest_under']})."
 
 
 def tried_for_cohesion(run, study, alternatives):

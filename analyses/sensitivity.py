@@ -5,13 +5,14 @@ Guarneros-Meza (2014) to go away? And how many authorities would a new evaluatio
 """
 
 import bayes_targets as bt
+from bayes_targets.sensitivity.specifications import pool_specifications
 from bayes_targets.studies import andrews2014 as paper
 from bayes_targets.studies.andrews2014_sensitivity import sensitivity_result, tipping_words
 
 NEEDS = ("cohesion_anchoring",)
 SECONDS = 4
 # A small multiverse; benchmarks/multiverse.py runs more than two thousand specifications of each effect.
-DATASETS = 1
+DATASETS = 3
 CHOICES = {
     "pooling": ["partial", "complete", "none"],
     "slopes": ["common", "by_type"],
@@ -31,12 +32,13 @@ def analyse(run):
     universes = {}
     for effect, scale in scales.items():
         run.say(f"{run.name}: specifications of the {effect}")
-        universes[effect] = bt.multiverse(
+        universe = bt.multiverse(
             ensemble, effect=effect, hoped=paper.HOPED / scale, choices=CHOICES, seed=settings.seed, workers=settings.workers,
             scheduler=settings.scheduler, fallback=False, progress=settings.progress,
         )  # fmt: skip
+        universes[effect] = pool_specifications(universe)
     after = run.need("cohesion_anchoring").tables
     tipping = tipping_words(after["tipping_points"].frame, after["regression_to_mean"].frame)
     return sensitivity_result(
-        study, universes, sd_change=float(ensemble["change"].std("authority").mean()), tipping=tipping
+        study, universes, sd_change=ensemble["change"].std("authority").to_series(), tipping=tipping
     )

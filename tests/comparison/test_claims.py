@@ -127,6 +127,19 @@ def test_a_threshold_is_judged_over_all_specifications(posteriors, direction, lo
     assert (row[LEAST], row[MOST]) == pytest.approx(expected, abs=1e-3)
 
 
+def test_what_was_simulated_has_words_with_its_error(posteriors):
+    claim = study(estimand="one:mu", direction="above", threshold=0.0)
+    near = SPECIFICATIONS.assign(prob_positive=0.34, prob_error=0.01)
+    row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": near}).loc["x"]
+    assert row["lowest_reading"] == "about as likely as not (within simulation error of unlikely)"
+    assert row["lowest_error"] == 0.01
+    row = bt.judge_claims(
+        claim, posteriors, probabilities={"x": {"particles": (0.09, 0.02), "grid": 0.5}}
+    ).loc["x"]
+    assert row["lowest_reading"] == "very unlikely (within simulation error of unlikely)"
+    assert percent_text(row["lowest"], error=row["lowest_error"]) == "9% ± 4"
+
+
 def test_an_interval_that_begins_at_nothing_has_no_negative_probability(posteriors):
     """A share of draws above 0 less a normal tail could be below 0; both ends are of one distribution."""
     odd = SPECIFICATIONS.assign(prob_positive=0.05)

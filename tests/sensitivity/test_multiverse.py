@@ -11,6 +11,7 @@ from bayes_targets.sensitivity.specifications import (
     CHOICES,
     _with_authorities,
     influence_of_choices,
+    pool_specifications,
     summarise_specifications,
 )
 
@@ -175,3 +176,22 @@ def test_other_input_that_cannot_be_is_told(authorities):
         bt.multiverse(authorities, hoped=0, seed=1)
     with pytest.raises(bt.DataError, match="seed is -1"):
         bt.multiverse(authorities, hoped=1.0, seed=-1)
+
+
+def test_specifications_over_data_sets_are_pooled_with_their_simulation_error(found):
+    """Law of total variance over two data sets, as `pool_datasets` has it for draws."""
+    pooled = pool_specifications(found)
+    assert len(pooled.table) == len(found.table) / 2 and "dataset" not in pooled.influence.index
+    row = pooled.table.iloc[0]
+    own = found.table[(found.table[list(CHOICES)] == row[list(CHOICES)]).all(axis=1)]
+    spread = own["mean"].var()
+    assert row["mean"] == pytest.approx(own["mean"].mean())
+    assert row["sd"] == pytest.approx(np.sqrt((own["sd"] ** 2).mean() + 1.5 * spread))
+    assert row["mean_error"] == pytest.approx(np.sqrt(spread / 2))
+    assert row["prob_error"] == pytest.approx(own["prob_positive"].sem())
+    assert row["low"] < own["low"].mean() and row["high"] > own["high"].mean()
+
+
+def test_what_is_exact_is_the_same_for_any_seed(authorities, found):
+    other = bt.multiverse(authorities, hoped=1.0, choices=SMALL, seed=2, progress=False)
+    pd.testing.assert_frame_equal(found.table, other.table)

@@ -35,12 +35,16 @@ def pooled_comparison(
     pooled.index = pd.Index(
         [names.get(str(term), str(term)) for term in draws["term"].to_numpy()], name="term"
     )
-    positive = (draws > 0).mean(("dataset", "chain", "draw")).to_numpy()
-    pooled = pooled.assign(prob_positive=pd.Series(positive, index=pooled.index))
+    positive = (draws > 0).mean(("chain", "draw")).transpose("dataset", ...).to_numpy()
+    pooled["prob_positive"] = positive.mean(axis=0)
+    pooled["prob_error"] = positive.std(axis=0, ddof=1) / len(positive) ** 0.5
     kept = [term for term in printed.index if term in pooled.index]
     ols = printed.loc[kept, ["estimate", "se", "ci_low", "ci_high"]]
     ols.columns = pd.Index(["ols_estimate", "ols_se", "ols_low", "ols_high"])
-    columns = ["mean", "sd", "low", "high", "prob_positive", "between_share", "determined"]
+    columns = [
+        *("mean", "sd", "low", "high", "prob_positive", "mean_error", "prob_error"),
+        *("between_share", "determined"),
+    ]
     table = ols.join(pooled[columns])
     table.attrs = {"interval": "eti", "prob": prob, "rope": None, "origin": ensemble.attrs["origin"]}
     return table

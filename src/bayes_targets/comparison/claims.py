@@ -28,6 +28,7 @@ COLUMNS = (
     "lowest",
     "lowest_reading",
     "lowest_under",
+    "lowest_error",
 )
 LEAST, MOST = "least favourable specification", "most favourable specification"
 _DEFAULT = "default prior"
@@ -89,7 +90,7 @@ def judge_claims(
     *,
     alternatives: Mapping[str, Mapping[str, xr.DataTree]] | None = None,
     multiverse: Mapping[str, pd.DataFrame] | None = None,
-    probabilities: Mapping[str, Mapping[str, float]] | None = None,
+    probabilities: Mapping[str, Mapping[str, float | tuple[float, float]]] | None = None,
 ) -> pd.DataFrame:
     """How probable each published claim is, and how low its probability falls among the alternatives tried.
 
@@ -105,9 +106,10 @@ def judge_claims(
         the claims that name one of its posteriors; what such a claim names beside them is taken from `posteriors`.
     multiverse : mapping of str to pandas.DataFrame, optional
         By the estimand as the claims write it, e.g. ``"model_2:effect[LAA (target on)]"``: what `multiverse` returns as
-        ``table``. It applies to the claims whose estimand is just that.
+        ``table`` (a column ``prob_error`` is the simulation error). It applies to the claims whose estimand is just that.
     probabilities : mapping of str to mapping of str to float, optional
-        Alternatives that were computed elsewhere: id of a claim to the name of an alternative to its probability.
+        Alternatives that were computed elsewhere: id of a claim to the name of an alternative to its probability, or to a
+        probability and its simulation error.
 
     Returns
     -------
@@ -115,7 +117,8 @@ def judge_claims(
         Indexed by the claim's ``id``; columns ``claim`` (in our words), ``tested`` (what would make it true), ``estimand`` (with
         its threshold), ``published`` (the printed reading), ``probability`` (posterior probability that what was tested
         holds; NaN where it cannot be judged), ``reading`` (in words, see `words_for`); ``lowest``, the lowest of that and of all
-        alternatives tried, ``lowest_reading`` and ``lowest_under``, its words and its name (blank where none was tried);
+        alternatives tried, ``lowest_reading`` and ``lowest_under``, its words and its name (blank where none was tried), and
+        ``lowest_error``, its simulation error (0 where it was computed exactly);
         then one column per alternative, NaN where it does not apply. A probability over specifications is the share of the
         draws above 0, and for other thresholds that of a normal distribution with the specification's mean and s.d.
 
@@ -147,21 +150,24 @@ def judge_claims(
     if multiverse:
         names += [LEAST, MOST]
     for claim in read_claims(study.claims, str(study.claims.attrs.get("file", "claims"))):
-        probability, reading = _judge(claim, posteriors)
-        tried = dict.fromkeys(names, math.nan)
+        found, reading = _judge(claim, posteriors)
+        tried = dict.fromkeys(names, (math.nan, 0.0))
         for name, trees in alternatives.items():
             if claim.estimand and set(claim.estimand.posteriors) & set(trees):
                 tried[name] = _probability(claim, {**posteriors, **trees})
-        for name, value in (probabilities or {}).get(claim.id, {}).items():
-            tried[name] = require_number(
-                f"probability of {claim.id!r}, {name}", value, above=-1e-9, below=1 + 1e-9
-            )
+        for name, given in (probabilities or {}).get(claim.id, {}).items():
+            value, error = given if isinstance(given, tuple) else (given, 0.0)
+            what = f"probability of {claim.id!r}, {name}"
+            tried[name] = require_number(what, value, above=-1e-9, below=1 + 1e-9), error
         if multiverse:
             tried[LEAST], tried[MOST] = _range(claim, multiverse)
-        head = (claim.claim, claim.true_if, claim.condition, claim.published, probability, reading)
-        rows[claim.id] = dict(zip(COLUMNS[:6], head, strict=True)) | _lowest(probability, tried) | tried
+        head = (claim.claim, claim.true_if, claim.condition, claim.published, found[0], reading)
+        rows[claim.id] = dict(zip(COLUMNS[:6], head, strict=True)) | _lowest(found, tried)
+        rows[claim.id] |= {name: value for name, (value, _) in tried.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[*COLUMNS, *names])
-    return table.astype(dict.fromkeys(["probability", "lowest", *names], float)).rename_axis("id")
+    return table.astype(dict.fromkeys(["probability", "lowest", "lowest_error", *names], float)).rename_axis(
+        "id"
+    )
 
 
 def headlines(
@@ -235,15 +241,31 @@ def probability_text(probability: float) -> str:
     return _digits(probability, 1, 2, "")
 
 
-def percent_text(probability: float) -> str:
-    """A probability in per cent, in digits that agree with its words; see `probability_text`.
+def percent_text(probability: float, *, error: float = 0.0) -> str:
+    """A probability in per cent, in digits that agree with its words, with twice its simulation error where that shows.
 
     Examples
     --------
     >>> [percent_text(p) for p in (0.927, 0.9893, 0.991, 1.0, 0.6596)]
     ['93%', '98.9%', '99%', '> 99%', '< 66%']
+    >>> percent_text(0.936, error=0.011)
+    '94% ± 2'
     """
-    return _digits(probability, 100, 0, "%")
+    text = _digits(probability, 100, 0, "%")
+    return f"{text} \N{PLUS-MINUS SIGN} {200 * error:.0f}" if 2 * error >= 0.005 else text
+
+
+def allowed_text(value: float, error: float, decimals: int = 2) -> str:
+    """A number with no more digits than its simulation error allows: the last one is worth at least two errors.
+
+    Examples
+    --------
+    >>> allowed_text(0.2431, 0.001), allowed_text(0.2431, 0.02), allowed_text(72.4, 1.8)
+    ('0.24', '0.2', '70')
+    """
+    while 10.0**-decimals < 2 * error:
+        decimals -= 1
+    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
 
 
 def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
@@ -285,18 +307,15 @@ def _by_every_name(study: Study, posteriors: Mapping[str, xr.DataTree]) -> dict[
     return found
 
 
-def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[float, str]:
+def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[tuple[float, float], str]:
+    """The probability of a claim with its simulation error, and its words."""
     if claim.estimand is None:
-        return math.nan, f"cannot be judged from the tables: {claim.true_if}"
+        return (math.nan, 0.0), f"cannot be judged from the tables: {claim.true_if}"
     absent = [name for name in claim.estimand.posteriors if name not in posteriors]
     if absent:
-        return math.nan, f"not judged: needs the posterior {absent[0]!r}"
-    holds = _holds(claim, posteriors)
-    simulated = any(
-        posteriors[name].attrs.get("engine", "exact") != "exact" for name in claim.estimand.posteriors
-    )
-    probability = float(holds.mean())
-    return probability, words_for(probability, error=_mc_error(holds) if simulated else 0.0)
+        return (math.nan, 0.0), f"not judged: needs the posterior {absent[0]!r}"
+    probability, error = _probability(claim, posteriors)
+    return (probability, error), words_for(probability, error=error)
 
 
 def _holds(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
@@ -318,21 +337,29 @@ def _mc_error(holds: xr.DataArray) -> float:
     return math.sqrt(share * (1 - share) / (size if math.isfinite(size) and size >= 1 else 1.0))
 
 
-def _probability(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> float:
-    """Share of the draws where a claim holds; NaN where a posterior is missing."""
+def _probability(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[float, float]:
+    """Share of the draws where a claim holds, and its simulation error; NaN where a posterior is missing."""
     if claim.estimand is None or any(name not in posteriors for name in claim.estimand.posteriors):
-        return math.nan
-    return float(_holds(claim, posteriors).mean())
+        return math.nan, 0.0
+    holds = _holds(claim, posteriors)
+    exact = all(
+        posteriors[name].attrs.get("engine", "exact") == "exact" for name in claim.estimand.posteriors
+    )
+    return float(holds.mean()), 0.0 if exact else _mc_error(holds)
 
 
-def _range(claim: Claim, multiverse: Mapping[str, pd.DataFrame]) -> tuple[float, float]:
-    """Smallest and largest probability of a claim over the specifications that passed."""
+def _range(
+    claim: Claim, multiverse: Mapping[str, pd.DataFrame]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Smallest and largest probability of a claim over the specifications that passed, with their simulation errors."""
+    nothing = (math.nan, 0.0)
     if claim.estimand is None or claim.estimand.text not in multiverse:
-        return math.nan, math.nan
+        return nothing, nothing
     table = multiverse[claim.estimand.text]
     passed = table[table["passed"].astype(bool)]
     if passed.empty:
-        return math.nan, math.nan
+        return nothing, nothing
+    error = passed["prob_error"].to_numpy(float) if "prob_error" in passed else np.zeros(len(passed))
     if claim.low == 0 and claim.direction != "within":
         above = passed["prob_positive"].to_numpy(float)
         holds = above if claim.direction == "above" else 1.0 - above
@@ -341,7 +368,8 @@ def _range(claim: Claim, multiverse: Mapping[str, pd.DataFrame]) -> tuple[float,
         ends = {"above": 1.0 - below, "below": below}
         # both ends by the same normal distribution, so that the difference is not negative
         holds = ends.get(claim.direction, _share_below(passed, claim.high) - below)
-    return float(np.min(holds)), float(np.max(holds))
+    least, most = int(holds.argmin()), int(holds.argmax())
+    return (float(holds[least]), float(error[least])), (float(holds[most]), float(error[most]))
 
 
 def _share_below(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -351,17 +379,19 @@ def _share_below(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dt
     return np.asarray(special.ndtr((threshold - mean) / sd))
 
 
-def _lowest(probability: float, tried: Mapping[str, float]) -> dict[str, Any]:
-    """The lowest of the default and the alternatives tried, and its name."""
-    found = {name: value for name, value in tried.items() if not math.isnan(value)}
-    if math.isnan(probability) and not found:
-        return {"lowest": math.nan, "lowest_reading": "", "lowest_under": ""}
+def _lowest(probability: tuple[float, float], tried: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """The lowest of the default and the alternatives tried, its words and its name."""
+    found = {name: value for name, value in tried.items() if not math.isnan(value[0])}
+    judged = not math.isnan(probability[0])
     if not found:
-        return {"lowest": math.nan, "lowest_reading": "", "lowest_under": "no alternative tried"}
-    if not math.isnan(probability):
+        none = "no alternative tried" if judged else ""
+        return {"lowest": math.nan, "lowest_reading": "", "lowest_under": none, "lowest_error": math.nan}
+    if judged:
         found = {_DEFAULT: probability} | found
-    least = min(found, key=lambda name: found[name])
-    return {"lowest": found[least], "lowest_reading": words_for(found[least]), "lowest_under": least}
+    least = min(found, key=lambda name: found[name][0])
+    value, error = found[least]
+    words = words_for(value, error=error)
+    return {"lowest": value, "lowest_reading": words, "lowest_under": least, "lowest_error": error}
 
 
 def _paired(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:

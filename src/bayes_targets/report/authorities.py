@@ -394,6 +394,8 @@ def _digits(row: Any) -> Callable[[float], str]:
     """Numbers of a row with as many decimals as its interval is worth."""
     width = max(float(row["high"] - row["low"]), 1e-12)
     decimals = max(0, 1 - math.floor(math.log10(width) - 0.5))
+    if error := 2 * float(row.get("mean_error", 0.0)):
+        decimals = max(0, min(decimals, math.floor(-math.log10(error))))
 
     def text(value: float) -> str:
         # Nothing is "-0.00".
@@ -437,11 +439,11 @@ def _answer(
             if effect == "target"
             else "for each point of stretch"
         )
-        p, text = float(row["prob_positive"]), _digits(row)
+        p, text, error = float(row["prob_positive"]), _digits(row), float(row.get("prob_error", 0.0))
         side, p = ("higher", p) if row["mean"] >= 0 else ("lower", 1 - p)
         leads.append(
-            f"The {words.what_when} was {text(abs(row['mean']))} {words.measure} {side} {lead}; that it was {side} is {words_for(p)} "
-            f"({percent_text(p)})."
+            f"The {words.what_when} was {text(abs(row['mean']))} {words.measure} {side} {lead}; that it was {side} is "
+            f"{words_for(p, error=error)} ({percent_text(p, error=error)})."
         )
         points.append(
             f"{capital(_named(effect, words))}: {text(row['mean'])} (95% equal-tailed interval {text(row['low'])} to {text(row['high'])}); "

@@ -395,7 +395,8 @@ def _lowest(row: Mapping[Any, Any]) -> str:
     text = str(row.get("lowest", ""))
     if text in ("", "nan"):
         return str(row.get("lowest_under", ""))
-    return f"{percent_text(float(text))}: {row['lowest_under']}"
+    error = float(row.get("lowest_error") or 0.0)
+    return f"{percent_text(float(text), error=error)}: {row['lowest_under']}"
 
 
 def _headline(told: Mapping[str, Any]) -> dict[str, Any]:

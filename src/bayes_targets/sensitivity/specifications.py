@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from ..errors import DataError, did_you_mean, require_count, require_number, sho
 from ..inference.diagnostics import diagnose, exact_rows, gates
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
-from ..model import Model, NotExactError
+from ..model import Model, NotExactError, data_hash
 from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import cohesion_model
 from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
@@ -93,7 +94,7 @@ def multiverse(
     prob : float
         Probability of the intervals, and of what counts as convincing.
     seed : int
-        Seed. Every specification has its own random numbers, so that results do not depend on the number of workers.
+        Seed of the specifications that NUTS samples; all others are the same for any seed.
     workers : int
         Processes to run at a time; with more than 1 a script needs ``if __name__ == "__main__":``.
     scheduler : str, optional
@@ -199,8 +200,7 @@ def solve_specifications(
         noise=options["noise"],  # type: ignore[arg-type]
     )
     effects = {name: prior or model.priors.effect for name, prior in settings["priors"].items()}
-    drawn, nuts_seed = seed.spawn(2)
-    rng = np.random.default_rng(drawn)
+    rng = np.random.default_rng(int(data_hash(model.data)[:32], 16))  # what is exact is the same for any seed
     models = {
         name: replace(model, priors=replace(model.priors, effect=prior)) for name, prior in effects.items()
     }
@@ -217,8 +217,40 @@ def solve_specifications(
     rows = [{**options, "prior": name, **row} for name, row in found.items()]
     for row in rows:
         if not row["passed"] and settings["fallback"]:
-            row.update(_nuts(models[row["prior"]], settings["prob"], int(nuts_seed.generate_state(1)[0])))
+            row.update(_nuts(models[row["prior"]], settings["prob"], int(seed.generate_state(1)[0])))
     return rows
+
+
+def pool_specifications(universe: Multiverse) -> Multiverse:
+    """Each specification over all its data sets, as `pool_datasets` does with draws.
+
+    The data set is then no choice: a reconstruction leaves it open, and a posterior is the mixture over what is open. The table
+    has ``mean_error`` and ``prob_error`` more, the simulation errors (s.e.) that the number of data sets leaves.
+    """
+    rows = []
+    for _, own in universe.table.groupby(list(CHOICES), sort=False):
+        m, mean, prob = len(own), float(own["mean"].mean()), own["prob_positive"].to_numpy(float)
+        spread = float(own["mean"].var(ddof=1))
+        sd = math.sqrt(float((own["sd"] ** 2).mean()) + (1 + 1 / m) * spread)
+        wider = sd / math.sqrt(float((own["sd"] ** 2).mean()))
+        rows.append(
+            own.iloc[0].to_dict()
+            | {
+                "dataset": f"{m} data sets together",
+                "mean": mean,
+                "sd": sd,
+                "low": mean + wider * float((own["low"] - own["mean"]).mean()),
+                "high": mean + wider * float((own["high"] - own["mean"]).mean()),
+                "prob_positive": float(prob.mean()),
+                "k_hat": float(own["k_hat"].max()),
+                "passed": bool(own["passed"].all()),
+                "mean_error": math.sqrt(spread / m),
+                "prob_error": float(prob.std(ddof=1)) / math.sqrt(m),
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.attrs = universe.table.attrs
+    return Multiverse(table, summarise_specifications(table), influence_of_choices(table))
 
 
 def summarise_specifications(table: pd.DataFrame) -> pd.Series:

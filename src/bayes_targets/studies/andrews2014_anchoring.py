@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import xarray as xr
 
+from ..comparison.claims import allowed_text
 from ..models.anchoring.answers import gap_for_regression_to_mean
 from ..models.anchoring.world import Design
 from ..readers.package import Study
@@ -107,9 +108,12 @@ def answer(
         if error["share_of_largest"] > 1
         else f"{error['gap_in_sd']:.1f} s.d."
     )
-    shares = [100 * (1 - row["median"] / printed) for row in (first, worst)]
+    shares = [
+        allowed_text(100 * (1 - row["median"] / printed), 100 * row["mcse"] / printed, 0)
+        for row in (first, worst)
+    ]
     sentence = (
-        f"Between {shares[0]:.0f}% and {shares[1]:.0f}% of the printed slope of stretch ({printed:g}) may be arithmetic, depending on "
+        f"Between about {shares[0]}% and {shares[1]}% of the printed slope of stretch ({printed:g}) may be arithmetic, depending on "
         "which score the targets were set from; the printed statistics do not tell which."
     )
     return sentence, (
@@ -119,13 +123,14 @@ def answer(
         _tip_words(tips),
         f"Survey noise alone: with targets set from the true level of 2006 it gives a slope of {true['mean']:.2f}, "
         f"{100 * true['share_of_printed']:.0f}% of the printed one.",
-        f"Having a target: regression to the mean alone gives the printed .952 if areas with a target scored {drift['gap']:.1f} points "
-        f"({drift['gap_in_sd']:.1f} s.d.) lower in 2006. From survey error alone it takes {error['gap']:.1f} points, {alone}.",
+        f"Having a target: regression to the mean alone gives the printed .952 if areas with a target scored about {drift['gap']:.0f} "
+        f"points ({drift['gap_in_sd']:.1f} s.d.) lower in 2006. From survey error alone it takes {error['gap']:.0f} points, {alone}.",
     )
 
 
 def _interval(row: pd.Series[float]) -> str:
-    return f"{row['median']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    median, low, high = (allowed_text(row[name], row["mcse"]) for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"
 
 
 def _tip_words(tips: pd.DataFrame) -> str:
@@ -136,9 +141,14 @@ def _tip_words(tips: pd.DataFrame) -> str:
         parts.append(
             f"never falls below {level:.0%}"
             if math.isnan(value)
-            else f"falls below {level:.0%} once the later score has a weight of {100 * value:.0f}%"
+            else f"falls below {level:.0%} once the later score has a weight of about {weight_text(value)}"
         )
     return f"Probability of a positive slope, if target setters saw the published figures: it {' and '.join(parts)}."
+
+
+def weight_text(weight: float) -> str:
+    """A weight in per cent, to the nearest five: between the weights that were computed it is no surer than that."""
+    return f"{5 * round(20 * weight)}%"
 
 
 def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
@@ -238,13 +248,14 @@ CAPTIONS = {
 }
 
 
-def tried_weights(bands: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The lowest probability of a causal slope of stretch above 0, by what target setters saw, for the ledger of claims."""
+def tried_weights(bands: pd.DataFrame) -> dict[str, dict[str, tuple[float, float]]]:
+    """The lowest probability of a causal slope of stretch above 0, by what target setters saw, with its simulation error."""
     table = bands if "weight" in bands else bands.reset_index()
     found = {}
     for assumed, rows in table.groupby("assumed", sort=False):
         least = rows.nsmallest(1, "prob_positive").iloc[0]
         found[f"targets set with a weight of {100 * least['weight']:.0f}% on the later score, {assumed}"] = (
-            float(least["prob_positive"])
+            float(least["prob_positive"]),
+            float(least["prob_error"]),
         )
     return {"stretch-effect": found}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ..comparison.claims import percent_text
+from ..comparison.claims import allowed_text, percent_text
 from ..plots import plot_design, plot_prior_curve, plot_specifications
 from ..readers.package import Study
 from ..report.cells import named
@@ -27,6 +28,7 @@ from ..sensitivity import (
 )
 from ..sensitivity.prior_grid import grid_of_estimate, prior_families
 from . import andrews2014 as paper
+from .andrews2014_anchoring import weight_text
 
 NAMES = {"target": "Having a target", "stretch": "A point of stretch"}
 _MODELS = {"target": 2, "stretch": 3}
@@ -45,8 +47,9 @@ METHODS = (
     "Omitted causes: the robustness value is the share of the residual variance, of the target measure and of the outcome alike, that "
     "something left out must explain to bring the slope to 0 (Cinelli & Hazlett 2020); E-values: VanderWeele & Ding (2017). "
     "The printed standard errors are robust; the algebra is that of classical ones.",
-    "Multiverse: every combination of pooling, slopes, noise, prior of the slope, controls and reconstructed data set, each a posterior "
-    "with its checks. The reference type is no choice: the slope does not depend on it.",
+    "Multiverse: every combination of pooling, slopes, noise, prior of the slope and controls, each a posterior with its checks, pooled "
+    "over reconstructed data sets. How these differ is simulation error: after \N{PLUS-MINUS SIGN} stands twice that error, and counts go "
+    "from the fewest to the most specifications that it allows. The reference type is no choice: the slope does not depend on it.",
     "New evaluation: chance that P(effect > 0) exceeds 95% when the true effect is as stated, with noise of 4 points between alike "
     "authorities, which is what the printed standard error implies; in closed form, checked by simulation.",
 )
@@ -61,10 +64,10 @@ def robustness_table(
     study: Study,
     universes: Mapping[str, Multiverse],
     *,
-    sd_change: float,
+    sd_change: pd.Series[float],
     tipping: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """What would change the answer to the two printed effects, one row per question."""
+    """What would change the answer to the two printed effects, one row per question; `sd_change` by reconstructed data set."""
     columns, numbers = {}, {}
     for effect in universes:
         rows, found = _answers(study, effect, universes[effect], sd_change)
@@ -100,18 +103,18 @@ def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     >>> tips = pd.DataFrame({"0.9": [0.4], "0.5": [float("nan")]})
     >>> words = tipping_words(tips, pd.DataFrame({"gap": [3.2], "gap_in_sd": [0.5]}))
     >>> words["stretch"]
-    'The probability of a positive slope is below 90% once the later score has a weight of 40%; never below 50%'
+    'The probability of a positive slope is below 90% once the later score has a weight of about 40%; never below 50%'
     """
     falls = [
         f"never below {float(str(level)):.0%}"
         if math.isnan(weight)
-        else f"below {float(str(level)):.0%} once the later score has a weight of {100 * weight:.0f}%"
+        else f"below {float(str(level)):.0%} once the later score has a weight of about {weight_text(weight)}"
         for level, weight in tips.iloc[-1].astype(float).items()
     ]
     least = gap.sort_values("gap").iloc[0]
     return {
         "stretch": f"The probability of a positive slope is {'; '.join(falls)}",
-        "target": f"Regression to the mean alone would do if areas with a target had scored {least['gap']:.1f} points "
+        "target": f"Regression to the mean alone would do if areas with a target had scored about {least['gap']:.0f} points "
         f"({least['gap_in_sd']:.1f} s.d.) lower in 2006",
     }
 
@@ -120,7 +123,7 @@ def sensitivity_result(
     study: Study,
     universes: Mapping[str, Multiverse],
     *,
-    sd_change: float,
+    sd_change: pd.Series[float],
     tipping: Mapping[str, str] | None = None,
 ) -> Result:
     """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes."""
@@ -193,7 +196,7 @@ def sensitivity_result(
 
 
 def _answers(
-    study: Study, effect: str, universe: Multiverse, sd_change: float
+    study: Study, effect: str, universe: Multiverse, sd_change: pd.Series[float]
 ) -> tuple[dict[str, str], dict[str, float]]:
     """The rows of one effect, as text and as numbers."""
     printed = paper.ols(study, model=_MODELS[effect])
@@ -204,7 +207,10 @@ def _answers(
     controls = printed.drop(index=[_TERMS[effect], "Constant"], errors="ignore")
     t = (controls["estimate"] / controls["se"]).abs()
     bound = confounder_bounds(estimate, se, df, benchmark_outcome=float(t.max() ** 2 / (t.max() ** 2 + df)))
-    ratio = e_value(*approximate_risk_ratio(estimate, se, sd_change, step=scale))
+    ratios = [
+        e_value(*approximate_risk_ratio(estimate, se, sd, step=scale))
+        for sd in (sd_change.mean(), *sd_change)
+    ]
     grid = _grid(study, effect).set_index(["attitude", "family"])["prob_positive"]
     universal = universe.summary
     sceptical = float(grid["sceptical", "normal"])
@@ -226,12 +232,10 @@ def _answers(
         "Left by an omitted cause as strong as the strongest printed control": (
             f"{bound.estimate:.2f} (t {bound.t:.1f}; as strong as {t.idxmax()})"
         ),
-        "E-value (its limit)": f"{ratio.point:.2f} ({ratio.limit:.2f})",
-        "Range over the multiverse": (
-            f"{universal['mean_min']:.2f} to {universal['mean_max']:.2f}; P(above 0) {percent_text(universal['prob_positive_min'])} to "
-            f"{percent_text(universal['prob_positive_max'])}; above 95% in {universal['share_convincing']:.0%} of "
-            f"{universal['passed']:.0f} specifications"
-        ),
+        "E-value (its limit)": "{} ({})".format(*(
+            _with_error(values) for values in ([one.point for one in ratios], [one.limit for one in ratios])
+        )),
+        "Range over the multiverse": _range_words(universe),
     }  # fmt: skip
     numbers = {name: value for name, value in asdict(credible).items() if isinstance(value, float)}
     numbers |= {
@@ -241,6 +245,30 @@ def _answers(
         **{str(name): float(value) for name, value in universal.items()},
     }
     return rows, numbers
+
+
+def _with_error(values: Sequence[float]) -> str:
+    """The first of some values, in the digits that the differences between the others allow."""
+    others = np.array(values[1:])
+    return allowed_text(values[0], others.std(ddof=1) / math.sqrt(len(others)) if len(others) > 1 else 0.0)
+
+
+def _range_words(universe: Multiverse) -> str:
+    """Least and greatest mean and probability over the specifications, in the digits that their simulation errors allow."""
+    table = universe.table[universe.table["passed"].astype(bool)]
+    rows = {name: table.sort_values(name).to_dict("records") for name in ("mean", "prob_positive")}
+    ends = [rows[name][place] for name in rows for place in (0, -1)]
+    means = [allowed_text(row["mean"], row.get("mean_error", 0.0)) for row in ends[:2]]
+    probs = [percent_text(row["prob_positive"], error=row.get("prob_error", 0.0)) for row in ends[2:]]
+    return f"{means[0]} to {means[1]}; P(above 0) {probs[0]} to {probs[1]}; above 95% in {_convincing(universe)} specifications"
+
+
+def _convincing(universe: Multiverse) -> str:
+    """In how many specifications the sign is more than 95% probable, from the fewest to the most that simulation error allows."""
+    table = universe.table[universe.table["passed"].astype(bool)]
+    error = 2 * table["prob_error"] if "prob_error" in table else 0.0
+    few, many = (int((table["prob_positive"] + step * error > 0.95).sum()) for step in (-1, 1))
+    return f"{few} of {len(table)}" if few == many else f"{few} to {many} of {len(table)}"
 
 
 def _scale(study: Study, effect: str) -> float:
@@ -277,17 +305,15 @@ def _pictures(
         )
     }
     for effect, universe in universes.items():
-        convincing = universe.summary["share_convincing"]
-        passed = round(float(universe.summary["passed"]))
-        sure = round(float(convincing) * passed)
+        sure = _convincing(universe)
         pictures[f"specifications_{effect}"] = Picture(
             plot_specifications(
                 universe.table,
-                title=f"{NAMES[effect]}: sign convincing in {sure or 'none'} of {passed} specifications",
+                title=f"{NAMES[effect]}: sign convincing in {sure} specifications",
                 subtitle=f"Posterior mean (line) and 95% equal-tailed interval; {_WHERE}",
                 ylabel="percentage points of change in cohesion",
             ),
-            f"Each vertical line is a posterior; blue where its sign is more than 95% probable ({convincing:.0%}). Below: its choices.",
+            "Each vertical line is a posterior; blue where its sign is more than 95% probable. Below: its choices.",
             f"Specification curve of {universe.summary['passed']:.0f} posteriors, means from {universe.summary['mean_min']:.2f} to "
             f"{universe.summary['mean_max']:.2f}.",
         )

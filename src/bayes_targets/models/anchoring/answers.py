@@ -57,7 +57,8 @@ def slope_by_weight(
     pandas.DataFrame
         Index ``weight``; ``median``, ``low``, ``high``, ``prob_positive``, and ``n_draws``, the draws that each row rests
         on: those with a weight within 0.1, moved to the weight (and the share) along their regression. The prior
-        of the weight plays no part. Attrs ``interval``, ``prob``, ``origin``.
+        of the weight plays no part. ``mcse`` is the largest Monte Carlo standard error of the first three, ``prob_error`` that
+        of the probability, both from the differences between chains. Attrs ``interval``, ``prob``, ``origin``.
 
     Raises
     ------
@@ -76,6 +77,8 @@ def slope_by_weight(
     """
     names = ("anchor_weight", "causal_slope", "error_seen")
     w, b, seen = (_draws(posterior, name) for name in names)
+    sizes = posterior["posterior"].sizes
+    chain = np.repeat(np.arange(sizes["chain"]), sizes["draw"])
     rows = {}
     for weight in np.linspace(0, 1, 21).round(2) if weights is None else weights:
         if not 0 <= weight <= 1 or not (error_seen is None or 0 <= error_seen <= 1):
@@ -92,12 +95,18 @@ def slope_by_weight(
         columns = np.column_stack([np.ones(near.sum()), *(distance[near] for distance in away)])
         line = np.linalg.lstsq(columns, b[near], rcond=None)[0]
         moved = b[near] - columns[:, 1:] @ line[1:]
-        low, median, high = quantiles(moved, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
-        row = {"median": median, "low": low, "high": high, "prob_positive": (moved > 0).mean()}
-        rows[float(weight)] = row | {"n_draws": int(near.sum())}
+        row = _slope_row(moved, prob)
+        each = pd.DataFrame([_slope_row(moved[chain[near] == c], prob) for c in np.unique(chain[near])]).sem()
+        errors = {"mcse": each[["median", "low", "high"]].max(), "prob_error": each["prob_positive"]}
+        rows[float(weight)] = row | {"n_draws": int(near.sum())} | errors
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("weight")
     table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin")}
     return table
+
+
+def _slope_row(slopes: FloatArray, prob: float) -> dict[str, float]:
+    low, median, high = quantiles(slopes, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+    return {"median": median, "low": low, "high": high, "prob_positive": float((slopes > 0).mean())}
 
 
 def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> pd.Series:

@@ -369,9 +369,9 @@ def pool_datasets(draws: xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
     DataFrame
         Indexed by ``term`` (``name`` or ``name[label]``): ``mean``, ``sd``, ``low``, ``high`` of the pooled draws;
         ``within`` (mean posterior variance of a data set), ``between`` (variance of the posterior means, in the
-        units of `within`), ``between_share`` and ``determined``, which says "not determined by the published
-        table" where the between share exceeds one half. Attrs: ``interval = "eti"``, ``prob``,
-        ``n_datasets``.
+        units of `within`), ``between_share``, ``mean_error`` (standard error of the mean, over so few data sets) and
+        ``determined``, which says "not determined by the published table" where the between share exceeds one half.
+        Attrs: ``interval = "eti"``, ``prob``, ``n_datasets``.
 
     Raises
     ------
@@ -450,5 +450,6 @@ def _pool(draws: np.ndarray, prob: float) -> dict[str, float | str]:
         "within": within,
         "between": between,
         "between_share": share,
+        "mean_error": float(means.std(ddof=1)) / np.sqrt(m),
         "determined": NOT_DETERMINED if share > 0.5 else DETERMINED,
     }
