@@ -77,8 +77,8 @@ def analyse(run):
     notes = {claim: f"{note} {lowest(told.loc[claim])}".strip() for claim, note in HEADLINES.items()}
     return Result(
         answer=(
-            f"Places with a cohesion target {target[0]} improved more than places without one ({target[1]}), and places with tougher "
-            f"targets {stretch[0]} improved more than others ({stretch[1]})."
+            f"Places with a cohesion target {target[0]} improved more than others ({target[1]}), and those with tougher targets "
+            f"{stretch[0]} did ({stretch[1]})."
         ),
         points=(
             f"Local targets were {local[0]} more often on course than national ones ({local[1]}).",

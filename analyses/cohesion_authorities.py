@@ -65,4 +65,4 @@ def reconstructed(run):
         types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
         posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}
     result = authority_result(comparison, types, choices, posteriors, {"agreement": agreement}, WORDS)
-    return replace(result, points=(*result.points, paper.QUOTE), terms=paper.TERMS)
+    return replace(result, points=(*result.points, paper.QUOTE), terms=paper.PAGE_TERMS)

@@ -526,7 +526,7 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
         else f"unless {words.units} got it by lot, those that have it may differ in other ways"
     )
     return (
-        f"Whether {cause} {'were' if cause == 'targets' else 'was'} the cause of the change: {why}, and where the first "
+        f"Whether {cause} {'were' if cause == 'targets' else 'was'} the cause of the change: {why}. Where the first "
         f"{words.outcome.removeprefix('the ')} is low by chance, the second tends to be higher whatever is done.",
     )
 

@@ -179,6 +179,9 @@ ABBREVIATIONS = {
     "HC1": "standard errors that allow for unequal noise",
     "HC3": "standard errors that allow for unequal noise",
     "IPCC": "the Intergovernmental Panel on Climate Change, whose words for probabilities are used",
+    "REML": "restricted maximum likelihood, the usual classical estimate of how much effects differ",
+    "PET": "precision-effect test: what is left of the mean if estimates rise with their standard errors",
+    "PEESE": "precision-effect estimate with standard error: the same, if they rise with its square",
     "P(": "posterior probability of what stands in the brackets",
 }
 # Columns whose cells are names in the code, and what the page says instead of them.
@@ -215,6 +218,8 @@ _CELLS = {
     "sd": "s.d.",
     "mean": "mean",
 }
+# Characters from which a cell is a sentence.
+_LONG = 60
 _PROBABILITIES = (
     "prob",
     "rope_",
@@ -302,12 +307,12 @@ def table_cells(
     Returns
     -------
     dict
-        ``headings``, ``numeric`` (bool) a column, and ``rows`` of cells.
+        ``headings``, ``numeric`` and ``long`` (bool: numbers, sentences) a column, and ``rows`` of cells.
 
     Examples
     --------
     >>> table_cells(pd.DataFrame({"mean": [0.5]}, index=pd.Index(["a"], name="term")))
-    {'headings': ['Term', 'Posterior mean'], 'numeric': [False, True], 'rows': [['a', '0.500']]}
+    {'headings': ['Term', 'Posterior mean'], 'numeric': [False, True], 'long': [False, False], 'rows': [['a', '0.500']]}
     """
     shown = frame if frame.index.names == [None] else frame.reset_index()
     shown = shown.loc[:, (shown.notna() & (shown != "")).any()]
@@ -325,6 +330,7 @@ def table_cells(
     return {
         "headings": [known.get(c, capital(c.replace("_", " "))) for c in columns],
         "numeric": numeric,
+        "long": [max(map(len, cells), default=0) > _LONG for cells in zip(*rows, strict=True)],
         "rows": rows,
     }
 

@@ -240,8 +240,8 @@ def pool_result(
         weights = moved(whole, several, evidence=question.has_evidence).drop(columns=["weight", "slope"])
         tables["stated_weights"] = Table(
             weights,
-            "The mean effect if results that are not significant and favourable were this likely to be printed, relative to those "
-            "that are.",
+            "The mean effect if other results were less likely to be printed. Probability of print of a result that is not significant "
+            "and favourable, relative to one that is.",
             section="sensitivity",
             headings={**_HEADINGS, "assumption": "Probability of print"},
         )
@@ -268,7 +268,7 @@ def pool_result(
         tables["priors"] = Table(
             sweep,
             "The answer under narrower and wider priors of the mean effect"
-            + ("; the Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."),
+            + (". The Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."),
             section="sensitivity",
             headings={**_HEADINGS, "assumption": "Prior of the mean"},
         )
@@ -336,9 +336,10 @@ def _answer(
     points += [each for each in [_heterogeneity(summary, len(studies))] if each]
     for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
         own, name = _row(summary, label), label[len("coefficient (") : -1]
+        side = "higher" if own["mean"] >= 0 else "lower"
         points.append(
-            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(own['mean'])} "
-            f"higher ({number(own['low'])} to {number(own['high'])})."
+            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(abs(own['mean']))} "
+            f"{side} (95% interval {number(own['low'])} to {number(own['high'])})."
         )
     if selection is None or len(selection) < 2:
         return answer, tuple(points)

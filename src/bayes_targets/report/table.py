@@ -23,7 +23,7 @@ from ..plots.priors import exact_curves
 from ..printed.auditing import audit
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
-from .cells import number
+from .cells import capital, number
 from .result import Picture, Result, Table
 
 _MOST_TERMS = 40
@@ -82,6 +82,7 @@ class _Asked:
     evaluation: Evaluation
     posterior: xr.DataTree
     row: Mapping[str, Any]
+    said: str
 
     @property
     def side(self) -> int:
@@ -170,6 +171,7 @@ def table_result(
     posteriors: Mapping[str, xr.DataTree],
     *,
     versions: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
 ) -> Result:
     """What printed estimates say, for a page.
 
@@ -181,6 +183,8 @@ def table_result(
         Of `published_model`, by the same names.
     versions : mapping of str to str
         Versions for the paragraph to paste.
+    names : mapping of str to str, optional
+        What terms in question are called in sentences, where that is not the printed term.
 
     Returns
     -------
@@ -194,7 +198,7 @@ def table_result(
     require_answerable(evaluations)
     tables = {name: compare(posteriors[name], each) for name, each in evaluations.items()}
     asked = [
-        _Asked(name, term, each, posteriors[name], _row(tables[name], term))
+        _Asked(name, term, each, posteriors[name], _row(tables[name], term), (names or {}).get(term, term))
         for name, each in evaluations.items()
         for term in each.focal_terms
     ]
@@ -250,7 +254,7 @@ def _name(asked: _Asked, among: Sequence[_Asked]) -> str:
     if len(among) == 1:
         return ""
     twice = [each.term for each in among].count(asked.term) > 1
-    return f"{asked.term} ({asked.model})" if twice else asked.term
+    return f"{asked.said} ({asked.model})" if twice else asked.said
 
 
 def _answer(asked: _Asked, *, name: str = "") -> str:
@@ -473,7 +477,7 @@ def _pictures(
         curves = exact_curves(each.posterior, each.term)
         known = all(map(math.isfinite, prior)) and options.get("prior_from", "given") not in wide
         one = each.scale
-        effects[_name(each, asked) or each.term] = Effect(
+        effects[capital(_name(each, asked) or each.said)] = Effect(
             one * term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
             one * each.smallest,
             str(each.evaluation.better),
@@ -669,7 +673,7 @@ def _paragraph(asked: Sequence[_Asked], versions: Mapping[str, str]) -> str:
 def _re_analysed(asked: _Asked) -> str:
     published = _interval(asked, "published_low", "published_high", "published_estimate")
     return (
-        f"We re-analysed the printed estimate of {asked.term} ({asked.evaluation.source}): {published}, with its 95% confidence interval "
+        f"We re-analysed the printed estimate of {asked.said} ({asked.evaluation.source}): {published}, with its 95% confidence interval "
         f"in brackets, in {_plural_unit(asked)}. The estimate was taken as {_error_words(asked)} around the true effect, with known "
         f"standard error; the prior was {_prior_words(asked)}. Posterior mean and 95% equal-tailed interval: "
         f"{_interval(asked, 'low', 'high', 'mean')}. The effect is {asked.evaluation.better} with probability "

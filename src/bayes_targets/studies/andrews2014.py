@@ -73,6 +73,10 @@ TERMS = (
         "to 2008. Its stretch is how far the target lay above the score of 2006.",
     ),
 )
+PAGE_TERMS = (
+    *TERMS,
+    ("NRF area:", "an area with money from the Neighbourhood Renewal Fund, for deprived neighbourhoods."),
+)
 # Two pages answer one question.
 QUOTE = (
     "Which answer to quote: that of the printed table (the page on the printed regressions), which needs no reconstruction. The numbers "

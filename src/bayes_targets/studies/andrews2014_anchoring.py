@@ -233,7 +233,7 @@ CAPTIONS = {
     "have no effect at all: mean, 95% "
     "equal-tailed interval of one study's slope, and the mean as a share of the printed .651. Where targets were set from "
     "the true level, stretch and change contain the same error of the 2006 survey; where from the survey's figure, stretch does not.",
-    "regression_to_mean": "Could regression to the mean alone give the printed .952? How much lower areas with a target would have had "
+    "regression_to_mean": "Regression to the mean as the whole of the printed .952. How much lower areas with a target would have had "
     "to score in 2006. Change in per cent for each point (reversion); gap in points with its 95% equal-tailed interval, the "
     "printed s.e. of .659 included; gap in s.d. of the 2006 scores. The last column is its share of the largest gap there can be, with "
     "targets for exactly the 86 lowest scores: more than 1 is impossible. The paper prints no scores of areas with and without a target.",

@@ -33,7 +33,7 @@ LABELS = {
         ("_types", ", types partially pooled"),
     )
 }
-PLAIN = {ON: "having a target", STRETCH: "a point of stretch"}
+PLAIN = {ON: "having a target", STRETCH: "stretch"}
 SHOWN = [
     "posterior", "published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better", "rope_above",
 ]  # fmt: skip
@@ -61,7 +61,7 @@ def published_result(
 ) -> Result:
     """The result of the analysis of the printed regressions."""
     asked = evaluations(study)
-    result = table_result(asked, {name: posteriors[name] for name in asked}, versions=versions)
+    result = table_result(asked, {name: posteriors[name] for name in asked}, versions=versions, names=PLAIN)
     tables = {
         f"{name}{kind}": compare(posteriors[f"{name}{kind}"], evaluation).join(
             paper.ols(study, model=int(name[-1]))[["p_one_tailed", "p_two_tailed"]]
@@ -99,11 +99,10 @@ def published_result(
             "point of stretch, in per cent of the score of 2006.",
             f"More than half a per cent, the smallest worth having: {_worth(first['model_2'].loc[[ON]])} with a target, "
             f"{_worth(first['model_3'].loc[[STRETCH]])} for one s.d. of stretch.",
-            *(_plainly(point) for point in result.points),
+            *result.points,
         ),
-        paragraph=_plainly(result.paragraph),
         labels=LABELS,
-        terms=paper.TERMS,
+        terms=paper.PAGE_TERMS,
         tables=beside | rest,
         pictures={"forest": _forest(study, posteriors), "masses": result.pictures["masses"]},
         posteriors=posteriors,
@@ -130,13 +129,6 @@ def _size(rows: pd.DataFrame) -> str:
 
 def _worth(rows: pd.DataFrame) -> str:
     return percent_text(float(rows["rope_above"].iloc[0]))
-
-
-def _plainly(text: str) -> str:
-    """The names of the two terms in words."""
-    for term, plain in PLAIN.items():
-        text = text.replace(term, plain)
-    return text
 
 
 def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:

@@ -157,7 +157,7 @@ def sensitivity_result(
             ),
             "prior_grid": Table(
                 grid.round(4),
-                "Both effects under nine priors. Having a target; one s.d. of stretch. Sceptical, neutral (the default), enthusiastic; "
+                "Both effects under nine priors. Stretch: for one s.d., 3.9 points. Sceptical, neutral (the default), enthusiastic; "
                 "normal, Student-t, or an even chance of no effect. Posterior mean, 95% equal-tailed interval, probability above 0 and of "
                 "exactly 0.",
                 section="sensitivity",
@@ -191,7 +191,7 @@ def sensitivity_result(
         pictures=_pictures(universes, curves, design),
         methods=METHODS,
         limits=LIMITS,
-        terms=paper.TERMS,
+        terms=paper.PAGE_TERMS,
     )  # fmt: skip
 
 
