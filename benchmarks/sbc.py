@@ -7,7 +7,7 @@ judged by the largest departure of their distribution function from a straight l
 of all quantities of a panel at once in 95% of correct runs (Säilynoja et al. 2022).
 
 Finished blocks are kept in a folder, so that a run that was stopped goes on where it was. Writes
-``benchmarks/results/sbc.csv`` and ``sbc.png``.
+``benchmarks/results/sbc.csv`` and ``sbc.png``; of a part, its rows, the others as they are, and a figure ``sbc_NAME.png``.
 
     python benchmarks/sbc.py [--exact 1000] [--nuts 200] [--workers 2] [--only NAME] [--keep FOLDER]
         [--minutes M] [--quick]
@@ -365,13 +365,12 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     file = out / "sbc.csv"
     whole = table
-    if given.only and file.exists():  # the others stay as they are, and so does the figure of all
+    if given.only and file.exists():
         earlier = pd.read_csv(file)
         again = set(zip(table["model"], table["engine"], strict=True))
         kept = [key not in again for key in zip(earlier["model"], earlier["engine"], strict=True)]
         whole = pd.concat([earlier[kept], table])
-    else:
-        draw_figure(ordered, out / "sbc.png")
+    draw_figure(ordered, out / (f"sbc_{given.only}.png" if given.only else "sbc.png"))
     whole.to_csv(file, index=False, float_format="%.4g", lineterminator="\n")
     worst = table.groupby(["model", "engine"], sort=False)
     print(

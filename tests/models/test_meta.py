@@ -300,6 +300,21 @@ def test_a_bin_without_an_estimate_is_pointed_out():
     assert "No estimate has p > 0.025" in model.options["notes"]
 
 
+@pytest.mark.parametrize("cuts", [(), (0.05, 0.025), (1.5,), ("a",), None])
+def test_cuts_of_the_p_value_increase(cuts):
+    with pytest.raises(bt.DataError, match="expected increasing p-values"):
+        bt.Steps(cuts)
+
+
+def test_a_stated_weight_is_no_prior_to_be_warned_of():
+    stated = replace(UNIT, weight=0.3)
+    model = bt.meta_model(DEGENERATE["all significant"], selection=ONE_STEP, priors=stated)
+    assert model.options["notes"] == ""
+
+
+CORRELATED = 1e-6 * (np.diag([81, 25, 9, 144, 64, 100, 36, 36]) + np.eye(8, k=1) + np.eye(8, k=-1))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -310,6 +325,15 @@ def test_a_bin_without_an_estimate_is_pointed_out():
         ({"pooling": "none", "selection": "pet"}, "share nothing"),
         ({"covariance": np.eye(8)}, "expected the square of its standard error"),
         ({"priors": bt.MetaPriors(tau=bt.Normal(0, 1))}, "did you mean HalfNormal"),
+        (
+            {"priors": bt.MetaPriors(mu=bt.Flat()), "selection": ONE_STEP},
+            "no proper posterior under selection",
+        ),
+        (
+            {"priors": bt.MetaPriors(weight=(0.5, 0.2)), "selection": ONE_STEP},
+            "expected one for each of 1 bins",
+        ),
+        ({"covariance": CORRELATED, "selection": ONE_STEP}, "takes errors as independent"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(norway, change, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from ...errors import DataError, did_you_mean, require_choice, require_number, require_texts, shown
 from ...evaluation import Evaluation
 from ...model import Model
-from ...priors import Flat, Prior, require_spread_prior
+from ...priors import Prior, require_spread_prior
 from .exact import solve_meta
 from .graph import build
 from .priors import MetaPriors, Steps, is_point, resolved
-from .problem import NORMAL_DF, problem_of
+from .problem import NORMAL_DF, Problem, problem_of
 from .simulate import draw_prior, log_likelihood, predict
 
 FloatArray = NDArray[np.float64]
@@ -119,42 +120,10 @@ def meta_model(
         raise DataError(f"group is {shown(group)}, expected the name of a column")
     frame = _checked(several)
     names = require_texts("moderators", moderators)
-    steps = selection if isinstance(selection, Steps) else None
     _check_options(several, pooling, names, group, correlation, selection)
-    notes: list[str] = []
-    variables: dict[str, Any] = {
-        "estimate": ("study", frame["estimate"].to_numpy()),
-        "se": ("study", frame["se"].to_numpy()),
-        "df": ("study", _degrees(several, frame)),
-    }
-    coords: dict[str, Any] = {"study": frame.index.to_numpy(dtype=str)}
-    if names:
-        variables["moderators"] = (("study", "moderator"), _moderators(several, names))
-        coords["moderator"] = list(names)
     codes = _groups(several, group) if group is not None else None
-    if codes is not None:
-        variables["group"] = ("study", codes)
-    elif "group" in several.estimates and several.estimates["group"].duplicated().any():
-        notes.append(
-            "Several estimates share a group, and are treated as independent: give group='group' to let them share an effect."
-        )
     matrix = _covariance(several, frame, covariance, correlation, codes)
-    if matrix is not None:
-        variables["covariance"] = (("study", "other_study"), matrix)
-        coords["other_study"] = coords["study"]
-        if (variables["df"][1] < NORMAL_DF).any():
-            notes.append(
-                "With a covariance of the errors the likelihood is normal, whatever the degrees of freedom."
-            )
-            variables["df"] = ("study", np.full(len(frame), np.inf))
-    if steps is not None:
-        variables["cut"] = ("step", np.array(steps.cuts))
-        coords["step"] = steps.labels
-    if pooling == "partial" and len(frame) < 3 and not is_point((priors or MetaPriors()).tau or Flat()):
-        count = "One study says" if len(frame) == 1 else "Two studies say"
-        notes.append(
-            f"{count} next to nothing of how much effects differ: the posterior of tau is little more than its prior."
-        )
+    steps = selection if isinstance(selection, Steps) else None
     filled, sources = resolved(
         priors,
         hoped=several.hoped,
@@ -163,11 +132,16 @@ def meta_model(
         se=frame["se"].to_numpy(),
         selection=selection,
     )
-    _check_priors(filled, pooling, len(frame), len(names))
+    _check_priors(filled, pooling, len(frame), len(names), steps)
+    if steps is not None and matrix is not None:
+        raise DataError(
+            "selection by steps takes errors as independent of one another, expected no covariance and no correlation with it "
+            "(group= lets estimates of a study share an effect; 'pet' and 'peese' take a covariance)"
+        )
     kept = _variables(pooling, bool(names), group is not None, steps is not None, selection in REGRESSIONS)
     model = Model(
         name="meta",
-        data=xr.Dataset(variables, coords=coords, attrs={"origin": several.source}),
+        data=_dataset(several, frame, names, codes, matrix, steps),
         priors=filled,
         options={
             "pooling": pooling,
@@ -177,7 +151,6 @@ def meta_model(
             "ratio": several.ratio or "",
             "prior_source": json.dumps(sources),
             "points": json.dumps(_points(filled, pooling, kept, bool(names))),
-            "notes": "\n".join(notes),
         },
         terms=("effect",),
         observed=("estimate",),
@@ -188,13 +161,7 @@ def meta_model(
         predict=predict,
         exact=solve_meta,
     )
-    found = selection_notes(model)
-    return model if not found else _with_notes(model, [*notes, *found])
-
-
-def _with_notes(model: Model, notes: list[str]) -> Model:
-    from dataclasses import replace
-
+    notes = [*_data_notes(several, problem_of(model)), *_selection_notes(model)]
     return replace(model, options={**model.options, "notes": "\n".join(notes)})
 
 
@@ -203,12 +170,60 @@ def notes_of(model: Model) -> list[str]:
     return [note for note in model.options["notes"].split("\n") if note]
 
 
-def selection_notes(model: Model) -> list[str]:
+def _dataset(
+    several: Evaluation,
+    frame: pd.DataFrame,
+    names: tuple[str, ...],
+    codes: NDArray[np.int_] | None,
+    matrix: FloatArray | None,
+    steps: Steps | None,
+) -> xr.Dataset:
+    """What the model is of, labelled."""
+    df = _degrees(several, frame)
+    if matrix is not None:
+        df = np.full(len(frame), np.inf)
+    studies = frame.index.to_numpy(dtype=str)
+    data = xr.Dataset(
+        {"estimate": ("study", frame["estimate"]), "se": ("study", frame["se"]), "df": ("study", df)},
+        coords={"study": studies},
+        attrs={"origin": several.source},
+    )
+    if names:
+        data = data.assign(moderators=(("study", "moderator"), _moderators(several, names)))
+        data = data.assign_coords(moderator=list(names))
+    if codes is not None:
+        data = data.assign(group=("study", codes))
+    if matrix is not None:
+        data = data.assign(covariance=(("study", "other_study"), matrix)).assign_coords(other_study=studies)
+    if steps is not None:
+        data = data.assign(cut=("step", np.array(steps.cuts))).assign_coords(step=steps.labels)
+    return data
+
+
+def _data_notes(several: Evaluation, problem: Problem) -> list[str]:
+    """Groups and degrees of freedom that are not used, and too few studies for a spread."""
+    notes, table = [], several.estimates
+    if problem.group is None and "group" in table and table["group"].duplicated().any():
+        notes.append(
+            "Several estimates share a group, and are treated as independent: give group='group' to let them share an effect."
+        )
+    if problem.covariance is not None and (_degrees(several, table) < NORMAL_DF).any():
+        notes.append(
+            "With a covariance of the errors the likelihood is normal, whatever the degrees of freedom."
+        )
+    if problem.pooling == "partial" and problem.y.size < 3 and problem.point("tau") is None:
+        count = "One study says" if problem.y.size == 1 else "Two studies say"
+        notes.append(
+            f"{count} next to nothing of how much effects differ: the posterior of tau is little more than its prior."
+        )
+    return notes
+
+
+def _selection_notes(model: Model) -> list[str]:
     """Estimates next to a cut, and bins without an estimate."""
-    if "cut" not in model.data:
-        return []
     problem = problem_of(model)
-    assert problem.bounds is not None
+    if problem.bounds is None:
+        return []
     studies = model.data["study"].to_numpy()
     out = []
     seen = np.abs(problem.y) if problem.two_sided else problem.direction * problem.y
@@ -219,16 +234,17 @@ def selection_notes(model: Model) -> list[str]:
             f"Rounding may put {named} on the other side of a cut of the p-value, which can change the evidence: take the "
             "p-value that the source states."
         )
-    counts = np.bincount(problem.bin, minlength=problem.bins)
-    labels = [f"p < {model.data['cut'].to_numpy()[0]:g}", *model.data["step"].to_numpy().tolist()]
-    for label, count in zip(labels, counts, strict=True):
-        if count == 0:
-            out.append(
-                f"No estimate has {label}: the weight of publication there is little more than its prior."
-                if label != labels[0]
-                else f"No estimate has {label}: the weights are relative to results of which none was found."
-            )
-    return out
+    if problem.fixed_weights is not None:
+        return out
+    empty = np.bincount(problem.bin, minlength=problem.bins) == 0
+    if empty[0]:
+        out.append(
+            f"No estimate has p < {model.data['cut'].to_numpy()[0]:g}: the weights are relative to results of which none was found."
+        )
+    return out + [
+        f"No estimate has {label}: the weight of publication there is little more than its prior."
+        for label in model.data["step"].to_numpy()[empty[1:]]
+    ]
 
 
 def _checked(several: Evaluation) -> pd.DataFrame:
@@ -264,27 +280,22 @@ def _check_options(
     correlation: float | None,
     selection: Any,
 ) -> None:
-    known = ("pet", "peese")
-    if not (
-        selection is None
-        or isinstance(selection, Steps)
-        or (isinstance(selection, str) and selection in known)
-    ):
+    regression = isinstance(selection, str) and selection in REGRESSIONS
+    if not (selection is None or isinstance(selection, Steps) or regression):
         raise DataError(
             f"selection is {shown(selection)}, expected None, 'pet', 'peese' or bt.Steps((0.025,), side='one')"
         )
-    sided = isinstance(selection, str) or (isinstance(selection, Steps) and selection.side == "one")
-    if sided and several.better is None:
+    if (regression or (isinstance(selection, Steps) and selection.side == "one")) and several.better is None:
         raise DataError(
             "selection: which direction is favourable is not known, expected better='higher' or 'lower'"
         )
     if pooling == "none" and (names or group or selection is not None):
         raise DataError("pooling 'none' excludes moderators, group and selection: effects share nothing")
-    if correlation is not None and group is None:
-        raise DataError(
-            "correlation: expected group= too, the column that says which estimates belong together"
-        )
     if correlation is not None:
+        if group is None:
+            raise DataError(
+                "correlation: expected group= too, the column that says which estimates belong together"
+            )
         require_number(
             "correlation", correlation, above=-1e-300, below=1.0, expected="0 or more and less than 1"
         )
@@ -294,8 +305,19 @@ def _check_options(
             raise DataError(f"{several.source}: no column {column!r}; {hint}")
 
 
-def _check_priors(priors: MetaPriors, pooling: str, studies: int, moderators: int) -> None:
-    flat = sum(isinstance(prior, Prior) and not prior.proper for prior in (priors.mu,))
+def _check_priors(
+    priors: MetaPriors, pooling: str, studies: int, moderators: int, steps: Steps | None
+) -> None:
+    if steps is not None and isinstance(priors.weight, tuple) and len(priors.weight) != len(steps.cuts):
+        raise DataError(
+            f"priors, weight: {len(priors.weight)} weights, expected one for each of {len(steps.cuts)} bins after the most "
+            f"significant one ({', '.join(steps.labels)})"
+        )
+    flat = int(isinstance(priors.mu, Prior) and not priors.mu.proper)
+    if flat and steps is not None:
+        raise DataError(
+            f"priors, mu: {priors.mu} has no proper posterior under selection by steps, expected a proper prior"
+        )
     flat += moderators if priors.coefficient is not None and not priors.coefficient.proper else 0
     for name in ("tau", "tau_within"):
         prior = getattr(priors, name)

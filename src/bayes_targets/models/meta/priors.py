@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, require_number
+from ...errors import DataError, require_number, shown
 from ...priors import Beta, HalfCauchy, HalfNormal, Normal, Prior, require_prior
 
 FloatArray = NDArray[np.float64]
@@ -99,12 +99,15 @@ class Steps:
     side: str = "one"
 
     def __post_init__(self) -> None:
-        cuts = tuple(float(cut) for cut in np.atleast_1d(np.asarray(self.cuts, dtype=float)))
-        object.__setattr__(self, "cuts", cuts)
+        try:
+            cuts = tuple(np.ravel(np.asarray(self.cuts, dtype=float)).tolist())
+        except (TypeError, ValueError):
+            cuts = ()
         if not cuts or any(not 0 < cut < 1 for cut in cuts) or list(cuts) != sorted(set(cuts)):
             raise DataError(
-                f"Steps: cuts are {cuts!r}, expected increasing p-values between 0 and 1, such as (0.025,)"
+                f"Steps: cuts are {shown(self.cuts)}, expected increasing p-values between 0 and 1, such as (0.025,)"
             )
+        object.__setattr__(self, "cuts", cuts)
         if self.side not in SIDES:
             raise DataError(f"Steps: side is {self.side!r}, expected 'one' or 'two'")
 

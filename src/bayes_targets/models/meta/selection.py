@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ...inference.quadrature import Axis
 from ...model import NotExactError
-from ...priors import Flat, Prior
+from ...priors import Prior
 from .problem import Problem, precision_mixture
 
 FloatArray = NDArray[np.float64]
@@ -43,8 +43,10 @@ class Selected:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         if problem.covariance is not None:
-            what = "selection" if problem.bounds is not None else "Student-t likelihoods"
-            raise NotExactError(f"a known covariance together with {what} has no exact posterior")
+            raise NotExactError(
+                "priors: means and coefficients that are not normal have no exact posterior together with a known covariance; use "
+                "engine 'nuts'"
+            )
         self.nodes, self.mass = precision_mixture(problem.df)
         if problem.group is not None and self.nodes.shape[1] > 1:
             raise NotExactError(
@@ -56,10 +58,6 @@ class Selected:
         names += ["slope"] if problem.bias is not None else []
         self.names = names
         self.sticks = problem.sticks
-        if problem.bounds is not None and isinstance(problem.priors.mu, Flat):
-            raise NotExactError(
-                "priors, mu: a flat prior has no proper posterior under selection; give a proper one"
-            )
 
     def axes(self) -> list[Axis]:
         """Axes of all hyperparameters, sticks last."""
