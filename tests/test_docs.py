@@ -28,3 +28,31 @@ def test_every_figure_of_a_page_has_a_text_alternative(page):
     for cell in cells:
         drawn = re.search(r"^(bt\.plot_\w+|histogram)\(", cell, re.MULTILINE)
         assert not drawn or re.search(r'alt: "[^"]{20,}"', cell), cell
+
+
+TERMS = (
+    "ROPE",
+    "R-hat",
+    "k-hat",
+    "E-value",
+    "elpd",
+    "robustness value",
+    "exact engine",
+    "Bayes factor",
+    "partial pooling",
+    "NUTS",
+)
+NOT_PROSE = re.compile(
+    r"^(`{3,}).*?^\1|^#.*?$|`[^`]*`|\[[^\]]*\]\([^)]*\)|\*\*[^*]*\*\*|\*[^*]+\*", re.MULTILINE | re.DOTALL
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_a_page_that_uses_a_term_links_it_to_the_glossary(page):
+    glossary = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    linked = {one or other for one, other in re.findall(r"\{term\}`(?:[^`<]*<([^`>]+)>|([^`<]+))`", text)}
+    assert [term for term in linked if not re.search(rf"^{re.escape(term)}$", glossary, re.MULTILINE)] == []
+    if page.name != "glossary.md":
+        prose = NOT_PROSE.sub(" ", text)
+        assert [t for t in TERMS if re.search(rf"(?<![\w-]){t}(?![\w-])", prose) and t not in linked] == []

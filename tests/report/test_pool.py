@@ -118,7 +118,7 @@ def test_wide_defaults_give_no_bayes_factor():
 
 def test_the_favourable_direction_is_asked_for():
     several = bt.read_evaluations(NORWAY)
-    with pytest.raises(bt.DataError, match="--better higher or lower"):
+    with pytest.raises(bt.DataError, match="better='higher' or 'lower'"):
         require_question(Question(several))
 
 
