@@ -160,23 +160,21 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.grid(axis="x")
 
 
+def note(
+    ax: Axes, text: str, at: tuple[float, float], shift: tuple[float, float], along: str = "", **looks: Any
+) -> None:
+    """Write a text some points from a place in data; ``along="x"``: only its x is, and y is a share of the axes; or "y"."""
+    transforms = {"x": ax.get_xaxis_transform, "y": ax.get_yaxis_transform}
+    place: Any = transforms[along]() if along else "data"
+    ax.annotate(text, at, shift, xycoords=place, textcoords="offset points", annotation_clip=False, **looks)
+
+
 def text_column(ax: Axes, texts: Sequence[str], header: str | None = None) -> None:
-    """Write a column of text to the right of the axes, a line a row, under its header."""
-    right = ax.twinx()
-    right.set_ylim(ax.get_ylim())
-    right.set_yticks(range(len(texts)), texts)
-    right.tick_params(axis="y", length=0, pad=3)
-    right.spines[:].set_visible(False)
+    """Write a column of text to the right of the axes, a text a row, under its header."""
+    for row, text in enumerate(texts):
+        note(ax, text, (1, row), (4, 0), "y", va="center")
     if header is not None:
-        right.annotate(
-            header,
-            (1, 1),
-            (3, 4),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            va="bottom",
-            fontweight="bold",
-        )
+        ax.set_title(header, loc="right", fontweight="bold")
 
 
 def reference_line(ax: Axes, x: float, name: str, *, dashed: bool = False) -> None:

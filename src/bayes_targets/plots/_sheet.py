@@ -15,21 +15,25 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
     from matplotlib.text import Text
 
-WIDTH = 7.5
-"""Published width of every figure, in inches."""
+WIDTH = 5.2
+"""Published width of every figure, in inches: a column of print, and on a telephone 11 pixels a letter are still 9."""
 DPI = 110
 """Dots per inch of a PNG, for pasting."""
+_EDGE = 0.07
+_GAP = 0.1
 
 
 def new_figure(height: float) -> Figure:
-    """Make a white figure of the published width; `finish` adds the height of the texts around the axes."""
+    """Make a white figure of the published width, for axes of so many inches; `finish` adds what is around them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)  # its renderer keeps what it measured, from the layout to the drawing
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+    figure.subplots_adjust(0.3, 0.0, 0.9, 1.0, hspace=0.0)  # about as large as they will be when measured
+    FigureCanvasAgg(figure)
     return figure
 
 
@@ -45,80 +49,91 @@ def finish(
 ) -> None:
     """Set title, subtitle, axis label and legend, make room for them, and lay the figure out once and for all.
 
-    `xlabel` is plain text in lines already; `along` holds the first and the last axes that it speaks of. The
-    layout is frozen because constrained layout starts from where it last ended, so that a second saving would
-    differ from the first.
+    `xlabel` is plain text in lines already; `along` holds the first and the last axes that it speaks of.
     """
+    heading = _write_title(figure, title, origin)
+    below = figure.text(0.012, 1, balanced(subtitle, 72), ha="left", va="top", color=DARK)
+    along_height = 0.0
     if xlabel:
-        # A stand-in of the same height: the label may be wider than its axes, and must not narrow them.
-        along[0].set_xlabel("\n".join("x" for _ in xlabel.split("\n")))
-    subtitle = balanced(subtitle, 100)
-    text, heading, room = _set_title(figure, title, origin, subtitle)
-    room += 0.17 * len(xlabel.splitlines())
-    if handles:
-        room += _set_legend(figure, handles)
-    figure.set_figheight(figure.get_figheight() + room)
-    engine = figure.get_layout_engine()
-    assert engine is not None  # `new_figure` sets it
-    engine.execute(figure)  # not the drawing that would follow: it is half of the time
-    figure.set_layout_engine(None)  # not "none", with which each saving would draw twice
-    if subtitle:
-        text.set_text(heading)
-        _set_subtitle(figure, text, subtitle)
+        label = along[0].xaxis.label
+        label.set(text=xlabel, horizontalalignment="center", verticalalignment="top", position=(0, 0))
+        along_height = _inches(label)
+        label.set_visible(False)  # it must not narrow its axes
+    legend = _write_legend(figure, handles) if handles else None
+    head = _EDGE + _inches(heading) + (0.05 + _inches(below) if subtitle else 0) + _GAP
+    foot = _EDGE + (_inches(legend) + _GAP if legend else 0)
+    _place_axes(figure, head, foot + along_height + 0.04)
+
+    height = figure.get_figheight()
+    heading.set_y(1 - _EDGE / height)
+    below.set_y(1 - (_EDGE + _inches(heading) + 0.05) / height)
+    if legend:
+        legend.set_bbox_to_anchor((0.012, _EDGE / height))
     if xlabel:
-        _centre_label(figure, along, xlabel)
+        label.set_visible(True)
+        half = 0.5 * label.get_window_extent().width / figure.bbox.width + 0.01
+        middle = 0.5 * (along[0].get_position().x0 + along[-1].get_position().x1)
+        middle = min(max(middle, half), 1 - half)
+        along[0].xaxis.set_label_coords(middle, (foot + along_height) / height, transform=figure.transFigure)
 
 
-def _set_title(figure: Figure, title: str, origin: str | None, subtitle: str) -> tuple[Text, str, float]:
-    """Set the title flush left, in as few lines as fit, above blank lines for the subtitle; return its text and height in inches.
+def _inches(artist: Text | Legend) -> float:
+    return float(artist.get_window_extent().height) / DPI
 
-    Data that were not observed say so in capitals before anything else.
-    """
+
+def _write_title(figure: Figure, title: str, origin: str | None) -> Text:
+    """Write the title flush left, in as few lines as fit; data that were not observed say so in capitals before."""
     warning = "" if origin is None else f"{origin.upper()} DATA, NOT OBSERVED\n"
-    text = figure.suptitle("", x=0.012, ha="left", color="black" if origin is None else ORANGE)
-    for width in (88, 76, 64, 52, 40):
+    text = figure.suptitle("", x=0.012, y=1, ha="left", va="top", color="black" if origin is None else ORANGE)
+    for width in (56, 50, 44, 38, 32):
         text.set_text(warning + balanced(title, width))
         if text.get_window_extent().width <= 0.97 * figure.bbox.width:
             break
-    heading = text.get_text()
-    below = [" "] * len(subtitle.splitlines())
-    text.set_text("\n".join([heading, *below]))
-    return text, heading, 0.1 + 0.18 * (heading.count("\n") + 1 + len(below))
+    return text
 
 
-def _set_subtitle(figure: Figure, title: Text, subtitle: str) -> None:
-    """Write the subtitle, in regular type, where blank lines of the title kept room for it."""
-    box = title.get_window_extent()
-    bottom = (box.y0 - 0.03 * figure.dpi) / figure.bbox.height
-    figure.text(0.012, bottom, subtitle, ha="left", va="top", fontsize=9.5, color=DARK)
+def _write_legend(figure: Figure, handles: Sequence[Artist]) -> Legend:
+    """Write the legend below the axes, in as many columns as its words have room for."""
+    room = [0.65 + 0.075 * max(map(len, str(handle.get_label()).split("\n"))) for handle in handles]
+    columns = len(handles) if sum(room) <= WIDTH else 2 if 2 * max(room) <= WIDTH else 1
+    return figure.legend(
+        handles=list(handles), loc="lower left", ncols=columns, handlelength=2.6, columnspacing=1.5,
+        borderpad=0, borderaxespad=0,
+    )  # fmt: skip
 
 
-def _set_legend(figure: Figure, handles: Sequence[Artist]) -> float:
-    """Set the legend below the axes, in as many columns as fit, and return its height in inches."""
-    choices = [n for n in (4, 3, 2, 1) if n == 1 or (n <= len(handles) and (n == 2 or len(handles) == n))]
-    for columns in choices:
-        legend = figure.legend(
-            handles=list(handles),
-            loc="outside lower left",
-            ncols=columns,
-            handlelength=2.6,
-            columnspacing=1.5,
-        )
-        extent = legend.get_window_extent()
-        if columns == 1 or extent.width <= 0.98 * figure.bbox.width:
-            break
-        legend.remove()
-    return float(extent.height / figure.dpi) + 0.05
+def _place_axes(figure: Figure, head: float, foot: float) -> None:
+    """Put the axes between head and foot with room for their labels; their height is the figure's until here.
 
-
-def _centre_label(figure: Figure, along: Sequence[Axes], text: str) -> None:
-    """Centre the axis label below its axes, but not beyond the edge of the figure."""
-    first, last = along[0].get_position(), along[-1].get_position()
-    label = along[0].xaxis.label
-    label.set_text(text)
-    half = 0.5 * label.get_window_extent().width / figure.bbox.width + 0.01
-    middle = min(max(0.5 * (first.x0 + last.x1), half), 1 - half)
-    label.set_x((middle - first.x0) / first.width)
+    Where labels of axes are is fixed too: matplotlib would look for a place for them at each drawing.
+    """
+    grid = figure.axes[0].get_subplotspec().get_gridspec()  # type: ignore[union-attr]
+    ratios = np.array(grid.get_height_ratios(), dtype=np.float64)
+    inner = figure.get_figheight() * ratios / ratios.sum()
+    left, right = np.zeros(grid.ncols), np.zeros(grid.ncols)
+    above, below = np.zeros(grid.nrows), np.zeros(grid.nrows)
+    placed = []
+    for ax in figure.axes:
+        spec = ax.get_subplotspec()
+        row, column = spec.rowspan.start, spec.colspan.start  # type: ignore[union-attr]
+        box = ax.get_window_extent()
+        tight = ax.get_tightbbox(for_layout_only=True) or box
+        left[column] = max(left[column], (box.x0 - tight.x0) / DPI)
+        right[column] = max(right[column], (tight.x1 - box.x1) / DPI)
+        above[row] = max(above[row], (tight.y1 - box.y1) / DPI)
+        below[row] = max(below[row], (box.y0 - tight.y0) / DPI)
+        apart = (ax.yaxis.label.get_position()[0] - box.x0, ax.xaxis.label.get_position()[1] - box.y0)
+        placed.append((ax, row, column, np.array(apart) / DPI))
+    height = float(head + foot + (inner + above + below).sum() + _GAP * (grid.nrows - 1))
+    width = float(WIDTH - 2 * _EDGE - (left + right).sum() - _GAP * (grid.ncols - 1)) / grid.ncols
+    figure.set_figheight(height)
+    for ax, row, column, (x, y) in placed:
+        start = _EDGE + left[: column + 1].sum() + column * (width + _GAP) + right[:column].sum()
+        top = head + above[: row + 1].sum() + (inner + below)[:row].sum() + row * _GAP
+        bottom = height - top - inner[row]
+        ax.set_position((start / WIDTH, bottom / height, width / WIDTH, inner[row] / height))
+        ax.xaxis.set_label_coords(0.5, y / inner[row])
+        ax.yaxis.set_label_coords(x / width, 0.5)
 
 
 def save_bytes(figure: Figure, kind: str) -> bytes:
@@ -158,7 +173,8 @@ def _save_png(figure: Figure, stream: io.BytesIO) -> None:
 
     figure.dpi = DPI
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    image = Image.fromarray(drawn).convert("RGB")
     image = image.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     image.save(stream, "png", dpi=(DPI, DPI))

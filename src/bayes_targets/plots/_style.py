@@ -25,10 +25,11 @@ DASHES, DOTS = (0, (5, 2.5)), ":"
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.size": 9.0,
+    "font.size": 9.5,
     "axes.labelsize": 9.5,
-    "axes.titlesize": 10.0,
+    "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,
     "axes.edgecolor": DARK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,

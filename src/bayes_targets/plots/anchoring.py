@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
-from ._rows import numbers, require_rows
+from ._rows import note, numbers, require_rows
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -21,6 +21,7 @@ from ._style import (
     PALE,
     POSTERIOR,
     balanced,
+    direction,
     interval_words,
     key,
     number,
@@ -41,15 +42,18 @@ if TYPE_CHECKING:
 
 _LOOKS = (POSTERIOR, *FURTHER)
 _WEIGHT = "weight of the later score in what targets were set from"
+_WAYS = "← set from the earlier score  |  from the later →"
 _SHARES = (0.95, 0.5)
+_TIED = 0.1
+"""Below this correlation of weight and slope the figure says that there is none worth a word."""
 
 
 def plot_anchoring(
     posterior: xr.DataTree,
     *,
     printed: float | None = None,
-    title: str = "The later the anchor, the smaller the slope",
-    subtitle: str = "A sensitivity analysis: draws of the joint posterior; half and 95% of it lie within the lines",
+    title: str | None = None,
+    subtitle: str = "Draws of the joint posterior; half and 95% of it lie within the lines",
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
     origin: str | None = None,
@@ -62,12 +66,8 @@ def plot_anchoring(
         Of `anchoring_model`.
     printed : float, optional
         The printed slope, drawn as a line.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel, ylabel : str
-        What the axes show.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, xlabel, ylabel, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit; where the data come from.
 
     Returns
     -------
@@ -77,6 +77,13 @@ def plot_anchoring(
     ------
     DataError
         If the posterior lacks one of the two variables.
+
+    Examples
+    --------
+    >>> weight = np.random.default_rng(1).uniform(size=(1, 500))
+    >>> draws = {"anchor_weight": (("chain", "draw"), weight), "causal_slope": (("chain", "draw"), 0.8 - weight)}
+    >>> plot_anchoring(xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})).get_suptitle()
+    'The later the anchor, the smaller the slope'
     """
     if "posterior" not in posterior.children or "causal_slope" not in posterior["posterior"]:
         raise DataError("posterior: no variable 'causal_slope', expected a posterior of anchoring_model")
@@ -86,7 +93,7 @@ def plot_anchoring(
     )
     told = origin_of(origin, [posterior.attrs])
     with style():
-        figure = new_figure(3.6)
+        figure = new_figure(2.9)
         ax = figure.subplots()
         thin = slice(None, None, max(1, len(w) // 2000))
         ax.plot(w[thin], b[thin], ".", color="#9CC3DE", markersize=2.0, zorder=1)
@@ -96,7 +103,12 @@ def plot_anchoring(
         ax.set_ylim(*_span(b, printed))
         if printed is not None:
             _printed_line(ax, printed)
-        finish(figure, title, told, subtitle=subtitle, xlabel=balanced(xlabel, 85), along=[ax])
+        tie = float(np.corrcoef(w, b)[0, 1])
+        message = f"The later the anchor, the {'smaller' if tie < 0 else 'larger'} the slope"
+        if abs(tie) < _TIED:
+            message = "The slope hardly depends on the anchor"
+        xlabel = f"{_WAYS}\n{balanced(xlabel, 60)}"
+        finish(figure, title or message, told, subtitle=subtitle, xlabel=xlabel, along=[ax])
     return figure
 
 
@@ -105,7 +117,7 @@ def plot_slope_by_weight(
     *,
     printed: float | None = None,
     tips: pd.DataFrame | None = None,
-    title: str = "The later the anchor, the smaller the slope",
+    title: str | None = None,
     subtitle: str | None = None,
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
@@ -122,12 +134,8 @@ def plot_slope_by_weight(
     tips : pandas.DataFrame, optional
         Weights at which the probability of a positive slope falls below a level: a row each band, a column each
         level. Those that are reached are marked.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel, ylabel : str
-        What the axes show.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, xlabel, ylabel, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit; where the data come from.
 
     Returns
     -------
@@ -152,34 +160,36 @@ def plot_slope_by_weight(
         require_rows(band, ["median", "low", "high"], name)
     told = origin_of(origin, [band.attrs for band in bands.values()])
     with style():
-        figure = new_figure(3.6)
+        figure = new_figure(2.9)
         ax = figure.subplots()
-        ends: list[float] = []
+        ends: list[tuple[float, float]] = []
         for i, ((name, band), look) in enumerate(zip(bands.items(), _LOOKS, strict=False)):
             x = band.index.to_numpy(float)
             median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))
             ax.plot(x, median, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=3)
             if i == 0:
                 ax.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
-            ends.append(float(median[-1]))
+            ends.append((float(median[0]), float(median[-1])))
         _frame(ax, ylabel)
         edges = np.concatenate([band[["low", "high"]].to_numpy().ravel() for band in bands.values()])
         ax.set_ylim(*_span(edges, printed))
-        _label_lines(ax, list(bands), ends)
+        _label_lines(ax, list(bands), [end for _, end in ends])
         if printed is not None:
             _printed_line(ax, printed)
         first, band = next(iter(bands.items()))
-        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}"
+        told_lines = f"Lines: medians; band: {interval_words(band.attrs, first)}"
         if len(bands) > 1:
             told_lines += f" of {plain(first)}"
         if tips is not None:
             told_lines += f". {_mark_tips(ax, tips)}"
+        start, end = ends[0]
+        ways = "falls" if end < start else "rises"
         finish(
             figure,
-            title,
+            title or f"Slope {start:.2f} {ways} to {end:.2f} as the later score counts",
             told,
             subtitle=told_lines if subtitle is None else subtitle,
-            xlabel=balanced(xlabel, 85),
+            xlabel=f"{_WAYS}\n{balanced(xlabel, 60)}",
             along=[ax],
         )
     return figure
@@ -192,16 +202,14 @@ def plot_summary_check(
     subtitle: str | None = None,
     origin: str | None = None,
 ) -> Figure:
-    """Where each printed statistic lies among those of studies that are simulated from the posterior.
+    r"""Where each printed statistic lies among those of studies that are simulated from the posterior.
 
     Parameters
     ----------
     check : pandas.DataFrame
         From `check_summary`.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; where the data come from.
 
     Returns
     -------
@@ -212,6 +220,13 @@ def plot_summary_check(
     ------
     DataError
         If the frame is empty, or lacks a column or a finite number.
+
+    Examples
+    --------
+    >>> check = pd.DataFrame({"printed": [0.5], "median": [0.4], "low": [0.1], "high": [0.9]}, index=["slope"])
+    >>> check.attrs["prob"] = 0.95
+    >>> [label.get_text() for label in plot_summary_check(check).axes[0].get_yticklabels()]
+    ['slope\n0.5 (0.1 to 0.9)']
     """
     require_rows(check, ["printed", "median", "low", "high"], "check")
     values = {name: numbers(check, name, "check") for name in ("printed", "median", "low", "high")}
@@ -220,7 +235,7 @@ def plot_summary_check(
     placed = {name: (column - middle) / half for name, column in values.items()}
     told = origin_of(origin, [check.attrs])
     with style():
-        figure = new_figure(0.27 * len(check) + 0.3)
+        figure = new_figure(0.34 * len(check))
         ax = figure.subplots()
         y = np.arange(len(check))
         ax.axvspan(-1, 1, color=PALE, alpha=0.6, zorder=0)
@@ -231,7 +246,7 @@ def plot_summary_check(
         ax.set_ylim(len(check) - 0.4, -0.6)
         columns = ("low", "high", "printed")
         labels = [
-            f"{plain(name)}: {number(p)} ({number(low)} to {number(high)})"
+            f"{plain(name)}\n{number(p)} ({number(low)} to {number(high)})"
             for name, low, high, p in zip(check.index, *(values[column] for column in columns), strict=True)
         ]
         ax.set_yticks(y, labels)
@@ -248,7 +263,7 @@ def plot_summary_check(
             title = (
                 f"{outside} of {len(check)} printed statistics lie outside what the model expects"
                 if outside
-                else f"All {len(check)} printed statistics lie where the model expects them"
+                else f"All {len(check)} printed statistics lie where the model expects"
             )
         if subtitle is None:
             subtitle = f"Each printed statistic, and in brackets the {prob} equal-tailed interval of SIMULATED studies"
@@ -257,7 +272,7 @@ def plot_summary_check(
             title,
             told,
             subtitle=subtitle,
-            xlabel=f"{prob} posterior predictive interval, each row on its own scale",
+            xlabel=f"{direction(None)}\n{prob} posterior predictive interval, each row on its own scale",
             along=[ax],
             handles=handles,
         )
@@ -268,30 +283,24 @@ def _frame(ax: Axes, ylabel: str) -> None:
     ax.set_xlim(0, 1)
     ax.axhline(0, color=DARK, linewidth=0.8, zorder=2, label="zero line")
     ax.grid(axis="y")
-    ax.set_ylabel(wrapped(ylabel, 45))
+    ax.set_ylabel(f"{wrapped(ylabel, 40)}\n{direction(None)}")
 
 
 def _printed_line(ax: Axes, printed: float) -> None:
     ax.axhline(printed, color=DARK, linestyle=DATA_ALONE.line, linewidth=1.2, zorder=2)
-    ax.annotate(
-        f"printed: {number(printed)}", (0.01, printed), (0, 3), xycoords=ax.get_yaxis_transform(),
-        textcoords="offset points", va="bottom", color=DARK,
-    )  # fmt: skip
+    note(ax, f"printed: {number(printed)}", (0.01, printed), (0, 3), "y", va="bottom", color=DARK)
 
 
 def _label_lines(ax: Axes, names: list[str], ends: list[float]) -> None:
     """Write the name of each line at its right end, apart from one another."""
     low, high = ax.get_ylim()
     apart = 0.055 * (high - low)
-    lines = [wrapped(name, 24) for name in names]
+    lines = [wrapped(name, 14) for name in names]
     at = -np.inf
     for i in np.argsort(ends):
         half = 0.5 * apart * (lines[i].count("\n") + 1)
         at = max(ends[i], at + half)
-        ax.annotate(
-            lines[i], (1, at), (5, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
-            va="center", color=_LOOKS[i].colour, annotation_clip=False,
-        )  # fmt: skip
+        note(ax, lines[i], (1, at), (5, 0), "y", va="center", color=_LOOKS[i].colour)
         at += half
 
 

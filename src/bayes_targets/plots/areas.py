@@ -13,6 +13,7 @@ from ._rows import (
     draw_rows,
     intervals,
     label_rows,
+    note,
     numbers,
     offsets,
     reference_line,
@@ -83,10 +84,8 @@ def plot_shares(
         interval) and ``mean, low, high`` (the posterior share), all between 0 and 1, and a column ``n`` added
         to them (cases). The counted shares may be missing (a new area). Attrs ``interval`` and ``prob``;
         ``ols_prob`` where the Wilson interval has another probability.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str
-        The unit in words.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
     overall : float, optional
         Share over all areas, between 0 and 1, drawn as a line; by default ``table.attrs["overall"]``, if any.
     origin : {"observed", "reconstructed", "simulated"}, optional
@@ -122,9 +121,9 @@ def plot_shares(
     told = origin_of(origin, [table.attrs])
     small = [size is not None and size < SMALL_SAMPLE for size in cases]
     with style():
-        labels = [row_label(label, size, 30) for label, size in zip(table.index, cases, strict=True)]
+        labels = [row_label(label, size, 24) for label, size in zip(table.index, cases, strict=True)]
         height = row_height(labels)
-        figure = new_figure(height * len(labels) + 0.3)
+        figure = new_figure(height * len(labels))
         ax = figure.subplots()
         label_rows(ax, labels)
         y, shift = np.arange(len(labels), dtype=np.float64), offsets(height)
@@ -140,7 +139,7 @@ def plot_shares(
             title or _order_message(table),
             told,
             subtitle=_counted(cases, "area") if subtitle is None else subtitle,
-            xlabel=f"{direction(None)}\n{balanced(xlabel, 85)}",
+            xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
             along=[ax],
             handles=_share_key(table, small),
         )
@@ -176,9 +175,7 @@ def _counted(cases: Sequence[float | None], noun: str) -> str:
 def _named_line(ax: Axes, x: float, name: str, text: str) -> None:
     """A dashed line to read the rows against, with its name at its upper end."""
     reference_line(ax, x, name, dashed=True)
-    ax.annotate(
-        text, (x, 1), (3, 1), xycoords=ax.get_xaxis_transform(), textcoords="offset points", va="bottom"
-    )
+    note(ax, text, (x, 1), (3, 1), "x", va="bottom")
 
 
 def _share_key(table: pd.DataFrame, small: list[bool]) -> list[Artist]:
@@ -205,10 +202,8 @@ def plot_ranks(
     ----------
     ranks : pandas.DataFrame
         Index the areas, columns the ranks 1 to J, values probabilities; each row adds up to 1.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str
-        What rank 1 means.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
     n : pandas.Series, optional
         Sample size of each area.
     origin : {"observed", "reconstructed", "simulated"}, optional
@@ -240,15 +235,15 @@ def plot_ranks(
     cases = sizes(n, areas, "n")
     told = origin_of(origin, [ranks.attrs])
     with style():
-        labels = [row_label(area, size, 30) for area, size in zip(areas, cases, strict=True)]
-        figure = new_figure(row_height(labels, 1) * len(areas) + 0.25)
+        labels = [row_label(area, size, 24) for area, size in zip(areas, cases, strict=True)]
+        figure = new_figure(row_height(labels, 1) * len(areas))
         ax = figure.subplots()
         _draw_cells(ax, probabilities[order])
         ax.set_xticks(range(ranks.shape[1]), [plain(column) for column in ranks.columns])
         ax.set_yticks(range(len(areas)), labels)
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        lines = f"← better  |  worse →\n{balanced(xlabel, 85)}"
+        lines = f"← better  |  worse →\n{balanced(xlabel, 60)}"
         if any(size is not None and size < SMALL_SAMPLE for size in cases):
             lines += f"\n† fewer than {SMALL_SAMPLE} cases: read with care"
         first = float(probabilities[order[0], 0])
@@ -314,11 +309,9 @@ def plot_shrinkage(
         columns ``mean, low, high``, attrs ``interval`` and ``prob``. A single frame is taken for partial
         pooling. Arrows lead to the first and the first gives the order.
     average : float, optional
-        The average of all groups, drawn as a line.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str
-        The unit in words.
+        Of all groups, drawn as a line.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
     n : pandas.Series, optional
         Sample size of each label; by default the first pooled frame's column ``n``, where it has one.
     origin : {"observed", "reconstructed", "simulated"}, optional
@@ -366,9 +359,9 @@ def plot_shrinkage(
     line = None if average is None else scale * average
     small = [size is not None and size < SMALL_SAMPLE for size in cases]
     with style():
-        labels = [row_label(label, size, 30) for label, size in zip(order, cases, strict=True)]
+        labels = [row_label(label, size, 24) for label, size in zip(order, cases, strict=True)]
         height = row_height(labels, 1 + len(frames))
-        figure = new_figure(height * len(order) + 0.3)
+        figure = new_figure(height * len(order))
         ax = figure.subplots()
         label_rows(ax, labels)
         ax.set_xlim(*span([start, *ends.values()], *([] if line is None else [line])))
@@ -383,7 +376,7 @@ def plot_shrinkage(
             title,
             told,
             subtitle=_counted(cases, "group") if subtitle is None else subtitle,
-            xlabel=f"{direction(None)}\n{balanced(xlabel, 85)}",
+            xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
             along=[ax],
             handles=_pooling_key(frames, small),
         )
@@ -444,10 +437,8 @@ def plot_status_bars(
     table : pandas.DataFrame
         From :func:`bayes_targets.models.success.estimands.predictive_counts`: index ``area`` and ``status`` (best
         first); columns ``observed, mean, low, high`` (numbers of targets); attrs ``interval`` and ``prob``.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; where the data come from.
     items : str
         What is counted.
 
@@ -468,8 +459,10 @@ def plot_status_bars(
     >>> table = pd.DataFrame({"observed": [1, 2], "mean": [1.2, 1.8], "low": [0, 0], "high": [3, 3]}, index=index)
     >>> table.attrs = {"interval": "eti", "prob": 0.95}
     >>> [axes.get_title() for axes in plot_status_bars(table).axes]
-    ['green', 'red']
+    ['green (best)', 'red (worst)']
     """
+    from matplotlib.ticker import MaxNLocator
+
     require_rows(table, list(_COLUMNS), "status bars")
     if list(table.index.names) != ["area", "status"]:
         raise DataError(f"status bars: index {list(table.index.names)}, expected ['area', 'status']")
@@ -483,15 +476,17 @@ def plot_status_bars(
     cases = values["observed"].sum(axis=1)
     told = origin_of(origin, [table.attrs])
     with style():
-        labels = [row_label(area, size, 26) for area, size in zip(areas, cases, strict=True)]
-        figure = new_figure(1.15 * row_height(labels) * len(areas) + 0.35)
+        labels = [row_label(area, size, 20) for area, size in zip(areas, cases, strict=True)]
+        figure = new_figure(row_height(labels) * len(areas))
         panels = figure.subplots(1, len(statuses), sharey=True, sharex=True, squeeze=False)[0]
         for k, (ax, status) in enumerate(zip(panels, statuses, strict=True)):
             _draw_status(ax, {name: value[:, k] for name, value in values.items()}, _SHADES[k])
-            ax.set_title(plain(status), loc="center")
+            end = {0: " (best)", len(statuses) - 1: " (worst)"}.get(k, "")
+            ax.set_title(f"{plain(status)}{end}", loc="center", fontsize=9.0)
+            ax.xaxis.set_major_locator(MaxNLocator(nbins=max(1, 6 // len(statuses)), integer=True))
         label_rows(panels[0], labels)
         panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))
-        xlabel = f"number of {items}"
+        xlabel = f"← fewer  |  more →\nnumber of {items}"
         if (cases < SMALL_SAMPLE).any():
             xlabel += f"\n† fewer than {SMALL_SAMPLE} {items}: read with care"
         finish(

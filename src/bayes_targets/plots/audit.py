@@ -43,10 +43,8 @@ def plot_audit(
         (``consistent``, ``inconsistent``, or a text that begins with ``only if``). The table is the locator
         up to the first number of a table, or to its first comma. A further column ``study`` keeps the
         audits of several studies apart.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; where the data come from.
 
     Returns
     -------
@@ -63,7 +61,7 @@ def plot_audit(
     ...     {"check": ["stars", "stars"], "locator": ["Table 2, Model 3, age", "Table 2, Model 3, London"],
     ...      "verdict": ["consistent", "inconsistent"]})
     >>> figure = plot_audit(audit)
-    >>> [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    >>> [text.get_text() for text in figure.axes[0].texts]
     ['1 of 2 inconsistent']
     """
     from matplotlib.ticker import MaxNLocator
@@ -80,20 +78,21 @@ def plot_audit(
     if subtitle is None:
         subtitle = f"Each check over the rounding of what is printed; {total:,} checks"
     with style():
-        labels = [wrapped(f"{table}: {check}" if table else check, 44) for _, table, check in counts.index]
+        labels = [wrapped(f"{table}: {check}" if table else check, 28) for _, table, check in counts.index]
+        found = [_summary(row) for _, row in counts.iterrows()]
         parts = [counts.index.get_level_values("study") == study for study in studies]
-        named = 0.28 if len(studies) > 1 else 0.0
-        figure = new_figure(row_height(labels, 1) * len(labels) + (0.3 + named) * len(studies))
+        figure = new_figure(row_height([*labels, *found], 1) * len(labels))
         heights = [int(part.sum()) for part in parts]
         axes = figure.subplots(
             len(parts), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
         )[:, 0]
         for ax, study, part in zip(axes, studies, parts, strict=True):
             _draw_bars(ax, counts[part], [labels[i] for i in np.flatnonzero(part)])
-            if named:
+            text_column(ax, [found[i] for i in np.flatnonzero(part)])
+            if len(studies) > 1:
                 ax.set_title(plain(study), fontweight="bold")
         axes[-1].set_xlim(0, 1.02 * counts.sum(axis=1).max())
-        axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
         finish(
             figure,
             title,
@@ -155,7 +154,6 @@ def _draw_bars(ax: Axes, counts: pd.DataFrame, labels: list[str]) -> None:
         for bar in bars:
             bar.set(edgecolor=DARK, linewidth=0.6)
         left += widths
-    text_column(ax, [_summary(row) for _, row in counts.iterrows()])
 
 
 def _verdict(row: int, text: str) -> str:
@@ -172,7 +170,7 @@ def _summary(row: pd.Series) -> str:
     if not parts:
         return f"all {row.sum()} consistent" if row.sum() > 1 else "consistent"
     first, _, rest = parts[0].partition(" ")
-    return "; ".join([f"{first} of {row.sum()} {rest}", *parts[1:]])
+    return "; \n".join([f"{first} of {row.sum()} {rest}", *parts[1:]])
 
 
 def _legend() -> list[Artist]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ._rows import numbers
+from ._rows import note, numbers
 from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, number, style
 
@@ -27,7 +27,7 @@ def plot_design(
     subtitle: str | None = None,
     unit: str = "percentage points",
 ) -> Figure:
-    """Chance of a convincing posterior, and exaggeration where it convinces, against the number of authorities.
+    r"""Chance of a convincing posterior, and exaggeration where it convinces, against the number of authorities.
 
     Parameters
     ----------
@@ -37,10 +37,8 @@ def plot_design(
         Wanted chance of a convincing answer, drawn as a line.
     mark : int, optional
         A number of authorities to mark, such as that of the study.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    unit : str
-        Of the effect.
+    title, subtitle, unit : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit of the effect.
 
     Returns
     -------
@@ -56,7 +54,7 @@ def plot_design(
     >>> table = pd.DataFrame({"effect": [1.0, 1.0], "n_authorities": [75, 150], "convincing": [0.3, 0.4],
     ...                       "type_m": [2.1, 1.6]})
     >>> [ax.get_ylabel() for ax in plot_design(table).axes]
-    ['chance of a convincing answer', 'exaggeration, times the true effect']
+    ['chance of convincing\n← worse  |  better →', 'exaggeration, times\n← better  |  worse →']
     """
     for column in ("effect", "n_authorities", "convincing", "type_m"):
         if column not in table.columns:
@@ -66,8 +64,8 @@ def plot_design(
     if not 1 <= len(effects) <= len(_LINES):
         raise DataError(f"design: found {len(effects)} effects, expected 1 to {len(_LINES)}")
     with style():
-        figure = new_figure(2.9)
-        left, right = figure.subplots(1, 2)
+        figure = new_figure(4.0)
+        left, right = figure.subplots(2, 1)
         for effect, (line, marker), colour in zip(effects, _LINES, _COLOURS, strict=False):
             part = table[table["effect"] == effect]
             n = numbers(part, "n_authorities", "design")
@@ -76,7 +74,7 @@ def plot_design(
             exaggeration = numbers(part, "type_m", "design")
             right.plot(n, exaggeration, **looks)
             named = f"true effect {number(effect)}" if effect == effects[0] else number(effect)
-            right.annotate(named, (n[0], exaggeration[0]), (5, 4), textcoords="offset points", color=colour)
+            note(right, named, (n[0], exaggeration[0]), (5, 4), color=colour)
             if "simulated_convincing" in part.columns:
                 left.plot(n, part["simulated_convincing"], color=colour, marker=marker, linestyle="none")
                 right.plot(n, part["simulated_type_m"], color=colour, marker=marker, linestyle="none")
@@ -92,12 +90,11 @@ def plot_design(
             if mark is not None:
                 ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=DOTS)
         if mark is not None:
-            left.annotate(f"here: {mark:,}", (mark, 0), (3, 3), xycoords=left.get_xaxis_transform(), va="bottom",
-                          textcoords="offset points")  # fmt: skip
+            note(left, f"here: {mark:,}", (mark, 0), (3, 3), "x", va="bottom")
         left.set_ylim(0, 1.06)
         left.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-        left.set_ylabel("chance of a convincing answer")
-        right.set_ylabel("exaggeration, times the true effect")
+        left.set_ylabel("chance of convincing\n← worse  |  better →")
+        right.set_ylabel("exaggeration, times\n← better  |  worse →")
         simulated = "simulated_convincing" in table.columns
         told = (
             f"By true effect, in {unit}; lines: exact{', dots: SIMULATED evaluations' if simulated else ''}"
@@ -107,8 +104,8 @@ def plot_design(
             title or _message(table, chance),
             None,
             subtitle=told if subtitle is None else subtitle,
-            xlabel="number of authorities",
-            along=[left, right],
+            xlabel="← fewer  |  more →\nnumber of authorities",
+            along=[right],
         )
     return figure
 

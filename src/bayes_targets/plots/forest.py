@@ -76,21 +76,15 @@ def plot_forest(
     Parameters
     ----------
     table : pandas.DataFrame or mapping of str to pandas.DataFrame
-        What :func:`bayes_targets.compare` gives: index the terms, columns ``ols_estimate, ols_low, ols_high,
-        mean, low, high, prob_positive`` (OLS may be missing for a term; ``published_estimate, …`` of an evaluation), attrs
-        ``interval``, ``prob`` and perhaps ``rope`` (one region, or one by term), ``origin``, ``ratio`` (the axis then
-        shows ratios) and ``better`` (the figure says which way is better for the terms in ``focus``, and how probably).
-        A further column ``n`` is the sample
-        size of each row (shown beside the labels where the tables drawn agree on it). Several named tables
-        are drawn side by side (four at most) with the same rows and the same axis; a term that a table lacks
-        is left blank there.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str, optional
-        The unit in words.
+        From :func:`bayes_targets.compare`: index the terms, columns ``ols_estimate, ols_low, ols_high, mean, low, high,
+        prob_positive`` (OLS may be missing for a term; ``published_estimate, …`` of an evaluation), perhaps ``n`` (the
+        sample size of each row), attrs ``interval``, ``prob`` and perhaps ``rope`` (one region, or one by term),
+        ``origin``, ``ratio`` (the axis then shows ratios) and ``better`` (which way is better for the terms in ``focus``).
+        Several named tables are drawn below one another (four at most), on the same axis.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit in words.
     origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the table's attrs say. What is not observed is told in the
-        title.
+        Where the data come from; by default what the attrs say. The title says so of what is not observed.
     terms : sequence of str, optional
         The terms to draw, in this order; by default all, those in focus first.
     focus : sequence of str, optional
@@ -99,13 +93,12 @@ def plot_forest(
     Returns
     -------
     matplotlib.figure.Figure
-        Terms whose scales differ more than twentyfold stand in blocks, each with an axis of its own.
+        Terms whose scales differ more than twentyfold are in blocks, each with an axis of its own.
 
     Raises
     ------
     DataError
-        If a table is empty, lacks a column or a finite number, does not say what its intervals are, or has no
-        such term.
+        If a table is empty, lacks a column or a finite number, does not say what its intervals are, or has no such term.
 
     Examples
     --------
@@ -121,7 +114,7 @@ def plot_forest(
     tables = {"": table} if isinstance(table, pd.DataFrame) else dict(table)
     tables = {name: _as_ols(each) for name, each in tables.items()}
     if not 1 <= len(tables) <= _MOST_PANELS:
-        raise DataError(f"tables: found {len(tables)}, expected 1 to {_MOST_PANELS} to draw side by side")
+        raise DataError(f"tables: found {len(tables)}, expected 1 to {_MOST_PANELS} to draw in one figure")
     for name, each in tables.items():
         require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
     known = list(dict.fromkeys(term for each in tables.values() for term in each.index))
@@ -134,20 +127,19 @@ def plot_forest(
 
     told = origin_of(origin, [each.attrs for each in tables.values()])
     blocks = scale_blocks(_reach(panels.values()))
-    labels = _labels(panels.values(), chosen, 30 if len(panels) == 1 else 20)
-    xlabel = balanced(xlabel or "effect, in units of the outcome for each unit of the term", 85)
+    xlabel = balanced(xlabel or "effect, in units of the outcome for each unit of the term", 60)
     arrows = _direction(next(iter(tables.values())), in_focus)
     if len(blocks) > 1:
         xlabel += "\n(each block has its own scale)"
     with style():
-        figure, along = _draw(panels, blocks, labels, in_focus)
+        figure = _draw(panels, blocks, in_focus)
         finish(
             figure,
             title or f"{_classical(panels)} and posterior, term by term",
             told,
             subtitle=_subtitle(panels, in_focus) if subtitle is None else subtitle,
             xlabel=f"{arrows}\n{xlabel}",
-            along=along,
+            along=[figure.axes[-1]],
             handles=_legend(panels),
         )
     return figure
@@ -270,46 +262,41 @@ def _sizes(panel: pd.DataFrame) -> list[float | None]:
     return sizes(panel.get("n"), list(panel.index), "table")
 
 
-def _labels(panels: Collection[pd.DataFrame], chosen: Sequence[Any], width: int) -> dict[Any, str]:
-    """Each term's label; a sample size stands beside it where the tables that give one agree."""
-    columns = [_sizes(panel) for panel in panels]
-    labels = {}
-    for i, term in enumerate(chosen):
-        found = {column[i] for column in columns} - {None}
-        labels[term] = row_label(term, found.pop() if len(found) == 1 else None, width)
-    return labels
-
-
-def _draw(
-    panels: Mapping[str, pd.DataFrame],
-    blocks: list[list[Any]],
-    labels: Mapping[Any, str],
-    focus: Sequence[Any],
-) -> tuple[Figure, list[Axes]]:
-    """Draw blocks below one another and panels side by side; return also the axes of the lowest row."""
-    height = row_height(list(labels.values()))
-    figure = new_figure(height * len(labels) + 0.32 * len(blocks) + 0.25)
-    ratios = [len(block) for block in blocks]
-    grid = figure.subplots(
-        len(blocks), len(panels), sharex="row", squeeze=False, gridspec_kw={"height_ratios": ratios}
-    )
-    for i, block in enumerate(blocks):
-        for j, (name, panel) in enumerate(panels.items()):
-            part = panel.loc[block]
+def _draw(panels: Mapping[str, pd.DataFrame], blocks: list[list[Any]], focus: Sequence[Any]) -> Figure:
+    """Draw the panels and their blocks below one another; the same block of each has the same axis."""
+    parts = []
+    for name, panel in panels.items():
+        for b, block in enumerate(blocks):
+            part = panel.loc[block].dropna(subset="mean")
             part.attrs.update(panel.attrs)
-            shown = [labels[term] if j == 0 else "" for term in block]
-            _draw_panel(grid[i, j], part, shown, offsets(height), focus)
-            texts, header = _column(part, focus, wide=len(panels) == 1)
-            text_column(grid[i, j], texts, header if i == 0 else None)
-            if i == 0 and name:
-                grid[i, j].set_title(plain(name), fontweight="bold", pad=18)
-        _limit(grid[i, 0], [panel.loc[block] for panel in panels.values()], _ropes(part))
-        room = (WIDTH - 2.0) / len(panels) - 0.6 - (1.2 if focus and len(panels) == 1 else 0)
-        if next(iter(panels.values())).attrs.get("ratio"):
-            ratio_ticks(grid[i, 0], room)
-        else:
-            ticks_that_fit(grid[i, 0], room)
-    return figure, list(grid[-1])
+            if len(part):
+                parts.append((name if b == 0 else "", b, part, _labels(part, focus)))
+    height = row_height([label for *_, labels in parts for label in labels])
+    figure = new_figure(height * sum(len(part) for *_, part, _ in parts))
+    rows = [len(part) for *_, part, _ in parts]
+    axes = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": rows})[:, 0]
+    for i, (ax, (name, b, part, labels)) in enumerate(zip(axes, parts, strict=True)):
+        _draw_panel(ax, part, labels, offsets(height), focus)
+        header = "P(better)" if part.attrs.get("better") else "P(>0)"
+        text_column(ax, [percent_text(p) for p in part["prob_positive"]], header if name or i == 0 else None)
+        if name:
+            ax.set_title(plain(name), fontweight="bold")
+        _limit(ax, [other for *_, at, other, _ in parts if at == b])
+        (ratio_ticks if part.attrs.get("ratio") else ticks_that_fit)(ax, WIDTH - 2.2)
+    return figure
+
+
+def _labels(panel: pd.DataFrame, focus: Sequence[Any]) -> list[str]:
+    """Each term with its sample size, and its numbers below it where it is in question."""
+    labels = []
+    for (term, n), (mean, low, high) in zip(
+        zip(panel.index, _sizes(panel), strict=True), _values(panel, _POSTERIOR).T, strict=True
+    ):
+        label = row_label(term, n, 22)
+        if term in focus:
+            label += f"\n{estimate_text(mean, low, high, ratio=bool(panel.attrs.get('ratio')))}"
+        labels.append(label)
+    return labels
 
 
 def _draw_panel(
@@ -350,28 +337,11 @@ def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
             ax.barh(i, high - low, left=low, height=1.0, color=PALE, linewidth=0, zorder=0.5, label="rope")
 
 
-def _column(panel: pd.DataFrame, focus: Sequence[Any], *, wide: bool) -> tuple[list[str], str]:
-    """Probability of each row, and before it the numbers of those in question; and the header above."""
-    header = "P(better)" if panel.attrs.get("better") else "P(>0)"
-    ratio = bool(panel.attrs.get("ratio"))
-    texts = []
-    for term, values in zip(panel.index, _values(panel, (*_POSTERIOR, "prob_positive")).T, strict=True):
-        mean, low, high, probability = (float(value) for value in values)
-        text = percent_text(probability)
-        if term in focus and np.isfinite(mean):
-            numbers_told = estimate_text(mean, low, high, ratio=ratio)
-            text = f"{numbers_told if wide else numbers_told.partition(' ')[0]}  {text}".rstrip()
-        texts.append(text)
-    if not focus:
-        return texts, header
-    return texts, f"{'mean (interval)' if wide else 'mean'}  {header}"
-
-
-def _limit(ax: Axes, parts: list[pd.DataFrame], ropes: list[tuple[float, float] | None]) -> None:
+def _limit(ax: Axes, parts: list[pd.DataFrame]) -> None:
     """Limit a block's axis to all intervals and zero; regions too, unless they would dwarf them."""
     values = [_values(part, columns) for part in parts for columns in (_OLS, _POSTERIOR)]
     low, high = span(values, 0.0)
-    ends = [end for rope in ropes if rope is not None for end in rope]
+    ends = [end for part in parts for rope in _ropes(part) if rope is not None for end in rope]
     if ends and max(*ends, high) - min(*ends, low) <= 2 * (high - low):
         low, high = span(values, 0.0, *ends)
     ax.set_xlim(low, high)

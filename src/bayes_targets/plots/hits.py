@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..errors import DataError
 from ..inference.summary import equal_tails
-from ._rows import reference_line
+from ._rows import note, reference_line
 from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, plain, style, wrapped
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def plot_hits(
     settings: Mapping[str, xr.Dataset],
     *,
-    title: str = "How many targets will be hit in the end?",
+    title: str | None = None,
     subtitle: str | None = None,
     now: int | None = None,
     now_label: str = "forecast as on course",
@@ -35,7 +35,7 @@ def plot_hits(
     settings : mapping of str to xarray.Dataset
         What is believed, in words, to what :func:`bayes_targets.eventual_hits` makes of it; all of the same targets.
     title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
+        The message in at most ten words; what, where, when and of how many.
     now : int, optional
         A number to compare with, e.g. of targets forecast as on course; drawn as a line.
     now_label : str
@@ -67,12 +67,12 @@ def plot_hits(
         raise DataError(f"hits: settings of {sorted(totals)} targets, expected the same targets in all")
     total = totals.pop()
     with style():
-        figure = new_figure(0.78 * len(settings) + 0.3)
+        figure = new_figure(0.78 * len(settings))
         ax = figure.subplots()
         for row, data in enumerate(settings.values()):
             _draw_row(ax, row, data["total_hits"].to_numpy(), prob)
         ax.set_ylim(len(settings) - 0.75, -0.95)
-        ax.set_yticks(range(len(settings)), [wrapped(name, 30) for name in settings])
+        ax.set_yticks(range(len(settings)), [wrapped(name, 20) for name in settings])
         ax.tick_params(axis="y", length=0, pad=6)
         ax.spines["left"].set_visible(False)
         ax.set_xlim(0, total)
@@ -80,13 +80,10 @@ def plot_hits(
         told = f"{total:,} targets; dot, bar and numbers: mean and {100 * prob:.4g}% equal-tailed interval"
         if now is not None:
             reference_line(ax, now, now_label, dashed=True)
-            ax.annotate(
-                f"{now} {plain(now_label)}", (now, 1), (3, 2), xycoords=ax.get_xaxis_transform(),
-                textcoords="offset points", va="bottom",
-            )  # fmt: skip
+            note(ax, f"{now} {plain(now_label)}", (now, 1), (0, 2), "x", va="bottom", ha="center")
         finish(
             figure,
-            title,
+            title or _message(settings, total),
             "simulated",
             subtitle=told if subtitle is None else subtitle,
             xlabel="← fewer  |  more →\ntargets hit fully in the end",
@@ -95,17 +92,19 @@ def plot_hits(
     return figure
 
 
+def _message(settings: Mapping[str, xr.Dataset], total: int) -> str:
+    """How many are hit in the mean, over what is believed."""
+    means = sorted({round(float(data["total_hits"].mean())) for data in settings.values()})
+    ends = " to ".join(str(mean) for mean in (means if len(means) < 2 else (means[0], means[-1])))
+    return f"{ends} of {total:,} targets hit in the end"
+
+
 def _draw_row(ax: Axes, row: int, hits: np.ndarray, prob: float) -> None:
     """Histogram on the row's line, and its mean, interval and numbers below."""
     places, counts = np.unique(hits, return_counts=True)
-    ax.bar(places, -0.62 * counts / counts.max(), width=1.0, bottom=row - 0.08, color=BLUE, alpha=0.45)
-    low, high = equal_tails(hits, prob)
+    heights = row - 0.08 - 0.62 * counts / counts.max()
+    ax.fill_between(places, heights, row - 0.08, step="mid", color=BLUE, alpha=0.45, linewidth=0)
+    low, high = (float(end) for end in equal_tails(hits, prob))
     ax.hlines(row + 0.02, low, high, color=DARK, linewidth=2.0)
     ax.plot(hits.mean(), row + 0.02, marker="o", color=DARK, markersize=5.5, linestyle="none")
-    ax.annotate(
-        f"{hits.mean():.0f} ({low:.0f} to {high:.0f})",
-        (high, row + 0.02),
-        (6, 0),
-        textcoords="offset points",
-        va="center",
-    )
+    note(ax, f"{hits.mean():.0f} ({low:.0f} to {high:.0f})", (high, row + 0.02), (6, 0), va="center")

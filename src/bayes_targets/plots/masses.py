@@ -59,10 +59,8 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
     ----------
     effects : mapping of str to Effect
         By name, four at most.
-    title, subtitle : str
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str
-        The unit in words.
+    title, subtitle, xlabel : str
+        The message in at most ten words; what, where, when and of how many; the unit.
 
     Returns
     -------
@@ -85,7 +83,7 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
     with style():
         from matplotlib.lines import Line2D
 
-        figure = new_figure(1.75 * len(effects))
+        figure = new_figure(1.35 * len(effects))
         grid = figure.subplots(len(effects), 1, squeeze=False)[:, 0]
         for ax, (name, effect), ends in zip(grid, effects.items(), _ends(effects.values()), strict=True):
             _draw(ax, name if len(effects) > 1 else "", effect, ends)
@@ -99,7 +97,7 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
             title,
             None,
             subtitle=subtitle,
-            xlabel=f"{arrows}\n{balanced(xlabel, 85)}",
+            xlabel=f"{arrows}\n{balanced(xlabel, 60)}",
             along=[grid[-1]],
             handles=handles,
         )
@@ -164,7 +162,6 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
             (place, top * 1.28),
             ha=align,
             va="top",
-            fontsize=9,
             fontweight="bold" if region == good else "normal",
             annotation_clip=False,
         )
@@ -173,7 +170,7 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     if name:
-        ax.set_title(wrapped(name, 60, max_lines=1))
+        ax.set_title(wrapped(name, 50, max_lines=1))
     (ratio_ticks if effect.ratio else ticks_that_fit)(ax, WIDTH - 1.0)
 
 

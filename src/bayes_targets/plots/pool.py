@@ -80,7 +80,7 @@ def plot_pooled(
     estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
     effect = draws["effect"].transpose("study", "chain", "draw").to_numpy().reshape(len(frame), -1)
     shown = np.sort(np.argsort(se, kind="stable")[:_MOST_ROWS])
-    labels = [row_label(frame.index[k], None, 30) for k in shown]
+    labels = [row_label(frame.index[k], None, 20) for k in shown]
     pooled = "mu" in draws
     texts = [estimate_text(*_ends(estimate[k], se[k]), ratio=ratio) for k in shown]
     if pooled:
@@ -88,7 +88,7 @@ def plot_pooled(
         texts += [estimate_text(*_summary(draws[name]), ratio=ratio) for name in ("mu", "new_effect")]
     height = 0.27
     with style():
-        figure = new_figure(height * len(labels) + 0.5)
+        figure = new_figure(height * len(labels))
         ax = figure.subplots()
         label_rows(ax, labels)
         share = se**-2 / (se**-2).max()
@@ -188,7 +188,7 @@ def plot_funnel(
     with style():
         from matplotlib.patches import Patch
 
-        figure = new_figure(3.4)
+        figure = new_figure(2.9)
         ax = figure.subplots()
         line = np.linspace(0.0, top, 100)
         for z, colour in ((1.959964, GRID), (1.644854, PALE)):
@@ -275,7 +275,7 @@ def plot_bubble(
     low, high = quantiles(fitted, [0.025, 0.975])
     rises = float((slope > 0).mean())
     with style():
-        figure = new_figure(3.4)
+        figure = new_figure(2.9)
         ax = figure.subplots()
         ax.fill_between(line, low, high, color=BLUE, alpha=0.18, linewidth=0)
         ax.plot(line, fitted.mean(axis=1), color=BLUE, linewidth=2)

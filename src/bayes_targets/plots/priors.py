@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ._rows import numbers
+from ._rows import note, numbers
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -40,6 +40,9 @@ _MOST_PANELS = 12
 _MOST_CURVES = 3
 _ONE_SCALE = 12.0
 """Panels of one unit share an axis unless one is this many times as wide as another."""
+_HALVES = (0.25, 0.75)
+_KEPT = 0.9
+"""A posterior of more than this share of its prior's width has hardly learnt."""
 _MOST_DRAWS = 4000
 """A kernel density of more draws than this costs time and shows nothing more."""
 
@@ -87,10 +90,8 @@ def plot_prior_posterior(
         at most one further labelled dim.
     variables : str or sequence of str, optional
         Which variables; by default all. At most twelve panels are drawn; those left out are named.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str, optional
-        The unit in words; by default each variable's own ``units`` attribute.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit, by default each variable's own.
     origin : {"observed", "reconstructed", "simulated"}, optional
         Where the data come from; by default what the posterior's attrs say.
 
@@ -127,28 +128,27 @@ def plot_prior_posterior(
     found = _quantities(after, before, variables, posterior)
     shown, left_out = found[:_MOST_PANELS], found[_MOST_PANELS:]
     told = origin_of(origin, [posterior.attrs, after.attrs])
-    columns = min(3, len(shown))
+    columns = 1 if len(shown) < 3 else 2
     rows = -(-len(shown) // columns)
     units = {quantity.unit for quantity in shown}
     if xlabel is None and len(units) == 1:
         xlabel = units.pop() or "value, in the units of each quantity"
     with style():
-        noted = any(quantity.prior is None for quantity in shown)
-        figure = new_figure(max(2.0, (1.75 if noted else 1.55) * rows))
-        grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.08})
+        figure = new_figure(1.3 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False)
         windows = _one_scale([_window(quantity) for quantity in shown], same_unit=xlabel is not None)
         for ax, quantity, window in zip(grid.flat, shown, windows, strict=False):
-            _draw_panel(ax, quantity, window, {1: 80, 2: 40, 3: 26}[columns], unit=xlabel is None)
+            _draw_panel(ax, quantity, window, 56 // columns, unit=xlabel is None)
         for ax in grid.flat[len(shown) :]:
-            ax.remove()
+            ax.set_axis_off()
         finish(
             figure,
-            title or "What was assumed, and what the data made of it",
+            title or _left_message(shown),
             told,
             subtitle=_what(shown) if subtitle is None else subtitle,
             xlabel="\n".join(
                 part
-                for part in (direction(None), balanced(xlabel or "", 85), _left_out_words(left_out))
+                for part in (direction(None), balanced(xlabel or "", 60), _left_out_words(left_out))
                 if part
             ),
             along=[grid[-1, 0], grid[0, -1]],
@@ -263,6 +263,26 @@ def _what(shown: Sequence[_Quantity]) -> str:
     return f"Density of {len(shown)} quantit{'y' if len(shown) == 1 else 'ies'}, {made}"
 
 
+def _left_message(shown: Sequence[_Quantity]) -> str:
+    """How much narrower posteriors are than priors."""
+    kept = [
+        float(np.ptp(np.quantile(quantity.posterior, _HALVES)) / np.ptp(np.quantile(quantity.prior, _HALVES)))
+        for quantity in shown
+        if quantity.prior is not None and np.ptp(quantity.prior) > 0
+    ]
+    if not kept:
+        return (
+            f"{wrapped(shown[0].name, 40, max_lines=1)}: what the data say"
+            if len(shown) == 1
+            else "What the data say"
+        )
+    share = float(np.median(kept))
+    if share > _KEPT:
+        return "The data leave the prior about as it was"
+    typical = "the prior's width" if len(kept) == 1 else "a prior's width, typically"
+    return f"The data leave {100 * share:.0f}% of {typical}"
+
+
 def _draws(name: str, values: xr.DataArray) -> Floats:
     draws = np.asarray(values.values, dtype=np.float64).ravel()
     if not draws.size or not np.isfinite(draws).all():
@@ -365,7 +385,7 @@ def _left_out_words(left_out: list[_Quantity]) -> str:
         return ""
     names = ", ".join(quantity.name for quantity in left_out)
     total = _MOST_PANELS + len(left_out)
-    return wrapped(f"{_MOST_PANELS} of {total} quantities are shown; not shown: {names}", 85)
+    return wrapped(f"{_MOST_PANELS} of {total} quantities are shown; not shown: {names}", 64)
 
 
 def _legend(any_prior: bool) -> list[Artist]:
@@ -395,16 +415,12 @@ def plot_prior_curve(
     Parameters
     ----------
     curves : pandas.DataFrame or mapping of str to pandas.DataFrame
-        From `prior_curve`; several named ones are drawn side by side (three at most).
+        From `prior_curve`; several named ones are drawn below one another (three at most).
     prob : float
         Probability that counts as convincing: a dashed line, and a mark where the curve crosses it: the sceptical prior
         that just overturns the effect. Where it never does, the panel says so.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str
-        The unit of the prior's standard deviation.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from.
+    title, subtitle, xlabel, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit; where the data come from.
 
     Returns
     -------
@@ -423,7 +439,7 @@ def plot_prior_curve(
     """
     panels = {"": curves} if isinstance(curves, pd.DataFrame) else dict(curves)
     if not 1 <= len(panels) <= _MOST_CURVES:
-        raise DataError(f"curves: found {len(panels)}, expected 1 to {_MOST_CURVES} to draw side by side")
+        raise DataError(f"curves: found {len(panels)}, expected 1 to {_MOST_CURVES} to draw in one figure")
     if not 0.5 < prob < 1:
         raise DataError(f"prob is {prob!r}, expected a probability between 0.5 and 1")
     for name, curve in panels.items():
@@ -431,11 +447,11 @@ def plot_prior_curve(
             raise DataError(f"{name or 'curve'}: expected rows with columns 'prior_sd' and 'probability'")
     told = origin_of(origin, [curve.attrs for curve in panels.values()])
     with style():
-        figure = new_figure(2.7)
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        figure = new_figure(1.9 * len(panels))
+        axes = figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0]
         for ax, (name, curve) in zip(axes, panels.items(), strict=True):
             _draw_curve(ax, name, curve, prob, first=ax is axes[0])
-        axes[0].set_ylabel("P(effect > 0)")
+            ax.set_ylabel("P(effect > 0)")
         axes[0].yaxis.set_major_formatter(lambda p, _: f"{100 * p:.0f}%")
         finish(
             figure,
@@ -444,8 +460,8 @@ def plot_prior_curve(
             subtitle="Posterior probability of a positive effect, by width of the prior"
             if subtitle is None
             else subtitle,
-            xlabel=f"← more sceptical  |  less sceptical →\n{balanced(xlabel, 85)}",
-            along=list(axes),
+            xlabel=f"← more sceptical  |  less sceptical →\n{balanced(xlabel, 60)}",
+            along=[axes[-1]],
         )
     return figure
 
@@ -461,10 +477,7 @@ def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float, *, first:
     ax.set_ylim(0.49, 1.04)
     ax.grid(axis="both")
     if first:
-        ax.annotate(
-            f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), xycoords=ax.get_yaxis_transform(), color=DARK,
-            textcoords="offset points", va="bottom",
-        )  # fmt: skip
+        note(ax, f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), "y", color=DARK, va="bottom")
     if name:
         ax.set_title(plain(name), fontweight="bold")
     crossing = _crossing(sd, probability, prob)
@@ -476,14 +489,8 @@ def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float, *, first:
         ax.text(0.97, 0.05, words, transform=ax.transAxes, ha="right", color=ORANGE)
         return
     ax.plot([crossing], [prob], marker="o", color=ORANGE, markersize=7, label="sceptic")
-    ax.annotate(
-        f"a sceptic with a prior\ns.d. of {number(crossing)} is just\nnot convinced",
-        (crossing, prob),
-        (10, -12),
-        textcoords="offset points",
-        va="top",
-        color=ORANGE,
-    )
+    words = f"a sceptic with a prior\ns.d. of {number(crossing)} is just\nnot convinced"
+    note(ax, words, (crossing, prob), (10, -12), va="top", color=ORANGE)
 
 
 def _curve_message(panels: Mapping[str, pd.DataFrame], prob: float) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import DataError, did_you_mean
 from ._rows import intervals, numbers
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, ORANGE, balanced, interval_words, origin_of, percent, plain, style
+from ._style import BLUE, DARK, ORANGE, balanced, direction, interval_words, origin_of, percent, plain, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -50,12 +50,8 @@ def plot_specifications(
         ``prob``. Specifications that did not pass are left out, and the legend says how many.
     choices : sequence of str, optional
         Which columns to show below the curve, in this order; by default all that vary, but the data set.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    ylabel : str
-        The unit in words.
-    origin : {"observed", "reconstructed", "simulated"}, optional
-        Where the data come from; by default what the attrs say.
+    title, subtitle, ylabel, origin : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit; where the data come from.
 
     Returns
     -------
@@ -88,18 +84,18 @@ def plot_specifications(
     positive = numbers(shown, "prob_positive", "specifications")
     rows = _choice_rows(shown, choices)
     with style():
-        figure = new_figure(2.6 + 0.19 * max(len(rows), 1))
-        ratios = [2.6, 0.19 * max(len(rows), 1)]
+        ratios = [2.2, 0.19 * max(len(rows), 1)]
+        figure = new_figure(sum(ratios))
         curve, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
         _draw_curve(curve, values, positive, float(table.attrs["prob"]))
-        curve.set_ylabel(balanced(ylabel, 28))
+        curve.set_ylabel(f"{balanced(ylabel, 28)}\n{direction(table.attrs.get('better'))}")
         _draw_choices(below, shown, rows)
         finish(
             figure,
             title or _message(positive, float(table.attrs["prob"])),
             told,
             subtitle=_told(shown, len(table) - len(shown), words) if subtitle is None else subtitle,
-            xlabel=f"{len(shown):,} specifications, smallest slope first",
+            xlabel=f"← smallest slope  |  largest →\n{len(shown):,} specifications",
             along=[below],
             handles=_legend(percent(table.attrs, "prob", "specifications")),
         )
