@@ -45,9 +45,7 @@ def analyse(run):
         },
         pictures={
             "slope_by_weight": Picture(
-                bt.plot_slope_by_weight(
-                    bands, printed=printed, tips=tips, title=paper.BAND_TITLE, xlabel=paper.WEIGHT_AXIS
-                ),
+                bt.plot_slope_by_weight(bands, printed=printed, tips=tips, xlabel=paper.WEIGHT_AXIS),
                 paper.CAPTIONS["band_figure"],
                 paper.band_alt(bands),
             ),

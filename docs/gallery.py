@@ -43,7 +43,7 @@ def plot_forest() -> Figure:
         panels[f"Model {model}"] = bt.compare(
             published(model), ols, rope=andrews2014.ROPE, variables=["standardised"]
         )
-    return bt.plot_forest(panels, title=andrews2014.FOREST_TITLE, xlabel=andrews2014.FOREST_X)
+    return bt.plot_forest(panels, xlabel=andrews2014.FOREST_X)
 
 
 def plot_prior_posterior() -> Figure:
@@ -170,9 +170,7 @@ def plot_anchoring() -> Figure:
 def plot_slope_by_weight() -> Figure:
     summary, posterior = anchoring()
     bands = {name: bt.slope_by_weight(posterior, error_seen=seen) for name, seen in paper.SEEN.items()}
-    return bt.plot_slope_by_weight(
-        bands, printed=summary.loc["slope", "value"], title=paper.BAND_TITLE, xlabel=paper.WEIGHT_AXIS
-    )
+    return bt.plot_slope_by_weight(bands, printed=summary.loc["slope", "value"], xlabel=paper.WEIGHT_AXIS)
 
 
 def plot_summary_check() -> Figure:

@@ -163,9 +163,9 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
 def note(
     ax: Axes, text: str, at: tuple[float, float], shift: tuple[float, float], along: str = "", **looks: Any
 ) -> None:
-    """Write a text some points from a place in data; ``along="x"``: only its x is, and y is a share of the axes; or "y"."""
-    transforms = {"x": ax.get_xaxis_transform, "y": ax.get_yaxis_transform}
-    place: Any = transforms[along]() if along else "data"
+    """Write a text some points from a place in data, or in shares of the axes where `along` does not name the axis."""
+    places: dict[str, Any] = {"": "data", "x": ax.get_xaxis_transform(), "y": ax.get_yaxis_transform()}
+    place = places.get(along, "axes fraction")
     ax.annotate(text, at, shift, xycoords=place, textcoords="offset points", annotation_clip=False, **looks)
 
 
@@ -174,7 +174,7 @@ def text_column(ax: Axes, texts: Sequence[str], header: str | None = None) -> No
     for row, text in enumerate(texts):
         note(ax, text, (1, row), (4, 0), "y", va="center")
     if header is not None:
-        ax.set_title(header, loc="right", fontweight="bold")
+        note(ax, header, (1, 1), (4, 4), "neither", va="bottom", fontweight="bold")
 
 
 def reference_line(ax: Axes, x: float, name: str, *, dashed: bool = False) -> None:

@@ -53,7 +53,7 @@ def plot_anchoring(
     *,
     printed: float | None = None,
     title: str | None = None,
-    subtitle: str = "Draws of the joint posterior; half and 95% of it lie within the lines",
+    subtitle: str = "A sensitivity analysis: draws of the joint posterior; half and 95% of it lie within the lines",
     xlabel: str = _WEIGHT,
     ylabel: str = "causal slope",
     origin: str | None = None,
@@ -177,7 +177,7 @@ def plot_slope_by_weight(
         if printed is not None:
             _printed_line(ax, printed)
         first, band = next(iter(bands.items()))
-        told_lines = f"Lines: medians; band: {interval_words(band.attrs, first)}"
+        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}"
         if len(bands) > 1:
             told_lines += f" of {plain(first)}"
         if tips is not None:

@@ -482,7 +482,7 @@ def plot_status_bars(
         for k, (ax, status) in enumerate(zip(panels, statuses, strict=True)):
             _draw_status(ax, {name: value[:, k] for name, value in values.items()}, _SHADES[k])
             end = {0: " (best)", len(statuses) - 1: " (worst)"}.get(k, "")
-            ax.set_title(f"{plain(status)}{end}", loc="center", fontsize=9.0)
+            ax.set_title(wrapped(f"{status}{end}", 40 // len(statuses)), loc="center", fontsize=9.0)
             ax.xaxis.set_major_locator(MaxNLocator(nbins=max(1, 6 // len(statuses)), integer=True))
         label_rows(panels[0], labels)
         panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))

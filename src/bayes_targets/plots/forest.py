@@ -135,7 +135,7 @@ def plot_forest(
         figure = _draw(panels, blocks, in_focus)
         finish(
             figure,
-            title or f"{_classical(panels)} and posterior, term by term",
+            title or _message(panels, in_focus),
             told,
             subtitle=_subtitle(panels, in_focus) if subtitle is None else subtitle,
             xlabel=f"{arrows}\n{xlabel}",
@@ -177,10 +177,17 @@ def _as_ols(table: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
-def _classical(panels: Mapping[str, pd.DataFrame]) -> str:
-    """What stands beside the posterior."""
-    published = next(iter(panels.values())).attrs.get("published")
-    return "Published estimates" if published else "OLS"
+def _message(panels: Mapping[str, pd.DataFrame], focus: Sequence[Any]) -> str:
+    """Which of the terms in question have intervals clear of zero, or how many of all."""
+    drawn = pd.concat(panel.dropna(subset="mean") for panel in panels.values())
+    clear = (drawn["low"] > 0) | (drawn["high"] < 0)
+    if not 0 < len(focus) <= 2:
+        return f"{clear.sum() or 'None'} of {len(drawn)} slopes clear of zero"
+    sides = [[plain(term) for term in focus if clear[[term]].all() == side] for side in (True, False)]
+    parts = [" and ".join(names) for names in sides]
+    if all(parts):
+        return f"Clear of zero: {parts[0]}; not: {parts[1]}"
+    return f"{parts[0] or parts[1]}: {'' if parts[0] else 'not '}clear of zero"
 
 
 def _focus(tables: Mapping[str, pd.DataFrame]) -> list[Any]:

@@ -129,7 +129,7 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
     good, bad = ("above", "below") if effect.better == "higher" else ("below", "above")
     looks = {
         good: (BLUE, 0.45, "better"),
-        "inside": (PALE, 1.0, "practically none"),
+        "inside": (PALE, 1.0, "practically\nnone"),
         bad: (ORANGE, 0.45, "worse"),
     }
     top = float(height.max())
@@ -148,7 +148,7 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
         )
     for edge in (-effect.smallest, effect.smallest):
         ax.axvline(edge, ymax=0.98, color=DARK, linewidth=0.8, linestyle=":")
-    ax.axvline(0.0, ymax=0.74, color=DARK, linewidth=1.0, label="zero line")
+    ax.axvline(0.0, ymax=0.64, color=DARK, linewidth=1.0, label="zero line")
     places = {
         "below": (0.5 * (ends[0] - effect.smallest), "center"),
         "inside": (0.0, "center"),
@@ -159,14 +159,14 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
         share = float(draws.mean())
         ax.annotate(
             f"{_percent(share)}\n{looks[region][2]}",
-            (place, top * 1.28),
+            (place, top * 1.5),
             ha=align,
             va="top",
             fontweight="bold" if region == good else "normal",
             annotation_clip=False,
         )
     ax.set_xlim(*ends)
-    ax.set_ylim(0, 1.32 * top)
+    ax.set_ylim(0, 1.54 * top)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     if name:

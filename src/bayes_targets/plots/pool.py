@@ -12,7 +12,7 @@ from ..comparison.claims import percent_text
 from ..comparison.compare import quantiles
 from ..errors import DataError
 from ..evaluation import Evaluation
-from ._rows import label_rows, reference_line, text_column
+from ._rows import label_rows, reference_line, text_column, ticks_that_fit
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -137,6 +137,8 @@ def plot_pooled(
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlim(float(turn(low - room)), float(turn(high + room)))
+        if not ratio:
+            ticks_that_fit(ax, 1.5)
         reference_line(ax, 1.0 if several.ratio else 0.0, "no effect")
         text_column(ax, texts, "95% interval")
         if pooled:

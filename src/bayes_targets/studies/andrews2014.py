@@ -28,7 +28,6 @@ TYPE_GROUP = "authority type"
 # and a sixth of the error of +/- 3 points that one survey score carries.
 ROPE = (-0.5, 0.5)
 
-FOREST_TITLE = "Published slopes of targets and their posteriors agree"
 FOREST_SUBTITLE = (
     "Change in cohesion, English authorities, 2006 to 2008; n = 150 (stretch: 131); target measures in bold"
 )

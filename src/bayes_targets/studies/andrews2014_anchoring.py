@@ -22,7 +22,6 @@ ANY, LEVELS, FIGURES = "whatever was seen", "true levels seen", "survey figures 
 SEEN = {ANY: None, LEVELS: 0.0, FIGURES: 1.0}
 
 POINT = "points of the true score in 2008 for each point of stretch"
-BAND_TITLE = "Set from later scores, targets leave a smaller slope"
 WEIGHT_AXIS = "weight of the later score (0: targets set from the score of 2006, 1: from that of 2008)"
 
 METHODS = (
