@@ -160,7 +160,8 @@ def _mapped(found: Sequence[str], columns: Mapping[str, str], problems: Problems
         else:
             ours[name] = theirs
     # A column that is mapped away is no longer read under its own name.
-    named = {n: n for n in (*LABELS, *NUMBERS) if n in found and n not in columns and n not in ours}
+    away = {theirs for theirs, name in columns.items() if name in (*LABELS, *NUMBERS)}
+    named = {n: n for n in (*LABELS, *NUMBERS) if n in found and n not in away and n not in ours}
     return ours | named
 
 
