@@ -188,3 +188,14 @@ def test_the_command_line_gives_the_same_numbers(tmp_path):
     assert selection.loc["no selection", "mean"] == pytest.approx(-0.0028737, abs=3e-5)
     factor = selection.loc["fewer printed above one-sided p .025", "bayes_factor"]
     assert factor == pytest.approx(math.exp(24.638415 - 25.3841776), rel=1e-4)
+
+
+def test_a_mean_that_is_assumed_is_no_finding():
+    several = bt.read_evaluations("study,estimate,se\nA,.2,.1\nB,.3,.12\nC,.1,.2\n", better="higher")
+    question = Question(several, {"priors": bt.MetaPriors(mu=0.0, tau=bt.HalfNormal(0.2))})
+    result = pool_result(question, fit(question.model(), 200), {}, source="t.csv")
+    assert (
+        result.answer
+        == "The mean effect of 3 evaluations is taken to be 0.00, as its prior says (higher is better)."
+    )
+    assert not any("favourable on average" in point for point in result.points)

@@ -179,7 +179,7 @@ def direction(better: object) -> str:
 
 
 def estimate_text(middle: float, low: float, high: float, *, ratio: bool = False) -> str:
-    """Write an estimate and its interval to two digits of the wider end; of logs, the ratios.
+    """Write an estimate and its interval to two digits of the wider end; of logs, the ratios. A point has no interval.
 
     Examples
     --------
@@ -188,7 +188,9 @@ def estimate_text(middle: float, low: float, high: float, *, ratio: bool = False
     """
     if ratio:
         middle, low, high = math.exp(middle), math.exp(low), math.exp(high)
-    digits = 2 if ratio else max(0, 1 - math.floor(math.log10(max(abs(low), abs(high), 1e-300))))
+    if low == high:
+        return number(middle)
+    digits = 2 if ratio else max(0, 1 - math.floor(math.log10(max(abs(low), abs(high)))))
     parts = (f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (middle, low, high))
     return "{} ({} to {})".format(*parts)
 

@@ -320,13 +320,16 @@ def _answer(
         return f"The {len(studies)} evaluations are not pooled: each speaks for itself.", ()
     mean, new = _row(summary, "mu"), _row(summary, "new_effect")
     unit = "" if several.ratio or not several.unit else f" {several.unit}"
+    fixed = mean["low"] == mean["high"]
     answer = (
-        f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
+        f"The mean {several.ratio or 'effect'} of {_count(studies)} is taken to be {_value(several, mean['mean'])}{unit}, as its "
+        f"prior says ({several.better} is better)."
+        if fixed
+        else f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
         f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better)."
     )
-    points = [
-        f"Is it favourable on average? That is {words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])})."
-    ]
+    sure = f"{words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])})"
+    points = [] if fixed else [f"Is it favourable on average? That is {sure}."]
     text = f"In a new place: better with {percent_text(new['prob_better'])}"
     if several.smallest is not None:
         size = number(several.smallest)
@@ -336,12 +339,11 @@ def _answer(
     points += [each for each in [_heterogeneity(summary, len(studies))] if each]
     for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
         own, name = _row(summary, label), label[len("coefficient (") : -1]
-        side = "higher" if own["mean"] >= 0 else "lower"
         points.append(
-            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} is {number(abs(own['mean']))} "
-            f"{side} (95% interval {number(own['low'])} to {number(own['high'])})."
+            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} differs by "
+            f"{number(own['mean'])} (95% interval {number(own['low'])} to {number(own['high'])})."
         )
-    if selection is None or len(selection) < 2:
+    if fixed or selection is None or len(selection) < 2:
         return answer, tuple(points)
     sign = -1.0 if several.better == "lower" else 1.0
     weakest = str(selection.index[int((sign * selection["mean"]).to_numpy().argmin())])
