@@ -68,6 +68,7 @@ HEADINGS = {
     "models": "Posteriors",
     "mean_least": "Mean, least",
     "mcse": "Monte Carlo s.e.",
+    "mcse_interval": "Monte Carlo s.e. of the ends",
     "mean_most": "Mean, greatest",
     "low_least": "Low, lowest",
     "high_most": "High, highest",

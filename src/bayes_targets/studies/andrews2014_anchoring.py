@@ -128,8 +128,8 @@ def answer(
 
 
 def _interval(row: pd.Series[float]) -> str:
-    median, low, high = (allowed_text(row[name], row["mcse"]) for name in ("median", "low", "high"))
-    return f"{median} ({low} to {high})"
+    low, high = (allowed_text(row[name], row["mcse_interval"]) for name in ("low", "high"))
+    return f"{allowed_text(row['median'], row['mcse'])} ({low} to {high})"
 
 
 def _tip_words(tips: pd.DataFrame) -> str:

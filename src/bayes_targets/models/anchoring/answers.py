@@ -57,8 +57,8 @@ def slope_by_weight(
     pandas.DataFrame
         Index ``weight``; ``median``, ``low``, ``high``, ``prob_positive``, and ``n_draws``, the draws that each row rests
         on: those with a weight within 0.1, moved to the weight (and the share) along their regression. The prior
-        of the weight plays no part. ``mcse`` is the largest Monte Carlo standard error of the first three, ``prob_error`` that
-        of the probability, both from the differences between chains. Attrs ``interval``, ``prob``, ``origin``.
+        of the weight plays no part. ``mcse`` is the Monte Carlo standard error of the median, ``mcse_interval`` the larger one of
+        the ends, ``prob_error`` that of the probability, from the differences between chains. Attrs ``interval``, ``prob``, ``origin``.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def slope_by_weight(
         moved = b[near] - columns[:, 1:] @ line[1:]
         row = _slope_row(moved, prob)
         each = pd.DataFrame([_slope_row(moved[chain[near] == c], prob) for c in np.unique(chain[near])]).sem()
-        errors = {"mcse": each[["median", "low", "high"]].max(), "prob_error": each["prob_positive"]}
-        rows[float(weight)] = row | {"n_draws": int(near.sum())} | errors
+        ends = {"mcse_interval": each[["low", "high"]].max(), "prob_error": each["prob_positive"]}
+        rows[float(weight)] = row | {"n_draws": int(near.sum()), "mcse": each["median"]} | ends
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("weight")
     table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin")}
     return table
