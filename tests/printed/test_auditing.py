@@ -17,7 +17,7 @@ from bayes_targets.printed.auditing.descriptives import binary_sd, mean_bounds, 
 from bayes_targets.printed.auditing.findings import Interval, exact_box
 from bayes_targets.printed.auditing.fit import f_of_addition
 from bayes_targets.printed.auditing.shares import possible_counts, rounding_rules
-from bayes_targets.printed.numbers import Printed
+from bayes_targets.readers.cells import plain_decimal
 from bayes_targets.readers.package import load_study
 
 LEVELS = {"+": 0.10, "*": 0.05, "**": 0.01}
@@ -501,7 +501,7 @@ def test_planted_wrong_totals_and_percentages_are_found():
 )
 def test_a_tie_is_recognised_whichever_way_it_was_rounded(percent, rules):
     everything = {"half up", "half even", "cut off"}
-    assert rounding_rules(1, 8, Printed(percent)) == (everything if rules is None else rules)
+    assert rounding_rules(1, 8, plain_decimal(percent)) == (everything if rules is None else rules)
 
 
 def test_margins_are_compared_within_one_population_only():
@@ -731,7 +731,7 @@ def test_no_sample_leaves_the_bounds_of_its_rounded_figures(values, decimals):
     sample = np.array(values) / 7
     boxes = [
         Interval(p.low, p.high)
-        for p in (Printed(f"{x:.{decimals}f}") for x in (sample.mean(), sample.min(), sample.max()))
+        for p in (plain_decimal(f"{x:.{decimals}f}") for x in (sample.mean(), sample.min(), sample.max()))
     ]
     bounds = sd_bounds(*boxes, n=len(sample))
     assert bounds.low - 1e-9 <= sample.std(ddof=1) <= bounds.high + 1e-9
@@ -760,7 +760,7 @@ def test_no_point_of_a_rounding_box_leaves_the_interval_of_its_corners(ends, ins
 @given(st.integers(1, 400), st.data(), st.integers(0, 3))
 def test_the_true_count_is_always_among_those_a_printed_mean_allows(n, data, decimals):
     count = data.draw(st.integers(0, n))
-    assert count in possible_counts(exact_box(Printed(f"{count / n:.{decimals}f}")), n)
+    assert count in possible_counts(exact_box(plain_decimal(f"{count / n:.{decimals}f}")), n)
 
 
 # ---- a user's own tables --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bayes_targets.printed.numbers import Printed
+from bayes_targets.readers.cells import plain_decimal
 from bayes_targets.readers.package import CLAIM_COLUMNS, load_study
 
 SOURCES = Path(__file__).parents[2] / ".." / "shared" / "sources"
@@ -144,7 +144,7 @@ def test_every_printed_number_has_a_rounding_interval_around_its_value(study):
         for column in frame.columns:
             if column.endswith("_printed"):
                 for text, value in zip(frame[column], frame[column.removesuffix("_printed")], strict=True):
-                    printed = Printed(text)
+                    printed = plain_decimal(text)
                     assert printed.low < value < printed.high
 
 

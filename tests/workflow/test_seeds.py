@@ -4,6 +4,7 @@ import html
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -59,10 +60,10 @@ def test_what_is_random_stays_within_what_it_says(runs):
     """Probabilities of two seeds differ by no more than four of the simulation errors that stand beside them."""
     ledgers = [pd.read_csv(out / "claims" / "claims.csv", index_col="id") for out in runs.values()]
     effects = [pd.read_csv(out / "cohesion_authorities" / "comparison.csv") for out in runs.values()]
-    for one, other in zip(ledgers, ledgers[1:], strict=False):
+    for one, other in pairwise(ledgers):
         error = (one["lowest_error"] ** 2 + other["lowest_error"] ** 2) ** 0.5
         assert ((one["lowest"] - other["lowest"]).abs().dropna() <= 4 * error.dropna() + 0.02).all()
-    for one, other in zip(effects, effects[1:], strict=False):
+    for one, other in pairwise(effects):
         for value, name in (("mean", "mean_error"), ("prob_positive", "prob_error")):
             error = (one[name] ** 2 + other[name] ** 2) ** 0.5
             assert ((one[value] - other[value]).abs() <= 6 * error).mean() > 0.9, value

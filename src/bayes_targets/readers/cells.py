@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, cell_message, option
+from ..errors import DataError, cell_message, option, shown
 
 _MISSING = (
     "|na|n/a|n.a.|nan|nat|<na>|none|null|nil|-|--|\u2013|\u2014|\u2212|.|..|...|\u2026|:|[c]|[x]|[z]|[w]|[low]|[n]|"
@@ -26,6 +26,8 @@ MISSING = frozenset(_MISSING.split("|"))
 """Texts that mean a missing value, in any capitals."""
 
 _LISTED = 20
+_LONGEST = 40
+_PLAIN = set("0123456789.+-")
 _MINUS = re.compile("^[\u2212\u2010-\u2013\ufe63\uff0d](?=[\\s£$€¥]*[\\d.,])")
 _SPACES = "\u00a0\u2009\u202f\u2007\u2002\u2003"
 # A mark behind a number: significance, or a footnote such as [p] for provisional.
@@ -90,6 +92,11 @@ class Number:
     def high(self) -> float:
         """Upper end of the rounding interval."""
         return self.value + self.half_width
+
+    @property
+    def decimals(self) -> int:
+        """Number of printed decimals."""
+        return len(self.text.partition(".")[2])
 
     @property
     def plain(self) -> bool:
@@ -195,6 +202,21 @@ def read_number(cell: object, decimal: str = ".") -> Number | None:
             return None
         return Number(value, _half_unit(shortest(value)), cell_text(cell))
     return None
+
+
+def plain_decimal(text: str) -> Number:
+    """Read a number that stands in print with nothing beside it, or raise a `DataError`.
+
+    Examples
+    --------
+    >>> number = plain_decimal("-.0004")
+    >>> number.value, round(number.low, 6), round(number.high, 6), number.decimals
+    (-0.0004, -0.00045, -0.00035, 4)
+    """
+    number = read_number(text) if len(text) <= _LONGEST and set(text) <= _PLAIN else None
+    if number is None:
+        raise DataError(f"found {shown(text)}, expected a plain decimal number such as -.25 or 3.10")
+    return number
 
 
 def _printed_number(text: str, decimal: str) -> Number | None:

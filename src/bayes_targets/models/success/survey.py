@@ -1,4 +1,4 @@
-"""Printed shares of a survey as posteriors: rounding and unknown bases carried through, exactly."""
+"""Number shares of a survey as posteriors: rounding and unknown bases carried through, exactly."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...printed.auditing.shares import count_words, possible_counts, told_box
-from ...printed.numbers import Printed
 from ...priors import Beta
+from ...readers.cells import plain_decimal
 
 FloatArray = NDArray[np.float64]
 
@@ -139,7 +139,7 @@ def survey_shares(table: pd.DataFrame, *, prior: Beta | None = None, prob: float
     rows = {}
     for row in range(len(table)):
         cells = table.iloc[row]
-        box = told_box("survey", table, row, Printed(str(cells["share_printed"])))
+        box = told_box("survey", table, row, plain_decimal(str(cells["share_printed"])))
         rows[str(cells["id"])] = _summary(box, cells, prior, prob)
     result = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
     result.attrs = {"interval": "eti", "prob": prob, "prior": str(prior)}

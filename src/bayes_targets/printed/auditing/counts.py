@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...readers.cells import Number
 from ...readers.roles import check_role, file_of, require_columns
-from ..numbers import Printed
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
@@ -41,7 +41,7 @@ class Line:
     label: str
     counts: tuple[int | None, ...]
     total: int | None
-    percents: tuple[Printed | None, ...]
+    percents: tuple[Number | None, ...]
 
 
 @dataclass(frozen=True)

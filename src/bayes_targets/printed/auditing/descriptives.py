@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ...errors import DataError, did_you_mean
+from ...readers.cells import Number
 from ...readers.roles import check_role, file_of
-from ..numbers import Printed
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
@@ -103,7 +103,7 @@ def _scale(name: str, table: pd.DataFrame, variable: str, stated: Any) -> Interv
 
 
 def _check_scale(
-    where: str, figures: Mapping[str, Printed | None], scale: Interval | None, n: int | None
+    where: str, figures: Mapping[str, Number | None], scale: Interval | None, n: int | None
 ) -> list[Check]:
     """Smallest and largest value, mean and s.d. against a scale that is known to end somewhere."""
     if scale is None:
@@ -156,7 +156,7 @@ def _whole_numbers(name: str, table: pd.DataFrame, variables: list[str]) -> Mapp
 
 
 def check_whole_numbers(
-    where: str, mean: Printed | None, sd: Printed | None, n: int, items: int = 1
+    where: str, mean: Number | None, sd: Number | None, n: int, items: int = 1
 ) -> list[Check]:
     """Whether a mean of so many whole numbers can be (GRIM), and the s.d. with it; `items`: how many each case averages.
 
@@ -165,7 +165,7 @@ def check_whole_numbers(
 
     Examples
     --------
-    >>> check_whole_numbers("Table 1, age", Printed("2.37"), None, 25)[0].verdict
+    >>> check_whole_numbers("Table 1, age", plain_decimal("2.37"), None, 25)[0].verdict
     'inconsistent'
     """
     if mean is None:
@@ -190,7 +190,7 @@ def check_whole_numbers(
     return [*checks, Check("s.d. of whole numbers is possible", where, text, words, verdict)]
 
 
-def _has_squares(sums: range, sd: Printed, n: int, items: int, *, ddof: int) -> bool:
+def _has_squares(sums: range, sd: Number, n: int, items: int, *, ddof: int) -> bool:
     """Whether, for one of the possible sums, a whole sum of squares of its parity lies in the box of the s.d."""
     low, high = (max(end, Fraction(0)) * items for end in exact_box(sd))
     for total in sums:
@@ -220,7 +220,7 @@ def mean_bounds(minimum: Interval, maximum: Interval, n: int | None) -> Interval
     )
 
 
-def _check_mean(where: str, figures: Mapping[str, Printed | None], n: int | None) -> list[Check]:
+def _check_mean(where: str, figures: Mapping[str, Number | None], n: int | None) -> list[Check]:
     mean, low, high = figures["mean"], figures["min"], figures["max"]
     if mean is None or low is None or high is None:
         return []
@@ -280,7 +280,7 @@ def sd_bounds(
     return Interval(math.sqrt(squares / (n - ddof)), high)
 
 
-def _sd_verdict(sd: Printed, sample: Interval, population: Interval) -> str:
+def _sd_verdict(sd: Number, sample: Interval, population: Interval) -> str:
     if sample.meets(box(sd)):
         return CONSISTENT
     if population.meets(box(sd)):
@@ -288,7 +288,7 @@ def _sd_verdict(sd: Printed, sample: Interval, population: Interval) -> str:
     return INCONSISTENT
 
 
-def _check_sd(where: str, figures: Mapping[str, Printed | None], n: int | None) -> list[Check]:
+def _check_sd(where: str, figures: Mapping[str, Number | None], n: int | None) -> list[Check]:
     mean, low, high, sd = (figures[column] for column in _FIGURES)
     if mean is None or low is None or high is None or sd is None or (n is not None and n < 2):
         return []
@@ -324,7 +324,7 @@ def binary_sd(mean: Interval, n: int | None, ddof: int = 1) -> Interval:
     return Interval(math.sqrt(low * smallest), math.sqrt(top * (1 - top) * largest))
 
 
-def _check_binary(where: str, figures: Mapping[str, Printed | None], n: int | None) -> list[Check]:
+def _check_binary(where: str, figures: Mapping[str, Number | None], n: int | None) -> list[Check]:
     mean, sd = figures["mean"], figures["sd"]
     if mean is None:
         return []
@@ -349,7 +349,7 @@ def _check_binary(where: str, figures: Mapping[str, Printed | None], n: int | No
     return checks
 
 
-def _check_reported_count(where: str, mean: Printed | None, count: int, n: int | None) -> list[Check]:
+def _check_reported_count(where: str, mean: Number | None, count: int, n: int | None) -> list[Check]:
     if mean is None or n is None:
         return []
     counts = possible_counts(exact_box(mean), n)

@@ -12,8 +12,8 @@ import pandas as pd
 
 from ...errors import DataError, cell_message
 from ...readers import uncertainty
+from ...readers.cells import Number, plain_decimal
 from ...readers.roles import file_of
-from ..numbers import Printed
 
 CONSISTENT = "consistent"
 INCONSISTENT = "inconsistent"
@@ -108,13 +108,13 @@ def optional_text(table: pd.DataFrame, column: str, row: int) -> str:
     return text_cell(table, column, row) if column in table.columns else ""
 
 
-def printed_cell(name: str, table: pd.DataFrame, column: str, row: int) -> Printed | None:
+def printed_cell(name: str, table: pd.DataFrame, column: str, row: int) -> Number | None:
     """Read a cell as printed, with its rounding; `None` where nothing is printed."""
     text = text_cell(table, f"{column}_printed", row)
     if not text:
         return None
     try:
-        return Printed(text)
+        return plain_decimal(text)
     except DataError:
         message = cell_message(
             file=file_of(name, table),
@@ -144,12 +144,12 @@ def count_cell(name: str, table: pd.DataFrame, column: str, row: int) -> int | N
     return int(number)
 
 
-def box(printed: Printed, low: float = -math.inf, high: float = math.inf) -> Interval:
+def box(printed: Number, low: float = -math.inf, high: float = math.inf) -> Interval:
     """Give the rounding interval of a printed number, cut to the values it can have at all."""
     return Interval(min(max(printed.low, low), high), max(min(printed.high, high), low))
 
 
-def exact_box(printed: Printed) -> tuple[Fraction, Fraction]:
+def exact_box(printed: Number) -> tuple[Fraction, Fraction]:
     """Give the rounding interval in exact arithmetic, for whole counts that may fall on its very end."""
     half = Fraction(1, 2 * 10**printed.decimals)
     return Fraction(printed.text) - half, Fraction(printed.text) + half

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ...errors import DataError
+from ...readers.cells import Number, plain_decimal
 from ...readers.roles import check_role, file_of
-from ..numbers import Printed
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
@@ -187,7 +187,7 @@ def check_reported_addition(
     """
     try:
         smaller, larger = fits[str(reported["smaller"])], fits[str(reported["larger"])]
-        told = Printed(str(reported["value"]))
+        told = plain_decimal(str(reported["value"]))
     except (KeyError, TypeError, DataError) as problem:
         raise DataError(
             f"{file_of(name, table)}, property 'added_r2_reported': found {reported!r}, "
@@ -214,7 +214,7 @@ def check_reported_addition(
     ]
 
 
-def _other_base(fits: Iterable[Fit], smaller: Fit, larger: Fit, told: Printed) -> str:
+def _other_base(fits: Iterable[Fit], smaller: Fit, larger: Fit, told: Number) -> str:
     """Which further model, nested or not, has the R² that the told addition starts from."""
     words = ""
     for fit in fits:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import DataError, cell_message
+from ...readers.cells import Number
 from ...readers.roles import check_role, file_of
-from ..numbers import Printed, ratio_interval
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
@@ -53,13 +53,32 @@ class Convention:
         return Convention(3 - self.tails, self.levels)
 
 
+def ratio_interval(numerator: Number, denominator: Number) -> tuple[float, float]:
+    """Smallest and largest ratio that two printed numbers allow."""
+    if denominator.high <= 0:
+        raise DataError(f"found {denominator.text!r}, expected a positive number to divide by")
+    smallest = max(denominator.low, 0.0)
+
+    def divide(top: float, bottom: float) -> float:
+        if bottom > 0:
+            return top / bottom
+        return float("inf") if top > 0 else (-float("inf") if top < 0 else 0.0)
+
+    corners = [
+        divide(top, bottom)
+        for top in (numerator.low, numerator.high)
+        for bottom in (smallest, denominator.high)
+    ]
+    return min(corners), max(corners)
+
+
 @dataclass(frozen=True)
 class Coefficient:
     """One printed coefficient."""
 
     term: str
-    estimate: Printed
-    se: Printed
+    estimate: Number
+    se: Number
     star: str
 
     @property
@@ -230,7 +249,7 @@ def constant_of(table: pd.DataFrame, terms: Sequence[str]) -> str | None:
     return usual[0] if usual else str(stated)
 
 
-def is_reference(table: pd.DataFrame, term: str, estimate: Printed, se: Printed) -> bool:
+def is_reference(table: pd.DataFrame, term: str, estimate: Number, se: Number) -> bool:
     """Whether a row is a reference category: 0 with an error of 0 by definition, not a slope that rounds to it."""
     if estimate.value != 0 or se.value != 0:
         return False
@@ -266,9 +285,9 @@ class Fit:
     """One model with what is printed at its foot; `adjusted`: the printed R² is adjusted for the number of terms."""
 
     model: PrintedModel
-    f: Printed | None
+    f: Number | None
     f_star: str
-    r2: Printed | None
+    r2: Number | None
     adjusted: bool = False
 
     @property

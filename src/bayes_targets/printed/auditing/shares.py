@@ -10,8 +10,8 @@ from fractions import Fraction
 import pandas as pd
 
 from ...errors import DataError, cell_message, did_you_mean
+from ...readers.cells import Number
 from ...readers.roles import check_role, file_of
-from ..numbers import Printed
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
@@ -33,7 +33,7 @@ from .findings import (
 )
 
 
-def told_box(name: str, table: pd.DataFrame, row: int, printed: Printed) -> tuple[Fraction, Fraction]:
+def told_box(name: str, table: pd.DataFrame, row: int, printed: Number) -> tuple[Fraction, Fraction]:
     """Find all values that one told figure stands for."""
     figure = Fraction(printed.text)
     relation, half_width = optional_text(table, "relation", row), optional_text(table, "half_width", row)
@@ -81,12 +81,12 @@ def count_words(counts: range) -> str:
     )
 
 
-def rounding_rules(count: int, total: int, percent: Printed) -> set[str]:
+def rounding_rules(count: int, total: int, percent: Number) -> set[str]:
     """Which ways of rounding take ``count / total`` to the printed percentage, in exact arithmetic.
 
     Examples
     --------
-    >>> sorted(rounding_rules(1, 8, Printed("13"))), sorted(rounding_rules(1, 8, Printed("12")))
+    >>> sorted(rounding_rules(1, 8, plain_decimal("13"))), sorted(rounding_rules(1, 8, plain_decimal("12")))
     (['half up'], ['cut off', 'half even'])
     """
     unit = 10**percent.decimals
@@ -201,7 +201,7 @@ class Figure:
 
     what: str
     unit: str
-    value: Printed
+    value: Number
     box: Box
     locator: str
 
@@ -246,7 +246,7 @@ def common_box(boxes: Sequence[Box]) -> Box:
     return max(low for low, _ in boxes), min(high for _, high in boxes)
 
 
-def _box_words(low: Fraction, high: Fraction, values: Sequence[Printed]) -> str:
+def _box_words(low: Fraction, high: Fraction, values: Sequence[Number]) -> str:
     return span(Interval(float(low), float(high)), max(value.decimals for value in values) + 1)
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError
+from ...readers.cells import Number, plain_decimal
 from ...readers.package import Study
-from ..numbers import Printed
 from .publication import Described, FloatArray, Publication, Regression, read_publication
 
 
@@ -155,7 +155,7 @@ def _regression(
     fits = [_fit(ensemble.isel(dataset=i), publication, regression) for i in range(ensemble.sizes["dataset"])]
     at = f"Model {regression.model}"
 
-    def line(name: str, printed: Printed, key: str, slack: float = 0.0) -> _Line:
+    def line(name: str, printed: Number, key: str, slack: float = 0.0) -> _Line:
         spare = slack * abs(printed.value)
         values = np.array([fit[key] for fit in fits])
         return _Line(f"{at}, {name}", printed.text, printed.low - spare, printed.high + spare, values)
@@ -196,7 +196,7 @@ def _departure(lines: list[_Line]) -> float:
     largest = 0.0
     for line in lines:
         if line.statistic.endswith("robust s.e."):
-            printed = Printed(line.printed)
+            printed = plain_decimal(line.printed)
             outside = np.abs(np.clip(line.values, printed.low, printed.high) - line.values)
             largest = max(largest, float(outside.max()) / printed.value)
     return largest

@@ -40,7 +40,7 @@ class Column:
         Term of a control; ``"baseline"``, ``"outcome"`` or ``"stretch"``.
     described : Described
     low, high : float
-        Printed minimum and maximum (their logarithms, where the variable is logged).
+        Number minimum and maximum (their logarithms, where the variable is logged).
     location, spread : float
         Mean and standard deviation of the normal distribution of its position (a logit-normal variable).
     sd : float

@@ -1,6 +1,6 @@
 """What a publication prints of its authorities: descriptive statistics, regressions, counts, read from its tables.
 
-Printed numbers that contradict one another are found here, before a search for data would find nothing.
+Number numbers that contradict one another are found here, before a search for data would find nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...errors import DataError, cell_message, did_you_mean
+from ...readers.cells import Number, plain_decimal
 from ...readers.package import Study
-from ..numbers import Printed
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -47,8 +47,8 @@ class Described:
     ----------
     name : str
         As it stands in that table.
-    mean, sd, low, high : Printed
-        Printed mean, standard deviation (divisor n - 1), smallest and largest value.
+    mean, sd, low, high : Number
+        Number mean, standard deviation (divisor n - 1), smallest and largest value.
     n : int
         Cases that the four numbers are of.
     logged : bool
@@ -56,10 +56,10 @@ class Described:
     """
 
     name: str
-    mean: Printed
-    sd: Printed
-    low: Printed
-    high: Printed
+    mean: Number
+    sd: Number
+    low: Number
+    high: Number
     n: int
     logged: bool = False
 
@@ -78,20 +78,20 @@ class Regression:
         Cases used.
     terms : tuple of str
         The constant, the effect where there is one, the controls, the types but the reference.
-    estimates, errors : mapping of str to Printed
+    estimates, errors : mapping of str to Number
         By term.
-    r2 : Printed
-    f : Printed or None
+    r2 : Number
+    f : Number or None
     """
 
     model: int
     effect: Effect | None
     n: int
     terms: tuple[str, ...]
-    estimates: Mapping[str, Printed]
-    errors: Mapping[str, Printed]
-    r2: Printed
-    f: Printed | None
+    estimates: Mapping[str, Number]
+    errors: Mapping[str, Number]
+    r2: Number
+    f: Number | None
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def possible_counts(variable: Described) -> list[int]:
 
     Examples
     --------
-    >>> nrf = Described("NRF area", Printed(".47"), Printed(".50"), Printed("0"), Printed("1"), n=150)
+    >>> nrf = Described("NRF area", plain_decimal(".47"), plain_decimal(".50"), plain_decimal("0"), plain_decimal("1"), n=150)
     >>> possible_counts(nrf)
     [70, 71]
     """
@@ -296,7 +296,7 @@ def _table(study: Study, name: str) -> pd.DataFrame:
     return study.tables[name]
 
 
-def _printed(table: pd.DataFrame, row: int, column: str) -> Printed:
+def _printed(table: pd.DataFrame, row: int, column: str) -> Number:
     text = str(table[f"{column}_printed"].iloc[row]) if f"{column}_printed" in table else ""
     if not text:
         raise DataError(
@@ -304,7 +304,7 @@ def _printed(table: pd.DataFrame, row: int, column: str) -> Printed:
                 file=table.attrs.get("file", "table"), row=row + 1, column=column, expected="a printed number"
             )
         )
-    return Printed(text)
+    return plain_decimal(text)
 
 
 def _described(table: pd.DataFrame, logged: set[str]) -> dict[str, Described]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...inference.least_squares import LeastSquares, least_squares
-from ..numbers import Printed
+from ...readers.cells import Number
 from .publication import Described, FloatArray, Publication
 from .world import World, bend_slope, design
 
@@ -46,7 +46,7 @@ class Goals:
 
 def make_goals(publication: Publication, names: list[str], tolerance: float) -> Goals:
     """List the statistics in the order in which `evaluate` computes them."""
-    entries: list[tuple[str, str, int | None, str, Printed | None, float]] = []
+    entries: list[tuple[str, str, int | None, str, Number | None, float]] = []
     for name in names:
         described = _described(publication, name)
         unit = 0.05 * described.sd.value
@@ -81,7 +81,7 @@ def _described(publication: Publication, name: str) -> Described:
     return roles.get(name) or publication.measured[name]
 
 
-def _box(kind: str, printed: Printed | None, tolerance: float) -> tuple[float, float]:
+def _box(kind: str, printed: Number | None, tolerance: float) -> tuple[float, float]:
     if printed is None:
         return -np.inf, np.inf
     slack = tolerance * abs(printed.value) if kind in {"se", "f"} else 0.0
