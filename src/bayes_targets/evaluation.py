@@ -164,7 +164,8 @@ class Evaluation:
         return f"{'an' if self.ratio[0] == 'o' else 'a'} {self.ratio}" if self.ratio else ""
 
     def __repr__(self) -> str:
-        rows = f"{len(self.estimates)} {'studies' if self.estimates.index.name == 'study' else 'terms'}"
+        one, many = ("study", "studies") if self.estimates.index.name == "study" else ("term", "terms")
+        rows = f"{len(self.estimates)} {one if len(self.estimates) == 1 else many}"
         said = {
             "focus": ", ".join(self.focal_terms) or None,
             "better": self.better,
@@ -174,8 +175,11 @@ class Evaluation:
         }
         words = [f"{name} {value}" for name, value in said.items() if value is not None]
         heading = f", {self.heading}" if self.heading else ""
-        notes = f"{len(self.notes)} note{'' if len(self.notes) == 1 else 's'}"
-        return f"<Evaluation {self.source}{heading}: {'; '.join([rows, *words, notes])}>"
+        bounds = [str(term) for term in self.estimates.index[self.estimates["se"].isna()]]
+        if bounds:
+            words.append(f"no standard error: {', '.join(bounds)}")
+        lines = "".join(f"\n  - {note}" for note in self.notes)
+        return f"<Evaluation {self.source}{heading}: {'; '.join([rows, *words])}{lines}>"
 
     def to_csv(self, path: str | Path | None = None) -> str | None:
         """Write the table as printed, with header lines from which `read_estimates` makes the same evaluation again.

@@ -390,7 +390,9 @@ def test_spellings_of_one_type_are_one_type_and_said():
     ds = read(table(authority_type=types), change="points")
     assert ds.attrs["types"] == ["Médecine", "Acute"]
     assert ds.attrs["notes"] == [
-        "In column 'authority_type', 'Acute [r]' and 'acute' and 'ACUTE' were read as 'Acute'."
+        "In column 'authority_type', 'Médecine', 'Acute' are written in several ways that look alike (spaces, or forms of accented "
+        "letters); each was read as one.",
+        "In column 'authority_type', 'Acute [r]' and 'acute' and 'ACUTE' were read as 'Acute'.",
     ]
     assert read(table(authority_type=["A", "A*", "B"] * 4)).attrs["types"] == ["A", "A*", "B"]
 
@@ -1154,3 +1156,28 @@ def test_options_of_any_kind_give_a_data_error_or_a_valid_dataset(tmp_path, opti
         assert str(error)
     else:
         check_dataset(ds)
+
+
+def test_dates_of_adoption_stand_beside_no():
+    target = ["2007-04-01" if i % 2 else ("no" if i % 4 else "") for i in range(12)]
+    frame = table(target=target).drop(columns="stretch")
+    assert read(frame)["target"].values.tolist() == [float(i % 2) for i in range(12)]
+
+
+def test_types_that_look_alike_are_one_and_it_is_said():
+    kinds = ["Île", "I\u0302le ", "Sud", "Sud"] * 3
+    read_types = read(table(authority_type=kinds, stretch=0.0).drop(columns="stretch"))
+    assert read_types.attrs["types"] == ["Île", "Sud"]
+    assert any(
+        "'Île' is written in several ways that look alike" in note for note in read_types.attrs["notes"]
+    )
+
+
+def test_repr_shows_notes_units_and_who_was_left_out():
+    shown = repr(read(table(outcome={3: "-"})))
+    assert (
+        "notes:" in shown
+        and "left_out:" in shown
+        and "['Area C: no value of outcome']" in shown
+        and "unit_word:" in shown
+    )

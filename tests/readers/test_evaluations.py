@@ -155,3 +155,34 @@ def test_the_pooled_row_of_a_forest_plot_is_no_study(name):
 def test_a_row_called_total_that_is_no_pooled_result_is_asked_about():
     with pytest.raises(bt.DataError, match="row 3, column 'study': found 'Total', expected a study"):
         bt.read_evaluations("study,estimate,se\nA,1,.5\nB,2,.4\nTotal,1.61,.6\n")
+
+
+def test_a_study_with_a_bound_alone_is_refused_by_name_or_left_out():
+    text = "study,estimate,p\nA,.42,.03\nB,.3,<.05\nC,.1,.4\n"
+    with pytest.raises(bt.DataError) as caught:
+        bt.read_evaluations(text)
+    message = str(caught.value)
+    assert (
+        "no standard error is known of row 2 (B: at most 0.179, from the estimate and p (normal))" in message
+    )
+    assert "leave such rows out (incomplete='drop')" in message
+    for covariance in (None, np.diag([0.1935, 1.0, 0.1188]) ** 2):
+        read = bt.read_evaluations(text, incomplete="drop", covariance=covariance)
+        assert read.estimates.index.tolist() == read.printed.index.tolist() == ["A", "C"]
+        assert "Left out, as no standard error is known of them: B." in read.notes
+        assert covariance is None or read.covariance.shape == (2, 2)
+    with pytest.raises(bt.DataError, match="no study has a standard error"):
+        bt.read_evaluations("study,estimate,p\nB,.3,<.05\n", incomplete="drop")
+    with pytest.raises(bt.DataError, match="incomplete is 'maybe'"):
+        bt.read_evaluations(text, incomplete="maybe")
+
+
+def test_repr_shows_what_was_read():
+    read = bt.read_evaluations("study,estimate,vi\nA,.42,.03\nB,.3,.02\n", better="higher", unit="points")
+    assert repr(read).splitlines() == [
+        "<Evaluation text: 2 studies; better higher; unit points",
+        "  - Columns are read by their names: 'vi' as variance.",
+        "  - Standard errors computed from the variance: all 2.>",
+    ]
+    read = bt.read_estimates("term,estimate,p\nTarget,.4,<.05\n")
+    assert repr(read).startswith("<Evaluation text: 1 term; no standard error: Target\n")

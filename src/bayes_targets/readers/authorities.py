@@ -47,7 +47,15 @@ from .dataset import authority_dataset
 from .design_matrix import choose_reference, dependent_columns, type_dummies
 from .long_form import pivoted
 from .table import RawTable, read_table
-from .units import check_spelling, one_spelling, repeated_names, says_total, total_rows, without_rows
+from .units import (
+    check_spelling,
+    one_spelling,
+    repeated_names,
+    say_alike,
+    says_total,
+    total_rows,
+    without_rows,
+)
 
 FloatArray = NDArray[np.float64]
 ORIGINS = ("observed", "reconstructed", "simulated")
@@ -354,6 +362,7 @@ def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
     if ours.get("authority_type") in reading.cells:
         column = ours["authority_type"]
         labels, gone = read_labels(reading.cells[column], column, problems, marks=marks)
+        say_alike(reading.cells[column], labels, reading.notes, column)
         reading.types, reading.missing["authority_type"] = one_spelling(labels, reading.notes, column), gone
     for name in (*(n for n in NUMBERS if n in ours), *reading.located.further):
         column = reading.theirs(name)
@@ -432,8 +441,8 @@ def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np
     texts = ["" if is_missing(cell, marks) else cell_text(cell) for cell in cells]
     known = [text for text in texts if text]
     dated = [text for text in known if _DATE.fullmatch(text) or _YEAR.fullmatch(text)]
-    if dated and all(text in dated or text == "0" for text in dict.fromkeys(known)) and len(dated) >= 1:
-        values = np.array([float(bool(text) and text != "0") for text in texts])
+    if dated and all(text in dated or FLAGS.get(text.casefold()) == 0 for text in dict.fromkeys(known)):
+        values = np.array([float(text in dated) for text in texts])
         reading.notes.append(
             f"Column {column!r} holds dates: the {int(values.sum()):,} units with a date were read as having a target, the "
             f"{int((values == 0).sum()):,} without one as having none."

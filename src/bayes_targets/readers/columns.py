@@ -312,7 +312,7 @@ def _unnumbered(name: str) -> str:
 
 
 def _is_code(text: str) -> bool:
-    return any(letter.isdigit() for letter in text) or (text.isupper() and " " not in text)
+    return " " not in text and (text.isupper() or any(letter.isdigit() for letter in text))
 
 
 # --- the user's own words

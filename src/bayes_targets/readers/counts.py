@@ -214,11 +214,11 @@ def read_counts(
         attrs={
             "origin": attrs.get("origin", "observed"),
             "source": table.label,
+            "notes": counting.notes,
+            "left_out": counting.left_out,
             "sha256": table.sha256,
             "unit_word": own.get("unit_word") or plain_word(word, "area"),
             "target_words": own.get("target_words") or "target",
-            "notes": counting.notes,
-            "left_out": counting.left_out,
         },
     )
     return _with_predictor(data, names, predictor) if names else data

@@ -72,13 +72,14 @@ def authority_dataset(
         attrs={
             "origin": origin,
             "source": source,
-            "sha256": sha256,
-            "types": list(types),
-            "n_missing_stretch": int(np.isnan(stretch).sum()),
+            # These come early, as they are what the table's repr must show.
             "notes": list(notes),
             "left_out": list(left_out),
             "design": "change" if "change" in variables else "cross-section",
             "change": change,
+            "sha256": sha256,
+            "types": list(types),
+            "n_missing_stretch": int(np.isnan(stretch).sum()),
             "outcome_unit": outcome_unit,
         }
         | defaults

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, UnclearError, did_you_mean, option
+from ..errors import DataError, UnclearError, did_you_mean, option, require_choice
 from ..evaluation import Evaluation
 from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of
@@ -37,6 +37,7 @@ def read_evaluations(
     tails: int | None = None,
     df: float | None = None,
     logs: str | None = None,
+    incomplete: str = "refuse",
     columns: Mapping[str, str] | None = None,
     sheet: str | int | None = None,
     decimal: str | None = None,
@@ -71,6 +72,9 @@ def read_evaluations(
         Known or assumed correlation of the errors within a group.
     covariance : DataFrame or matrix, optional
         Covariance of the estimates, in the order of the rows or labelled by study.
+    incomplete : {"refuse", "drop"}
+        What to do with studies of which no standard error is known but a bound at most, such as from "p < .05": refuse the table,
+        or leave them out, which `notes` say.
     level, stars, tails, df, logs, columns, sheet, decimal, separator, encoding, header, missing
         As in `read_estimates`.
 
@@ -131,11 +135,19 @@ def read_evaluations(
     except UnclearError as error:
         error.said = asked.said
         raise
-    estimates = read.estimates.assign(**columns_of_numbers)
+    estimates, left_out = _complete(
+        read.estimates.assign(**columns_of_numbers), model, incomplete, page.label
+    )
+    if left_out.any() and asked.covariance is not None:
+        asked = replace(asked, covariance=_without(asked.covariance, read.estimates.index, left_out))
     known, words = _covariance(estimates, asked, page.label)
+    if left_out.any():
+        names = ", ".join(read.estimates.index[left_out])
+        words = [f"Left out, as no standard error is known of them: {names}.", *words]
     return replace(
         read,
         estimates=estimates,
+        printed=read.printed.loc[~left_out],
         covariance=known,
         moderators=tuple(columns_of_numbers),
         notes=tuple(dict.fromkeys((*read.notes, *words))),
@@ -168,6 +180,41 @@ def _without_pooled(model: PrintedTable, asked: Options, page: Sheet) -> tuple[P
     kept = tuple(row for row in model.rows if row not in named)
     note = f"Not read as a study, as it is a pooled result by its name and its numbers: {', '.join(terms)}."
     return replace(model, rows=kept), replace(asked, note=(*(asked.note or ()), note))
+
+
+def _complete(
+    estimates: pd.DataFrame, model: PrintedTable, incomplete: str, label: str
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """The studies with a standard error, and which rows have none; these are refused unless they are to be left out."""
+    require_choice("incomplete", incomplete, ("refuse", "drop"))
+    lacking = estimates["se"].isna().to_numpy()
+    if lacking.all():
+        raise DataError(f"{label}: no study has a standard error, expected one of each")
+    if incomplete == "drop" or not lacking.any():
+        return estimates.loc[~lacking], lacking
+    numbers = {row.term: row.row for row in model.rows}
+    rows = [
+        f"row {numbers[str(name)]} ({name}: {_bound(row['se_high'], row['se_from'])})"
+        for name, row in estimates.loc[lacking].iterrows()
+    ]
+    raise DataError(
+        f"{label}: no standard error is known of {'; '.join(rows[:10])}{'; ...' if len(rows) > 10 else ''}; expected one of every study "
+        f"that is pooled: give it, or leave such rows out ({option('incomplete', 'drop')}), which favours what was printed in full"
+    )
+
+
+def _bound(high: float, origin: str) -> str:
+    return f"at most {high:.3g}, {origin}" if np.isfinite(high) else origin
+
+
+def _without(matrix: Any, studies: pd.Index[Any], left_out: NDArray[np.bool_]) -> Any:
+    """A covariance, labelled or in the order of the rows, without some studies."""
+    kept = np.flatnonzero(~left_out)
+    if isinstance(matrix, pd.DataFrame):
+        names = [label for label in studies[left_out] if label in matrix.index and label in matrix.columns]
+        return matrix.drop(index=names, columns=names)
+    values = _matrix(matrix)
+    return values[np.ix_(kept, kept)] if values.shape == (len(left_out),) * 2 else matrix
 
 
 def _moderators(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -212,6 +212,21 @@ def ordered_periods(values: Sequence[str] | set[str]) -> list[str]:
 
 
 # --- types
+
+
+def say_alike(cells: Iterable[object], labels: Sequence[str], notes: list[str], column: str) -> None:
+    """Say which labels are written in several ways that look alike, as with spaces at the ends."""
+    ways: dict[str, set[str]] = defaultdict(set)
+    for cell, label in zip(cells, labels, strict=True):
+        if isinstance(cell, str) and label:
+            ways[label].add(cell)
+    alike = [label for label, written in ways.items() if len(written) > 1]
+    if alike:
+        words = ", ".join(map(repr, alike[:5])) + (", ..." if len(alike) > 5 else "")
+        notes.append(
+            f"In column {column!r}, {words} {'is' if len(alike) == 1 else 'are'} written in several ways that look alike (spaces, or "
+            "forms of accented letters); each was read as one."
+        )
 
 
 def one_spelling(types: Sequence[str], notes: list[str], column: str) -> list[str]:

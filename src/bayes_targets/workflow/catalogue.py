@@ -35,7 +35,7 @@ _QUESTION = frozenset(
 )
 READER_OPTIONS = {
     "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "model", "brackets", "assignment"},
-    "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation"},
+    "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation", "incomplete"},
     "authorities": _UNITS | {"change", "period", "before", "after"},
     "counts": _UNITS | {"statuses"},
 }
