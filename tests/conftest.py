@@ -5,14 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import pandas as pd
-import pytest
-
-import bayes_targets as bt
-
 # Tests start many processes: without kept bytecode each would compile all that it imports anew, for seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Two workers share the cores: threads of BLAS beside them would wait for one another.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import pandas as pd  # noqa: E402
+import pytest  # noqa: E402
+
+import bayes_targets as bt  # noqa: E402
 
 
 @pytest.fixture

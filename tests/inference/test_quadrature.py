@@ -597,7 +597,7 @@ def test_published_posteriors_are_calibrated():
         {"mu": [], "tau": [], "effect": []},
     )
     priors = bt.PublishedPriors(mu=bt.Normal(0, 2), tau=bt.HalfNormal(1.5))
-    for _ in range(200):
+    for _ in range(100):
         mu, tau = rng.normal(0, 2), abs(rng.normal(0, 1.5))
         theta = rng.normal(mu, tau, 4)
         frame = pd.DataFrame({"term": list("abcd"), "estimate": rng.normal(theta, se), "se": se})
@@ -621,11 +621,11 @@ def test_cohesion_posteriors_are_calibrated(authorities, pooling, slopes):
     """Parameters from the prior, changes from them, for one design of 40 authorities."""
     base = cohesion_model(authorities, pooling=pooling, slopes=slopes)
     rng = np.random.default_rng(9)
-    prior = base.draw_prior(base, rng, 200).rename(sample="draw").expand_dims(chain=[0])
+    prior = base.draw_prior(base, rng, 100).rename(sample="draw").expand_dims(chain=[0])
     changes = base.predict(base, prior, rng)["change"]
     names = [name for name in base.variables if prior[name].ndim == 2]
     ranks = {name: [] for name in names}
-    for i in range(200):
+    for i in range(100):
         data = base.data.assign(change=("authority", changes[0, i].to_numpy()))
         draws = base.exact(replace(base, data=data), 99, rng)[0]
         for name in names:
@@ -637,10 +637,10 @@ def test_cohesion_posteriors_are_calibrated(authorities, pooling, slopes):
 def test_success_posteriors_are_calibrated(outcome):
     base = bt.success_model(COUNTS, outcome=outcome)
     rng = np.random.default_rng(10)
-    prior = base.draw_prior(base, rng, 200).rename(sample="draw").expand_dims(chain=[0])
+    prior = base.draw_prior(base, rng, 100).rename(sample="draw").expand_dims(chain=[0])
     counts = base.predict(base, prior.transpose("chain", "draw", ...), rng)[base.observed[0]]
     ranks = {"mu": [], "tau": []}
-    for i in range(200):
+    for i in range(100):
         data = base.data.assign({base.observed[0]: counts.isel(chain=0, draw=i, drop=True)})
         draws = base.exact(replace(base, data=data), 99, rng)[0]
         for name, found in ranks.items():

@@ -469,6 +469,7 @@ def test_the_truth_is_recovered_and_the_posterior_passes_the_gate_and_stands_bes
     assert table[["mean", "sd", "r_hat"]].notna().all().all()
 
 
+@pytest.mark.slow
 def test_student_noise_holds_the_slope_where_least_squares_follows_outliers():
     authorities = simulate_authorities({"county": 20, "unitary": 20}, slope=1.0, sigma=2.0, tau=0.5, seed=10)
     change = authorities["change"].to_numpy().copy()

@@ -142,10 +142,11 @@ def test_the_limit_of_flat_priors_is_the_dirichlet_distribution(engine):
         assert found == pytest.approx(stats.dirichlet_multinomial([6, 6, 4], 4).pmf(cell), abs=0.01)
 
 
-def test_without_pooling_and_with_flat_priors_each_area_stands_alone():
+def test_without_pooling_and_with_priors_that_say_nothing_each_area_stands_alone():
     inner = counts({"a": [3, 2, 1], "b": [2, 5, 4]})
-    model = success_model(inner, outcome="multinomial", pooling="none", priors=FLAT)
-    posterior = fit(model, engine="nuts", draws=1000, tune=500)
+    wide = SuccessPriors(share=bt.Normal(0, 100), split=bt.Normal(0, 100))
+    model = success_model(inner, outcome="multinomial", pooling="none", priors=wide)
+    posterior = fit(model, engine="exact", draws=1000)
     mean = posterior["posterior"]["share"].mean(("chain", "draw")).to_numpy()
     assert mean == pytest.approx(np.array([[3, 2, 1], [2, 5, 4]]) / [[6], [11]], abs=0.012)
 
@@ -274,7 +275,7 @@ def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_t
         return fit(model, engine="exact", pointwise=False)["sample_stats"].to_dataset()
 
     whole = evidence(table)
-    for place, area in enumerate("abc"):
+    for place, area in enumerate("abc" if len(rows["a"]) < 4 else "a"):  # of four statuses each takes seconds
         without = evidence(table.isel(area=[i for i in range(3) if i != place]))
         error = np.hypot(whole["log_evidence_mcse"], without["log_evidence_mcse"])
         expected = float(whole["log_evidence"] - without["log_evidence"])
