@@ -1,4 +1,4 @@
-"""Claims: how probable is each thing the two evaluations said?
+"""Claims: how probable is each published claim?
 
 Every claim of both publications, in our words, with what was tested of it, the posterior probability that it holds, and the lowest
 probability among the alternatives tried.

@@ -1,4 +1,4 @@
-"""Your own counts by area and status: which areas are on course?
+"""Your own counts by status: which areas are on course?
 
 Targets (or inspections, or complaints) counted by area (service, region, agency) and status. Small areas are pooled as far as
 the data ask for it; two areas are compared with one another.

@@ -1,4 +1,4 @@
-"""LPSA targets by kind and finish year: local against national, early against late, and hits in the end.
+"""LPSA targets: local or national, early or late finish?
 
 Were local targets more often on course than national ones, were authorities that finish in 2005 less hopeful than those
 with another year to go, and how many targets will be hit in the end? ODPM (2005), chapter 8, Tables 1 and 2.

@@ -1,4 +1,4 @@
-"""Several evaluations of yours: what do they say together, and would it work in a new place?
+"""Several evaluations of yours: what do they say?
 
 One row per evaluation. Effects are pooled as far as they agree; the answer is tried under selection of what was published, and
 without each evaluation in turn.

@@ -172,7 +172,7 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
     p = float(ranks.loc[best, 1])
     answer = (
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
-        f"allowing for small numbers, {row['mean']:.0%} ({row['low']:.0%} to {row['high']:.0%})."
+        f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."
     )
     points = (
         f"Overall: {areas.attrs['overall']:.0%}.",
