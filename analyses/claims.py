@@ -18,10 +18,7 @@ NEEDS = (
     "cohesion_anchoring",
     "sensitivity",
 )
-SOURCES = {
-    andrews2014: ("cohesion_published",),
-    odpm2005: ("lpsa_policy_areas", "lpsa_kind_and_finish"),
-}
+SOURCES = {andrews2014: ("cohesion_published",), odpm2005: ("lpsa_policy_areas", "lpsa_kind_and_finish")}
 SHOWN = [
     "claim", "tested", "locator", "published", "probability", "reading", "lowest", "lowest_reading", "lowest_under",
     "lowest_error",

@@ -50,9 +50,7 @@ def analyse(run):
                 paper.band_alt(bands),
             ),
             "summary_check": Picture(
-                bt.plot_summary_check(check),
-                paper.CAPTIONS["check_figure"],
-                paper.check_alt(check),
+                bt.plot_summary_check(check), paper.CAPTIONS["check_figure"], paper.check_alt(check)
             ),
         },
         posteriors={"anchoring": posterior},

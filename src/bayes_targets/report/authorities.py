@@ -27,7 +27,7 @@ from .words import Words, a
 # Groups that a figure or a table of the page can show; of more, those at both ends.
 MANY = 24
 # Where predictive p-values are said in the answer.
-_POOR = 0.005
+POOR = 0.005
 _NOT_SHOWN = [
     "ols_se",
     "sd",
@@ -50,22 +50,10 @@ _RECONSTRUCTION = (
 def units_result(
     units: xr.Dataset, fits: Mapping[str | None, Mapping[str, xr.DataTree]], *, source: str = ""
 ) -> Result:
-    """The result of an analysis of a user's own units.
+    """The result of an analysis of a user's own units, in the words that the data's attrs hold.
 
-    Parameters
-    ----------
-    units : xarray.Dataset
-        From `read_authorities`.
-    fits : mapping
-        Effect (``"target"``, ``"stretch"``, or None where there is neither) to posteriors by name: ``partial``, ``none``,
-        ``complete``, with a slope ``by_type``, and perhaps ``scores`` (with sampling error).
-    source : str
-        Name of the file.
-
-    Returns
-    -------
-    Result
-        In the words that the data's attrs hold.
+    `fits`: effect (``"target"``, ``"stretch"``, None where there is neither) to posteriors by name: ``partial``, ``none``, ``complete``,
+    with a slope ``by_type``, and perhaps ``scores`` (with sampling error). `source`: name of the file.
     """
     words, notes = Words.of(units), list[str]()
     comparison, types, choices = (dict[str, pd.DataFrame]() for _ in range(3))
@@ -108,12 +96,9 @@ def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]
     if not left:
         return {}
     frame = pd.DataFrame([text.partition(": ")[::2] for text in left], columns=[one, "reason"])
+    count = f"1 {one} was" if len(left) == 1 else f"{len(left):,} {several} were"
     few = f" The first {MANY} of them; all are in the CSV file." if len(left) > MANY else ""
-    return {
-        "left_out": Table(
-            frame, f"{capital(several)} that were left out: {len(left):,}.{few}", shown=frame.head(MANY)
-        )
-    }
+    return {"left_out": Table(frame, f"{count} left out, for the reason given.{few}", shown=frame.head(MANY))}
 
 
 def authority_result(
@@ -128,33 +113,12 @@ def authority_result(
     units: xr.Dataset | None = None,
     source: str = "",
 ) -> Result:
-    """The result of an analysis of single units.
+    """The result of an analysis of single units; with "RECONSTRUCTED" in words and titles where the data are.
 
-    Parameters
-    ----------
-    comparison : mapping of str to pandas.DataFrame
-        Effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term.
-    types : mapping of str to pandas.DataFrame
-        ``"target, partial"`` and so on to the outcome of each type under a pooling; ``"target, slope"`` to the slope by type.
-    choices : mapping of str to pandas.DataFrame
-        Effect to the comparison of poolings.
-    posteriors : mapping of str to xarray.DataTree
-        The headline first.
-    more : mapping of str to mapping
-        Further tables by name, by effect.
-    words : Words
-        What units, groups and outcome are called.
-    steps : mapping of str to float, optional
-        Step of each control that the page shows slopes for; 1 where it is not named.
-    units : xarray.Dataset, optional
-        The user's own data, for title and question.
-    source : str
-        Name of their file.
-
-    Returns
-    -------
-    Result
-        With "RECONSTRUCTED" in words and titles where the data are.
+    `comparison`: effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term. `types`:
+    ``"target, partial"`` and so on to the outcome of each type under a pooling, ``"target, slope"`` to the slope by type. `choices`:
+    effect to the comparison of poolings. `posteriors`: the headline first. `more`: further tables by name, by effect. `steps`: step of
+    each control that the page shows slopes for. `units` and `source`: the user's own data and file, for title and question.
     """
     first = next(iter(comparison.values()))
     origin = first.attrs["origin"]
@@ -327,16 +291,15 @@ def _own_column(table: Table, words: Words) -> Table:
     )
 
 
-def _ends(table: pd.DataFrame, by: str = "mean") -> tuple[pd.DataFrame, str]:
-    """The rows of a table by size, of many those at both ends; and words that say so."""
-    ordered = table.sort_values(by, ascending=False, kind="stable")
+def ends(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of a table by their mean, of many those at both ends; and words in brackets that say so."""
+    ordered = table.sort_values("mean", ascending=False, kind="stable")
+    half, said = MANY // 2, ""
+    if len(table) > MANY:
+        ordered = pd.concat([ordered.head(half), ordered.tail(half)])
+        said = f" ({half} highest and {half} lowest of {len(table):,})"
     ordered.attrs = table.attrs
-    if len(table) <= MANY:
-        return ordered, ""
-    half = MANY // 2
-    few = pd.concat([ordered.head(half), ordered.tail(half)])
-    few.attrs = table.attrs
-    return few, f"{half} highest and {half} lowest of {len(table):,}"
+    return ordered, said
 
 
 def _types_shown(
@@ -351,7 +314,7 @@ def _types_shown(
             slope = types[f"{effect}, slope"]
             for column in ("mean", "low", "high"):
                 table["slope" if column == "mean" else f"slope_{column}"] = slope[column]
-        parts[effect] = _ends(table)[0]
+        parts[effect] = ends(table)[0]
     return _joined(parts, "effect" if len(parts) > 1 else None)
 
 
@@ -482,7 +445,7 @@ def _failures(checks: Mapping[str, pd.DataFrame], words: Words) -> list[str]:
     wrong = []
     for table in checks.values():
         whole = table.xs("all", level="authority_type")
-        bad = whole[(whole["p_value"] < _POOR) | (whole["p_value"] > 1 - _POOR)]
+        bad = whole[(whole["p_value"] < POOR) | (whole["p_value"] > 1 - POOR)]
         wrong += [f"{named[str(name)]} (predictive p {p:.3f})" for name, p in bad["p_value"].items()]
     if not wrong:
         return []
@@ -594,17 +557,11 @@ def _pictures(
 
 
 def _group_pictures(
-    effect: str,
-    table: pd.DataFrame,
-    types: Mapping[str, pd.DataFrame],
-    words: Words,
-    origin: str,
-    many: str,
+    effect: str, table: pd.DataFrame, types: Mapping[str, pd.DataFrame], words: Words, origin: str, many: str
 ) -> dict[str, Picture]:
-    few, said = _ends(types[f"{effect}, partial"])
+    few, said = ends(types[f"{effect}, partial"])
     beside = types[f"{effect}, complete"].loc[few.index]
     beside.attrs = few.attrs
-    added = f" ({said})" if said else ""
     alone = types[f"{effect}, none"]["mean"]
     text = _digits({"mean": np.ptp(alone), "low": 0.0, "high": np.ptp(alone)})
     apart = [text(float(np.ptp(means))) for means in (types[f"{effect}, partial"]["mean"], alone)]
@@ -615,7 +572,7 @@ def _group_pictures(
                 types[f"{effect}, none"]["mean"].loc[few.index],
                 {"partial pooling": few, "complete pooling": beside},
                 title=f"Pooled, {words.groups} lie {apart[0]} apart instead of {apart[1]}",
-                subtitle=f"{many}, by {words.group}{added}",
+                subtitle=f"{many}, by {words.group}{said}",
                 xlabel=f"{words.axis}{without}, at average controls",
                 origin=origin,
             ),
@@ -624,7 +581,7 @@ def _group_pictures(
         )
     }
     if f"{effect}, slope" in types:
-        slope, said = _ends(types[f"{effect}, slope"])
+        slope, said = ends(types[f"{effect}, slope"])
         common: Any = table.iloc[0]
         digits = _digits(common)
         drawn = slope.assign(
@@ -635,7 +592,7 @@ def _group_pictures(
             plot_forest(
                 drawn,
                 title=f"Slopes by {words.group}: {digits(slope['mean'].min())} to {digits(slope['mean'].max())}",
-                subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{f' ({said})' if said else ''}",
+                subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{said}",
                 focus=[],
                 xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
             ),

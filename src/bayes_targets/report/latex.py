@@ -64,25 +64,7 @@ _HEAD = r"""% Compiles by itself. In a paper: \input this file; the preamble nee
 def latex_table(
     caption: str, headings: Sequence[str], numeric: Sequence[bool], rows: Sequence[Sequence[str]], label: str
 ) -> bytes:
-    r"""A table of texts as LaTeX.
-
-    Parameters
-    ----------
-    caption : str
-        Set above the table.
-    headings : sequence of str
-        One a column.
-    numeric : sequence of bool
-        Whether a column is set flush right.
-    rows : sequence of sequence of str
-        The cells.
-    label : str
-        For ``\ref``, after ``tab:``.
-
-    Returns
-    -------
-    bytes
-        UTF-8. Every text is escaped: nothing in it is a command.
+    r"""A table of texts as LaTeX, every text escaped; `numeric` columns are flush right, `label` is for ``\ref``, after ``tab:``.
 
     Examples
     --------

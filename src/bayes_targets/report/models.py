@@ -16,18 +16,7 @@ _MOST_ROWS = 15
 
 
 def model_cards(posteriors: Mapping[str, xr.DataTree]) -> list[dict[str, Any]]:
-    """The different models among some posteriors, the first first.
-
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        By name.
-
-    Returns
-    -------
-    list of dict
-        ``title``, ``where``, ``priors``, ``names`` (of the posteriors) as text; ``equation`` and the priors' ``symbol`` as HTML.
-    """
+    """The different models among some posteriors, the first first: texts, and equations and the priors' signs as HTML."""
     cards: dict[ModelCard, list[str]] = {}
     for name, posterior in posteriors.items():
         card = model_card(posterior.attrs)
@@ -48,17 +37,7 @@ def model_cards(posteriors: Mapping[str, xr.DataTree]) -> list[dict[str, Any]]:
 def predictive_checks(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
     """How many observed values lie in their predictive intervals, of the prior and of the posterior.
 
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        With groups ``observed_data`` and ``posterior_predictive``; those without are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``posterior``, ``data``, ``n``, ``observed`` and ``prior_range`` (lowest to highest observed value, and
-        the 95% interval of all values that the prior predicts, as text), ``prior_95``, ``posterior_50`` and
-        ``posterior_95``: counts of observed values in their equal-tailed intervals (prior: NaN where there is none).
+    One row per posterior and variable; posteriors without ``observed_data`` and ``posterior_predictive`` are left out.
     """
     rows = []
     for name, posterior in posteriors.items():
@@ -118,19 +97,8 @@ def _inside(observed: xr.DataArray, replicated: xr.DataArray, *probs: float) -> 
 def how_far(frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> pd.DataFrame | None:
     """How far each term's posterior moves between the models and priors of a comparison.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Index ``term``, columns ``posterior`` (a name), ``mean``, ``low``, ``high`` and perhaps ``prob_positive``; a column
-        ``success`` says what a share is of, so that shares of different things are not set beside one another.
-    shown : pandas.DataFrame, optional
-        What the page shows of it: only terms in its index are told.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Indexed by ``term``: ``models`` (how many), ``mean_least``, ``mean_most``, ``low_least``, ``high_most`` and
-        ``prob_positive_least``, ``prob_positive_most``. None where no term has two posteriors.
+    None where no term has two posteriors. A column ``success`` says what a share is of, so that shares of different things are not
+    set beside one another; only terms that the page shows are told.
 
     Examples
     --------

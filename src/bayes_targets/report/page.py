@@ -34,25 +34,18 @@ _SECTIONS = {
     "provenance": "Provenance",
     "guidelines": "Reporting guidelines",
 }
+# What the guidelines ask for and no section answers: where on the page, and its title.
 _PARTS = {
-    "question": "Question",
-    "why": "Why Bayesian",
-    "equation": "Equation",
-    "priors": "Priors",
-    "exact": "Diagnostics",
-    "prior-predictive": "Predictive checks",
-    "posterior-predictive": "Predictive checks",
-    "bayes-factors": "Tables",
-    "decisions": "Claims",
-    "rope": "Tables",
-}
-_ANCHORS = {
-    "exact": "diagnostics",
-    "prior-predictive": "predictive",
-    "posterior-predictive": "predictive",
-    "bayes-factors": "tables",
-    "decisions": "claims",
-    "rope": "tables",
+    "question": ("question", "Question"),
+    "why": ("why", "Why Bayesian"),
+    "equation": ("equation", "Equation"),
+    "priors": ("priors", "Priors"),
+    "exact": ("diagnostics", "Diagnostics"),
+    "prior-predictive": ("predictive", "Predictive checks"),
+    "posterior-predictive": ("predictive", "Predictive checks"),
+    "bayes-factors": ("tables", "Tables"),
+    "decisions": ("claims", "Claims"),
+    "rope": ("tables", "Tables"),
 }
 # Where the reporting guidelines are from; their items, in our words, stand in guidelines.csv.
 _SOURCE = (
@@ -81,72 +74,46 @@ def analysis_page(
     figures: Mapping[str, bytes],
     ledger: pd.DataFrame | None = None,
 ) -> bytes:
-    """The page of one analysis.
+    """The page of one analysis, complete in itself.
 
-    Parameters
-    ----------
-    summary : mapping
-        What the run folder's ``summary.json`` holds: title, question, answer, settings, input hashes.
-    result : Result
-        Tables, pictures, posteriors, methods and limits.
-    checks : pandas.DataFrame or None
-        Diagnostics, a row a check; None where nothing was fitted.
-    figures : mapping of str to bytes
-        SVG of each picture, by its name; they are put into the page as images, which cannot act.
-    ledger : pandas.DataFrame, optional
-        The published claims that this analysis' posteriors judge: ``claim, published, probability, reading``.
-
-    Returns
-    -------
-    bytes
-        UTF-8 HTML, complete in itself.
+    `summary` is what the run folder's ``summary.json`` holds; `checks` are the diagnostics (None where nothing was fitted); `figures`
+    the SVG of each picture, put into the page as images, which cannot act; `ledger` the claims that this analysis' posteriors judge.
     """
     cards = [
-        card | {"names": ", ".join(named(name, result.labels) for name in card["names"])}
+        card | {"names": "; ".join(named(name, result.labels) for name in card["names"])}
         for card in model_cards(result.posteriors)
     ]
     predictive = predictive_checks(result.posteriors)
-    moves = _moves(result)
+    sensitivity = {
+        "tables": [*_tables(result, "sensitivity"), *_moves(result)],
+        "figures": _pictures(result, figures, "sensitivity"),
+    }
     parts: dict[str, Any] = {
-        "read": result.notes,
         "claims": _by_study(_ledger_of(result) if ledger is None else ledger),
         "figures": _pictures(result, figures, "results"),
         "tables": _tables(result, "results"),
-        "model": cards or result.methods,
-        "diagnostics": None if checks is None else _check_summary(checks, result.labels),
-        "sensitivity": [
-            *_tables(result, "sensitivity"),
-            *_pictures(result, figures, "sensitivity"),
-            *([moves] if moves else []),
-        ],
         "paragraph": result.paragraph,
         "limits": result.limits,
+        "sensitivity": sensitivity if any(sensitivity.values()) else None,
+        "read": result.notes,
+        "model": cards or result.methods,
+        "diagnostics": None if checks is None else _check_summary(checks, result.labels),
         "provenance": True,
         "guidelines": checks is not None,
     }
     there = {name for name, part in parts.items() if part}
-    told: dict[str, Any] = {
+    told = parts | {
         "summary": summary,
         "sections": {name: title for name, title in _SECTIONS.items() if name in there},
         "cards": cards,
         "methods": result.methods,
-        "limits": result.limits,
-        "notes": result.notes,
         "alone": bool(summary.get("alone")),
         "points": result.points,
-        "paragraph": result.paragraph,
-        "studies": parts["claims"],
         "alternatives": ledger is None,
         "scale": SCALE,
-        "pictures": parts["figures"],
-        "tables": parts["tables"],
-        "more_tables": _tables(result, "sensitivity"),
-        "more_pictures": _pictures(result, figures, "sensitivity"),
-        "moves": moves,
-        "predictive": None
-        if predictive.empty
-        else {**_titled(_PREDICTIVE), **table_cells(predictive, labels=result.labels)},
-        "checks": parts["diagnostics"],
+        "predictive": _titled(_PREDICTIVE) | table_cells(predictive, labels=result.labels)
+        if len(predictive)
+        else None,
         "guidelines": _guidelines(there, result, cards, predictive, checks),
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
@@ -168,19 +135,8 @@ def index_page(
 ) -> bytes:
     """The page of a run: the answer with its probabilities, the claims ledger, and links.
 
-    Parameters
-    ----------
-    summaries : sequence of mapping
-        One an analysis, see `analysis_page`; ``earlier`` marks those of an earlier run.
-    manifest : mapping
-        What ``run.json`` holds.
-    ledger : pandas.DataFrame or None
-        The claims of all studies with columns ``study, claim, published, probability, reading`` as text.
-
-    Returns
-    -------
-    bytes
-        UTF-8 HTML, complete in itself.
+    `summaries`: one an analysis (``earlier`` marks those of an earlier run); `manifest`: what ``run.json`` holds; `ledger`: the claims of
+    all studies as text.
     """
     verdict = next((summary for summary in summaries if summary.get("ledger")), None)
     return _render(
@@ -195,21 +151,7 @@ def index_page(
 
 
 def table_file(name: str, table: Table, labels: Mapping[str, str] | None = None) -> bytes:
-    """A table as LaTeX for a paper: what the page shows of it, with its caption.
-
-    Parameters
-    ----------
-    name : str
-        File name without ending; also the label.
-    table : Table
-        From a `Result`.
-    labels : mapping of str to str, optional
-        Its names of posteriors in words.
-
-    Returns
-    -------
-    bytes
-    """
+    """A table as LaTeX for a paper: what the page shows of it, with its caption; `name` is also its label."""
     cells = table.cells(labels)
     return latex_table(table.caption, cells["headings"], cells["numeric"], cells["rows"], name)
 
@@ -229,20 +171,19 @@ def _pictures(result: Result, figures: Mapping[str, bytes], section: str) -> lis
 
 def _tables(result: Result, section: str) -> list[dict[str, Any]]:
     return [
-        {
-            "name": name,
-            **_titled(table.caption or named(name)),
-            **table.cells(result.labels),
-        }
+        {"name": name, **_titled(table.caption or named(name)), **table.cells(result.labels)}
         for name, table in result.tables.items()
         if table.section == section and name != result.ledger
     ]
 
 
-def _moves(result: Result) -> dict[str, Any] | None:
+def _moves(result: Result) -> list[dict[str, Any]]:
     table = result.tables.get("comparison")
     moved = None if table is None else how_far(table.frame, table.shown)
-    return None if moved is None else {**_titled(_MOVES), **table_cells(moved)}
+    if table is None or moved is None:
+        return []
+    shares = [name for name in map(str, moved) if name.rpartition("_")[0] in table.shares]
+    return [{"name": "", **_titled(_MOVES), **table_cells(moved, shares=shares)}]
 
 
 def _titled(caption: str) -> dict[str, str]:
@@ -300,14 +241,14 @@ def _guidelines(
         "rope": "tables" in there and any(column.startswith("rope_") for column in columns),
     }
     sections = there | {name for name, known in held.items() if known}
-    titles = _SECTIONS | _PARTS
+    places = {name: (name, title) for name, title in _SECTIONS.items()} | _PARTS
     rows = []
     for item in _items():
         answered = item["section"] in sections
         note = item["note"] if answered else item["otherwise"]
         if answered or note:
-            section = _ANCHORS.get(item["section"], item["section"]) if answered else ""
-            rows.append(item | {"section": section, "title": titles.get(item["section"], ""), "note": note})
+            section, title = places[item["section"]] if answered else ("", "")
+            rows.append(item | {"section": section, "title": title, "note": note})
     return rows
 
 

@@ -149,18 +149,6 @@ class Result:
 
 
 def read_table(file: Path, record: Mapping[str, Any]) -> Table:
-    """A table from the CSV file that was made of it; numbers have six digits and attrs are gone.
-
-    Parameters
-    ----------
-    file : pathlib.Path
-        Holds what `Table.to_csv` gave.
-    record : mapping
-        What `Table.as_record` gave.
-
-    Returns
-    -------
-    Table
-    """
+    """A table from the CSV file that was made of it; numbers have six digits and attrs are gone."""
     text = map_cells(read_file(file).decode(), unguarded)
     return Table(pd.read_csv(io.StringIO(text), index_col=record["index"]), record["caption"])

@@ -26,14 +26,13 @@ from ..models.success.estimands import (
 )
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
-from .authorities import left_out_table
+from .authorities import MANY, POOR, ends, left_out_table
 from .cells import capital
 from .result import Picture, Result, Table
 from .words import CountWords, a
 
-# Areas that a figure or a table of the page can show; of more, those at both ends. Statuses that can be drawn.
-MANY, STATUSES = 24, 6
-_POOR = 0.005
+# Statuses that can be drawn.
+STATUSES = 6
 # Areas up to which the likelihood of proportional odds is maximised, one parameter each.
 _SEARCHED = 100
 _INTERVAL = "95% equal-tailed interval"
@@ -63,32 +62,12 @@ def area_result(
     limits: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Result:
-    """The result of an analysis of success by area.
+    """The result of an analysis of success by area: of two areas a contrast, of more a ranking.
 
-    Parameters
-    ----------
-    counts : xarray.Dataset
-        From `read_counts`, best status first.
-    posteriors : mapping of str to xarray.DataTree
-        ``share`` (binomial, partial pooling: the headline), ``share_none``, ``share_complete``; with three
-        statuses or more perhaps ``ordinal``, ``multinomial``; any others are kept.
-    models : pandas.DataFrame or None
-        From `compare_models`, ordinal against multinomial.
-    words : CountWords
-        What is counted, and by what.
-    success : sequence of str
-        The statuses that count as success.
-    title, question : str
-        Of the page, where the first lines of the script do not say it.
-    names : mapping of str to str, optional
-        Other names of posteriors in files.
-    limits, notes : tuple of str
-        What cannot be concluded besides what holds for any counts, and what was assumed.
-
-    Returns
-    -------
-    Result
-        Of two areas a contrast, of more a ranking.
+    `counts`: best status first. `posteriors`: ``share`` (binomial, partial pooling: the headline), ``share_none``, ``share_complete``;
+    with three statuses or more perhaps ``ordinal``, ``multinomial``; any others are kept. `models`: ordinal against multinomial.
+    `success`: the statuses that count as success. `names`: other names of posteriors in files. `limits`, `notes`: what cannot be
+    concluded besides what holds for any counts, and what was assumed.
     """
     for tree in posteriors.values():
         tree.attrs["words"] = json.dumps(words.as_record())
@@ -223,17 +202,6 @@ def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
     )
 
 
-def _ends(areas: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Areas by their share, of many those at both ends; and words that say so."""
-    ordered = areas.sort_values("mean", ascending=False, kind="stable")
-    ordered.attrs = areas.attrs
-    if len(areas) <= MANY:
-        return ordered, ""
-    few = pd.concat([ordered.head(MANY // 2), ordered.tail(MANY // 2)])
-    few.attrs = areas.attrs
-    return few, f" ({MANY // 2} highest and {MANY // 2} lowest of {len(areas):,})"
-
-
 def _contrast(
     counts: xr.Dataset,
     posteriors: Mapping[str, xr.DataTree],
@@ -262,12 +230,7 @@ def _contrast(
         f"Odds ratio: {row['odds_ratio']:.2f} ({row['odds_low']:.2f} to {row['odds_high']:.2f}).",
         f"Fisher's exact test, two-tailed: p = {row['p_fisher']:.3f}.",
     )
-    table = Table(
-        rows,
-        CONTRASTS,
-        headings=CONTRAST_HEADINGS,
-        shares=SHARES,
-    )
+    table = Table(rows, CONTRASTS, headings=CONTRAST_HEADINGS, shares=SHARES)
     return Result(f"{counted} were {words.success}.", points=points, tables={"contrasts": table})
 
 
@@ -315,7 +278,7 @@ def _failures(checks: Mapping[str, pd.DataFrame], models: Any, words: CountWords
         "fit": f"how much the counts differ between {words.areas}",
         "cut distances": f"how the distances between statuses differ between {words.areas}",
     }
-    bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks[name]["p_value"].items() if p < _POOR]
+    bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks[name]["p_value"].items() if p < POOR]
     return (
         (f"Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care.",)
         if bad
@@ -342,7 +305,7 @@ def _comparison(
     added = areas[["shrinkage", "prob_best", "prob_worst", "prob_above_average"]]
     frames[SHARE] = frames[SHARE].join(added)
     whole = pd.concat({names.get(name, name): frame for name, frame in frames.items()}, names=["posterior"])
-    shown, said = _ends(areas)
+    shown, said = ends(areas)
     return Table(
         whole.reset_index("posterior"),
         f"Share {words.success} by {words.area}{said}: raw share with its 95% Wilson interval beside the partially pooled posterior "
@@ -355,7 +318,7 @@ def _comparison(
 
 
 def _shares_picture(areas: pd.DataFrame, words: CountWords, title: str) -> Picture:
-    few, said = _ends(areas)
+    few, said = ends(areas)
     best: Any = few.iloc[0]
     return Picture(
         plot_shares(
@@ -449,8 +412,7 @@ def _not_searched(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
 def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
     tables = {
         "chi_square": Table(
-            chi_square(counts),
-            f"Pearson's chi-square test that all {words.areas} have the same shares.",
+            chi_square(counts), f"Pearson's chi-square test that all {words.areas} have the same shares."
         )
     }
     if counts.sizes["status"] > 2 and not _not_searched(counts, words):
@@ -505,25 +467,10 @@ def contrast_rows(
     pairs: Mapping[str, Mapping[str, tuple[str, str]]],
     success: Mapping[str, tuple[str, ...]],
 ) -> pd.DataFrame:
-    """Differences in share and odds ratios of pairs of groups, beside Fisher's exact test.
+    """Differences in share and odds ratios (median and interval) of pairs of groups, beside Fisher's exact test.
 
-    Parameters
-    ----------
-    posteriors : mapping of str to xarray.DataTree
-        Named ``<table>_<success>``, e.g. ``"kind_green"``.
-    counts : mapping of str to xarray.Dataset
-        By table.
-    pairs : mapping of str to mapping
-        By table, the contrasts and their two groups.
-    success : mapping of str to tuple of str
-        Name of each way to succeed, and its statuses.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a contrast and way: ``contrast``, ``success``, ``mean, low, high`` (difference in share),
-        ``odds_ratio, odds_low, odds_high`` (posterior median and interval), ``prob_positive``, ``raw_difference``,
-        ``raw_odds_ratio``, ``p_fisher`` (two-tailed).
+    `posteriors` are named ``<table>_<success>``, e.g. ``"kind_green"``; `pairs` holds by table the contrasts and their two groups,
+    `success` the name of each way to succeed and its statuses.
     """
     rows = []
     for table, contrasts in pairs.items():

@@ -173,27 +173,10 @@ def table_result(
     versions: Mapping[str, str],
     names: Mapping[str, str] | None = None,
 ) -> Result:
-    """What printed estimates say, for a page.
+    """What printed estimates say, for a page; `DataError` if nothing is in question.
 
-    Parameters
-    ----------
-    evaluations : mapping of str to Evaluation
-        By name of the model; those in question say focus, better and smallest.
-    posteriors : mapping of str to xarray.DataTree
-        Of `published_model`, by the same names.
-    versions : mapping of str to str
-        Versions for the paragraph to paste.
-    names : mapping of str to str, optional
-        What terms in question are called in sentences, where that is not the printed term.
-
-    Returns
-    -------
-    Result
-
-    Raises
-    ------
-    DataError
-        If nothing is in question.
+    `evaluations` and `posteriors` (of `published_model`) go by the name of the model. `names`: what terms in question are called in
+    sentences, where that is not the printed term.
     """
     require_answerable(evaluations)
     tables = {name: compare(posteriors[name], each) for name, each in evaluations.items()}

@@ -13,27 +13,7 @@ _MOST_ROWS = 60
 
 
 def word_document(result: Result, figures: Mapping[str, bytes], *, title: str, question: str) -> bytes:
-    """A result as a Word document.
-
-    Parameters
-    ----------
-    result : Result
-        What an analysis found.
-    figures : mapping of str to bytes
-        PNG of each picture, by its name.
-    title, question : str
-        Of the page.
-
-    Returns
-    -------
-    bytes
-        The content of a ``.docx`` file; the same result gives the same text, tables and figures.
-
-    Raises
-    ------
-    DataError
-        If python-docx is not installed.
-    """
+    """A result as a Word document, with the PNG of each picture; the same result gives the same text, tables and figures."""
     require_word()
     import docx
     from docx.shared import Inches
@@ -73,20 +53,7 @@ def require_word() -> None:
 
 
 def to_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool] = ()) -> str:
-    r"""A table of texts in Markdown.
-
-    Parameters
-    ----------
-    headings : sequence of str
-        One for each column.
-    rows : sequence of sequence of str
-        The cells; a vertical bar in one is escaped.
-    numeric : sequence of bool
-        Whether a column is flush right; default: none is.
-
-    Returns
-    -------
-    str
+    r"""A table of texts in Markdown; `numeric` columns are flush right.
 
     Examples
     --------

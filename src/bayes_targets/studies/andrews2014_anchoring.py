@@ -92,11 +92,7 @@ def regression_to_mean(study: Study, posterior: xr.DataTree, *, seed: int) -> pd
 
 
 def answer(
-    printed: float,
-    bands: dict[str, pd.DataFrame],
-    tips: pd.DataFrame,
-    noise: pd.DataFrame,
-    gap: pd.DataFrame,
+    printed: float, bands: dict[str, pd.DataFrame], tips: pd.DataFrame, noise: pd.DataFrame, gap: pd.DataFrame
 ) -> tuple[str, tuple[str, ...]]:
     """What the analysis found: a sentence, and the numbers as a list."""
     first, last, worst = bands[ANY].iloc[0], bands[ANY].iloc[-1], bands[FIGURES].iloc[-1]

@@ -59,12 +59,7 @@ def group_tables(
             headings={"term": "Targets", "ols_estimate": "Raw share"},
             shares=SHARES,
         ),
-        "contrasts": Table(
-            contrasts,
-            CONTRASTS,
-            headings={"mean": "Difference"},
-            shares=SHARES,
-        ),
+        "contrasts": Table(contrasts, CONTRASTS, headings={"mean": "Difference"}, shares=SHARES),
         "proportional_odds": Table(
             odds.reset_index("table"),
             "Proportional odds by maximum likelihood: cutpoints, and each group's log odds ratio against the average group (95% Wald).",

@@ -23,18 +23,7 @@ _CARDS: dict[str, Callable[[Mapping[str, Any], Mapping[str, str]], ModelCard | N
 
 
 def model_card(attrs: Mapping[Any, Any]) -> ModelCard | None:
-    """The card of the model that a posterior is of.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Of the posterior: ``model``, ``options`` and ``priors``, as `fit` writes them.
-
-    Returns
-    -------
-    ModelCard or None
-        None where the model has none, such as a user's own.
-    """
+    """The card of the model that a posterior with these attrs is of; None where it has none, such as a user's own."""
     make = _CARDS.get(str(attrs.get("model")))
     if make is None or "options" not in attrs or "priors" not in attrs:
         return None

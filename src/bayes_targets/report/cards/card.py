@@ -15,19 +15,7 @@ POOLED = {"none": "no pooling", "complete": "complete pooling", "partial": "part
 
 @dataclass(frozen=True)
 class PriorNote:
-    """One prior, as a row of a table.
-
-    Attributes
-    ----------
-    symbol : str
-        As in the equation.
-    meaning : str
-        What it is.
-    unit : str
-        What it is measured in.
-    prior : str
-        The distribution as it was used, e.g. ``"Normal(0, 5)"``.
-    """
+    """One prior, as a row of a table: `symbol` as in the equation, `prior` as it was used, e.g. ``"Normal(0, 5)"``."""
 
     symbol: str
     meaning: str
@@ -37,19 +25,7 @@ class PriorNote:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model in the words and signs of a page.
-
-    Attributes
-    ----------
-    title : str
-        What kind of model it is.
-    equation : tuple of str
-        Lines in the notation of `mathml`.
-    where : str
-        What the signs mean that are no parameters.
-    priors : tuple of PriorNote
-        Of every parameter that has one.
-    """
+    """A model in the words and signs of a page: lines of `mathml`, what signs mean `where` they are no parameters, priors."""
 
     title: str
     equation: tuple[str, ...]
@@ -58,18 +34,10 @@ class ModelCard:
 
 
 def mathml(equation: str) -> str:
-    r"""An equation or a sign as MathML.
+    r"""An equation or a sign as a ``<math>`` element; nothing of it is read as HTML.
 
-    Parameters
-    ----------
-    equation : str
-        Words, numbers and signs with spaces between them; ``_`` and ``^`` set what follows (a character, or a group
-        in braces) below and above; words of several letters stand upright, and so does text in double quotes.
-
-    Returns
-    -------
-    str
-        A ``<math>`` element; nothing of `equation` is read as HTML.
+    Words, numbers and signs have spaces between them; ``_`` and ``^`` set what follows (a character, or a group in braces)
+    below and above; words of several letters stand upright, and so does text in double quotes.
 
     Examples
     --------

@@ -11,20 +11,7 @@ from .card import POOLED, ModelCard, PriorNote
 
 
 def cohesion_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
-    """Describe a posterior of single units.
-
-    Parameters
-    ----------
-    options : mapping of str to object
-        Of the model: ``effect``, ``pooling``, ``slopes``, ``noise`` and ``measurement_error``; and ``words``, where the
-        analysis has its own.
-    priors : mapping of str to str
-        Name of the prior to its distribution.
-
-    Returns
-    -------
-    ModelCard
-    """
+    """Describe a posterior of single units, in the analysis' own `words` where its options have them."""
     words = Words.read(options.get("words"), options)
     by_type, heavy, effect = (
         options["slopes"] == "by_type",
@@ -100,19 +87,7 @@ _MEANINGS = {
 
 
 def anchoring_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
-    """Describe a posterior of how targets were set and what they caused.
-
-    Parameters
-    ----------
-    options : mapping of str to str
-        Of the model; not needed here.
-    priors : mapping of str to str
-        Name of the prior to its distribution.
-
-    Returns
-    -------
-    ModelCard
-    """
+    """Describe a posterior of `anchoring_model`."""
     del options
     return ModelCard(
         "Targets set with a look at a later score",

@@ -11,19 +11,7 @@ _SCALED = "units of the outcome, for one s.d. of the predictor (or from 0 to 1)"
 
 
 def published_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard:
-    """Describe a posterior of printed estimates.
-
-    Parameters
-    ----------
-    options : mapping of str to str
-        Of the model: ``pooling``, ``reference``, ``scaled`` and ``errors``.
-    priors : mapping of str to str
-        Name of the prior to its distribution.
-
-    Returns
-    -------
-    ModelCard
-    """
+    """Describe a posterior of `published_model`."""
     scaled, errors = bool(options.get("scaled")), options.get("errors", "normal")
     effect = "θ_k d_k" if scaled else "θ_k"
     own = PriorNote(
@@ -81,19 +69,7 @@ _BIAS = {"pet": " + β s_k", "peese": " + β s_k^2"}
 
 
 def meta_card(options: Mapping[str, str], priors: Mapping[str, str]) -> ModelCard | None:
-    """Describe a posterior of several evaluations.
-
-    Parameters
-    ----------
-    options : mapping of str to str
-        Of the model: ``pooling``, ``selection`` and so on.
-    priors : mapping of str to str
-        Name of the prior to its distribution.
-
-    Returns
-    -------
-    ModelCard or None
-    """
+    """Describe a posterior of `meta_model`."""
     unit = f"logs of the {options['ratio']}" if options.get("ratio") else "units of the outcome"
     selection = options.get("selection", "none")
     where = "y is what study k printed and s its standard error, taken as known."

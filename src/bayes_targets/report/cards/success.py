@@ -10,20 +10,7 @@ from .card import POOLED, ModelCard, PriorNote
 
 
 def success_card(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard | None:
-    """Describe a posterior of shares from counts.
-
-    Parameters
-    ----------
-    options : mapping of str to str
-        Of the model: ``outcome``, ``pooling`` and, for the binomial, ``success``; and ``words``, where the analysis has its own.
-    priors : mapping of str to str
-        Name of the prior to its distribution.
-
-    Returns
-    -------
-    ModelCard or None
-        None for an outcome that has no card.
-    """
+    """Describe a posterior of `success_model`, in the analysis' own `words` where its options have them."""
     makers = {"binomial": _binomial, "ordinal": _ordinal, "multinomial": _multinomial}
     make = makers.get(options["outcome"])
     return None if make is None else make(options, priors)
