@@ -17,9 +17,11 @@ def analyse(run):
     question = Question(several, page.options_of(several, settings.reading, settings.modelling))
     page.require_question(question)
     pooled = run.fit("pooled", question.model())
+    # What NUTS would need for each of the other models is minutes: the answer is then given as it is.
+    further = page.further_models(question) if pooled.attrs["engine"] == "exact" else {}
     more = {
         kind: run.fit_all({f"{kind}: {name}": model for name, model in models.items()}, pointwise=False)
-        for kind, models in page.further_models(question).items()
+        for kind, models in further.items()
         if models
     }
     return page.pool_result(question, pooled, more, source=Path(settings.data).name)

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -54,6 +55,42 @@ def test_weights_add_up_and_shrinkage_is_strongest_where_errors_are_large(questi
     assert table["weight"].sum() == pytest.approx(100)
     assert table["shrinkage"].idxmax() == "COPD"
     assert table["shrinkage"].idxmin() == "Diabetes"
+
+
+GROUPED = """study,estimate,se,group,age,size
+A1,.6,.2,A,20,1
+A2,.1,.15,A,25,3
+B1,.4,.1,B,31,2
+B2,-.1,.2,B,40,5
+C,.9,.3,C,22,4
+D,.2,.25,D,28,4
+"""
+
+
+@pytest.mark.parametrize("correlation", [None, 0.5])
+def test_weights_of_grouped_estimates_are_those_of_the_mean(correlation):
+    several = bt.read_evaluations(GROUPED, better="higher")
+    priors = bt.MetaPriors(mu=bt.Normal(0, 1), tau=0.3, tau_within=0.1)
+    model = bt.meta_model(several, group="group", correlation=correlation, priors=priors)
+    se, same = several.estimates["se"].to_numpy(), np.equal.outer(list("AABBCD"), list("AABBCD"))
+    covariance = np.where(same, correlation or 0, 0) * np.outer(se, se) + (1 - (correlation or 0)) * np.diag(
+        se**2
+    )
+    weight = np.linalg.solve(covariance + 0.3**2 * same + 0.1**2 * np.eye(6), np.ones(6))
+    table = study_table(fit(model, 100), several)
+    assert table["weight"].to_numpy() == pytest.approx(100 * weight / weight.sum())
+
+
+def test_a_selection_without_an_exact_posterior_is_not_tried_and_named():
+    several = bt.read_evaluations(GROUPED, better="higher", hoped=0.3)
+    question = Question(several, {"group": "group", "moderators": ["age"], "pooling": "partial"})
+    tried = question.selections()
+    assert "fewer printed above one-sided p .025" in tried
+    assert "fewer above one-sided p .025, fewer still above .05" not in tried
+    found = {f"selection: {name}": fit(model, 100) for name, model in list(tried.items())[:1]}
+    result = pool_result(question, fit(question.model(), 100), {"selection": found}, source="t.csv")
+    assert "no exact posterior under it" in result.methods[-1]
+    assert "For one unit more of age" in result.tables["summary"].shown.index
 
 
 def test_leaving_a_study_out_is_a_fit_without_it(question):

@@ -23,6 +23,8 @@ from ..priors import Flat, HalfNormal, Normal
 FloatArray = NDArray[np.float64]
 METHODS = ("reml", "ml", "common")
 _LOG_2_PI = math.log(2.0 * math.pi)
+# A description checks the table; its priors are not used here.
+_UNUSED = MetaPriors(mu=Normal(0.0, 1.0), tau=HalfNormal(1.0), coefficient=Flat())
 
 
 def fit_meta(
@@ -84,11 +86,9 @@ def fit_meta(
     if selection is not None and not (isinstance(selection, Steps) and method == "ml"):
         raise DataError("selection: expected bt.Steps((0.025,)) together with method='ml'")
     names = require_texts("moderators", moderators)
-    # The description checks the table; its priors are not used.
-    priors = MetaPriors(mu=Normal(0.0, 1.0), tau=HalfNormal(1.0), coefficient=Flat())
-    problem = problem_of(meta_model(several, moderators=names, selection=selection, priors=priors))
-    if problem.covariance is not None:
+    if several.covariance is not None:
         raise DataError("fit_meta: a covariance of the errors is not taken into account; use meta_model")
+    problem = problem_of(meta_model(several, moderators=names, selection=selection, priors=_UNUSED))
     design = np.column_stack([np.ones(problem.y.size), problem.columns])
     if method != "common" and problem.y.size <= design.shape[1]:
         raise DataError(
@@ -191,10 +191,9 @@ def worst_case(several: Evaluation, *, prob: float = 0.95) -> Worst:
     """
     if several.better is None:
         raise DataError("worst_case: which direction is favourable is not known, expected better=")
-    # One-sided 0.025 towards the favourable side.
-    problem = problem_of(
-        meta_model(several, selection=Steps((0.025,)), priors=MetaPriors(mu=Normal(0, 1), tau=HalfNormal(1)))
-    )
+    # One-sided 0.025 towards the favourable side; errors are taken as independent.
+    apart = replace(several, covariance=None)
+    problem = problem_of(meta_model(apart, selection=Steps((0.025,)), priors=_UNUSED))
     y, chosen = problem.direction * problem.y, problem.bin == 0
     design = np.ones((y.size, 1))
     tau = _spread(replace(problem, columns=np.zeros((y.size, 0))), design, "reml") if y.size > 1 else 0.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..evaluation import Evaluation
 from ..model import Model
+from ..models.meta.exact import solvable
 from ..models.meta.model import meta_model
 from ..models.meta.priors import MetaPriors, Steps, resolved
 from ..priors import Normal, Prior
@@ -37,6 +38,8 @@ SELECTIONS: dict[str, Any] = {
 # Stated probabilities of printing what is not significant and favourable, relative to what is.
 WEIGHTS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+# Covariances that are inverted for weights.
+_MATRICES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,23 +118,24 @@ class Question:
         return models
 
     def selections(self) -> dict[str, Model]:
-        """The model under each selection that it allows."""
-        models = {}
-        for name, selection in SELECTIONS.items():
-            if isinstance(selection, Steps) and not self.allows_steps:
-                continue
-            models[name] = self.model(selection=selection)
-        return models
+        """The model under each selection that it allows and that has an exact posterior."""
+        allowed = {
+            name: self.model(selection=selection)
+            for name, selection in SELECTIONS.items()
+            if self.allows_steps or not isinstance(selection, Steps)
+        }
+        return {name: model for name, model in allowed.items() if solvable(model)}
 
     def stated_weights(self) -> dict[str, Model]:
         """The model with a stated probability of printing what is not significant and favourable."""
         if not self.allows_steps:
             return {}
         priors, _ = self.priors
-        return {
+        models = {
             f"{weight:g}": self.model(selection=Steps((0.025,)), priors=replace(priors, weight=weight))
             for weight in WEIGHTS
         }
+        return {name: model for name, model in models.items() if solvable(model)}
 
     def family(self) -> tuple[dict[str, Model], dict[str, float]]:
         """Models with and without effect, spread and selection, and their prior probabilities."""
@@ -197,11 +201,33 @@ def summarise(posterior: xr.DataTree, several: Evaluation, *, prob: float = 0.95
 
 def i2_draws(posterior: xr.DataTree) -> FloatArray:
     """Share of the variance of estimates that lies between true effects, draw by draw (Higgins & Thompson 2002)."""
-    draws = posterior["posterior"].to_dataset()
-    variance = draws["tau"].to_numpy().ravel() ** 2
-    if "tau_within" in draws:
-        variance = variance + draws["tau_within"].to_numpy().ravel() ** 2
+    variance = _variance(posterior["posterior"].to_dataset())
     return np.asarray(variance / (variance + typical_variance(posterior["constant_data"]["se"].to_numpy())))
+
+
+def _variance(draws: xr.Dataset) -> FloatArray:
+    """Variance of true effects in each draw, between groups and within them."""
+    spreads = [draws[name].to_numpy().ravel() for name in ("tau", "tau_within") if name in draws]
+    return np.asarray(sum(spread**2 for spread in spreads))
+
+
+def _shares_of_mean(posterior: xr.DataTree) -> FloatArray:
+    """What each estimate weighs in the mean, draw by draw, up to a constant: the inverse covariance's row sums."""
+    draws, data = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
+    tau = draws["tau"].to_numpy().ravel()
+    within = draws["tau_within"].to_numpy().ravel() if "tau_within" in draws else 0.0 * tau
+    count = data.sizes["study"]
+    group = data["group"].to_numpy() if "group" in data else np.arange(count)
+    same = np.equal.outer(group, group).astype(float)
+    if "covariance" in data:
+        # A few draws, evenly over the posterior, as each needs a matrix.
+        chosen = np.lexsort((within, tau))[:: max(1, tau.size // _MATRICES)][:, None, None]
+        spread = tau[chosen] ** 2 * same + within[chosen] ** 2 * np.eye(count)
+        return np.linalg.solve(data["covariance"].to_numpy() + spread, np.ones((count, 1)))[..., 0]
+    if "group" not in data:
+        return np.asarray(1.0 / (tau[:, None] ** 2 + data["se"].to_numpy() ** 2))
+    own = 1.0 / (within[:, None] ** 2 + data["se"].to_numpy() ** 2)
+    return np.asarray(own / (1.0 + tau[:, None] ** 2 * (own @ same)))
 
 
 def study_table(
@@ -224,12 +250,9 @@ def study_table(
         index=pd.Index(frame.index.astype(str), name="study"),
     )
     if "tau" in draws:
-        spread = draws["tau"].to_numpy().ravel() ** 2
-        if "tau_within" in draws:
-            spread = spread + draws["tau_within"].to_numpy().ravel() ** 2
-        share = 1.0 / (spread[:, None] + se**2)
+        share = _shares_of_mean(posterior)
         table["weight"] = 100 * (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
-        table["shrinkage"] = (share * se**2).mean(axis=0)
+        table["shrinkage"] = (se**2 / (_variance(draws)[:, None] + se**2)).mean(axis=0)
     if left_out:
         found = [_interval(left_out[study]["posterior"].to_dataset()["mu"]) for study in table.index]
         table[["mean_without", "low_without", "high_without"]] = found

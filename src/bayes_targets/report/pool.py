@@ -40,7 +40,7 @@ _QUANTITIES = {
     "new_effect": "Effect in a new place",
     "tau": "Standard deviation of effects (between groups, where there are)",
     "tau_within": "Standard deviation of effects within a group",
-    "i2": "Share of the variance that lies between effects (I²)",
+    "i2": "Share of the variance that lies between effects (I², %)",
     "slope": "Slope on the error",
 }
 _HEADINGS = {
@@ -62,7 +62,7 @@ _HEADINGS = {
     "bayes_factor": "Bayes factor",
     "tau": "s.d. of effects",
     "component": "What",
-    "prior": "Prior probability",
+    "prob_prior": "Prior probability",
     "probability": "Probability",
     "log_evidence": "Log evidence",
 }
@@ -189,7 +189,43 @@ def pool_result(
         kind: {name.partition(": ")[2]: tree for name, tree in trees.items()} for kind, trees in more.items()
     }
     summary, studies = summarise(pooled, several), study_table(pooled, several, found.get("without"))
-    comparison = compare(pooled, several).rename_axis("study")
+    selection, weights, average = _selections(question, found)
+    tables = _tables(question, pooled, summary, studies) | _audit_tables(several)
+    tables |= _moved_tables(question, found, selection, weights, average)
+    answer, points = _answer(several, summary, selection, studies)
+    return Result(
+        answer=answer,
+        points=points,
+        tables=tables,
+        pictures=_pictures(question, pooled, summary),
+        posteriors={"pooled": pooled},
+        limits=_limits(several, worst_case(several), weights, average, question),
+        methods=_methods(question, pooled, found.get("selection", {})),
+        notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
+        title="One evaluation" if len(studies) == 1 else f"{len(studies)} evaluations together",
+        question=f"What do the evaluations in {source} say together, and would it work in a new place?",
+    )
+
+
+def _selections(
+    question: Question, found: Mapping[str, Mapping[str, xr.DataTree]]
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None, Average | None]:
+    """The answer by selection, by stated weights of publication, and averaged; None of what was not tried."""
+    several, evidence = question.several, question.has_evidence
+    selection, weights = None, None
+    if "selection" in found:
+        selection = moved(found["selection"], several, evidence=evidence)
+        if "weight" in found:
+            whole = {"1": found["selection"]["no selection"], **found["weight"]}
+            weights = moved(whole, several, evidence=evidence).drop(columns=["weight", "slope"])
+    return selection, weights, bayes_factors(question, found["family"]) if "family" in found else None
+
+
+def _tables(
+    question: Question, pooled: xr.DataTree, summary: pd.DataFrame, studies: pd.DataFrame
+) -> dict[str, Table]:
+    """What the evaluations say together, and what each says."""
+    several, comparison = question.several, compare(pooled, question.several).rename_axis("study")
     tables = {}
     if len(summary):
         tables["summary"] = Table(
@@ -199,101 +235,95 @@ def pool_result(
             shown=_summary_shown(summary),
             headings=_HEADINGS,
         )
-    tables |= {
-        "weights": Table(
-            studies,
-            "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
-            f"in {_unit(several)}; 95% equal-tailed intervals.",
-            headings=_HEADINGS,
-        ),
-        "comparison": Table(
-            comparison,
-            "The effect of every evaluation beside what it printed.",
-            shown=comparison[[name for name in _COMPARED if name in comparison]],
-            section="sensitivity",
-            headings={"prob_better": "P(better)"},
-        ),
-    }
-    findings, rows = audit(several), _rows(several)
-    if len(findings):
-        caption = "Slope, standard error, t, p, interval and stars of every row against one another, over the rounding of each."
-        tables["audit"] = Table(findings, caption, section="sensitivity")
-    tables["rows" if len(findings) else "audit"] = Table(
-        rows, "Every row as printed, and what was derived from it.", section="sensitivity"
+    tables["weights"] = Table(
+        studies,
+        "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
+        f"in {_unit(several)}; 95% equal-tailed intervals.",
+        shares=("shrinkage",),
+        headings=_HEADINGS,
     )
-    worst = worst_case(several)
-    selection, weights, average, sweep = None, None, None, None
-    if "selection" in found:
-        selection = moved(found["selection"], several, evidence=question.has_evidence)
-        tables["selection"] = Table(
+    tables["comparison"] = _aside(
+        comparison,
+        "The effect of every evaluation beside what it printed.",
+        shown=comparison[[name for name in _COMPARED if name in comparison]],
+        headings={"prob_better": "P(better)"},
+    )
+    return tables
+
+
+def _audit_tables(several: Evaluation) -> dict[str, Table]:
+    """What is printed of each row against the rest of it, and what was derived."""
+    findings = audit(several)
+    rows = _aside(_rows(several), "Every row as printed, and what was derived from it.")
+    if findings.empty:
+        return {"audit": rows}
+    caption = "Slope, standard error, t, p, interval and stars of every row against one another, over the rounding of each."
+    return {"audit": _aside(findings, caption), "rows": rows}
+
+
+def _moved_tables(
+    question: Question,
+    found: Mapping[str, Mapping[str, xr.DataTree]],
+    selection: pd.DataFrame | None,
+    weights: pd.DataFrame | None,
+    average: Average | None,
+) -> dict[str, Table]:
+    """How the answer moves, a table for each thing that was changed."""
+    several, tables = question.several, {}
+    if selection is not None:
+        tables["selection"] = _aside(
             selection.drop(columns=["new_prob_better"]),
-            "The mean effect under several ways in which results may have been chosen for print. " + (
-                "A Bayes factor above 1 says that the estimates fit that selection better than none."
-                if question.has_evidence else ""
-            ),
+            "The mean effect under several ways in which results may have been chosen for print."
+            + " A Bayes factor above 1 says that the estimates fit that selection better than none."
+            * question.has_evidence,
             shown=selection.drop(columns=["slope", "weight"]),
-            section="sensitivity",
-            headings=_HEADINGS,
-        )  # fmt: skip
-    if "weight" in found and selection is not None:
-        whole = {"1": found["selection"]["no selection"], **found["weight"]}
-        weights = moved(whole, several, evidence=question.has_evidence).drop(columns=["weight", "slope"])
-        tables["stated_weights"] = Table(
+        )
+    if weights is not None:
+        tables["stated_weights"] = _aside(
             weights,
-            "The mean effect if other results were less likely to be printed. Probability of print of a result that is not significant "
-            "and favourable, relative to one that is.",
-            section="sensitivity",
+            "The mean effect if results that are not significant and favourable were this likely to be printed, relative to those "
+            "that are.",
             headings={**_HEADINGS, "assumption": "Probability of print"},
         )
-    if "family" in found:
-        average = bayes_factors(question, found["family"])
-        tables["average"] = Table(
+    if average is not None:
+        likeliest = average.weights.sort_values("probability", ascending=False).head(12)
+        tables["average"] = _aside(
             average.weights,
             "Models with and without an effect, differences and selection: what each says of the mean effect, beside its "
             "probability.",
-            shown=average.weights[["probability", "mean", "low", "high"]]
-            .sort_values("probability", ascending=False)
-            .head(12),
-            section="sensitivity",
-            headings=_HEADINGS,
+            shown=likeliest[["probability", "mean", "low", "high"]],
         )
-        tables["inclusion"] = Table(
+        tables["inclusion"] = _aside(
             average.inclusion,
             "Bayes factors for an effect, for differences between effects and for selection, over all models.",
-            section="sensitivity",
-            headings=_HEADINGS,
+            shown=average.inclusion.rename(columns={"prior": "prob_prior"}),
         )
     if "prior" in found:
         sweep = _sweep(found["prior"], found.get("no effect"), several)
-        tables["priors"] = Table(
+        end = "; the Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."
+        tables["priors"] = _aside(
             sweep,
-            "The answer under narrower and wider priors of the mean effect"
-            + (". The Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."),
-            section="sensitivity",
+            f"The answer under narrower and wider priors of the mean effect{end}",
             headings={**_HEADINGS, "assumption": "Prior of the mean"},
         )
     if "cumulative" in found:
-        tables["cumulative"] = Table(
-            moved(found["cumulative"], several, evidence=False)[
-                ["mean", "low", "high", "prob_better", "tau"]
-            ],
+        after = moved(found["cumulative"], several, evidence=False)
+        tables["cumulative"] = _aside(
+            after[["mean", "low", "high", "prob_better", "tau"]],
             "The answer as it would have been after each year.",
-            section="sensitivity",
-            headings=_HEADINGS,
         )
-    answer, points = _answer(several, summary, selection, studies)
-    return Result(
-        answer=answer,
-        points=points,
-        tables=tables,
-        pictures=_pictures(question, pooled, summary),
-        posteriors={"pooled": pooled},
-        limits=_limits(several, worst, weights, average, question),
-        methods=_methods(question),
-        notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
-        title="One evaluation" if len(studies) == 1 else f"{len(studies)} evaluations together",
-        question=f"What do the evaluations in {source} say together, and would it work in a new place?",
-    )
+    return tables
+
+
+def _aside(
+    frame: pd.DataFrame,
+    caption: str,
+    *,
+    shown: pd.DataFrame | None = None,
+    headings: Mapping[str, str] = _HEADINGS,
+) -> Table:
+    """A table of the part that says what would change the answer."""
+    return Table(frame, caption, shown=shown, section="sensitivity", headings=headings)
 
 
 def _unit(several: Evaluation) -> str:
@@ -397,8 +427,15 @@ def _classical_words(several: Evaluation, question: Question) -> str:
 
 
 def _summary_shown(summary: pd.DataFrame) -> pd.DataFrame:
-    shown = summary.rename(index=lambda name: _QUANTITIES.get(str(name), str(name)))
-    return shown.drop(columns=["sd"]).rename_axis("quantity")
+    shown = summary.drop(columns=["sd"])
+    if "i2" in shown.index:
+        shown.loc["i2", ["mean", "low", "high"]] *= 100
+    names = [_QUANTITIES.get(str(name), str(name)) for name in shown.index]
+    shown.index = pd.Index(
+        [f"For one unit more of {n[13:-1]}" if n.startswith("coefficient (") else n for n in names],
+        name="quantity",
+    )
+    return shown
 
 
 def _rows(several: Evaluation) -> pd.DataFrame:
@@ -521,16 +558,27 @@ def _limits(
     return tuple(limits)
 
 
-def _methods(question: Question) -> tuple[str, ...]:
-    count = len(question.several.estimates)
-    tried = ", ".join(name for name in SELECTIONS if name != "no selection")
-    return (
-        f"{count} estimates with their standard errors are pooled by a random-effects model, solved by quadrature; draws are evenly "
-        "spread and the same for every seed.",
-        f"Selection is tried as: {tried}. Sources: Vevea & Hedges (1995), Stanley & Doucouliagos (2014), Maier, Bartoš & "
-        f"Wagenmakers (2023). The "
-        "worst case is that of Mathur & VanderWeele (2020).",
-    )
+def _methods(question: Question, pooled: xr.DataTree, tried: Mapping[str, xr.DataTree]) -> tuple[str, ...]:
+    exact = pooled.attrs["engine"] == "exact"
+    how = "solved by quadrature; draws are evenly spread and the same for every seed"
+    methods = [
+        f"{len(question.several.estimates)} estimates with their standard errors: random effects, "
+        f"{how if exact else 'sampled by NUTS'}.",
+        "The worst case of selection is that of Mathur & VanderWeele (2020).",
+    ]
+    if not exact:
+        methods.append(
+            "Without an exact posterior no evaluation is left out in turn, and no selection is tried."
+        )
+    names, untried = (", ".join(n for n in SELECTIONS if (n in tried) == there) for there in (True, False))
+    if tried:
+        methods.append(
+            f"Selection is tried as: {names}. Sources: Vevea & Hedges (1995), Stanley & Doucouliagos (2014), Maier, Bartoš & "
+            "Wagenmakers (2023)."
+        )
+    if tried and untried:
+        methods.append(f"Not tried, as this model has no exact posterior under it: {untried}.")
+    return tuple(methods)
 
 
 def _prior_notes(question: Question) -> list[str]:
@@ -542,8 +590,8 @@ def _prior_notes(question: Question) -> list[str]:
         "table": "so wide on the table's own scale that it shrinks nothing",
     }
     chosen = ["mu"] + (["tau"] if question.options.get("pooling", "partial") == "partial" else [])
-    smallest = smallest_effect(question.several)
-    notes = [f"Prior of {name}: {getattr(priors, name)} ({said[sources[name]]})." for name in chosen]
-    if smallest is None:
+    words = {"mu": "the mean effect", "tau": "the standard deviation of effects"}
+    notes = [f"Prior of {words[name]}: {getattr(priors, name)} ({said[sources[name]]})." for name in chosen]
+    if smallest_effect(question.several) is None:
         notes.append("No smallest effect worth having was given (--smallest), so nothing is said of one.")
     return notes

@@ -19,6 +19,8 @@ from .problem import Problem, problem_of
 from .selection import Selected
 
 FloatArray = NDArray[np.float64]
+# With more axes some data need more nodes than there is room for.
+_MOST_AXES = 5
 
 
 def solve_meta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -35,10 +37,26 @@ def log_evidence(model: Model) -> float:
     return float(solve_meta(model, 2, np.random.default_rng(0))[1]["log_evidence"])
 
 
+def solvable(model: Model) -> bool:
+    """Whether the exact engine serves a model on a grid of moderate size."""
+    problem = problem_of(model)
+    if _is_gaussian(problem, Gaussian(problem)):
+        return True
+    try:
+        return len(Selected(problem).axes()) <= _MOST_AXES
+    except NotExactError:
+        return False
+
+
+def _is_gaussian(problem: Problem, gaussian: Gaussian) -> bool:
+    """Whether all but spreads and a slope is normal given these."""
+    return gaussian.fits and problem.bounds is None and not problem.student.any()
+
+
 def _together(problem: Problem, size: int) -> tuple[dict[str, FloatArray], Draws]:
     gaussian = Gaussian(problem)
     count, order = problem.y.size, zlib.crc32(problem.y.tobytes())
-    if gaussian.fits and problem.bounds is None and not problem.student.any():
+    if _is_gaussian(problem, gaussian):
         axes, free = gaussian.axes(), gaussian.columns.shape[1]
         extra = count * (1 if problem.group is None else 2 if problem.covariance is None else 3)
         unit = even_points(
