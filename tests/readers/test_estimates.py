@@ -418,3 +418,29 @@ def test_a_header_line_that_is_wrong_is_named_with_its_file_and_a_misspelt_one_i
     assert read.better == "lower" and read.smallest is None
     assert any("did you mean '# smallest: ...'" in note for note in read.notes)
     assert "Cells were taken to be separated by semicolons." in read.notes
+
+
+class _Fitted:
+    """A fitted model as pyfixest names its parts."""
+
+    def __init__(self, term, nobs):
+        self.table, self._N = pd.DataFrame({"Estimate": [1.0], "Std. Error": [0.5]}, index=[term]), nobs
+
+    def tidy(self):
+        return self.table.rename_axis("Coefficient")
+
+
+def test_several_fitted_models_in_one_object_are_read_by_their_formulas():
+    several = type("FixestMulti", (), {"tidy": lambda self: None})()
+    several.all_fitted_models = {"y~a": _Fitted("a", 50), "y~b": _Fitted("b", 40)}
+    read = bt.read_estimates(several, focus="b", better="higher")
+    assert list(read) == ["y~a", "y~b"] and [read[name].n for name in read] == [50, 40]
+    assert read["y~b"].focus == "b" and read["y~a"].focus is None
+    assert bt.read_estimates(several, model="y~a").heading == "y~a"
+    with pytest.raises(bt.DataError, match="no model 'y~c'; did you mean"):
+        bt.read_estimates(several, model="y~c")
+
+
+def test_a_model_asked_of_a_table_without_headings_is_said_to_have_none():
+    with pytest.raises(bt.DataError, match="no model 'B'; the table prints one, without a heading"):
+        bt.read_estimates("term,estimate,se\nTarget,1,.5\n", model="B")

@@ -17,7 +17,7 @@ from ..errors import DataError, UnclearError, cell_message, did_you_mean, option
 from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
-from .results import is_result, read_result
+from .results import fitted_models, is_result, read_result
 from .rows import PrintedRow, ReadRows, Terms, read_rows, signs_of_per_cent, split_reference
 from .uncertainty import figure
 
@@ -213,7 +213,7 @@ def _nearly_said(page: Sheet) -> Iterable[str]:
     """Notes on header lines that are nearly one that counts, such as ``# smalest: 0.5``."""
     known = [field.name for field in fields(Options)]
     for key in page.said:
-        near = [] if key in known else get_close_matches(key, known, 1, 0.85)
+        near = [] if {key, key.removesuffix("s")} & set(known) else get_close_matches(key, known, 1, 0.85)
         if near:
             yield f"The line '# {key}: ...' at the top of the file was not read; did you mean '# {near[0]}: ...'?"
 
@@ -397,13 +397,23 @@ def _evaluations(
     models: Sequence[PrintedTable], asked: Options, page: Sheet
 ) -> Evaluation | dict[str, Evaluation]:
     """One evaluation, or one for each model; the focus goes to the models that hold it."""
-    if asked.model is not None:
-        headings = [str(model.heading) for model in models]
-        if asked.model not in headings:
-            raise DataError(f"{page.label}: no model {asked.model!r}; {did_you_mean(asked.model, headings)}")
+    headings = [str(model.heading) for model in models]
+    if asked.model in headings:
         models = [model for model in models if str(model.heading) == asked.model]
-    made = [evaluation_of(model, asked, page) for model in models]
-    require_focus(asked.focus or (), made, page.label)
+    return _chosen([evaluation_of(model, asked, page) for model in models], asked, page.label)
+
+
+def _chosen(made: list[Evaluation], asked: Options, label: str) -> Evaluation | dict[str, Evaluation]:
+    """The one evaluation, or all by heading, of the models that are asked for."""
+    if asked.model is not None:
+        headings = [str(evaluation.heading) for evaluation in made if evaluation.heading]
+        if asked.model not in headings:
+            known = (
+                did_you_mean(asked.model, headings) if headings else "the table prints one, without a heading"
+            )
+            raise DataError(f"{label}: no model {asked.model!r}; {known}")
+        made = [evaluation for evaluation in made if str(evaluation.heading) == asked.model]
+    require_focus(asked.focus or (), made, label)
     return made[0] if len(made) == 1 else {str(evaluation.heading): evaluation for evaluation in made}
 
 
@@ -418,19 +428,24 @@ def require_focus(focus: Sequence[str], made: Sequence[Evaluation], label: str) 
 
 
 def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation]:
-    """The evaluation of a fitted model, whose numbers are not rounded."""
-    fitted = read_result(source)
-    page = replace(sheet_of(fitted.frame), label=type(source).__name__, exact=True)
-    said = Options(
-        n=fitted.n,
-        df=fitted.df,
-        covariance=fitted.covariance,
-        logs="both" if given.ratio not in (None, "none") else None,
-        exact="yes",
-        note=fitted.notes,
-    )
-    asked = merge(given, said)
-    return _evaluations(read_models(page, {}, None, None), asked, page)
+    """The evaluation of a fitted model, whose numbers are not rounded, or one of each of several."""
+    label, models, asked = type(source).__name__, fitted_models(source), given
+    made = []
+    for heading, result in models.items():
+        fitted = read_result(result)
+        page = replace(sheet_of(fitted.frame), label=label, exact=True)
+        said = Options(
+            n=fitted.n,
+            df=fitted.df,
+            covariance=fitted.covariance,
+            logs="both" if given.ratio not in (None, "none") else None,
+            heading=heading or None,
+            exact="yes",
+            note=fitted.notes,
+        )
+        asked = merge(given, said)
+        made += [evaluation_of(model, asked, page) for model in read_models(page, {}, None, None)]
+    return _chosen(made, given, label)
 
 
 def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = "term") -> Evaluation:

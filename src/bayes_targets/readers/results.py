@@ -28,6 +28,14 @@ def is_result(source: Any) -> bool:
     return callable(getattr(source, "tidy", None)) or hasattr(source, "params")
 
 
+def fitted_models(source: Any) -> dict[str, Any]:
+    """The fitted models of one object, by their formulas where it holds several (pyfixest)."""
+    several = getattr(source, "all_fitted_models", None)
+    if isinstance(several, dict) and several:
+        return {str(name): model for name, model in several.items()}
+    return {"": source}
+
+
 def read_result(result: Any) -> FittedModel:
     """Read a fitted model of statsmodels, linearmodels, pyfixest or anything that names its parts like them."""
     kind = type(result).__name__
