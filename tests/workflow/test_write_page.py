@@ -98,3 +98,17 @@ def test_word_without_its_package_is_told_before_anything_is_computed(target, tm
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(bt.DataError, match=r"needs python-docx.*extra 'word'"):
         bt.write_page(target, tmp_path / "mine", word=True)
+
+
+def test_several_models_come_on_one_page(tmp_path):
+    models = bt.read_estimates(
+        CASES / "tables" / "regression_as_printed.tsv",
+        brackets="se", focus=["Target", "Stretch"], better="higher", smallest=0.5,
+    )  # fmt: skip
+    page = bt.write_page(models, tmp_path / "both")
+    assert {"table_1.csv", "table_2.csv"} <= {file.name for file in page.parent.iterdir()}
+    assert bt.read_estimates(page.parent / "table_2.csv").focus == "Stretch"
+    text = page.read_text(encoding="utf-8")
+    assert "Target: very likely higher (92%)" in text and "Stretch: virtually certain higher" in text
+    with pytest.raises(bt.DataError, match="found dict, expected an Evaluation"):
+        bt.write_page({}, tmp_path / "none")

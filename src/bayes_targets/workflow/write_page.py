@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError, require_count
@@ -18,11 +18,15 @@ from .analysis import files_of
 from .catalogue import Entry, call_script, find_analysis
 from .settings import Run, Settings
 
-TABLE = "table.csv"
+
+def _tables(given: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """The evaluations by the files that they are written to."""
+    names = ["table.csv"] if len(given) == 1 else [f"table_{place}.csv" for place in range(1, len(given) + 1)]
+    return dict(zip(names, given.values(), strict=True))
 
 
 def write_page(
-    evaluation: Evaluation,
+    evaluation: Evaluation | Mapping[str, Evaluation],
     folder: str | Path,
     *,
     word: bool = False,
@@ -34,8 +38,9 @@ def write_page(
 
     Parameters
     ----------
-    evaluation : Evaluation
-        From `read_estimates` or `read_evaluations`, with focus (one evaluation only), better and smallest.
+    evaluation : Evaluation or dict of str to Evaluation
+        From `read_estimates` (several models: all of them on one page) or `read_evaluations`, with better and smallest, and with
+        focus where it is a printed table.
     folder : str or Path
         Where; an earlier page there is replaced, anything else is refused.
     word : bool
@@ -49,7 +54,8 @@ def write_page(
     -------
     pathlib.Path
         The page, ``report.html``. Beside it stand its tables (CSV, LaTeX, Markdown), figures (SVG, PNG), ``posterior.nc``, and
-        ``table.csv``, the estimates with all that was stated in header lines, from which the command line makes the same page.
+        ``table.csv``, the estimates with all that was stated in header lines, from which the command line makes the same page
+        (of several models one file each, ``table_1.csv`` and so on).
 
     Raises
     ------
@@ -70,10 +76,17 @@ def write_page(
     ...     page.name, "Very likely higher (92%), by more than 0.5 points: 75%." in page.read_text(encoding="utf-8")
     ('report.html', True)
     """
-    if not isinstance(evaluation, Evaluation):
+    given = dict(evaluation) if isinstance(evaluation, Mapping) else {"": evaluation}
+    wrong = next(
+        (each for each in given.values() if not isinstance(each, Evaluation)), None if given else given
+    )
+    if wrong is not None:
         raise DataError(
-            f"write_page: found {type(evaluation).__name__}, expected an Evaluation (bt.read_estimates or bt.read_evaluations)"
+            f"write_page: found {type(wrong).__name__}, expected an Evaluation (bt.read_estimates or bt.read_evaluations)"
         )
+    pooled = any(each.estimates.index.name == "study" for each in given.values())
+    if pooled and len(given) > 1:
+        raise DataError("write_page: found several tables of studies, expected one to pool")
     if not isinstance(folder, str | Path) or not str(folder):
         raise DataError(f"folder is {folder!r}, expected the path of a folder")
     seed, draws = require_count("seed", seed, 0), require_count("draws", draws)
@@ -89,10 +102,12 @@ def write_page(
         raise DataError(
             f"{place / changed[0]}: was changed after it was written, so {place} is not replaced: move it elsewhere"
         )
-    entry = find_analysis("pool" if evaluation.estimates.index.name == "study" else "table")
-    settings = Settings(out=place.parent, seed=seed, draws=draws, word=word, data=Path(TABLE))
+    entry = find_analysis("pool" if pooled else "table")
+    settings = Settings(
+        out=place.parent, seed=seed, draws=draws, word=word, data=Path(next(iter(_tables(given))))
+    )
     say: Callable[[str], None] = print if progress else lambda line: None
-    run = _Given(settings, entry.name, {}, say, evaluation=evaluation)
+    run = _Given(settings, entry.name, {}, say, given=given)
     return _written(entry, run, place)
 
 
@@ -102,12 +117,9 @@ def _written(entry: Entry, run: _Given, place: Path) -> Path:
         result = call_script(entry, run)
         if not isinstance(result, Result):
             raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
-        assert run.evaluation is not None
-        table = run.evaluation.to_csv() or ""
+        tables = {name: (each.to_csv() or "").encode() for name, each in _tables(run.given).items()}
         seconds = time.perf_counter() - started
-        _, summary, files = files_of(
-            entry, run, result, seconds=seconds, passed=True, more={TABLE: table.encode()}
-        )
+        _, summary, files = files_of(entry, run, result, seconds=seconds, passed=True, more=tables)
     # The folder's own name is the one by which it is known as ours.
     files[run_folder.SUMMARY] = run_folder.json_bytes(run_folder.seal(summary | {"name": place.name}))
     return write_folder(place, files) / "report.html"
@@ -115,18 +127,16 @@ def _written(entry: Entry, run: _Given, place: Path) -> Path:
 
 @dataclass(eq=False)
 class _Given(Run):
-    """A run whose evaluation is there already."""
+    """A run whose evaluations are there already."""
 
-    evaluation: Evaluation | None = None
+    given: Mapping[str, Evaluation] = field(default_factory=dict)
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """The one evaluation, by its heading."""
-        assert self.evaluation is not None
-        self._note(self.evaluation.notes)
-        return {self.evaluation.heading or "table": self.evaluation}
+        """The evaluations, by their headings."""
+        for each in self.given.values():
+            self._note(each.notes)
+        return {name or each.heading or "table": each for name, each in self.given.items()}
 
     def several(self) -> Evaluation:
         """The several evaluations."""
-        assert self.evaluation is not None
-        self._note(self.evaluation.notes)
-        return self.evaluation
+        return next(iter(self.evaluations().values()))
