@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
-from bayes_targets.inference.importance import pareto_k
 from bayes_targets.model import NotExactError
 from bayes_targets.models.success.multinomial_exact import Effects, solve_multinomial
 
@@ -137,13 +136,6 @@ def test_the_same_seed_gives_the_same_draws_and_passes_the_gate():
     assert first["posterior"].to_dataset().identical(second["posterior"].to_dataset())
     assert first.attrs["engine"] == "exact"
     bt.require(bt.diagnose(first))
-
-
-@pytest.mark.parametrize("k", [0.2, 0.5, 0.9])
-def test_k_hat_finds_the_tail_of_pareto_weights(k):
-    rng = np.random.default_rng(3)
-    log_w = np.log(rng.pareto(1 / k, 100_000) + 1.0)
-    assert pareto_k(log_w) == pytest.approx(k, abs=0.1)
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ from bayes_targets.models.success.loo import (
     leave_one_area_out,
     log_evidence,
     refit,
-    stacking_weights,
 )
 from bayes_targets.models.success.margins import cell_share, composition_bound, group_shares, margins_model
 from bayes_targets.models.success.model import success_model
@@ -195,14 +194,6 @@ def test_predictive_counts_tell_each_cell():
     assert cells.loc[("a", "green"), ["observed", "mean", "p_value"]].tolist() == [6, 6, 0.5]
     with pytest.raises(bt.DataError, match="holds no counts by status"):
         predictive_counts(xr.DataTree.from_dict({"observed_data": xr.Dataset()}))
-
-
-def test_stacking_takes_the_mixture_that_predicts_best():
-    elpd = np.log([[0.8, 0.2], [0.6, 0.5], [0.1, 0.7]])
-    weight = stacking_weights(elpd)
-    grid = np.linspace(0, 1, 1001)
-    score = [np.log(np.exp(elpd) @ [w, 1 - w]).sum() for w in grid]
-    assert weight[0] == pytest.approx(grid[int(np.argmax(score))], abs=0.002)
 
 
 def test_models_are_compared_by_area():

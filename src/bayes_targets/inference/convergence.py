@@ -59,6 +59,11 @@ def mixing(draws: FloatArray) -> Mixing:
     return Mixing(*out.reshape(3, *shape))
 
 
+def mean_sizes(draws: FloatArray) -> FloatArray:
+    """Effective sample sizes of the means of draws (..., chain, draw), as they are and not ranked."""
+    return _ess(_split(draws.reshape(-1, *draws.shape[-2:]))).reshape(draws.shape[:-2])
+
+
 def _measures(draws: FloatArray) -> FloatArray:
     """R-hat, bulk and tail size, shape (3, E), of draws of shape (E, chain, draw)."""
     halves = _split(draws)

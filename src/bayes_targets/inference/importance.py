@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import NotExactError
+from .leave_one_out import pareto_k
 from .quadrature import Axis, Draws
 
 FloatArray = NDArray[np.float64]
@@ -276,30 +277,3 @@ def _covariance(log_density: LogDensity, mode: FloatArray) -> FloatArray:
         np.where(np.isfinite(curvature), 0.5 * (curvature + curvature.T), np.eye(d))
     )
     return np.asarray((vector / np.clip(value, 0.05, None)) @ vector.T)
-
-
-def pareto_k(log_w: FloatArray) -> float:
-    """Shape of the generalised Pareto distribution of the largest weights (k-hat; Vehtari et al. 2024).
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> bool(pareto_k(rng.standard_exponential(20_000) * 0.5) < 0.7), bool(pareto_k(rng.standard_exponential(20_000)) > 0.7)
-    (True, True)
-    """
-    size = len(log_w)
-    if not np.isfinite(log_w.max()):
-        return math.nan
-    w = np.sort(np.exp(log_w - log_w.max()))
-    count = int(min(0.2 * size, 3.0 * math.sqrt(size)))
-    excess = w[-count:] - w[-count - 1]
-    grid = 30 + int(math.sqrt(count))
-    quarter = excess[int(count / 4 + 0.5) - 1]
-    if not quarter > 0:
-        return math.nan
-    theta = (1.0 - np.sqrt(grid / (np.arange(1, grid + 1) - 0.5))) / (3.0 * quarter) + 1.0 / excess[-1]
-    k = np.log1p(-theta[:, None] * excess).mean(axis=1)
-    profile = count * (np.log(-theta / k) - k - 1.0)
-    weight = 1.0 / np.exp(profile - profile[:, None]).sum(axis=1)
-    shape = float(np.log1p(-(theta @ weight) * excess).mean())
-    return (shape * count + 5.0) / (count + 10.0)

@@ -18,7 +18,7 @@ from ..comparison.compare import clear_of_zero, compare
 from ..comparison.ols import fit_ols
 from ..errors import DataError
 from ..inference.summary import equal_tails
-from ..models.cohesion.checks import check_change_by_type, compare_pooling
+from ..models.cohesion.checks import check_change_by_type, compare_pooling, left_out_draws
 from ..plots import plot_forest, plot_shrinkage
 from .cells import capital, number
 from .result import Picture, Result, Table
@@ -68,13 +68,8 @@ def units_result(
             types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
         if "by_type" in own:
             types[f"{key}, slope"] = summarise_types(own["by_type"], "effect_by_type")
-        if all("log_likelihood" in tree.children for tree in own.values()):
-            choices[key] = compare_pooling({name: tree for name, tree in own.items() if name != "scores"})
-        else:
-            notes.append(
-                f"With {units.sizes['authority']:,} {words.units} pooling choices are not compared by leave-one-out, and 200 "
-                "draws are replicated for the predictive checks."
-            )
+        choices |= _choices(key, {name: tree for name, tree in own.items() if name != "scores"})
+        notes += _sized(own["partial"], choices.get(key), words)
         more["checks_by_type"][key] = check_change_by_type(own["partial"])
         more["fit"][key] = _fit_table(own["partial"], ols, effect, words)
         if "scores" in own:
@@ -88,6 +83,27 @@ def units_result(
         notes=tuple(dict.fromkeys(notes)),
         tables={**result.tables, **left_out_table(units, words.unit, words.units)},
     )
+
+
+def _choices(key: str, own: Mapping[str, xr.DataTree]) -> dict[str, pd.DataFrame]:
+    draws = own["partial"]["posterior"].sizes
+    n = own["partial"]["constant_data"].sizes["authority"]
+    return {key: compare_pooling(own)} if left_out_draws(n, draws["chain"] * draws["draw"]) else {}
+
+
+def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words) -> list[str]:
+    """What is done with fewer draws, or not at all, because the table is large."""
+    draws, n = posterior["posterior"].sizes, posterior["constant_data"].sizes["authority"]
+    whole, told = draws["chain"] * draws["draw"], []
+    if choices is None:
+        told = ["pooling choices are not compared by leave-one-out"]
+    elif choices.attrs["draws"] < whole:
+        told = [
+            f"pooling choices are compared by leave-one-out with {choices.attrs['draws']:,} of {whole:,} draws"
+        ]
+    if "posterior_predictive" not in posterior.children:
+        told.append("200 draws are replicated for the predictive checks")
+    return [f"With {n:,} {words.units} {' and '.join(told)}."] if told else []
 
 
 def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]:

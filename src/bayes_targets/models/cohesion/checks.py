@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import warnings
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,13 +13,17 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...inference.convergence import mean_sizes
+from ...inference.leave_one_out import LeaveOneOut, good_k, leave_one_out, stacking_weights
 from ...inference.summary import equal_tails
-from .equation import fitted_change, noise
+from .equation import fitted_change, noise, pointwise
 from .estimands import response_of
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 # Draws that are replicated where a posterior holds none, and numbers at a time.
 _REPLICATIONS, _AT_ONCE = 200, 4_000_000
+# Log likelihoods (units times draws) that leave-one-out computes for one posterior, at most, and draws that it needs, at least.
+_MOST_POINTWISE, _FEWEST_DRAWS = 160_000_000, 1_000
 
 
 def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame:
@@ -140,12 +144,14 @@ def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
         parameters); ``weight`` (stacking); ``k_hat_max`` and ``k_hat_high``: the largest Pareto k-hat, and the
         number of authorities whose k-hat is above the limit for this number of draws, for whom the
         approximation is not to be trusted (Vehtari, Gelman & Gabry, 2017). A difference below 4, or not
-        large against its standard error, is no reason to prefer a choice.
+        large against its standard error, is no reason to prefer a choice. Of more than 40,000 units not all of 4,000 draws
+        are used; ``attrs["draws"]`` says how many.
 
     Raises
     ------
     DataError
-        If there are fewer than two posteriors, or they are not of the same data and likelihood.
+        If there are fewer than two posteriors, they are not of the same data and likelihood, or there are more than 160,000
+        units.
 
     References
     ----------
@@ -165,41 +171,74 @@ def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
     >>> compare_pooling(choices).index.tolist()
     ['partial', 'complete']
     """
-    import arviz_stats
-
     if len(posteriors) < 2:
         raise DataError(f"posteriors: found {len(posteriors)}, expected two or more choices to compare")
     _check_same_data(posteriors)
-    with warnings.catch_warnings():
-        # What ArviZ warns of stands in the columns k_hat_max and k_hat_high.
-        warnings.simplefilter("ignore", UserWarning)
-        loos = {name: arviz_stats.loo(tree, pointwise=True) for name, tree in posteriors.items()}
-        ranked = arviz_stats.compare(loos, method="stacking", round_to="none")
-    k_hat = {name: loo.pareto_k.to_numpy() for name, loo in loos.items()}
+    each = [_left_out(name, tree) for name, tree in posteriors.items()]
+    elpd = np.column_stack([found.elpd for found, _ in each])
+    total = elpd.sum(axis=0)
+    gap = elpd - elpd[:, [int(total.argmax())]]
+    limit = good_k(each[0][1])
     table = pd.DataFrame(
         {
-            "elpd": {name: float(loo.elpd) for name, loo in loos.items()},
-            "se": {name: float(loo.se) for name, loo in loos.items()},
-            "elpd_diff": ranked["elpd_diff"].astype(float),
-            "se_diff": ranked["dse"].astype(float),
-            "p_loo": {name: float(loo.p) for name, loo in loos.items()},
-            "weight": ranked["weight"].astype(float),
-            "k_hat_max": {name: float(values.max()) for name, values in k_hat.items()},
-            "k_hat_high": {name: int((values > loos[name].good_k).sum()) for name, values in k_hat.items()},
-        }
+            "elpd": total,
+            "se": [found.se for found, _ in each],
+            "elpd_diff": gap.sum(axis=0),
+            "se_diff": np.sqrt(len(gap)) * gap.std(axis=0),
+            "p_loo": [found.p.sum() for found, _ in each],
+            "weight": stacking_weights(elpd),
+            "k_hat_max": [found.k_hat.max() for found, _ in each],
+            "k_hat_high": [int((found.k_hat > limit).sum()) for found, _ in each],
+        },
+        index=pd.Index(list(posteriors), name="choice"),
     )
-    return table.loc[list(ranked.index)].rename_axis("choice")
+    table.attrs = {"draws": each[0][1]}
+    return table.sort_values("elpd", ascending=False, kind="stable")
+
+
+def left_out_draws(units: int, draws: int) -> int:
+    """Of how many draws leave-one-out makes use with so many units; 0 where even the fewest would take too long."""
+    used = draws // max(math.ceil(units * draws / _MOST_POINTWISE), 1)
+    return used if used >= min(draws, _FEWEST_DRAWS) else 0
+
+
+def _left_out(name: str, posterior: xr.DataTree) -> tuple[LeaveOneOut, int]:
+    """Leave-one-out of one posterior and the number of draws it rests on, some units at a time."""
+    options = json.loads(posterior.attrs["options"])
+    draws = posterior["posterior"].to_dataset()
+    data = xr.merge([posterior[group].to_dataset() for group in ("constant_data", "observed_data")])
+    units, chains = data.sizes["authority"], draws.sizes["chain"]
+    used = left_out_draws(units, chains * draws.sizes["draw"])
+    if not used:
+        raise DataError(
+            f"posteriors, {name!r}: {units:,} units are too many for leave-one-out with {_FEWEST_DRAWS:,} draws"
+        )
+    draws = draws.isel(draw=slice(None, None, chains * draws.sizes["draw"] // used))
+    sizes = [
+        mean_sizes(
+            np.moveaxis(draws[each].transpose("chain", "draw", ...).to_numpy(), (0, 1), (-2, -1))
+        ).ravel()
+        for each in draws.data_vars
+    ]
+    size = chains * draws.sizes["draw"]
+    step = max(_AT_ONCE // (2 * size), 1)
+
+    def pieces() -> Iterator[NDArray[np.float64]]:
+        for start in range(0, units, step):
+            some = data.isel(authority=slice(start, start + step))
+            (value,) = pointwise(some, options, draws).data_vars.values()
+            yield value.to_numpy().reshape(size, -1)
+
+    return leave_one_out(pieces(), np.concatenate(sizes).mean() / size if chains > 1 else 1.0), size
 
 
 def _check_same_data(posteriors: Mapping[str, xr.DataTree]) -> None:
     first = next(iter(posteriors))
     facts = {}
     for name, tree in posteriors.items():
-        if "log_likelihood" not in tree.children:
-            raise DataError(f"posteriors, {name!r}: no log_likelihood group, expected what fit gives")
-        options = json.loads(tree.attrs.get("options", "{}"))
-        variables = sorted(str(variable) for variable in tree["log_likelihood"].data_vars)
-        facts[name] = (tree.attrs.get("data_hash"), options.get("effect"), variables)
+        _observed(tree)
+        options = json.loads(tree.attrs["options"])
+        facts[name] = (tree.attrs.get("data_hash"), options["effect"], options["measurement_error"])
         if facts[name] != facts[first]:
             raise DataError(
                 f"posteriors: {name!r} and {first!r} differ in data, effect or likelihood; their predictive "

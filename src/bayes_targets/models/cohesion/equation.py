@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -122,11 +123,16 @@ def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
 
 def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     """Log density of each authority's data in each draw."""
-    data, response = model.data, str(model.options["response"])
-    fitted = fitted_change(data, draws, model.options["effect"])
+    return pointwise(model.data, model.options, draws)
+
+
+def pointwise(data: xr.Dataset, options: Mapping[str, Any], draws: xr.Dataset) -> xr.Dataset:
+    """The same from a model's data, or some of it, and options."""
+    response = str(options["response"])
+    fitted = fitted_change(data, draws, options["effect"])
     nu = draws["nu"] if "nu" in draws else None
-    if model.options["measurement_error"]:
-        percent = model.options["change"] == "percent"
+    if options["measurement_error"]:
+        percent = options["change"] == "percent"
         return xr.Dataset({"scores": scores_log_likelihood(data, draws, fitted, nu, percent=percent)})
     if nu is None:
         sigma = draws["sigma"].transpose("chain", "draw").to_numpy()[..., None]

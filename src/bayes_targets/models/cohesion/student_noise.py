@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ...inference.leave_one_out import smoothed
 from ...model import Model
 from ...priors import Prior
 from .exact import cohesion_hierarchy, draw_hierarchy
@@ -75,8 +76,8 @@ def solve_student_t(
     effect, own = values["effect"], priors.effect.logpdf(values["effect"])
     out = {}
     for name, prior in effects.items():
-        smoothed, k_hat = _smooth(log_ratio + prior.logpdf(effect) - own)
-        out[name] = Weighted(effect, smoothed, k_hat, draws.sample_stats())
+        own_weights, k_hat = smoothed(log_ratio + prior.logpdf(effect) - own)
+        out[name] = Weighted(effect, own_weights, k_hat, draws.sample_stats())
     return out
 
 
@@ -142,12 +143,3 @@ def _log_student_t(residual: FloatArray, nu: FloatArray, sigma: FloatArray) -> F
     constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
     tails = np.log1p((residual / sigma[:, None]) ** 2 / nu[:, None]).sum(axis=1)
     return np.asarray(n * (constant - np.log(sigma)) - (nu + 1) / 2 * tails)
-
-
-def _smooth(log_ratio: FloatArray) -> tuple[FloatArray, float]:
-    import arviz_stats  # noqa: F401  (gives DataArray its accessor)
-
-    # ArviZ takes log likelihoods, whose weights are their inverses.
-    smoothed, k_hat = xr.DataArray(-log_ratio, dims="sample").azstats.psislw(dim="sample")
-    weights = np.exp(smoothed.to_numpy() - float(smoothed.max()))
-    return weights / weights.sum(), float(k_hat)

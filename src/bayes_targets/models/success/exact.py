@@ -20,12 +20,12 @@ from ...inference.importance import (
     Sample,
     axis_values,
     in_coordinates,
-    pareto_k,
     refine,
     sample_density,
     solve_by_importance,
     weigh,
 )
+from ...inference.leave_one_out import pareto_k
 from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
 from ...priors import LogOdds, Normal, StudentT

@@ -17,6 +17,7 @@ from ...errors import DataError, DiagnosticsError
 from ...inference.convergence import mixing
 from ...inference.diagnostics import diagnose, require
 from ...inference.engines import CompiledNuts, compile_nuts, sample_nuts
+from ...inference.leave_one_out import stacking_weights
 from ...inference.quadrature.stratified import stratified_uniform
 from ...model import Model, NotExactError
 from . import binomial as success_binomial
@@ -268,25 +269,6 @@ def compare_models(
         result["evidence_mcse"] = [float(np.sqrt((evidence[name]["mcse"] ** 2).sum())) for name in left_out]
         result["probability"] = weight / weight.sum()
     return result.sort_values("elpd", ascending=False, kind="stable")
-
-
-def stacking_weights(elpd: FloatArray) -> FloatArray:
-    """Weights of the mixture with the best log score, from log densities of shape (area, model).
-
-    Examples
-    --------
-    >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3)
-    array([0.5, 0.5])
-    """
-    density = np.exp(elpd - elpd.max(axis=1, keepdims=True))
-    weights = np.full(density.shape[1], 1.0 / density.shape[1])
-    # The log score is concave, and each step of this multiplicative (EM) rule raises it.
-    for _ in range(20_000):
-        stepped = weights * (density / (density @ weights)[:, None]).mean(axis=0)
-        if np.abs(stepped - weights).max() < 1e-10:
-            break
-        weights = stepped
-    return np.asarray(weights)
 
 
 def _pseudo_bma(elpd: FloatArray) -> FloatArray:

@@ -24,12 +24,12 @@ from ...inference.importance import (
     Sample,
     axis_values,
     in_coordinates,
-    pareto_k,
     refine,
     sample_density,
     sample_stats,
     weigh,
 )
+from ...inference.leave_one_out import pareto_k
 from ...inference.quadrature import Axis
 from ...inference.quadrature.grid import together
 from ...model import Model, NotExactError
