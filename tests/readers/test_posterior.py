@@ -75,6 +75,26 @@ def test_equal_posteriors_give_equal_bytes(posteriors):
     assert posterior_bytes(posteriors) == posterior_bytes(copies)
 
 
+def test_of_large_posteriors_the_draws_are_kept_and_the_rest_is_said(tmp_path, posteriors, monkeypatch):
+    file = tmp_path / "posterior.nc"
+    size = sum(
+        tree[group].to_dataset().nbytes
+        for tree in posteriors.values()
+        for group in ("posterior", "sample_stats")
+    )
+    monkeypatch.setattr("bayes_targets.readers.posterior._MOST_BYTES", size)
+    file.write_bytes(posterior_bytes(posteriors))
+    again = read_posteriors(file)
+    assert set(again["model_2"].children) == {"posterior", "sample_stats"}
+    assert again["model_2"].attrs["not_written"].startswith("groups ")
+    assert all("effect" in tree["posterior"] for tree in again.values())
+    monkeypatch.setattr("bayes_targets.readers.posterior._MOST_BYTES", size - 1)
+    file.write_bytes(posterior_bytes(posteriors))
+    again = read_posteriors(file)
+    assert [name for name, tree in again.items() if "effect" not in tree["posterior"]] == ["model_2 flat"]
+    assert again["model_2 flat"].attrs["not_written"] == "variables effect"
+
+
 def test_one_posterior_is_enough(tmp_path, posteriors):
     file = tmp_path / "posterior.nc"
     file.write_bytes(posterior_bytes({"only": posteriors["areas"]}))

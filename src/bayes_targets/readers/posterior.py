@@ -15,9 +15,12 @@ import xarray as xr
 
 from ..errors import DataError
 
-_HEADLINE = "headline"
+_HEADLINE, _LEFT_OUT = "headline", "not_written"
 # What is kept of the others: draws and sampler statistics. All groups of all posteriors would take most of a run's time.
 _KEPT = ("posterior", "sample_stats")
+# A file of more is written without the headline's other groups, whose data stand in the user's own file, and then without the
+# largest variables of the other posteriors.
+_MOST_BYTES = 39_000_000
 # NetCDF's mark of a dim that has no labels.
 _NO_LABELS = "This is a netCDF dimension but not a netCDF variable.{:10d}"
 
@@ -33,14 +36,47 @@ def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
                 f"a posterior cannot be named {name!r}, expected neither '/' nor one of {sorted(taken)}"
             )
     with h5py.File("posterior.nc", "w", driver="core", backing_store=False, track_order=True) as file:
-        for position, (name, tree) in enumerate(posteriors.items()):
+        kept, left = _kept(posteriors)
+        for position, (name, groups) in enumerate(kept.items()):
             node = file if position == 0 else file.create_group(name, track_order=True)
-            for group in tree.children:
-                if position == 0 or group in _KEPT:
-                    _write(node.create_group(str(group), track_order=True), tree[group].to_dataset())
-            _write_attrs(node, dict(tree.attrs) | ({_HEADLINE: name} if position == 0 else {}))
+            for group, data in groups.items():
+                _write(node.create_group(group, track_order=True), data)
+            attrs = dict(posteriors[name].attrs) | ({_HEADLINE: name} if position == 0 else {})
+            _write_attrs(node, attrs | ({_LEFT_OUT: left[name]} if name in left else {}))
         file.flush()
         return bytes(file.id.get_file_image())
+
+
+def _kept(
+    posteriors: Mapping[str, xr.DataTree],
+) -> tuple[dict[str, dict[str, xr.Dataset]], dict[str, str]]:
+    """The groups of each posterior that are written, and by posterior what of the usual ones is left out as too large."""
+    headline = next(iter(posteriors))
+    kept = {
+        name: {
+            str(group): child.to_dataset()
+            for group, child in tree.children.items()
+            if name == headline or group in _KEPT
+        }
+        for name, tree in posteriors.items()
+    }
+    left: dict[str, str] = {}
+    over = sum(data.nbytes for groups in kept.values() for data in groups.values()) - _MOST_BYTES
+    more = [group for group in kept[headline] if group not in _KEPT]
+    if over > 0 and more:
+        over -= sum(kept[headline].pop(group).nbytes for group in more)
+        left[headline] = f"groups {', '.join(more)}"
+    others = [
+        (variable.nbytes, name, variable.name)
+        for name in list(kept)[1:]
+        for variable in kept[name].get("posterior", xr.Dataset()).data_vars.values()
+    ]
+    for size, name, variable in sorted(others, key=lambda each: -each[0]):
+        if over > 0:
+            over -= size
+            kept[name]["posterior"] = kept[name]["posterior"].drop_vars(str(variable))
+            left[name] = f"{left[name]}, {variable}" if name in left else f"variables {variable}"
+    return kept, left
 
 
 def _write(group: Any, data: xr.Dataset) -> None:
