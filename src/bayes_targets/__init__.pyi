@@ -83,7 +83,7 @@ from .priors import LogFlat as LogFlat
 from .priors import Normal as Normal
 from .priors import StudentT as StudentT
 from .readers.authorities import read_authorities as read_authorities
-from .readers.count_margins import nearest_tables as nearest_tables
+from .readers.counts import nearest_tables as nearest_tables
 from .readers.counts import read_counts as read_counts
 from .readers.counts import with_covariate as with_covariate
 from .readers.estimates import read_estimates as read_estimates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .errors import DataError
+from .provenance import sha256
 
 
 class NotExactError(DataError):
@@ -103,7 +103,7 @@ def data_hash(data: xr.Dataset) -> str:
     >>> data_hash(a) == data_hash(a.copy()), data_hash(a) == data_hash(a + 1)
     (True, False)
     """
-    digest = hashlib.sha256()
+    parts = []
     for name in sorted(str(n) for n in data.variables):
         variable = data[name]
         values = variable.to_numpy()
@@ -111,5 +111,5 @@ def data_hash(data: xr.Dataset) -> str:
             payload = "\x1f".join(str(v) for v in values.ravel()).encode()
         else:
             payload = np.ascontiguousarray(values, dtype=np.float64).tobytes()
-        digest.update(f"{name}|{variable.dims}|{values.shape}|".encode() + payload)
-    return digest.hexdigest()
+        parts += [f"{name}|{variable.dims}|{values.shape}|".encode(), payload]
+    return sha256(b"".join(parts))

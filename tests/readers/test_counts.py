@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 import bayes_targets as bt
 from bayes_targets.errors import options_as_flags
-from bayes_targets.readers.count_margins import nearest_tables
-from bayes_targets.readers.counts import read_counts, with_covariate
+from bayes_targets.readers.counts import nearest_tables, read_counts, with_covariate
 from bayes_targets.studies import odpm2005
 
 

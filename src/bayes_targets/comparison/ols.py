@@ -13,7 +13,7 @@ import xarray as xr
 from ..errors import DataError, cell_message, did_you_mean, require_choice, require_number, shown
 from ..inference.distributions import t_quantile, t_upper_tail
 from ..inference.least_squares import COV_TYPES, CovType, LeastSquares, least_squares
-from ..readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
+from ..readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
 
 Effect = Literal["target", "stretch"]
 

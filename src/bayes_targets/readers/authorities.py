@@ -40,12 +40,11 @@ from .columns import (
     missing_columns,
     named_by_content,
     own_words,
+    pivoted,
     plain_word,
     with_header,
 )
-from .dataset import authority_dataset
-from .design_matrix import choose_reference, dependent_columns, type_dummies
-from .long_form import pivoted
+from .dataset import authority_dataset, choose_reference, dependent_columns, type_dummies
 from .table import RawTable, read_table
 from .units import (
     check_spelling,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import hashlib
 import io
 import os
 import re
@@ -22,6 +21,7 @@ import pandas as pd
 
 from ..errors import DataError, did_you_mean, option
 from ..files import unguarded
+from ..provenance import sha256
 from .cells import missing_marks, printable
 from .layout import check_names, column_name, filled_width, full_cells, is_blank, under_header
 
@@ -103,7 +103,7 @@ def read_table(
         label = name or "text"
         comments, records, notes = _text_rows(source, label, separator, ".txt")
         cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
-        digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = sha256(source.encode("utf-8", "surrogatepass"))
         return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
     path, label = _path(source, name)
     check_ordinary(path, label)
@@ -114,7 +114,7 @@ def read_table(
     if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
         raise DataError(f"{printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
     content = read_bytes(path, label)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = sha256(content)
     if kinds[-1] == ".gz":
         content = _unpacked(content, label)
     if kind in (".parquet", ".pq", ".feather", ".arrow"):
@@ -260,7 +260,7 @@ def _from_frame(
         raise DataError(f"{label}: found no rows, expected one row per unit")
     cells.index = pd.RangeIndex(1, len(cells) + 1)
     if digest is None:
-        digest = hashlib.sha256(cells.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()
+        digest = sha256(cells.to_csv(index=False).encode("utf-8", "surrogatepass"))
     for i, dtype in enumerate(cells.dtypes):
         # Strings and categories become plain objects, so that a cell is a cell wherever it came from.
         if not (isinstance(dtype, np.dtype) and dtype.kind in "iufb"):

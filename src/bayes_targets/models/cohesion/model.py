@@ -18,7 +18,7 @@ import xarray as xr
 from ...errors import DataError, did_you_mean, require_choice
 from ...model import Model
 from ...priors import Exponential, HalfNormal, Normal, Prior, require_prior, require_spread_prior
-from ...readers.design_matrix import choose_reference, dependent_columns, type_dummies, usual_reference
+from ...readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
 from .equation import draw_prior, log_likelihood, predict
 from .exact import solve_cohesion
 from .graph import build

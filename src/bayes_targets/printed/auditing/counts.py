@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...errors import DataError, did_you_mean
 from ...readers.cells import Number
-from ...readers.roles import check_role, file_of, require_columns
+from ...readers.schema import check_role, file_of, require_columns
 from .findings import (
     CONSISTENT,
     INCONSISTENT,

@@ -13,7 +13,7 @@ import pandas as pd
 from ...errors import DataError, cell_message
 from ...readers import uncertainty
 from ...readers.cells import Number, plain_decimal
-from ...readers.roles import file_of
+from ...readers.schema import file_of
 
 CONSISTENT = "consistent"
 INCONSISTENT = "inconsistent"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import DataError
 from ...readers.cells import Number, plain_decimal
-from ...readers.roles import check_role, file_of
+from ...readers.schema import check_role, file_of
 from .findings import (
     CONSISTENT,
     INCONSISTENT,

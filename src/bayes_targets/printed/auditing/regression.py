@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...errors import DataError, cell_message
 from ...readers.cells import Number
-from ...readers.roles import check_role, file_of
+from ...readers.schema import check_role, file_of
 from .findings import (
     CONSISTENT,
     INCONSISTENT,

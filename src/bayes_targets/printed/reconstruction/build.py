@@ -10,8 +10,7 @@ import xarray as xr
 
 from ...errors import DataError, cell_message, did_you_mean
 from ...inference.summary import equal_tails
-from ...readers.dataset import authority_dataset
-from ...readers.design_matrix import dependent_columns
+from ...readers.dataset import authority_dataset, dependent_columns
 from ...readers.package import Study
 from .columns import Given, make_columns
 from .publication import EFFECTS, FloatArray, Publication, Regression, read_publication
