@@ -45,3 +45,19 @@ def eight_schools_posterior(eight_schools):
     priors = bt.PublishedPriors(mu=bt.Normal(0, 5), tau=bt.HalfCauchy(5))
     model = bt.published_model(eight_schools, pooling="partial", priors=priors)
     return bt.fit(model, draws=4000, seed=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Figures are made and laid out, and not drawn, in a file whose tests read words and numbers only."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    drawn = {}
+    for kind in ("png", "svg"):
+        Figure(figsize=(1, 1)).savefig(content := io.BytesIO(), format=kind)
+        drawn[kind] = content.getvalue()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bayes_targets.plots.save_bytes", lambda figure, kind: drawn[kind])
+        yield

@@ -12,6 +12,8 @@ from bayes_targets.comparison.pooled import Question, moved, study_table, summar
 from bayes_targets.report.pool import further_models, options_of, pool_result, require_question
 from bayes_targets.run import main
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NORWAY = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations" / "norway_diagnoses.csv"
 PRIORS = {"mu": bt.Normal(0, 0.05), "tau": bt.HalfNormal(0.01)}
 

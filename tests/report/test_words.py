@@ -11,6 +11,8 @@ from bayes_targets.report.cells import ABBREVIATIONS
 from bayes_targets.run import main
 from bayes_targets.workflow.analysis import Settings, conduct
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 QUICK = ("cohesion_published", "lpsa_policy_areas", "audit")
 WHOLE = ("claims", "cohesion_authorities")
 # Not read: what is for machines, and the parts that name files and commands.
@@ -43,7 +45,7 @@ FOREIGN = re.compile(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("words") / "results"
     assert conduct(list(QUICK), Settings(out=out, draws=300)).status == 0

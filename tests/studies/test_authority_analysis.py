@@ -12,6 +12,8 @@ from bayes_targets.comparison.authority_tables import (
 )
 from bayes_targets.run import main
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TYPES = {"county": 27, "metropolitan borough": 36, "London borough": 32, "unitary authority": 55}
 
 
