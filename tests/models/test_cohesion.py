@@ -251,7 +251,7 @@ def test_prior_draws_are_those_of_the_graph(small, variant):
     import pytensor
 
     model = cohesion_model(small, **VARIANTS[variant])
-    size = 1500  # of the graph's, which are slow to draw
+    size = 500  # of the graph's, which are slow to draw
     ours = prior_draws(model, 20_000)
     with model.to_pymc(), pytensor.config.change_flags(mode="FAST_COMPILE"):
         names = list(model.variables)
