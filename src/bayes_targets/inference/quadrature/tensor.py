@@ -75,24 +75,26 @@ class Tensor:
         top = self.log_p.max()
         return float(top + math.log(np.exp(self.log_p - top).sum() * self.steps.prod()))
 
-    def log_marginal(self, d: int) -> FloatArray:
-        """Log density of one axis less its largest value."""
-        return _log_sum(self.log_p, tuple(k for k in range(self.log_p.ndim) if k != d))
+    @cached_property
+    def marginals(self) -> list[FloatArray]:
+        """Density of each axis, the largest 1."""
+        with np.errstate(under="ignore"):
+            p = np.exp(self.log_p - self.log_p.max())
+        found = [p.sum(axis=tuple(k for k in range(p.ndim) if k != d)) for d in range(p.ndim)]
+        return [own / own.max() for own in found]
 
     @property
     def edge_mass(self) -> float:
         """Share of the mass in the outermost nodes."""
         share = 0.0
-        for d in range(len(self.axes)):
-            mass = np.exp(self.log_marginal(d))
+        for mass in self.marginals:
             share += float((mass[0] + mass[-1]) / mass.sum())
         return share
 
     def changes(self) -> FloatArray:
         """What leaving out every second node changes along each axis: log evidence, mean or s.d. (in s.d.)."""
         out = []
-        for d in range(len(self.axes)):
-            mass = np.exp(self.log_marginal(d))
+        for mass in self.marginals:
             found = []
             for stride in (1, 2):
                 own, place = mass[::stride], np.arange(0, mass.size, stride)
@@ -155,8 +157,7 @@ def integrate_tensor(density: TensorDensity, axes: Sequence[Axis], tolerance: fl
     """Find where the mass is, and put as many nodes there as `tolerance`, the limit of `Tensor.changes`, asks for."""
     tensor = _locate(density, tuple(axes))
     counts = []
-    for d, own in enumerate(tensor.nodes):
-        mass = np.exp(tensor.log_marginal(d))
+    for own, mass in zip(tensor.nodes, tensor.marginals, strict=True):
         place = mass @ own / mass.sum()
         sd = math.sqrt(max(float(mass @ (own - place) ** 2 / mass.sum()), 1e-300))
         counts.append(max(_FEWEST, math.ceil((own[-1] - own[0]) / (_STEP * sd)) | 1))
@@ -256,8 +257,8 @@ def _locate(density: TensorDensity, axes: tuple[Axis, ...]) -> Tensor:
                 "the exact engine met a density that is not a number; engine 'nuts' may serve"
             )
         new, done = [], True
-        for d, own in enumerate(nodes):
-            inside = np.flatnonzero(tensor.log_marginal(d) > -_DEPTH)
+        for own, mass in zip(nodes, tensor.marginals, strict=True):
+            inside = np.flatnonzero(mass > math.exp(-_DEPTH))
             low, high, width = inside[0], inside[-1], own[-1] - own[0]
             done &= bool(low > 0 and high < count - 1 and high - low > 0.6 * count)
             new.append(
@@ -280,16 +281,17 @@ def _draw(tensor: Tensor, unit: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Coordinates of draws, shape (size, D), and the log of the density they follow."""
     x, log_q = np.empty_like(unit), np.zeros(len(unit))
     places: list[tuple[IntArray, FloatArray]] = []
-    for d, own in enumerate(tensor.nodes):
-        marginal = _log_sum(tensor.log_p, tuple(range(d + 1, len(tensor.axes))))
-        line = np.zeros((len(unit) if d else 1, own.size))
-        for corner in itertools.product(range(4), repeat=d):
-            if not d:
-                line = np.maximum(marginal, _FLOOR)[None]
-                break
+    # Log densities of the first axes together, one, two and so on.
+    joint = [tensor.log_p - tensor.log_p.max()]
+    while joint[0].ndim > 1:
+        joint.insert(0, _log_sum(joint[0]))
+    for d, (own, log_p) in enumerate(zip(tensor.nodes, joint, strict=True)):
+        marginal = np.maximum(log_p, _FLOOR)
+        line = np.zeros((len(unit), own.size)) if d else marginal[None]
+        for corner in itertools.product(range(4), repeat=d) if d else ():
             at = tuple(first + c for (first, _), c in zip(places, corner, strict=True))
             weight = np.prod([part[:, c] for (_, part), c in zip(places, corner, strict=True)], axis=0)
-            line += weight[:, None] * np.maximum(marginal[at], _FLOOR)
+            line += weight[:, None] * marginal[at]
         x[:, d], own_log_q = _invert(line, own, unit[:, d])
         log_q += own_log_q
         places.append(_cubic((x[:, d] - own[0]) / tensor.steps[d], own.size))
@@ -333,10 +335,8 @@ def _cubic(place: FloatArray, count: int) -> tuple[IntArray, FloatArray]:
     return first, np.stack(weight, axis=-1)
 
 
-def _log_sum(log_p: FloatArray, dims: tuple[int, ...]) -> FloatArray:
-    """Log of the sum of the exponentials over some dims, less its largest value."""
-    if not dims:
-        return np.asarray(log_p - log_p.max())
+def _log_sum(log_p: FloatArray) -> FloatArray:
+    """Log of the sum of the exponentials over the last axis, less its largest value."""
     with np.errstate(divide="ignore", under="ignore"):
-        out = np.log(np.exp(log_p - log_p.max()).sum(axis=dims))
+        out = np.log(np.exp(log_p).sum(axis=-1))
     return np.asarray(out - out.max())

@@ -133,13 +133,12 @@ class Selected:
         sticks = _mesh(values[split:])
         weights = self.problem.weights_of(sticks)
         of_sticks = self._stick_terms(sticks, weights)
-        per_node = len(weights) * self.problem.y.size * (_NODES if self.problem.group is not None else 1)
+        per_node = len(weights) * self.problem.y.size * _NODES if self.problem.group is not None else 0
         chunk = max(1, _CHUNK // (per_node + self.nodes.size))
-        parts = []
-        for start in range(0, len(outer), chunk):
-            own = outer[start : start + chunk]
-            parts.append(self._normalised(own, weights) + self.log_prior(own)[:, None])
-        value = np.concatenate(parts) + of_sticks
+        parts = [
+            self._normalised(outer[start : start + chunk], weights) for start in range(0, len(outer), chunk)
+        ]
+        value = np.concatenate(parts) + self.log_prior(outer)[:, None] + of_sticks
         return np.asarray(value.reshape([len(own) for own in values]))
 
     def points(self, values: FloatArray) -> FloatArray:
@@ -173,7 +172,9 @@ class Selected:
         value, bins = self._independent(outer)
         if self.problem.bounds is None:
             return np.broadcast_to(value[:, None], (len(outer), weights.shape[-2]))
-        return value[:, None] - _log_product(np.maximum(weights @ bins, _SMALLEST_SUM))
+        # The first weight is 1: no sum is below the first bin's probability.
+        bins[:, 0] = np.maximum(bins[:, 0], _SMALLEST_SUM)
+        return value[:, None] - _log_sums(bins, weights)
 
     @cached_property
     def _hermite(self) -> tuple[FloatArray, FloatArray]:
@@ -329,17 +330,15 @@ def _mesh(values: Sequence[FloatArray]) -> FloatArray:
     return np.stack(np.meshgrid(*values, indexing="ij"), axis=-1).reshape(-1, len(values))
 
 
-def _log_product(sums: FloatArray) -> FloatArray:
-    """Log of the product over the last axis, with one logarithm for every eight factors."""
-    count = sums.shape[-1]
-    whole = count - count % _PRODUCT
-    value = np.zeros(sums.shape[:-1])
-    if whole:
-        width = whole // _PRODUCT
-        product = sums[..., :width].copy()
-        for k in range(1, _PRODUCT):
-            product *= sums[..., k * width : (k + 1) * width]
-        value += np.log(product).sum(axis=-1)
-    if whole < count:
-        value += np.log(sums[..., whole:].prod(axis=-1))
-    return np.asarray(value)
+def _log_sums(bins: FloatArray, weights: FloatArray) -> FloatArray:
+    """Logs of the products of all normalising sums, (n, S): bins (n, J, K), weights (S, J) or (n, 1, J)."""
+    bins, weights = np.swapaxes(bins, 1, 2), np.swapaxes(weights, -1, -2)
+    n, count = bins.shape[:2]
+    out = np.zeros((n, weights.shape[-1]))
+    chunk = max(1, _CHUNK // (count * weights.shape[-1]))
+    for start in range(0, n, chunk):
+        rows = slice(start, start + chunk)
+        sums = bins[rows] @ (weights if weights.ndim == 2 else weights[rows])
+        for first in range(0, count, _PRODUCT):
+            out[rows] += np.log(sums[:, first : first + _PRODUCT].prod(axis=1))
+    return out
