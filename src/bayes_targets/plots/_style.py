@@ -44,6 +44,7 @@ _SETTINGS: dict[str, Any] = {
     "legend.fontsize": 9.0,
     "legend.frameon": False,
     "text.color": "black",
+    "text.hinting": "none",
 }
 
 
