@@ -38,7 +38,7 @@ def analyse(run):
 
 def reconstructed(run):
     study = run.study(paper.NAME)
-    posteriors, comparison, types, choices = {}, {}, {}, {}
+    posteriors, comparison, types, choices, scales = {}, {}, {}, {}, {}
     run.say(f"{run.name}: {DATASETS} reconstructed data sets")
     # The same data sets serve both effects: each agrees with all regressions that are printed.
     ensemble = bt.reconstruct(study, n_datasets=DATASETS, seed=run.settings.seed)
@@ -61,8 +61,13 @@ def reconstructed(run):
         comparison[effect] = tables.pooled_comparison(
             stacked["partial"], paper.ols(study, model=model), NAMES
         )
+        printed = paper.estimates(study, model=model)
+        comparison[effect].attrs["n"] = printed.attrs["n"]
+        scales |= printed.set_index("term")["scale"].dropna().to_dict()
         types |= {f"{effect}, {p}": tables.summarise_types(stacked[p], "intercept") for p in POOLINGS}
         types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
         posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}
-    result = authority_result(comparison, types, choices, posteriors, {"agreement": agreement}, WORDS)
+    result = authority_result(
+        comparison, types, choices, posteriors, {"agreement": agreement}, WORDS, scales=scales
+    )
     return replace(result, points=(*result.points, paper.QUOTE), terms=paper.PAGE_TERMS)

@@ -22,7 +22,7 @@ WIDTH = 5.2
 """Published width of every figure, in inches: a column of print, and on a telephone 11 pixels a letter are still 9."""
 DPI = 110
 """Dots per inch of a PNG, for pasting."""
-_EDGE = 0.07
+_EDGE = 0.1
 _GAP = 0.1
 
 

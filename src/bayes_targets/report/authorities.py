@@ -76,7 +76,16 @@ def units_result(
             more.setdefault("measured", {})[key] = _measured(own, words)
         posteriors |= {f"{key}_{name}": tree for name, tree in own.items()}
     result = authority_result(
-        comparison, types, choices, posteriors, more, words, steps=_steps(units), units=units, source=source
+        comparison,
+        types,
+        choices,
+        posteriors,
+        more,
+        words,
+        steps=_steps(units),
+        scales=_scales(units),
+        units=units,
+        source=source,
     )
     return replace(
         result,
@@ -126,6 +135,7 @@ def authority_result(
     words: Words,
     *,
     steps: Mapping[str, float] | None = None,
+    scales: Mapping[str, float] | None = None,
     units: xr.Dataset | None = None,
     source: str = "",
 ) -> Result:
@@ -134,7 +144,8 @@ def authority_result(
     `comparison`: effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term. `types`:
     ``"target, partial"`` and so on to the outcome of each type under a pooling, ``"target, slope"`` to the slope by type. `choices`:
     effect to the comparison of poolings. `posteriors`: the headline first. `more`: further tables by name, by effect. `steps`: step of
-    each control that the page shows slopes for. `units` and `source`: the user's own data and file, for title and question.
+    each control that the page shows slopes for. `scales`: s.d. of
+    each term, which figures show slopes for. `units` and `source`: the user's own data and file, for title and question.
     """
     first = next(iter(comparison.values()))
     origin = first.attrs["origin"]
@@ -145,8 +156,10 @@ def authority_result(
     shown = {
         effect: _shown(table, steps, types[f"{effect}, none"].index) for effect, table in comparison.items()
     }
+    drawn = _per_sd(comparison, shown, scales or {}, types)
     if units is not None:
         shown = {effect: _renamed(table, words) for effect, table in shown.items()}
+        drawn = {effect: _renamed(table, words) for effect, table in drawn.items()}
     ols = "Published estimate" if made_up else "OLS estimate"
     group = {"authority_type": capital(words.group)}
     tables = {
@@ -192,7 +205,7 @@ def authority_result(
         tables=tables
         if units is None
         else {name: _own_column(table, words) for name, table in tables.items()},
-        pictures=_pictures(shown, types, words, origin, _size(posteriors, types)),
+        pictures=_pictures(drawn, shown, types, words, origin, _size(posteriors, types)),
         posteriors=posteriors,
         methods=_methods(words, comparison),
         limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
@@ -264,20 +277,50 @@ def _steps(units: xr.Dataset) -> dict[str, float]:
     return steps
 
 
-def _shown(table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index) -> pd.DataFrame:
+def _scales(units: xr.Dataset) -> dict[str, float]:
+    """Standard deviation of stretch and of each control, 1 of those that are yes or no."""
+    scales = {"target": 1.0}
+    if "stretch" in units and "target" in units:
+        scales["stretch"] = float(units["stretch"].where(units["target"] > 0).std(ddof=1))
+    for name in units["control"].to_numpy() if "control" in units.dims else ():
+        values = units["controls"].sel(control=name)
+        scales[str(name)] = 1.0 if bool(values.isin([0, 1]).all()) else float(values.std(ddof=1))
+    return scales
+
+
+def _per_sd(
+    comparison: Mapping[str, pd.DataFrame],
+    shown: Mapping[str, pd.DataFrame],
+    scales: Mapping[str, float],
+    types: Mapping[str, pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    """The comparisons as figures draw them: for one s.d. of each term if that of all is known, which makes widths compare."""
+    drawn = {}
+    for effect, table in comparison.items():
+        groups = types[f"{effect}, none"].index
+        known = set(table.index) <= {*groups, *scales, "constant", "Constant"}
+        drawn[effect] = _shown(table, scales, groups, named=False) if known else shown[effect]
+        drawn[effect].attrs |= {"per_sd": known}
+    return drawn
+
+
+def _shown(
+    table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index, *, named: bool = True
+) -> pd.DataFrame:
     """What a page shows of a comparison: few contrasts of types, controls by a round step."""
     shown = table.drop(columns=_NOT_SHOWN, errors="ignore")
     contrasts = [name for name in shown.index if name in types]
     if len(contrasts) > MANY // 2:
         shown = shown.drop(index=contrasts)
     numbers = ["ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]
+    numbers += ["mean_error"] if "mean_error" in shown else []
     present = {name: step for name, step in steps.items() if name in shown.index}
     shown = shown.copy()
     for name, step in present.items():
         shown.loc[name, numbers] = shown.loc[name, numbers] * step
-    labels = {name: f"{name} (per {step:,g})" for name, step in present.items()}
+    labels = {name: f"{name} (per {step:,g})" for name, step in present.items()} if named else {}
     shown = shown.rename(index=labels)
-    shown.attrs = table.attrs
+    shown.attrs = dict(table.attrs)
     return marked(shown).drop(columns="determined") if "determined" in shown else shown
 
 
@@ -528,6 +571,9 @@ def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataF
     return f"{what}, {pooled}? {n:,} {words.units} of {kinds:,} {words.groups}{named}."
 
 
+_EACH = {True: "one s.d. of the term (or from 0 to 1)", False: "one unit of the term or the step in brackets"}
+
+
 def _size(posteriors: Mapping[str, xr.DataTree], types: Mapping[str, pd.DataFrame]) -> int:
     """Number of units that were analysed; 0 where neither posteriors nor tables hold it."""
     for tree in posteriors.values():
@@ -537,6 +583,7 @@ def _size(posteriors: Mapping[str, xr.DataTree], types: Mapping[str, pd.DataFram
 
 
 def _pictures(
+    drawn: Mapping[str, pd.DataFrame],
     comparison: Mapping[str, pd.DataFrame],
     types: Mapping[str, pd.DataFrame],
     words: Words,
@@ -544,8 +591,9 @@ def _pictures(
     n: int,
 ) -> dict[str, Picture]:
     pictures = {}
-    many = f"{capital(words.what_when)}{f'; {n:,} {words.units}' if n else ''}"
-    for effect, table in comparison.items():
+    for effect, table in drawn.items():
+        n = table.attrs.get("n", n)
+        many = f"{capital(words.what_when)}{f'; {n:,} {words.units}' if n else ''}"
         rows = table.drop(index=["constant", "Constant"], errors="ignore")
         rows.attrs = table.attrs
         clear = clear_of_zero(rows)
@@ -554,7 +602,7 @@ def _pictures(
             first: Any = table.iloc[0]
             text, more = _digits(first), first["mean"] >= 0
             lead = words.target.removeprefix("the ") if effect == "target" else "stretch"
-            each = "" if effect == "target" else " per point"
+            each = "" if effect == "target" else " per s.d." if table.attrs["per_sd"] else " per point"
             title = f"{capital(lead)}: {text(abs(first['mean']))} {words.measure} {'higher' if more else 'lower'}{each}"
         if len(rows):
             pictures[f"forest_{effect}"] = Picture(
@@ -563,12 +611,17 @@ def _pictures(
                     title=title,
                     subtitle=f"{many}; OLS beside the hierarchical model",
                     focus=[] if effect == "types" else [rows.index[0]],
-                    xlabel=f"{words.axis}, for one unit of the term or the step in brackets",
+                    xlabel=f"{words.axis}, for {_EACH[table.attrs['per_sd']]}",
                 ),
-                "Dashed: OLS. Solid: the hierarchical model. Terms on very different scales have an axis of their own.",
+                "Dashed: OLS. Solid: the hierarchical model."
+                + (
+                    ""
+                    if table.attrs["per_sd"]
+                    else " Terms on very different scales have an axis of their own."
+                ),
                 f"Forest plot of OLS and posterior: {title} ({origin} data).",
             )
-        pictures |= _group_pictures(effect, table, types, words, origin, many)
+        pictures |= _group_pictures(effect, comparison[effect], types, words, origin, many)
     return pictures
 
 
@@ -576,8 +629,6 @@ def _group_pictures(
     effect: str, table: pd.DataFrame, types: Mapping[str, pd.DataFrame], words: Words, origin: str, many: str
 ) -> dict[str, Picture]:
     few, said = ends(types[f"{effect}, partial"])
-    beside = types[f"{effect}, complete"].loc[few.index]
-    beside.attrs = few.attrs
     alone = types[f"{effect}, none"]["mean"]
     text = _digits({"mean": np.ptp(alone), "low": 0.0, "high": np.ptp(alone)})
     apart = [text(float(np.ptp(means))) for means in (types[f"{effect}, partial"]["mean"], alone)]
@@ -586,33 +637,35 @@ def _group_pictures(
         f"types_{effect}": Picture(
             plot_shrinkage(
                 types[f"{effect}, none"]["mean"].loc[few.index],
-                {"partial pooling": few, "complete pooling": beside},
+                few,
+                average=float(types[f"{effect}, complete"]["mean"].iloc[0]),
                 title=f"Pooled, {words.groups} lie {apart[0]} apart instead of {apart[1]}",
                 subtitle=f"{many}, by {words.group}{said}",
                 xlabel=f"{words.axis}{without}, at average controls",
                 origin=origin,
             ),
-            f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; complete pooling gives all one.",
-            f"{capital(words.what)} of each {words.group} under three poolings ({origin} data).",
+            f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; dashed: if all were alike.",
+            f"{capital(words.what)} of each {words.group} by itself and partially pooled ({origin} data).",
         )
     }
     if f"{effect}, slope" in types:
         slope, said = ends(types[f"{effect}, slope"])
         common: Any = table.iloc[0]
         digits = _digits(common)
-        drawn = slope.assign(
-            ols_estimate=common["ols_estimate"], ols_low=common["ols_low"], ols_high=common["ols_high"]
-        )
+        # OLS has one slope for all, so that it is drawn once, beside the one slope of the model
+        every = f"All {words.groups}"
+        drawn = pd.concat([table.iloc[[0]].set_axis([every]), slope])
         drawn.attrs = slope.attrs
         pictures[f"slopes_{effect}"] = Picture(
             plot_forest(
                 drawn,
+                terms=[every, *slope.index],
                 title=f"Slopes by {words.group}: {digits(slope['mean'].min())} to {digits(slope['mean'].max())}",
                 subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{said}",
-                focus=[],
+                focus=[every],
                 xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
             ),
-            f"Solid: slope of each {words.group}, partially pooled. Dashed: the one slope of OLS, the same in every row.",
+            f"Solid: the one slope of all {words.groups}, then that of each, partially pooled. Dashed: the one slope of OLS.",
             f"Slopes of {_named(effect, words)} by {words.group} ({origin} data).",
         )
     return pictures
