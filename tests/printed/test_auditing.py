@@ -218,7 +218,7 @@ def test_stars_that_fit_two_tails_only_are_told_as_such_for_the_whole_table():
     rows = [(1, "x", "1.800", "1.000", "+"), (1, "z", "2.300", "1.000", "*")]
     fit = regression_fit([(1, "2.00", "", ".04", 62)])
     checks = audit(study_of(ols=regression(rows), fit=fit))
-    assert row_of(checks, "stated tails of the stars", "")["verdict"] == "only if the levels are two-tailed"
+    assert row_of(checks, "tails of the stars", "")["verdict"] == "only if the levels are two-tailed"
 
 
 def test_a_star_that_only_part_of_the_rounding_box_gives_names_the_ratio_it_needs():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
-from bayes_targets.printed.auditing.regression import ratio_interval
+from bayes_targets.printed.auditing.findings import box, quotient
 from bayes_targets.readers.cells import plain_decimal
 
 
@@ -33,11 +33,11 @@ def test_anything_but_a_plain_decimal_is_refused(text):
 
 @given(st.integers(-900, 900), st.integers(1, 900), st.floats(-0.49, 0.49), st.floats(-0.49, 0.49))
 def test_every_ratio_that_rounds_to_the_print_is_inside(top, bottom, a, b):
-    low, high = ratio_interval(plain_decimal(f"{top / 100:.2f}"), plain_decimal(f"{bottom / 100:.2f}"))
+    low, high = quotient(*(box(plain_decimal(f"{x / 100:.2f}")) for x in (top, bottom)))
     ratio = (top / 100 + a / 100) / (bottom / 100 + b / 100)
     assert low - 1e-9 <= ratio <= high + 1e-9
 
 
 def test_a_denominator_that_may_be_zero_gives_an_open_interval():
-    low, high = ratio_interval(plain_decimal(".1"), plain_decimal(".0"))
+    low, high = quotient(box(plain_decimal(".1")), box(plain_decimal(".0")))
     assert low == pytest.approx(1.0) and high == math.inf

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -46,22 +46,13 @@ class Line:
 
 @dataclass(frozen=True)
 class CountTable:
-    """A table of counts as printed.
-
-    Attributes
-    ----------
-    lines : list of Line
-        Without the total line.
-    total_line : Line or None
-    population : str or None
-        What is counted, in words: tables of one population must have equal margins.
-    """
+    """A table of counts as printed; tables of one population must have equal margins."""
 
     locator: str
     statuses: tuple[str, ...]
-    lines: Sequence[Line]
+    lines: Sequence[Line]  # without the total line
     total_line: Line | None
-    population: str | None
+    population: str | None  # what is counted, in words
 
     def margin(self, status: str) -> int | None:
         """Sum of one column over the lines, where all of it is printed."""
@@ -92,7 +83,18 @@ def read_count_table(name: str, table: pd.DataFrame) -> CountTable:
                 f"{file_of(name, table)}, property 'percents': found {status!r}, expected a status; {hint}"
             )
     require_columns(name, table, [label, *statuses, total], list(percents.values()))
-    lines = [_read_line(name, table, row, label, statuses, total, percents) for row in range(len(table))]
+    lines = [
+        Line(
+            label=text_cell(table, label, row),
+            counts=tuple(count_cell(name, table, status, row) for status in statuses),
+            total=count_cell(name, table, total, row),
+            percents=tuple(
+                printed_cell(name, table, percents[status], row) if status in percents else None
+                for status in statuses
+            ),
+        )
+        for row in range(len(table))
+    ]
     total_label = table.attrs.get("total_label")
     total_line = next((line for line in lines if line.label == total_label), None)
     if total_label is not None and total_line is None:
@@ -107,26 +109,6 @@ def read_count_table(name: str, table: pd.DataFrame) -> CountTable:
         [line for line in lines if line is not total_line],
         total_line,
         table.attrs.get("population"),
-    )
-
-
-def _read_line(
-    name: str,
-    table: pd.DataFrame,
-    row: int,
-    label: str,
-    statuses: Sequence[str],
-    total: str,
-    percents: Mapping[str, str],
-) -> Line:
-    return Line(
-        label=text_cell(table, label, row),
-        counts=tuple(count_cell(name, table, status, row) for status in statuses),
-        total=count_cell(name, table, total, row),
-        percents=tuple(
-            printed_cell(name, table, percents[status], row) if status in percents else None
-            for status in statuses
-        ),
     )
 
 
@@ -162,15 +144,8 @@ def _check_row_sum(where: str, line: Line) -> list[Check]:
     total = total_of(line.counts)
     if total is None or line.total is None:
         return []
-    return [
-        Check(
-            "counts of a line add up to its total",
-            where,
-            f"{_joined(line.counts)}, total {line.total}",
-            f"sum {total}",
-            either(total == line.total),
-        )
-    ]
+    printed, verdict = f"{_joined(line.counts)}, total {line.total}", either(total == line.total)
+    return [Check("counts of a line add up to its total", where, printed, f"sum {total}", verdict)]
 
 
 # ---- percentages ----------------------------------------------------------------------------------------
@@ -220,66 +195,46 @@ def _check_column_sums(table: CountTable) -> list[Check]:
     """Compare the lines' sums with the total line, column by column where the total line prints one."""
     if table.total_line is None:
         return []
-    columns = [*table.statuses, "total"]
-    sums = [
-        *(table.margin(status) for status in table.statuses),
-        total_of([line.total for line in table.lines]),
-    ]
-    printed = [*table.total_line.counts, table.total_line.total]
-    pairs = [
-        (column, told, added)
-        for column, told, added in zip(columns, printed, sums, strict=True)
-        if told is not None and added is not None
-    ]
-    if not pairs:
+    sums = [table.margin(status) for status in table.statuses]
+    sums.append(total_of([line.total for line in table.lines]))
+    triples = zip(
+        [*table.statuses, "total"], [*table.total_line.counts, table.total_line.total], sums, strict=True
+    )
+    known = [triple for triple in triples if None not in triple]
+    if not known:
         return []
+    columns, told, added = zip(*known, strict=True)
+    where, printed = f"{table.locator}, {table.total_line.label}", f"{_joined(told)} ({_joined(columns)})"
     return [
         Check(
-            "lines add up to the total line",
-            f"{table.locator}, {table.total_line.label}",
-            f"{_joined([told for _, told, _ in pairs])} ({_joined([column for column, _, _ in pairs])})",
-            f"sums {_joined([added for _, _, added in pairs])}",
-            either(all(told == added for _, told, added in pairs)),
+            "lines add up to the total line", where, printed, f"sums {_joined(added)}", either(told == added)
         )
     ]
 
 
 def _check_margins(table: CountTable, sister: CountTable) -> list[Check]:
     """Column sums of two tables that count the same things."""
-    triples = [
-        (status, table.margin(status), sister.margin(status))
+    known = [
+        (status, own, other)
         for status in table.statuses
         if status in sister.statuses
+        and (own := table.margin(status)) is not None
+        and (other := sister.margin(status)) is not None
     ]
-    known = [(status, own, other) for status, own, other in triples if own is not None and other is not None]
     if not known:
         return []
-    differences = [own - other for _, own, other in known]
-    words = f"{sister.locator} adds up to {_joined([other for _, _, other in known])}"
-    if any(differences):
-        words += f"; differences {_joined([f'{difference:+d}' for difference in differences])}"
-    return [
-        Check(
-            "margins of two tables of one population",
-            f"{table.locator} against {sister.locator}",
-            f"lines add up to {_joined([own for _, own, _ in known])} "
-            f"({_joined([status for status, _, _ in known])})",
-            words,
-            either(not any(differences)),
-        )
-    ]
+    statuses, owns, others = zip(*known, strict=True)
+    words = f"{sister.locator} adds up to {_joined(others)}"
+    if owns != others:
+        words += f"; differences {_joined([f'{own - other:+d}' for _, own, other in known])}"
+    check, where = "margins of two tables of one population", f"{table.locator} against {sister.locator}"
+    printed = f"lines add up to {_joined(owns)} ({_joined(statuses)})"
+    return [Check(check, where, printed, words, either(owns == others))]
 
 
 def _check_grand_totals(table: CountTable, sister: CountTable) -> list[Check]:
     own, other = table.grand_total, sister.grand_total
     if own is None or other is None:
         return []
-    return [
-        Check(
-            "grand totals of two tables of one population",
-            f"{table.locator} against {sister.locator}",
-            f"total {own}",
-            f"{sister.locator} has {other}",
-            either(own == other),
-        )
-    ]
+    check, where = "grand totals of two tables of one population", f"{table.locator} against {sister.locator}"
+    return [Check(check, where, f"total {own}", f"{sister.locator} has {other}", either(own == other))]

@@ -127,17 +127,9 @@ def _check_scale(
     # Nothing need attain the ends of a scale, so that there is no smallest s.d.
     sample, population = (Interval(0.0, sd_bounds(means, *ends, n, ddof).high) for ddof in (1, 0))
     cases = "any N" if n is None else f"N = {n}"
-    text = f"s.d. at most {number(sample.high, sd.decimals + 1)} (Bhatia-Davis), {words}, {cases}"
-    checks.append(
-        Check(
-            "s.d. against mean and scale",
-            where,
-            f"s.d. {sd.text}, mean {mean.text}",
-            text,
-            _sd_verdict(sd, sample, population),
-        )
-    )
-    return checks
+    words = f"s.d. at most {number(sample.high, sd.decimals + 1)} (Bhatia-Davis), {words}, {cases}"
+    verdict, text = _sd_verdict(sd, sample, population), f"s.d. {sd.text}, mean {mean.text}"
+    return [*checks, Check("s.d. against mean and scale", where, text, words, verdict)]
 
 
 def _whole_numbers(name: str, table: pd.DataFrame, variables: list[str]) -> Mapping[str, int]:
@@ -207,11 +199,6 @@ def mean_bounds(minimum: Interval, maximum: Interval, n: int | None) -> Interval
 
     One case sits at each end, so the mean keeps a distance of ``(max - min) / n`` from both. Both ends of
     the answer rise with min and with max, so that their extremes lie at corners of the box.
-
-    Examples
-    --------
-    >>> mean_bounds(Interval(0, 0), Interval(10, 10), n=5)
-    Interval(low=2.0, high=8.0)
     """
     share = 0.0 if n is None else 1.0 / n
     return Interval(
@@ -227,15 +214,10 @@ def _check_mean(where: str, figures: Mapping[str, Number | None], n: int | None)
     possible = mean_bounds(box(low), box(high), n)
     words = "min <= mean <= max" if n is None else f"with N = {n} and both ends attained"
     decimals = max(mean.decimals, low.decimals, high.decimals) + 1
-    return [
-        Check(
-            "mean between min and max",
-            where,
-            f"mean {mean.text}, min {low.text}, max {high.text}",
-            f"mean between {number(possible.low, decimals)} and {number(possible.high, decimals)} ({words})",
-            either(box(low).low <= box(high).high and possible.meets(box(mean))),
-        )
-    ]
+    words = f"mean between {number(possible.low, decimals)} and {number(possible.high, decimals)} ({words})"
+    printed = f"mean {mean.text}, min {low.text}, max {high.text}"
+    holds = box(low).low <= box(high).high and possible.meets(box(mean))
+    return [Check("mean between min and max", where, printed, words, either(holds))]
 
 
 def sd_bounds(
@@ -295,16 +277,11 @@ def _check_sd(where: str, figures: Mapping[str, Number | None], n: int | None) -
     boxes = (box(mean), box(low), box(high))
     possible = sd_bounds(*boxes, n)
     cases = "any N" if n is None else f"N = {n}"
-    return [
-        Check(
-            "s.d. against mean, min and max",
-            where,
-            f"s.d. {sd.text}, mean {mean.text}, min {low.text}, max {high.text}",
-            f"s.d. at least {number(possible.low, sd.decimals + 1)} (both ends attained) and at most "
-            f"{number(possible.high, sd.decimals + 1)} (Bhatia-Davis), {cases}",
-            _sd_verdict(sd, possible, sd_bounds(*boxes, n, ddof=0)),
-        )
-    ]
+    printed = f"s.d. {sd.text}, mean {mean.text}, min {low.text}, max {high.text}"
+    least, most = (number(end, sd.decimals + 1) for end in possible)
+    words = f"s.d. at least {least} (both ends attained) and at most {most} (Bhatia-Davis), {cases}"
+    verdict = _sd_verdict(sd, possible, sd_bounds(*boxes, n, ddof=0))
+    return [Check("s.d. against mean, min and max", where, printed, words, verdict)]
 
 
 def binary_sd(mean: Interval, n: int | None, ddof: int = 1) -> Interval:
@@ -312,11 +289,6 @@ def binary_sd(mean: Interval, n: int | None, ddof: int = 1) -> Interval:
 
     It is concave in m with its top at one half: the smallest value lies at an end of the box, the largest at
     its point nearest to one half.
-
-    Examples
-    --------
-    >>> binary_sd(Interval(0.5, 0.5), n=2)
-    Interval(low=0.707..., high=0.707...)
     """
     top = min(max(0.5, mean.low), mean.high)
     low = min(m * (1 - m) for m in mean)
@@ -337,15 +309,12 @@ def _check_binary(where: str, figures: Mapping[str, Number | None], n: int | Non
     if sd is not None and (n is None or n >= 2):
         means = box(mean, 0.0, 1.0)
         implied = binary_sd(means, n)
-        checks.append(
-            Check(
-                "s.d. of a 0/1 variable",
-                where,
-                f"s.d. {sd.text}, mean {mean.text}",
-                f"s.d. {span(implied, sd.decimals + 2)} from the mean alone",
-                _sd_verdict(sd, implied, binary_sd(means, n, ddof=0)),
-            )
+        printed, words = (
+            f"s.d. {sd.text}, mean {mean.text}",
+            f"s.d. {span(implied, sd.decimals + 2)} from the mean alone",
         )
+        verdict = _sd_verdict(sd, implied, binary_sd(means, n, ddof=0))
+        checks.append(Check("s.d. of a 0/1 variable", where, printed, words, verdict))
     return checks
 
 
@@ -353,13 +322,7 @@ def _check_reported_count(where: str, mean: Number | None, count: int, n: int | 
     if mean is None or n is None:
         return []
     counts = possible_counts(exact_box(mean), n)
+    printed = f"{count} of {n} in the text, mean {mean.text}"
     share = number(count / n, mean.decimals + 2)
-    return [
-        Check(
-            "reported count against the mean",
-            where,
-            f"{count} of {n} in the text, mean {mean.text}",
-            f"{count}/{n} = {share}; {count_words(counts)} of {n} gives the printed mean",
-            either(count in counts),
-        )
-    ]
+    words = f"{count}/{n} = {share}; {count_words(counts)} of {n} gives the printed mean"
+    return [Check("reported count against the mean", where, printed, words, either(count in counts))]

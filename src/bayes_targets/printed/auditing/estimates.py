@@ -16,12 +16,13 @@ from .findings import (
     number,
     only_if,
     probability_span,
+    quotient,
+    size_of,
     span,
-    stars,
 )
+from .stars import TAILS, Convention, check_tails, other_tails, star_verdict
 
 _NORMAL = "the normal distribution is the reference"
-_TAILS = {1: "one-tailed", 2: "two-tailed"}
 _NEEDS = {
     "t against b/s.e.": ("t", "a standard error and a t"),
     "p against b/s.e.": ("p", "a p-value, and a standard error, a t or an interval"),
@@ -68,16 +69,9 @@ def _row_checks(row: Row, df: float, evaluation: Evaluation) -> list[Check]:
         found.append(_variance(row, text, where))
     if "t" in figures and "se" in figures:
         ratio = _quotient(estimate, figures["se"])
-        recomputed = f"b/s.e. = {_with_box(ratio)}"
-        found.append(
-            Check(
-                "t against b/s.e.",
-                where,
-                _shown(text, "estimate", "se", "t"),
-                recomputed,
-                _meeting(ratio, _either_sign(figures["t"], ratio)),
-            )
-        )
+        shown, words = _shown(text, "estimate", "se", "t"), f"b/s.e. = {_with_box(ratio)}"
+        verdict = _meeting(ratio, _either_sign(figures["t"], ratio))
+        found.append(Check("t against b/s.e.", where, shown, words, verdict))
     elif "t" in figures and estimate.low > 0 > figures["t"].high:
         # Without its sign a t is positive: this one is negative, and the estimate is not.
         shown = _shown(text, "estimate", "t")
@@ -98,14 +92,8 @@ def _row_checks(row: Row, df: float, evaluation: Evaluation) -> list[Check]:
 
 def _quotient(top: Figure, below: Figure) -> Figure:
     """Every quotient over the rounding of both; the divisor is positive."""
-    smallest = max(below.low, 0.0)
-    corners = [
-        x / y if y > 0 else math.copysign(math.inf, x) if x else 0.0
-        for x in top[1:]
-        for y in (smallest, below.high)
-    ]
     value = top.value / below.value if below.value > 0 else math.nan
-    return Figure(value, min(corners), max(corners))
+    return Figure(value, *quotient(Interval(*top[1:]), Interval(*below[1:])))
 
 
 def _either_sign(t: Figure, ratio: Figure) -> Figure:
@@ -114,8 +102,7 @@ def _either_sign(t: Figure, ratio: Figure) -> Figure:
 
 
 def _size(x: Figure) -> Interval:
-    ends = sorted((abs(x.low), abs(x.high)))
-    return Interval(0.0 if x.low <= 0 <= x.high else ends[0], ends[1])
+    return size_of(Interval(x.low, x.high))
 
 
 def _sizes(row: Row, df: float, level: float) -> Interval | None:
@@ -183,14 +170,8 @@ def _with_box(x: Figure) -> str:
 def _variance(row: Row, text: Mapping[str, str], where: str) -> Check:
     se = row.figures["se"]
     square = Figure(se.value**2, max(se.low, 0.0) ** 2, se.high**2)
-    verdict = _meeting(square, row.figures["variance"])
-    return Check(
-        "variance against s.e.",
-        where,
-        _shown(text, "se", "variance"),
-        f"s.e. squared = {_with_box(square)}",
-        verdict,
-    )
+    verdict, words = _meeting(square, row.figures["variance"]), f"s.e. squared = {_with_box(square)}"
+    return Check("variance against s.e.", where, _shown(text, "se", "variance"), words, verdict)
 
 
 def _midway(row: Row, text: Mapping[str, str], where: str, evaluation: Evaluation) -> Check:
@@ -253,18 +234,22 @@ def _standard_error(figures: Mapping[str, Figure]) -> Figure:
     )
 
 
+def _p_words(size: Interval, df: float, tails: int) -> str:
+    reference = "normal" if math.isinf(df) else f"t with {df:g} df"
+    return f"{TAILS[tails]} p = {probability_span(_ps(size, df, tails))} ({reference})".replace("= <", "<")
+
+
 def _p(p: Figure, size: Interval, text: Mapping[str, str], where: str, df: float, tails: int) -> Check:
     """Whether the printed p can come from the sizes that t can have."""
     box, printed = _ps(size, df, tails), Interval(p.low, p.high)
-    reference = "normal" if math.isinf(df) else f"t with {df:g} df"
-    words = f"{_TAILS[tails]} p = {probability_span(box)} ({reference})".replace("= <", "<")
+    words = _p_words(size, df, tails)
     normal, other = _ps(size, math.inf, tails), _ps(size, df, 3 - tails)
     if box.meets(printed):
         verdict = CONSISTENT
     elif math.isfinite(df) and normal.meets(printed):
         verdict = only_if(_NORMAL)
     elif other.meets(printed):
-        verdict = only_if(f"the test is {_TAILS[3 - tails]}")
+        verdict = only_if(f"the test is {TAILS[3 - tails]}")
     elif math.isinf(df) and printed.high > box.high:
         verdict = only_if("degrees of freedom are few, which are not known")
     else:
@@ -272,76 +257,30 @@ def _p(p: Figure, size: Interval, text: Mapping[str, str], where: str, df: float
     return Check("p against b/s.e.", where, _shown(text, "estimate", "se", "t", "p"), words, verdict)
 
 
-def _stars_of(size: Interval, df: float, tails: int, levels: Mapping[str, float]) -> list[str]:
-    """Every star that the box allows, the weakest first."""
-    known = ["", *sorted(levels, key=lambda symbol: -levels[symbol])]
-    weakest, strongest = (known.index(stars(p_value(t, df, tails), levels)) for t in size)
-    return known[weakest : strongest + 1]
-
-
 def _star(
     star: str, size: Interval, text: Mapping[str, str], where: str, df: float, evaluation: Evaluation
 ) -> Check:
-    levels, tails = evaluation.stars, evaluation.tails
-    box = _ps(size, df, tails)
-    reference = "normal" if math.isinf(df) else f"t with {df:g} df"
-    words = f"{_TAILS[tails]} p = {probability_span(box)} ({reference})".replace("= <", "<")
+    convention = Convention(evaluation.tails, evaluation.stars)
+    words = _p_words(size, df, evaluation.tails)
     printed = _shown(text, "estimate", "se", "t", "star") + ("" if star else ", no star")
-    if star and star not in levels:
-        return Check(
-            "star against b/s.e.", where, printed, words, f"not checked: the level of {star!r} is not given"
-        )
-    allowed = _stars_of(size, df, tails, levels)
-    if allowed == [star]:
-        verdict = CONSISTENT
-    elif star in allowed:
-        verdict = only_if(_star_condition(star, df, tails, levels))
-    elif math.isfinite(df) and star in _stars_of(size, math.inf, tails, levels):
-        verdict = only_if(_NORMAL)
-    else:
-        verdict = INCONSISTENT
-        other = _stars_of(size, df, 3 - tails, levels)
-        if star in other:
-            words += f"; {_TAILS[3 - tails]} levels would give the printed star"
-        else:
-            given = " or ".join(symbol or "no star" for symbol in other)
-            words += f"; {_TAILS[3 - tails]} levels do not explain it: they give {given}"
+    verdict = f"not checked: the level of {star!r} is not given"
+    if star in convention.symbols:
+        verdict = star_verdict(star, size, df, convention)
+        words += f"; {other_tails(star, size, df, convention)}" if verdict == INCONSISTENT else ""
     return Check("star against b/s.e.", where, printed, words, verdict)
-
-
-def _star_condition(star: str, df: float, tails: int, levels: Mapping[str, float]) -> str:
-    """For which unrounded sizes of t a star holds."""
-    high = levels[star] if star else 1.0
-    low = max((level for level in levels.values() if level < high), default=0.0)
-    least, most = critical(high, df, tails), critical(low, df, tails)
-    parts = [f"at least {number(least)}"] if least > 0 else []
-    parts += [f"below {number(most)}"] if math.isfinite(most) else []
-    return f"the unrounded |b/s.e.| is {' and '.join(parts)}"
 
 
 def _stars_as_a_whole(rows: Sequence[Row], evaluation: Evaluation) -> list[Check]:
     """Under how many tails the stars are possible, all together."""
     if not evaluation.stars or "star" not in evaluation.printed.columns:
         return []
-    boxes = []
+    convention, pairs = Convention(evaluation.tails, evaluation.stars), []
     for row in rows:
         df = float(evaluation.estimates["df"].get(row.term, math.inf))
         size = _sizes(row, df, evaluation.level)
-        if size is not None and (not row.star or row.star in evaluation.stars):
-            boxes.append((row.star, size, df))
-    if not boxes:
-        return []
-    agree = {
-        tails: sum(star in _stars_of(size, df, tails, evaluation.stars) for star, size, df in boxes)
-        for tails in (1, 2)
-    }
-    tails, other = evaluation.tails, 3 - evaluation.tails
-    words = f"{agree[tails]} of {len(boxes)} stars are possible under {_TAILS[tails]} levels, {agree[other]} under {_TAILS[other]} ones"
-    if agree[tails] >= agree[other]:
-        verdict = CONSISTENT
-    else:
-        verdict = only_if(f"the levels are {_TAILS[other]}") if agree[other] == len(boxes) else INCONSISTENT
-    return [Check("tails of the stars", _place(evaluation), f"{_TAILS[tails]} levels", words, verdict)]
+        if size is not None and row.star in convention.symbols:
+            pairs.append((row.star, size, df))
+    return check_tails(_place(evaluation), pairs, convention)
 
 
 def _not_made(made: Sequence[Check], evaluation: Evaluation) -> list[Check]:

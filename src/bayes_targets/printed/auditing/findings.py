@@ -58,6 +58,22 @@ class Interval(NamedTuple):
         return self.low <= other.high + slack and other.low <= self.high + slack
 
 
+def quotient(top: Interval, below: Interval) -> Interval:
+    """Every quotient of two boxes, whose corners are its extremes; a divisor that may be 0 leaves it open."""
+
+    def divide(x: float, y: float) -> float:
+        return x / y if y > 0 else math.copysign(math.inf, x) if x else 0.0
+
+    corners = [divide(x, y) for x in top for y in (max(below.low, 0.0), below.high)]
+    return Interval(min(corners), max(corners))
+
+
+def size_of(x: Interval) -> Interval:
+    """What the numbers of a box can be without their sign."""
+    ends = sorted((abs(x.low), abs(x.high)))
+    return Interval(0.0 if x.low <= 0 <= x.high else ends[0], ends[1])
+
+
 def either(holds: bool, otherwise: str = INCONSISTENT) -> str:
     """`consistent` where the claim holds, else the other verdict."""
     return CONSISTENT if holds else otherwise
@@ -83,6 +99,15 @@ def row_locator(name: str, table: pd.DataFrame, row: int, part: str = "") -> str
     if not own:
         return locator_of(name, table, part)
     return f"{own}, {part}" if part else own
+
+
+def wrong_cell(
+    name: str, table: pd.DataFrame, row: int, column: str, value: object, expected: str
+) -> DataError:
+    """The error that names a cell, what it holds and what was expected."""
+    return DataError(
+        cell_message(file=file_of(name, table), row=row + 1, column=column, value=value, expected=expected)
+    )
 
 
 def mapping_property(name: str, table: pd.DataFrame, key: str) -> Mapping[str, Any]:
@@ -116,14 +141,8 @@ def printed_cell(name: str, table: pd.DataFrame, column: str, row: int) -> Numbe
     try:
         return plain_decimal(text)
     except DataError:
-        message = cell_message(
-            file=file_of(name, table),
-            row=row + 1,
-            column=column,
-            value=text,
-            expected="a plain decimal number such as -.25 or 3.10",
-        )
-        raise DataError(message) from None
+        expected = "a plain decimal number such as -.25 or 3.10"
+        raise wrong_cell(name, table, row, column, text, expected) from None
 
 
 def count_cell(name: str, table: pd.DataFrame, column: str, row: int) -> int | None:
@@ -136,11 +155,7 @@ def count_cell(name: str, table: pd.DataFrame, column: str, row: int) -> int | N
     except (ValueError, OverflowError):
         number = Fraction(-1)
     if number.denominator != 1 or not 0 <= number < _MOST_CASES:
-        expected = "a whole number of at least 0"
-        message = cell_message(
-            file=file_of(name, table), row=row + 1, column=column, value=value, expected=expected
-        )
-        raise DataError(message)
+        raise wrong_cell(name, table, row, column, value, "a whole number of at least 0")
     return int(number)
 
 
@@ -217,37 +232,19 @@ def p_value(t: float, df: float | None = None, tails: int = 2) -> float:
 
 
 def critical_ratio(p: float, df: float | None = None, tails: int = 2) -> float:
-    """Ratio of estimate to standard error that `p_value` takes to `p`.
-
-    Examples
-    --------
-    >>> round(critical_ratio(0.05), 2), round(critical_ratio(0.01, df=138, tails=1), 3)
-    (1.96, 2.354)
-    """
+    """Ratio of estimate to standard error that `p_value` takes to `p`."""
     return uncertainty.critical(p, math.inf if df is None else df, tails)
 
 
 def upper_f(f: float, df1: int, df2: int) -> float:
-    """Probability that a classical F with `df1` and `df2` degrees of freedom is at least `f`.
-
-    Examples
-    --------
-    >>> round(upper_f(2.33, 12, 137), 4)
-    0.0096
-    """
+    """Probability that a classical F with `df1` and `df2` degrees of freedom is at least `f`."""
     from scipy.special import fdtrc
 
     return 0.0 if math.isinf(f) else float(fdtrc(df1, df2, f))
 
 
 def critical_f(p: float, df1: int, df2: int) -> float:
-    """F that `upper_f` takes to `p`.
-
-    Examples
-    --------
-    >>> round(critical_f(0.05, 12, 137), 2)
-    1.82
-    """
+    """F that `upper_f` takes to `p`."""
     from scipy.special import fdtri
 
     return float(fdtri(df1, df2, 1 - p))

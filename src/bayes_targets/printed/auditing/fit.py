@@ -28,7 +28,8 @@ from .findings import (
     stars,
     upper_f,
 )
-from .regression import Coefficient, Convention, Fit, convention_of, read_fits, read_models, star_condition
+from .regression import Coefficient, Fit, read_fits, read_models
+from .stars import Convention, convention_of, star_condition
 
 
 def nested_pairs(fits: Mapping[str, Fit]) -> list[tuple[Fit, Fit]]:
@@ -48,12 +49,6 @@ def f_of_addition(smaller: Interval, larger: Interval, added: int, df: int) -> I
 
     ``((R²_larger - R²_smaller) / added) / ((1 - R²_larger) / df)`` rises with the larger R² and falls with
     the smaller one, so its extremes lie at two corners of the box.
-
-    Examples
-    --------
-    >>> low, high = f_of_addition(Interval(0.115, 0.125), Interval(0.135, 0.145), added=1, df=137)
-    >>> round(low, 2), round(high, 2)
-    (1.58, 4.81)
     """
 
     def f(r2_small: float, r2_large: float) -> float:
@@ -104,16 +99,8 @@ def check_addition(where: str, smaller: Fit, larger: Fit) -> list[Check]:
         if added == 1:
             half = Interval(p.low / 2, p.high / 2)
             words += f" two-tailed, {probability_span(half)} one-tailed"
-    gain = _gain(smaller, larger)
-    return [
-        Check(
-            "R² does not fall when terms are added",
-            where,
-            _pair_words(smaller, larger),
-            words,
-            either(gain.high >= 0),
-        )
-    ]
+    check, printed = "R² does not fall when terms are added", _pair_words(smaller, larger)
+    return [Check(check, where, printed, words, either(_gain(smaller, larger).high >= 0))]
 
 
 def _robust_ratio(classical: Interval, printed: Interval) -> Interval:
@@ -203,15 +190,9 @@ def check_reported_addition(
         base = Interval(max(base.low, 0.0), base.high)
         verdict = only_if(_base_words(smaller, larger, base)) if explained else INCONSISTENT
         words += _other_base(fits.values(), smaller, larger, told)
-    return [
-        Check(
-            "R² added as told in the text",
-            str(reported.get("locator") or locator_of(name, table)),
-            f"{told.text}, from {_pair_words(smaller, larger)}",
-            words,
-            verdict,
-        )
-    ]
+    where = str(reported.get("locator") or locator_of(name, table))
+    printed = f"{told.text}, from {_pair_words(smaller, larger)}"
+    return [Check("R² added as told in the text", where, printed, words, verdict)]
 
 
 def _other_base(fits: Iterable[Fit], smaller: Fit, larger: Fit, told: Number) -> str:
@@ -230,13 +211,7 @@ def _other_base(fits: Iterable[Fit], smaller: Fit, larger: Fit, told: Number) ->
 
 
 def f_from_r2(r2: float, terms: int, df: int) -> float:
-    """Classical F of a regression: ``(R² / terms) / ((1 - R²) / df)``, infinite for R² = 1.
-
-    Examples
-    --------
-    >>> round(f_from_r2(0.12, terms=11, df=138), 2)
-    1.71
-    """
+    """Classical F of a regression: ``(R² / terms) / ((1 - R²) / df)``, infinite for R² = 1."""
     return math.inf if r2 >= 1 else (r2 / terms) / ((1 - r2) / df)
 
 
@@ -279,16 +254,9 @@ def _check_r2(where: str, fit: Fit) -> list[Check]:
     possible = fit.plain_r2(fit.r2.high) >= 0 and fit.r2.low <= 1
     if fit.adjusted and not fit.r2_known:
         possible = fit.r2.low <= 1
-    return [
-        Check(
-            "R² between 0 and 1",
-            where,
-            fit.r2.text,
-            f"{fit.r2_name} between {number(fit.r2.low, fit.r2.decimals + 1)} and "
-            f"{number(fit.r2.high, fit.r2.decimals + 1)} unrounded",
-            either(possible),
-        )
-    ]
+    low, high = (number(end, fit.r2.decimals + 1) for end in (fit.r2.low, fit.r2.high))
+    words = f"{fit.r2_name} between {low} and {high} unrounded"
+    return [Check("R² between 0 and 1", where, fit.r2.text, words, either(possible))]
 
 
 def _check_f(where: str, fit: Fit, robust: bool) -> list[Check]:
@@ -301,16 +269,10 @@ def _check_f(where: str, fit: Fit, robust: bool) -> list[Check]:
         verdict = CONSISTENT
     else:
         verdict = only_if("the F is a robust (Wald) statistic") if robust else INCONSISTENT
-    return [
-        Check(
-            "F against R², N and number of terms",
-            where,
-            f"F {fit.f.text}, {fit.r2_name} {fit.r2.text}, N = {fit.model.n}",
-            f"classical F = {number(f_from_r2(min(max(fit.plain_r2(fit.r2.value), 0.0), 1.0), terms, df), 2)} "
-            f"({span(implied, 2)}), F with {terms} and {df} df",
-            verdict,
-        )
-    ]
+    printed = f"F {fit.f.text}, {fit.r2_name} {fit.r2.text}, N = {fit.model.n}"
+    classical = f_from_r2(min(max(fit.plain_r2(fit.r2.value), 0.0), 1.0), terms, df)
+    words = f"classical F = {number(classical, 2)} ({span(implied, 2)}), F with {terms} and {df} df"
+    return [Check("F against R², N and number of terms", where, printed, words, verdict)]
 
 
 def _check_f_star(where: str, fit: Fit, convention: Convention) -> list[Check]:
@@ -334,13 +296,6 @@ def _check_f_star(where: str, fit: Fit, convention: Convention) -> list[Check]:
         verdict = only_if(f"the unrounded F is {condition}")
     else:
         verdict = INCONSISTENT
-    words = " or ".join(star or "no star" for star in sorted(given))
-    return [
-        Check(
-            "star of F",
-            where,
-            f"{fit.f.text}{fit.f_star}",
-            f"p {probability_span(p_box)}, F with {terms} and {df} df: {words}",
-            verdict,
-        )
-    ]
+    words = f"p {probability_span(p_box)}, F with {terms} and {df} df: "
+    words += " or ".join(star or "no star" for star in sorted(given))
+    return [Check("star of F", where, f"{fit.f.text}{fit.f_star}", words, verdict)]

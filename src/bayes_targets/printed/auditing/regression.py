@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,63 +13,25 @@ from ...errors import DataError, cell_message
 from ...readers.cells import Number
 from ...readers.schema import check_role, file_of
 from .findings import (
-    CONSISTENT,
     INCONSISTENT,
     Check,
     Interval,
     Tables,
     box,
     count_cell,
-    critical_ratio,
     locator_of,
-    mapping_property,
-    number,
-    only_if,
     optional_text,
     p_value,
     printed_cell,
     probability,
     probability_with_span,
-    stars,
+    quotient,
+    size_of,
     text_cell,
     with_span,
+    wrong_cell,
 )
-
-
-@dataclass(frozen=True)
-class Convention:
-    """What a star means in one table: tails of the test, and the level of each symbol."""
-
-    tails: int
-    levels: Mapping[str, float]
-
-    @property
-    def symbols(self) -> list[str]:
-        """From no star to the strongest one."""
-        return ["", *sorted(self.levels, key=lambda symbol: -self.levels[symbol])]
-
-    def other(self) -> Convention:
-        """Return the same levels with the other number of tails."""
-        return Convention(3 - self.tails, self.levels)
-
-
-def ratio_interval(numerator: Number, denominator: Number) -> tuple[float, float]:
-    """Smallest and largest ratio that two printed numbers allow."""
-    if denominator.high <= 0:
-        raise DataError(f"found {denominator.text!r}, expected a positive number to divide by")
-    smallest = max(denominator.low, 0.0)
-
-    def divide(top: float, bottom: float) -> float:
-        if bottom > 0:
-            return top / bottom
-        return float("inf") if top > 0 else (-float("inf") if top < 0 else 0.0)
-
-    corners = [
-        divide(top, bottom)
-        for top in (numerator.low, numerator.high)
-        for bottom in (smallest, denominator.high)
-    ]
-    return min(corners), max(corners)
+from .stars import TAILS, Convention, check_tails, convention_of, other_tails, star_verdict
 
 
 @dataclass(frozen=True)
@@ -90,88 +52,31 @@ class Coefficient:
 
     @property
     def ratio_box(self) -> Interval:
-        """All ratios that the two printed numbers allow.
-
-        The ratio rises with the estimate, and rises or falls throughout in the standard error, so its
-        extremes lie at the four corners of the box.
-        """
-        return Interval(*ratio_interval(self.estimate, self.se))
+        """All ratios that the two printed numbers allow."""
+        return quotient(box(self.estimate), box(self.se))
 
     @property
     def size_box(self) -> Interval:
         """The same for the size of the ratio."""
-        low, high = self.ratio_box
-        if low <= 0 <= high:
-            return Interval(0.0, max(-low, high))
-        return Interval(*sorted((abs(low), abs(high))))
+        return size_of(self.ratio_box)
 
 
 @dataclass(frozen=True)
 class PrintedModel:
-    """The coefficients of one column of a regression table, and the degrees of freedom they leave.
-
-    Attributes
-    ----------
-    slopes : dict of str to Coefficient or None
-        By term, without the constant; `None` where a term has no printed estimate and standard error.
-    constant : bool
-        Whether the model has a constant (printed or not).
-    n : int or None
-        Number of cases, where a table of fit prints it.
-    """
+    """The coefficients of one column of a regression table, and the degrees of freedom they leave."""
 
     number: str
     coefficients: Sequence[Coefficient]
-    slopes: Mapping[str, Coefficient | None]
-    constant: bool
-    n: int | None
+    slopes: Mapping[
+        str, Coefficient | None
+    ]  # without the constant; None where one of the two numbers is not printed
+    constant: bool  # whether the model has one, printed or not
+    n: int | None  # cases, where a table of fit prints them
 
     @property
     def df(self) -> int | None:
         """Residual degrees of freedom: N less the number of terms, the constant included."""
         return None if self.n is None else self.n - len(self.slopes) - self.constant
-
-
-def convention_of(name: str, table: pd.DataFrame) -> Convention | None:
-    """Read what the stars mean from ``attrs["significance"]``; `None` where it is not stated."""
-    stated = mapping_property(name, table, "significance")
-    if not stated:
-        return None
-    levels_stated = stated.get("levels", {})
-    if not isinstance(levels_stated, Mapping):
-        levels_stated = {}
-    convention = Convention(stated.get("tails", 2), dict(levels_stated))
-    levels = convention.levels.values()
-    if (
-        convention.tails not in (1, 2)
-        or not convention.levels
-        or not all(isinstance(x, float) and 0 < x < 0.5 for x in levels)
-        or not all(isinstance(symbol, str) and symbol.strip() for symbol in convention.levels)
-    ):
-        raise DataError(
-            f"{file_of(name, table)}, property 'significance': found {stated!r}, "
-            "expected tails 1 or 2 and levels such as {'*': 0.05}, each between 0 and 0.5"
-        )
-    if len(set(levels)) < len(convention.levels):
-        raise DataError(
-            f"{file_of(name, table)}, property 'significance': found {dict(convention.levels)!r}, "
-            "expected a level of its own for each symbol"
-        )
-    return convention
-
-
-def star_condition(
-    star: str, statistic: Interval, convention: Convention, edge: Callable[[float], float]
-) -> str:
-    """Say for which part of a box of statistics a star holds, e.g. ``"at least 1.656 and below 2.354"``."""
-    symbols = convention.symbols
-    rank = symbols.index(star)
-    conditions = []
-    if rank > 0 and edge(convention.levels[star]) > statistic.low:
-        conditions.append(f"at least {number(edge(convention.levels[star]))}")
-    if rank + 1 < len(symbols) and edge(convention.levels[symbols[rank + 1]]) <= statistic.high:
-        conditions.append(f"below {number(edge(convention.levels[symbols[rank + 1]]))}")
-    return " and ".join(conditions)
 
 
 def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
@@ -185,23 +90,11 @@ def read_models(name: str, tables: Tables) -> dict[str, PrintedModel]:
         # A model is printed once, above its terms: a blank below belongs to it.
         model = text_cell(table, "model", row) or model
         if not model and any(text_cell(table, "model", below) for below in range(row, len(table))):
-            expected = "a model, since later rows name one"
-            raise DataError(
-                cell_message(
-                    file=file_of(name, table), row=row + 1, column="model", value="", expected=expected
-                )
-            )
+            raise wrong_cell(name, table, row, "model", "", "a model, since later rows name one")
         term = text_cell(table, "term", row)
         terms = coefficients.setdefault(model, {})
         if term in terms:
-            message = cell_message(
-                file=file_of(name, table),
-                row=row + 1,
-                column="term",
-                value=term,
-                expected=f"each term once in model {model}",
-            )
-            raise DataError(message)
+            raise wrong_cell(name, table, row, "term", term, f"each term once in model {model}")
         estimate = printed_cell(name, table, "estimate", row)
         se = printed_cell(name, table, "se", row)
         if estimate is not None and se is not None:
@@ -265,16 +158,7 @@ def _cases_by_model(name: str, tables: Tables) -> dict[str, int | None]:
             for row in range(len(fit)):
                 model = text_cell(fit, "model", row)
                 if model in found:
-                    expected = "each model once in a table of fit"
-                    raise DataError(
-                        cell_message(
-                            file=file_of(fit_name, fit),
-                            row=row + 1,
-                            column="model",
-                            value=model,
-                            expected=expected,
-                        )
-                    )
+                    raise wrong_cell(fit_name, fit, row, "model", model, "each model once in a table of fit")
                 found[model] = count_cell(fit_name, fit, "n", row)
             return found
     return {}
@@ -329,11 +213,7 @@ def read_fits(name: str, table: pd.DataFrame, models: Mapping[str, PrintedModel]
             model = next(iter(models))
         if model not in models or model in fits:
             expected = "each model once" if model in fits else "a model of the table of coefficients"
-            raise DataError(
-                cell_message(
-                    file=file_of(name, table), row=row + 1, column="model", value=model, expected=expected
-                )
-            )
+            raise wrong_cell(name, table, row, "model", model, expected)
         fits[model] = Fit(
             models[model],
             printed_cell(name, table, "f", row),
@@ -358,23 +238,19 @@ def check_regression(name: str, tables: Tables) -> list[Check]:
         for coefficient in model.coefficients:
             where = locator_of(name, table, f"Model {model.number}, {coefficient.term}")
             if coefficient.se.value < 0:
-                checks.append(_negative_se(where, coefficient))
+                words = "a standard error cannot be negative"
+                checks.append(
+                    Check("standard error is positive", where, coefficient.se.text, words, INCONSISTENT)
+                )
             elif convention is not None:
                 _require_known_star(name, table, coefficient, convention)
                 checks.append(_check_star(where, coefficient, model.df, convention))
     if convention is not None:
-        checks += _check_tails(locator_of(name, table), models, convention)
+        pairs = [
+            (c.star, c.size_box, m.df) for m in models.values() for c in m.coefficients if c.se.value >= 0
+        ]
+        checks += check_tails(locator_of(name, table), pairs, convention)
     return checks
-
-
-def _negative_se(where: str, coefficient: Coefficient) -> Check:
-    return Check(
-        "standard error is positive",
-        where,
-        coefficient.se.text,
-        "a standard error cannot be negative",
-        INCONSISTENT,
-    )
 
 
 def _require_known_star(
@@ -392,62 +268,12 @@ def _require_known_star(
         )
 
 
-def star_range(size: Interval, df: float | None, convention: Convention) -> tuple[str, str]:
-    """Weakest and strongest star over a box of ratios.
-
-    A p-value falls as the ratio grows, so the two ends of the box bound every star within.
-    """
-    ends = [stars(p_value(t, df, convention.tails), convention.levels) for t in size]
-    return ends[0], ends[1]
-
-
-def _agreement(star: str, size: Interval, df: float | None, convention: Convention) -> str:
-    """Over how much of the box the printed star holds: ``"whole"``, ``"part"`` or ``"none"``."""
-    weakest, strongest = (convention.symbols.index(s) for s in star_range(size, df, convention))
-    printed = convention.symbols.index(star)
-    if weakest == printed == strongest:
-        return "whole"
-    return "part" if weakest <= printed <= strongest else "none"
-
-
-def _ratio_condition(star: str, size: Interval, df: float | None, convention: Convention) -> str:
-    condition = star_condition(star, size, convention, lambda p: critical_ratio(p, df, convention.tails))
-    return f"the unrounded |b/s.e.| is {condition}"
-
-
-def _star_words(star: str) -> str:
-    return star or "no star"
-
-
-def _star_verdict(star: str, size: Interval, df: int | None, convention: Convention) -> str:
-    if df is not None:
-        held = _agreement(star, size, df, convention)
-        if held == "whole":
-            return CONSISTENT
-        if held == "part":
-            return only_if(_ratio_condition(star, size, df, convention))
-    held = _agreement(star, size, None, convention)
-    if held == "none":
-        return INCONSISTENT
-    if df is None:
-        reason = "N is large, as no N is printed"
-    else:
-        given = " or ".join(dict.fromkeys(_star_words(s) for s in star_range(size, df, convention)))
-        reason = f"the normal distribution is the reference (t with {df} df gives {given})"
-    if held == "part":
-        reason += f" and {_ratio_condition(star, size, None, convention)}"
-    return only_if(reason)
-
-
-_TAIL_WORDS = {1: "one-tailed", 2: "two-tailed"}
-
-
 def _p_words(coefficient: Coefficient, df: int | None, tails: int) -> str:
     """Word the p-value and its box; p falls as the ratio grows, so the ends of the box swap."""
     size = coefficient.size_box
     p_box = Interval(p_value(size.high, df, tails), p_value(size.low, df, tails))
     p = p_value(coefficient.ratio, df, tails)
-    return f"{_TAIL_WORDS[tails]} p = {probability_with_span(p, p_box)}".replace("= <", "<")
+    return f"{TAILS[tails]} p = {probability_with_span(p, p_box)}".replace("= <", "<")
 
 
 def _check_star(where: str, coefficient: Coefficient, df: int | None, convention: Convention) -> Check:
@@ -459,51 +285,8 @@ def _check_star(where: str, coefficient: Coefficient, df: int | None, convention
         normal = probability(p_value(coefficient.ratio, None, tails))
         words += [f"{_p_words(coefficient, df, tails)}, t with {df} df", f"normal {normal}"]
     words.append(_p_words(coefficient, df, 3 - tails))
-    verdict = _star_verdict(coefficient.star, size, df, convention)
+    verdict = star_verdict(coefficient.star, size, df, convention)
     if verdict == INCONSISTENT:
-        words.append(_other_tails(coefficient.star, size, df, convention))
+        words.append(other_tails(coefficient.star, size, df, convention))
     printed = f"{coefficient.estimate.text}{coefficient.star} ({coefficient.se.text})"
     return Check("star against b/s.e.", where, printed, "; ".join(words), verdict)
-
-
-def _other_tails(star: str, size: Interval, df: int | None, convention: Convention) -> str:
-    """Whether the other number of tails would explain a star that the stated one does not."""
-    other = convention.other()
-    levels = f"{_TAIL_WORDS[other.tails]} levels"
-    if _agreement(star, size, df, other) != "none":
-        return f"{levels} would give the printed star"
-    given = " or ".join(dict.fromkeys(_star_words(s) for s in star_range(size, df, other)))
-    return f"{levels} do not explain it: they give {given}"
-
-
-def _check_tails(where: str, models: Mapping[str, PrintedModel], convention: Convention) -> list[Check]:
-    """Whether the printed stars as a whole speak for the stated tails or for the other ones."""
-    pairs = [
-        (coefficient, model.df)
-        for model in models.values()
-        for coefficient in model.coefficients
-        if coefficient.se.value >= 0
-    ]
-    if not pairs:
-        return []
-    agree = {
-        c.tails: sum(_agreement(x.star, x.size_box, df, c) != "none" for x, df in pairs)
-        for c in (convention, convention.other())
-    }
-    stated, other = convention.tails, 3 - convention.tails
-    if agree[stated] >= agree[other]:
-        verdict = CONSISTENT
-    elif agree[other] == len(pairs):
-        verdict = only_if(f"the levels are {_TAIL_WORDS[other]}")
-    else:
-        verdict = INCONSISTENT
-    return [
-        Check(
-            "stated tails of the stars",
-            where,
-            f"{_TAIL_WORDS[stated]} tests",
-            f"{agree[stated]} of {len(pairs)} stars are possible under {_TAIL_WORDS[stated]} levels, "
-            f"{agree[other]} under {_TAIL_WORDS[other]} ones",
-            verdict,
-        )
-    ]

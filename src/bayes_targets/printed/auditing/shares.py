@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pandas as pd
 
-from ...errors import DataError, cell_message, did_you_mean
+from ...errors import DataError, did_you_mean
 from ...readers.cells import Number
 from ...readers.schema import check_role, file_of
 from .findings import (
@@ -30,6 +30,7 @@ from .findings import (
     row_locator,
     span,
     text_cell,
+    wrong_cell,
 )
 
 
@@ -46,26 +47,12 @@ def told_box(name: str, table: pd.DataFrame, row: int, printed: Number) -> tuple
     try:
         return figure - Fraction(half_width), figure + Fraction(half_width)
     except ValueError:
-        message = cell_message(
-            file=file_of(name, table),
-            row=row + 1,
-            column="half_width",
-            value=half_width,
-            expected="a number, in the unit of the figure",
-        )
-        raise DataError(message) from None
+        expected = "a number, in the unit of the figure"
+        raise wrong_cell(name, table, row, "half_width", half_width, expected) from None
 
 
 def possible_counts(share: tuple[Fraction, Fraction], base: int, of: int = 1) -> range:
-    """List the whole counts out of `base` whose share lies in an exact box.
-
-    Examples
-    --------
-    >>> list(possible_counts((Fraction("0.565"), Fraction("0.575")), 150))
-    [85, 86]
-    >>> list(possible_counts((Fraction("52.5"), Fraction("53.5")), 9, of=100))
-    []
-    """
+    """List the whole counts out of `base` whose share lies in an exact box."""
     low, high = (end * base / of for end in share)
     return range(max(math.ceil(low), 0), min(math.floor(high), base) + 1)
 
@@ -74,11 +61,8 @@ def count_words(counts: range) -> str:
     """Possible counts in words."""
     if not counts:
         return "no whole count"
-    return (
-        " or ".join(str(k) for k in counts)
-        if counts.stop - counts.start < 3
-        else f"{counts[0]} to {counts[-1]}"
-    )
+    few = counts.stop - counts.start < 3
+    return " or ".join(str(k) for k in counts) if few else f"{counts[0]} to {counts[-1]}"
 
 
 def rounding_rules(count: int, total: int, percent: Number) -> set[str]:
@@ -155,16 +139,9 @@ def check_shares(name: str, tables: Tables) -> list[Check]:
     for share in shares:
         if share.base:
             counts = possible_counts(share.box, share.base, of=100)
-            recomputed = f"{count_words(counts)} of {share.base} gives this share"
-            checks.append(
-                Check(
-                    "share is possible with its base",
-                    share.locator,
-                    f"{share.text}% of {share.base}",
-                    recomputed,
-                    either(bool(counts)),
-                )
-            )
+            words = f"{count_words(counts)} of {share.base} gives this share"
+            check, printed = "share is possible with its base", f"{share.text}% of {share.base}"
+            checks.append(Check(check, share.locator, printed, words, either(bool(counts))))
     for question in _exhaustive(name, table, shares):
         parts = [share for share in shares if share.question == question]
         asked = [text_cell(table, "question", row) for row in range(len(table))].count(question)
@@ -236,13 +213,7 @@ def _figure(
 
 
 def common_box(boxes: Sequence[Box]) -> Box:
-    """Intersect boxes; the result is empty where its low end is above its high one.
-
-    Examples
-    --------
-    >>> common_box([(Fraction(1), Fraction(3)), (Fraction(2), Fraction(5))])
-    (Fraction(2, 1), Fraction(3, 1))
-    """
+    """Intersect boxes; the result is empty where its low end is above its high one."""
     return max(low for low, _ in boxes), min(high for _, high in boxes)
 
 
@@ -291,15 +262,10 @@ def _check_rates(name: str, table: pd.DataFrame, figures: Mapping[str, Figure]) 
         asked = range(
             max(math.ceil(100 * answers / high), math.ceil(answers)), math.floor(100 * answers / low) + 1
         )
-        checks.append(
-            Check(
-                "count of answers against the rate",
-                count.locator,
-                f"{count.value.text}, {' and '.join(f'{rate.value.text}%' for rate in rates)}",
-                f"{count.value.text} of {count_words(asked)} gives every printed rate",
-                either(bool(asked)),
-            )
-        )
+        printed = f"{count.value.text}, {' and '.join(f'{rate.value.text}%' for rate in rates)}"
+        words = f"{count.value.text} of {count_words(asked)} gives every printed rate"
+        check = "count of answers against the rate"
+        checks.append(Check(check, count.locator, printed, words, either(bool(asked))))
     return checks
 
 
@@ -311,13 +277,7 @@ def _check_parts(name: str, table: pd.DataFrame, figures: Mapping[str, Figure]) 
         parts = [_figure(name, table, "parts", figures, part).value for part in part_ids]
         total = sum(Fraction(part.text) for part in parts)
         rest = Fraction(whole.value.text) - total
-        checks.append(
-            Check(
-                "groups are no more than their whole",
-                whole.locator,
-                f"{' + '.join(part.text for part in parts)} of {whole.value.text}",
-                f"sum {total}, which leaves {rest}",
-                either(rest >= 0),
-            )
-        )
+        printed = f"{' + '.join(part.text for part in parts)} of {whole.value.text}"
+        check, words = "groups are no more than their whole", f"sum {total}, which leaves {rest}"
+        checks.append(Check(check, whole.locator, printed, words, either(rest >= 0)))
     return checks
