@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from bayes_targets.errors import DataError
 from bayes_targets.printed.auditing import audit, p_value, stars, summarise
 from bayes_targets.printed.auditing.descriptives import binary_sd, mean_bounds, sd_bounds
-from bayes_targets.printed.auditing.findings import Interval, exact_box
-from bayes_targets.printed.auditing.fit import f_of_addition
+from bayes_targets.printed.auditing.findings import Interval, critical_f, critical_ratio, exact_box, upper_f
+from bayes_targets.printed.auditing.fit import f_from_r2, f_of_addition
 from bayes_targets.printed.auditing.shares import possible_counts, rounding_rules
 from bayes_targets.readers.cells import plain_decimal
 from bayes_targets.readers.package import load_study
@@ -107,6 +108,16 @@ def test_p_values_agree_with_published_points_of_t_and_normal():
     assert p_value(1.959964) == pytest.approx(0.05, abs=1e-6)
     assert p_value(2.228139, df=10) == pytest.approx(0.05, abs=1e-6)
     assert p_value(1.812461, df=10, tails=1) == pytest.approx(0.05, abs=1e-6)
+    assert critical_ratio(0.05) == pytest.approx(1.959964) and critical_ratio(0.05, 10) == pytest.approx(
+        2.228139
+    )
+
+
+def test_f_agrees_with_published_points():
+    assert critical_f(0.05, 10, 20) == pytest.approx(2.3479, abs=1e-4)
+    assert upper_f(critical_f(0.01, 12, 137), 12, 137) == pytest.approx(0.01)
+    assert f_from_r2(0.12, terms=11, df=138) == pytest.approx(1.7107, abs=1e-4)
+    assert upper_f(math.inf, 3, 9) == 0 and f_from_r2(1.0, 3, 9) == math.inf
 
 
 @untimed

@@ -16,8 +16,13 @@ from bayes_targets.comparison.ols import fit_ols
 from bayes_targets.errors import DataError
 from bayes_targets.printed.reconstruction import pool_datasets, reconstruct, reconstruction_table
 from bayes_targets.printed.reconstruction.build import _enforced, no_covariates
-from bayes_targets.printed.reconstruction.columns import lkj_factors, make_columns
-from bayes_targets.printed.reconstruction.publication import Publication, read_publication
+from bayes_targets.printed.reconstruction.columns import (
+    lkj_factors,
+    make_columns,
+    stretch_among_targets,
+    top,
+)
+from bayes_targets.printed.reconstruction.publication import Publication, logistic, read_publication
 from bayes_targets.printed.reconstruction.search import (
     Task,
     draw_from_prior,
@@ -26,6 +31,7 @@ from bayes_targets.printed.reconstruction.search import (
     redraw_residuals,
 )
 from bayes_targets.printed.reconstruction.statistics import evaluate, jacobian, make_goals
+from bayes_targets.printed.reconstruction.world import bend, change_and_baseline
 from bayes_targets.readers.package import Study, load_study
 
 SHARED = Path(__file__).parents[2] / "../shared/data/authorities_2008.csv"
@@ -645,6 +651,19 @@ def test_steps_are_the_shortest_that_bring_all_statistics_into_range() -> None:
     ]
     best = minimize(lambda x: x @ x, np.zeros(12), jac=lambda x: 2 * x, constraints=bounds, tol=1e-12)
     assert np.allclose(step, best.x, atol=1e-5)
+
+
+def test_what_table_1_implies_of_stretch_and_of_change(publication: Publication) -> None:
+    mean, sd = stretch_among_targets(publication)
+    assert (mean, sd) == pytest.approx((1.74, 5.38), abs=0.005)
+    level, covariance = change_and_baseline(publication, 3.5**2)
+    assert (level, covariance / (3.5 * 6.94)) == pytest.approx((-2.71, -0.25), abs=0.005)
+
+
+def test_scores_are_bent_back_at_the_ends_and_nowhere_else() -> None:
+    assert bend(np.array([40.0, 60, 80]), 50, 70) == pytest.approx([50, 60, 70], abs=1e-3)
+    assert logistic(np.array([-1000.0, 0, 1000])).tolist() == [0, 0.5, 1]
+    assert top(np.array([3.0, 1, 2]), 2).tolist() == [1, 0, 1]
 
 
 def test_lkj_correlations_have_the_variance_of_their_beta_margins() -> None:

@@ -32,28 +32,15 @@ from .publication import Described, FloatArray, IntArray, Publication, Regressio
 
 @dataclass(frozen=True)
 class Column:
-    """A measured variable on the scale of the regressions, with the distribution it is drawn from.
+    """A measured variable on the scale of the regressions, with the logit-normal distribution it is drawn from."""
 
-    Parameters
-    ----------
-    name : str
-        Term of a control; ``"baseline"``, ``"outcome"`` or ``"stretch"``.
-    described : Described
-    low, high : float
-        Number minimum and maximum (their logarithms, where the variable is logged).
-    location, spread : float
-        Mean and standard deviation of the normal distribution of its position (a logit-normal variable).
-    sd : float
-        Standard deviation on the scale of the regressions that this implies.
-    """
-
-    name: str
+    name: str  # term of a control; "baseline", "outcome" or "stretch"
     described: Described
-    low: float
+    low: float  # printed minimum (its logarithm, where the variable is logged)
     high: float
-    location: float
-    spread: float
-    sd: float
+    location: float  # mean of the normal distribution of its position
+    spread: float  # standard deviation of that
+    sd: float  # standard deviation on the scale of the regressions that this implies
 
     @property
     def logged(self) -> bool:
@@ -79,14 +66,6 @@ def stretch_among_targets(publication: Publication) -> tuple[float, float]:
     """Mean and standard deviation of the stretch where there is a target and the stretch is known.
 
     The printed ones count every authority without a target as 0.
-
-    Examples
-    --------
-    >>> from bayes_targets.readers.package import load_study
-    >>> from bayes_targets.printed.reconstruction.publication import read_publication
-    >>> mean, sd = stretch_among_targets(read_publication(load_study("andrews2014")))
-    >>> round(mean, 2), round(sd, 2)
-    (1.74, 5.38)
     """
     stretch = publication.stretch
     assert stretch is not None
@@ -142,12 +121,9 @@ def draw_coefficients(
     terms: Mapping[str, FloatArray],
     level: Mapping[int, float],
 ) -> dict[int, dict[str, float]]:
-    """Draw the slopes of all regressions together.
+    """Draw the slopes of all regressions together: bounded least squares towards a random point of the rounding ranges.
 
-    Notes
-    -----
-    Bounded least squares towards a random point of the rounding ranges, in units of their half widths, with further
-    rows for the constants and for the shifts.
+    In units of their half widths, with further rows for the constants and for the shifts.
     """
     from scipy.optimize import lsq_linear
 
@@ -240,21 +216,11 @@ _CANDIDATES = 5000
 
 @dataclass(frozen=True, eq=False)
 class Correlations:
-    """A drawn correlation matrix, as its lower Cholesky factor, and the residual s.d. that goes with it.
+    """A drawn correlation matrix, as its lower Cholesky factor, and the residual s.d. that goes with it."""
 
-    Parameters
-    ----------
-    factor : array of shape (variables, variables)
-        Controls and type dummies first.
-    residual : dict of int to float
-        By model, in % of the baseline score; empty where nothing was weighed.
-    effective : float
-        Effective number of the candidates that were weighed.
-    """
-
-    factor: FloatArray
-    residual: dict[int, float]
-    effective: float
+    factor: FloatArray  # controls and type dummies first
+    residual: dict[int, float]  # by model, in % of the baseline score; empty where nothing was weighed
+    effective: float  # number of the candidates that were weighed
 
 
 def lkj_factors(
@@ -262,16 +228,8 @@ def lkj_factors(
 ) -> FloatArray:
     """Cholesky factors of correlation matrices from an LKJ distribution, given their first block.
 
-    Notes
-    -----
     Row by row ("onion"; Lewandowski, Kurowicka & Joe, 2009): row j points in a uniform direction, and the share of
     its variance that the j variables before it explain is Beta(j / 2, concentration + (size - 1 - j) / 2).
-
-    Examples
-    --------
-    >>> factors = lkj_factors(np.random.default_rng(1), np.eye(2), 4, 2.0, 3)
-    >>> np.allclose((factors @ factors.transpose(0, 2, 1))[:, range(4), range(4)], 1)
-    True
     """
     k = len(fixed)
     factors = np.zeros((count, size, size))
@@ -342,40 +300,22 @@ _OTHERS = ("target", "baseline", "stretch")
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What is known of the authorities, in place of what would be drawn.
-
-    Parameters
-    ----------
-    authority : tuple of str
-    kind : array of shape (n,)
-        Index of each authority's type.
-    controls : mapping of str to array of shape (n,)
-        Known controls by term, on the scale of the regressions.
-    """
+    """What is known of the authorities, in place of what would be drawn."""
 
     authority: tuple[str, ...]
-    kind: IntArray
-    controls: Mapping[str, FloatArray]
+    kind: IntArray  # index of each authority's type
+    controls: Mapping[str, FloatArray]  # known ones by term, on the scale of the regressions
 
 
 @dataclass(frozen=True, eq=False)
 class Predictors:
-    """What was drawn.
+    """What was drawn, each of shape (n,)."""
 
-    Parameters
-    ----------
-    latent : dict of str to array of shape (n,)
-        Standard normal variables behind each control, ``baseline``, ``stretch`` and ``target`` (the reasons for a
-        target that have nothing to do with the controls).
-    scaled : dict of str to array of shape (n,)
-        Controls and type dummies on the scale of the regressions.
-    residual : dict of int to float
-        Residual s.d. that goes with the correlations, by model; empty where the printed errors were not used.
-    """
-
-    latent: dict[str, FloatArray]
-    scaled: dict[str, FloatArray]
-    residual: dict[int, float]
+    latent: dict[
+        str, FloatArray
+    ]  # normal variables behind controls, baseline, stretch, and the other reasons for a target
+    scaled: dict[str, FloatArray]  # controls and type dummies on the scale of the regressions
+    residual: dict[int, float]  # by model; empty where the printed errors were not used
 
 
 def draw_predictors(
@@ -421,13 +361,7 @@ def standard(x: FloatArray) -> FloatArray:
 
 
 def top(x: FloatArray, count: int) -> FloatArray:
-    """1 for the largest of x, else 0.
-
-    Examples
-    --------
-    >>> top(np.array([3.0, 1, 2]), 2)
-    array([1., 0., 1.])
-    """
+    """1 for the largest of x, else 0."""
     ones = np.zeros(len(x))
     ones[np.argsort(-x)[:count]] = 1.0
     return ones

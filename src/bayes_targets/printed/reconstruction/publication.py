@@ -25,13 +25,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 def logistic(x: FloatArray) -> FloatArray:
-    """Logistic function, without overflow.
-
-    Examples
-    --------
-    >>> logistic(np.array([-1000.0, 0, 1000]))
-    array([0. , 0.5, 1. ])
-    """
+    """Logistic function, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(x / 2)))
 
 
@@ -41,53 +35,25 @@ EFFECTS: tuple[Effect, ...] = ("target", "stretch")
 
 @dataclass(frozen=True)
 class Described:
-    """One variable of the table of descriptive statistics.
+    """One variable of the table of descriptive statistics."""
 
-    Parameters
-    ----------
-    name : str
-        As it stands in that table.
-    mean, sd, low, high : Number
-        Number mean, standard deviation (divisor n - 1), smallest and largest value.
-    n : int
-        Cases that the four numbers are of.
-    logged : bool
-        Whether the regressions use its natural logarithm.
-    """
-
-    name: str
+    name: str  # as it stands in that table
     mean: Number
-    sd: Number
+    sd: Number  # divisor n - 1
     low: Number
     high: Number
-    n: int
-    logged: bool = False
+    n: int  # cases that the four numbers are of
+    logged: bool = False  # whether the regressions use its natural logarithm
 
 
 @dataclass(frozen=True)
 class Regression:
-    """One printed regression of the change in the score.
+    """One printed regression of the change in the score."""
 
-    Parameters
-    ----------
-    model : int
-        Its number in the table.
-    effect : {"target", "stretch"} or None
-        Which of the two stands in it beside controls and types.
-    n : int
-        Cases used.
-    terms : tuple of str
-        The constant, the effect where there is one, the controls, the types but the reference.
-    estimates, errors : mapping of str to Number
-        By term.
-    r2 : Number
-    f : Number or None
-    """
-
-    model: int
-    effect: Effect | None
+    model: int  # its number in the table
+    effect: Effect | None  # which of the two stands in it beside controls and types
     n: int
-    terms: tuple[str, ...]
+    terms: tuple[str, ...]  # constant, effect, controls, types but the reference
     estimates: Mapping[str, Number]
     errors: Mapping[str, Number]
     r2: Number
@@ -96,49 +62,25 @@ class Regression:
 
 @dataclass(frozen=True)
 class Publication:
-    """All that is printed, in the shape that a reconstruction needs.
-
-    Parameters
-    ----------
-    name, citation : str
-    n, n_target, n_known : int
-        Authorities; those with a target; those whose stretch is known (0 without a target counts as known).
-    types : mapping of str to int
-        Number of authorities of each type, in the order of the table.
-    reference : str
-        The type without a dummy.
-    constant : str
-        Name of the constant's term.
-    controls : tuple of str
-        Terms that are neither effect, type nor constant, in the order of the regressions.
-    measured : mapping of str to Described
-        The controls that are not 0/1, by term.
-    binary : mapping of str to Described
-        The controls that are 0/1, by term.
-    baseline, outcome, target : Described
-    stretch : Described or None
-    regressions : tuple of Regression
-    extremes : tuple of (str, str, str or None)
-        Authorities that the text names: group (``"toughest"`` or ``"easiest"``), name, type where it is told.
-    """
+    """All that is printed, in the shape that a reconstruction needs."""
 
     name: str
     citation: str
     n: int
     n_target: int
-    n_known: int
-    types: Mapping[str, int]
-    reference: str
-    constant: str
-    controls: tuple[str, ...]
-    measured: Mapping[str, Described]
-    binary: Mapping[str, Described]
+    n_known: int  # with a known stretch (0 without a target is known)
+    types: Mapping[str, int]  # authorities of each type, in the order of the table
+    reference: str  # the type without a dummy
+    constant: str  # name of the constant's term
+    controls: tuple[str, ...]  # terms that are neither effect, type nor constant
+    measured: Mapping[str, Described]  # controls that are not 0/1, by term
+    binary: Mapping[str, Described]  # controls that are 0/1, by term
     baseline: Described
     outcome: Described
     target: Described
     stretch: Described | None
     regressions: tuple[Regression, ...]
-    extremes: tuple[tuple[str, str, str | None], ...]
+    extremes: tuple[tuple[str, str, str | None], ...]  # "toughest" or "easiest", authority, type where told
 
     def regression(self, effect: Effect | None) -> Regression | None:
         """The regression with this effect (None: with controls and types only), or None where there is none."""

@@ -32,19 +32,12 @@ _DAMPING = (1e-12, 1e5)
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """What counts as a small move: one spread of a variable, or one residual s.d. of the change.
+    """What counts as a small move: one spread of a variable, or one residual s.d. of the change."""
 
-    Parameters
-    ----------
-    slopes : array of shape (columns,)
-        Slope of the change on each column: where a predictor moves, the latent change moves along, so that
-        the authority's residual stays what it was.
-    residual : float
-        Residual standard deviation, in % of the baseline score.
-    """
-
-    slopes: FloatArray
-    residual: float
+    slopes: (
+        FloatArray  # of the change on each column: it moves along with a predictor, and the residual stays
+    )
+    residual: float  # in % of the baseline score
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +64,6 @@ def approach(
 ) -> Attempt:
     """Move a data set until each statistic lies between its ends.
 
-    Notes
-    -----
     Each step is the shortest that brings every statistic into its range to first order, in the space of positions
     and residuals (about 100 conditions on 1,500 numbers), with Levenberg-Marquardt damping.
     """
@@ -108,17 +99,7 @@ def approach(
 def multipliers(gram: FloatArray, to_low: FloatArray, to_high: FloatArray, damping: float) -> FloatArray:
     """How far to go along each condition's gradient, for the shortest step that meets all conditions.
 
-    Notes
-    -----
     Primal-dual active set method for the quadratic programme "least length, each statistic within its ends".
-
-    Examples
-    --------
-    The second condition would be met by the step that the first one needs, so it pulls nothing.
-
-    >>> gram = np.array([[1.0, 0.5], [0.5, 1.0]])
-    >>> multipliers(gram, np.array([1.0, 0.2]), np.array([2.0, 3.0]), 0.0)
-    array([1., 0.])
     """
     exact = to_low == to_high
     below, above = (to_low > 0) | exact, (to_high < 0) & ~exact
@@ -180,19 +161,10 @@ def _take(world: World, step: FloatArray, metric: Metric) -> World:
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """A data set from the prior, and what is needed to move it and to draw its residuals afresh.
-
-    Parameters
-    ----------
-    world : World
-    coefficients : dict of int to dict of str to float
-        Slopes and constants within their rounding, by model and term.
-    noise : Noise
-    metric : Metric
-    """
+    """A data set from the prior, and what is needed to move it and to draw its residuals afresh."""
 
     world: World
-    coefficients: dict[int, dict[str, float]]
+    coefficients: dict[int, dict[str, float]]  # within their rounding, by model and term
     noise: Noise
     metric: Metric
 
@@ -274,27 +246,14 @@ _EDGE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What every data set of an ensemble shares.
-
-    Parameters
-    ----------
-    publication : Publication
-    columns : tuple of Column
-    given : Given
-    goals : Goals
-    enforced : array of bool, shape (statistics,)
-        The statistics that must print as published.
-    main : Regression
-        The regression that the change is drawn from.
-    concentration : float
-    """
+    """What every data set of an ensemble shares."""
 
     publication: Publication
     columns: tuple[Column, ...]
     given: Given
     goals: Goals
-    enforced: np.ndarray
-    main: Regression
+    enforced: np.ndarray  # the statistics that must print as published
+    main: Regression  # the regression that the change is drawn from
     concentration: float
 
 

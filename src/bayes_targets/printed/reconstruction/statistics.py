@@ -14,31 +14,15 @@ from .world import World, bend_slope, design
 
 @dataclass(frozen=True, eq=False)
 class Goals:
-    """Every printed statistic that a data set is to have.
+    """Every printed statistic that a data set is to have, each with the values that print as it does."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        E.g. ``"Deprivation, mean"``, ``"Model 2, LAA (target on), robust s.e."``.
-    kinds : tuple of str
-        ``mean``, ``sd``, ``slope``, ``constant``, ``se``, ``r2`` or ``f``.
-    models : tuple of (int or None)
-        The regression it belongs to.
-    terms : tuple of str
-        The term or variable it is of; empty for R² and F.
-    low, high : arrays
-        Values that print as the publication does; standard errors and F widened by the tolerance.
-    scale : array
-        A misfit that would be large, so that misfits of different statistics can be added.
-    """
-
-    names: tuple[str, ...]
-    kinds: tuple[str, ...]
-    models: tuple[int | None, ...]
-    terms: tuple[str, ...]
-    low: FloatArray
+    names: tuple[str, ...]  # e.g. "Model 2, LAA (target on), robust s.e."
+    kinds: tuple[str, ...]  # mean, sd, slope, constant, se, r2 or f
+    models: tuple[int | None, ...]  # the regression it belongs to
+    terms: tuple[str, ...]  # empty for R² and F
+    low: FloatArray  # standard errors and F widened by the tolerance
     high: FloatArray
-    scale: FloatArray
+    scale: FloatArray  # a misfit that would be large, so that different ones add up
 
     def __len__(self) -> int:
         return len(self.names)

@@ -30,38 +30,20 @@ _BEND = 0.4
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """One candidate data set of n authorities; moving it gives a new one that shares what did not move.
-
-    Parameters
-    ----------
-    kind : array of shape (n,)
-        Index of each authority's type.
-    ones : dict of str to array of shape (n,)
-        Every column that does not move: 0/1 controls, type dummies, ``"target"``.
-    known : array of shape (n,)
-        Whether the stretch is known.
-    low, high, spread, position, free, fixed : arrays of shape (n, columns)
-        Ends, scale of a unit move, position, whether it may move, and the value where it may not.
-    change : array of shape (n,)
-        Latent percentage change.
-    columns : tuple of Column
-        Measured controls, baseline, outcome and, where there is one, stretch.
-    values : array of shape (n, columns)
-        The variables on the scale of the regressions; follows from the others.
-    """
+    """One candidate data set of n authorities; moving it gives a new one that shares what did not move."""
 
     columns: tuple[Column, ...]
-    kind: IntArray
-    ones: dict[str, FloatArray]
-    known: BoolArray
-    low: FloatArray
+    kind: IntArray  # index of each authority's type
+    ones: dict[str, FloatArray]  # what does not move: 0/1 controls, type dummies, "target"
+    known: BoolArray  # whether the stretch is known
+    low: FloatArray  # from here to values each of shape (n, columns)
     high: FloatArray
-    spread: FloatArray
-    free: BoolArray
-    fixed: FloatArray
+    spread: FloatArray  # scale of a unit move
+    free: BoolArray  # whether a position may move
+    fixed: FloatArray  # the value where it may not
     position: FloatArray
-    change: FloatArray
-    values: FloatArray
+    change: FloatArray  # latent percentage change, of shape (n,)
+    values: FloatArray  # on the scale of the regressions; follows from the others
 
     def index(self, name: str) -> int:
         """Place of a column."""
@@ -102,13 +84,7 @@ class World:
 
 
 def bend(values: FloatArray, low: float, high: float) -> FloatArray:
-    """Squeeze values smoothly between two ends; well inside they stay as they are.
-
-    Examples
-    --------
-    >>> bend(np.array([40.0, 60, 80]), 50, 70).round(3)
-    array([50., 60., 70.])
-    """
+    """Squeeze values smoothly between two ends; well inside they stay as they are."""
     above = np.logaddexp(0, (values - low) / _BEND) - np.logaddexp(0, (values - high) / _BEND)
     return np.asarray(low + _BEND * above)
 
@@ -280,24 +256,12 @@ _BETWEEN_TYPES = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Where residuals come from: Student-t noise, and effects that differ by type.
+    """Where residuals come from: Student-t noise, and effects that differ by type."""
 
-    Parameters
-    ----------
-    degrees : float
-        Degrees of freedom of the noise; infinite for normal noise.
-    sd : float
-        Its standard deviation, in % of the baseline score.
-    by_type : array of shape (types,)
-        Departure of each type's slope of the effect from the common one.
-    exposure : array of shape (n,)
-        The effect's variable, stretch that is not known included.
-    """
-
-    degrees: float
-    sd: float
-    by_type: FloatArray
-    exposure: FloatArray
+    degrees: float  # infinite for normal noise
+    sd: float  # in % of the baseline score
+    by_type: FloatArray  # departure of each type's slope of the effect from the common one
+    exposure: FloatArray  # the effect's variable, stretch that is not known included
 
     def draw(self, rng: np.random.Generator, kind: IntArray) -> FloatArray:
         """Residuals of all authorities, with mean 0, given the index of each authority's type."""
@@ -320,16 +284,7 @@ def draw_noise(
 
 
 def change_and_baseline(publication: Publication, variance: float) -> tuple[float, float]:
-    """Mean of the change, and its covariance with the baseline, that the printed scores imply.
-
-    Examples
-    --------
-    >>> from bayes_targets.readers.package import load_study
-    >>> from bayes_targets.printed.reconstruction.publication import read_publication
-    >>> level, covariance = change_and_baseline(read_publication(load_study("andrews2014")), 3.5**2)
-    >>> round(level, 2), round(covariance / (3.5 * 6.94), 2)
-    (-2.71, -0.25)
-    """
+    """Mean of the change, and its covariance with the baseline, that the printed scores imply."""
     b, o = publication.baseline, publication.outcome
     ratio = o.mean.value / b.mean.value
     vb, vo = (b.sd.value / b.mean.value) ** 2, (o.sd.value / o.mean.value) ** 2
