@@ -574,9 +574,7 @@ def test_a_model_that_is_not_printed_cannot_be_asked_for(study: Study) -> None:
 
 def test_the_table_of_a_known_truth_is_reproduced_from_print_alone(study: Study, task: Task) -> None:
     rng = np.random.default_rng(8)
-    draw = draw_from_prior(
-        rng, task.publication, task.columns, task.given, concentration=2.0, weigh=True, main=task.main
-    )
+    draw = draw_from_prior(rng, task)
     told = dict(zip(task.goals.names, evaluate(draw.world, task.publication), strict=True))
 
     def rounded(value: float, like: str) -> str:
@@ -618,15 +616,7 @@ def test_the_table_of_a_known_truth_is_reproduced_from_print_alone(study: Study,
 
 
 def test_analytic_derivatives_are_those_of_finite_differences(task: Task) -> None:
-    draw = draw_from_prior(
-        np.random.default_rng(3),
-        task.publication,
-        task.columns,
-        task.given,
-        concentration=2.0,
-        weigh=True,
-        main=task.main,
-    )
+    draw = draw_from_prior(np.random.default_rng(3), task)
     world = draw.world
     _, derivatives = jacobian(world, task.publication)
     step = np.random.default_rng(4).normal(size=world.values.shape) * world.values.std(axis=0) * 1e-6
@@ -678,15 +668,7 @@ def test_lkj_correlations_have_the_variance_of_their_beta_margins() -> None:
 
 def test_fresh_residuals_leave_slopes_and_r2_nearly_alone(task: Task) -> None:
     world = find_world(task, np.random.SeedSequence(7))
-    draw = draw_from_prior(
-        np.random.default_rng(1),
-        task.publication,
-        task.columns,
-        task.given,
-        concentration=2.0,
-        weigh=True,
-        main=task.main,
-    )
+    draw = draw_from_prior(np.random.default_rng(1), task)
     other = redraw_residuals(task, replace(draw, world=world), world, np.random.default_rng(2))
     old, new = evaluate(world, task.publication), evaluate(other, task.publication)
     assert np.corrcoef(world.observed_change, other.observed_change)[0, 1] < 0.9

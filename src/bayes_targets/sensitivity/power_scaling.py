@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, require_number
+from ..errors import DataError
 from ..model import Model, data_hash, describe_priors
 from ..models.published.exact import prior_of
 from .prior_grid import df_of, grid_of, prior_curve, term_row
@@ -47,7 +47,6 @@ def prior_sensitivity(
     hoped: float,
     term: str | None = None,
     prob: float = 0.95,
-    seed: int = 0,
 ) -> PriorSensitivity:
     """How much an answer rests on the priors: power-scaling, a grid of priors, and a curve.
 
@@ -64,8 +63,6 @@ def prior_sensitivity(
         Which term of a published model.
     prob : float
         Probability of the equal-tailed intervals.
-    seed : int
-        Seed of the draws of the grid, for a cohesion model.
 
     Returns
     -------
@@ -86,7 +83,7 @@ def prior_sensitivity(
     >>> float(found.grid["prob_positive"].min().round(2)), len(found.curve)
     (0.25, 121)
     """
-    grid = grid_of(model, hoped=hoped, term=term, prob=prob, seed=seed)
+    grid = grid_of(model, hoped=hoped, term=term, prob=prob)
     curve = None
     if model.name == "published":
         row = term_row(model, term)
@@ -97,7 +94,7 @@ def prior_sensitivity(
     return PriorSensitivity(scaled, grid, curve)
 
 
-def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SENSITIVE) -> pd.DataFrame:
+def scale_powers(model: Model, posterior: xr.DataTree) -> pd.DataFrame:
     """Sensitivity of every term to power-scaling each prior, and the likelihood.
 
     References
@@ -108,7 +105,6 @@ def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SEN
     """
     import arviz_stats
 
-    require_number("threshold", threshold, above=0.0)
     terms = _terms(model, posterior)
     priors = log_prior(model, posterior)
     likelihood = posterior["log_likelihood"].to_dataset()
@@ -127,10 +123,9 @@ def scale_powers(model: Model, posterior: xr.DataTree, *, threshold: float = SEN
     columns["likelihood"] = sensitivity("likelihood")
     table = pd.DataFrame(columns, index=pd.Index(terms["term"].to_numpy().astype(str), name="term"))
     table["reading"] = [
-        _reading(prior, data, threshold)
-        for prior, data in zip(table["prior"], table["likelihood"], strict=True)
+        _reading(prior, data) for prior, data in zip(table["prior"], table["likelihood"], strict=True)
     ]
-    table.attrs = {"threshold": threshold}
+    table.attrs = {"threshold": SENSITIVE}
     return table
 
 
@@ -198,7 +193,7 @@ def _terms(model: Model, posterior: xr.DataTree) -> xr.Dataset:
     return terms.rename("terms").to_dataset()
 
 
-def _reading(prior: float, likelihood: float, threshold: float) -> str:
-    if prior < threshold:
+def _reading(prior: float, likelihood: float) -> str:
+    if prior < SENSITIVE:
         return "informed by the data"
-    return "prior and data in conflict" if likelihood >= threshold else "strong prior or weak data"
+    return "prior and data in conflict" if likelihood >= SENSITIVE else "strong prior or weak data"

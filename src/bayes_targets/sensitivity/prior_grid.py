@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean, require_count, require_number
-from ..model import Model, NotExactError
+from ..model import Model, NotExactError, data_hash
 from ..priors import Normal, Prior, StudentT
 from .inputs import require_df, require_estimate, require_list
 
@@ -236,7 +236,6 @@ def grid_of_model(
     term: str | None = None,
     prob: float = 0.95,
     draws: int = 2000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """An effect of a model under each prior of a grid, by the exact engine.
 
@@ -253,7 +252,7 @@ def grid_of_model(
         if (mean, sd) not in parts:
             prior = Normal(mean, sd or _SPIKE * smallest)
             one = replace(model, priors=replace(model.priors, **{parameter: prior}))
-            rng = np.random.default_rng(np.random.SeedSequence([seed, len(parts)]))
+            rng = np.random.default_rng([int(data_hash(model.data)[:32], 16), len(parts)])
             found, stats = model.exact(one, draws, rng)  # type: ignore[misc]
             effect = found["effect"] if term is None else found["standardised"].sel(term=term)
             values = effect.to_numpy() if sd or parameter != "effect" else np.zeros(draws)
@@ -275,9 +274,7 @@ def grid_of_model(
     return _table(rows, prob)
 
 
-def grid_of(
-    model: Model, *, hoped: float, term: str | None = None, prob: float = 0.95, seed: int = 0
-) -> pd.DataFrame:
+def grid_of(model: Model, *, hoped: float, term: str | None = None, prob: float = 0.95) -> pd.DataFrame:
     """The effect of a model under the grid of priors; neutral is the model's own prior where that is normal.
 
     Of a term that is pooled with others it is the prior of their mean that is varied, with the pooling kept.
@@ -295,14 +292,14 @@ def grid_of(
         return grid_of_estimate(estimate, se, priors, prob=prob, df=df_of(row))
     try:
         if row is None:
-            return grid_of_model(model, priors, prob=prob, seed=seed)
+            return grid_of_model(model, priors, prob=prob)
         name = str(row["term"].item())
         if model.options["reference"]:
             raise DataError(
                 f"term {name!r} is pooled around the reference {model.options['reference']!r}, so that it has no prior of "
                 "its own to vary, expected a term that is not pooled"
             )
-        return grid_of_model(model, priors, parameter="mu", term=name, prob=prob, seed=seed)
+        return grid_of_model(model, priors, parameter="mu", term=name, prob=prob)
     except NotExactError as error:
         raise NotExactError(f"prior_sensitivity, grid: {error}") from None
 

@@ -27,7 +27,21 @@ from .world import (
 
 _LARGEST_STEP = 0.8
 _ACTIVE_SET_STEPS = 40
+_MAX_STEPS = 60
 _DAMPING = (1e-12, 1e5)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What every data set of an ensemble shares."""
+
+    publication: Publication
+    columns: tuple[Column, ...]
+    given: Given
+    goals: Goals
+    enforced: np.ndarray  # the statistics that must print as published
+    main: Regression  # the regression that the change is drawn from
+    concentration: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +65,12 @@ class Attempt:
 
 def approach(
     world: World,
-    publication: Publication,
-    goals: Goals,
+    task: Task,
     metric: Metric,
     *,
     low: FloatArray,
     high: FloatArray,
     damping: float,
-    max_steps: int,
     close_enough: float = 0.0,
     least_gain: float = 0.0,
 ) -> Attempt:
@@ -67,11 +79,12 @@ def approach(
     Each step is the shortest that brings every statistic into its range to first order, in the space of positions
     and residuals (about 100 conditions on 1,500 numbers), with Levenberg-Marquardt damping.
     """
+    publication, goals = task.publication, task.goals
     asked = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     scale = goals.scale[asked]
     values, derivatives = jacobian(world, publication)
     cost = _cost(values, low, high, goals)
-    for _ in range(max_steps):
+    for _ in range(_MAX_STEPS):
         if cost <= close_enough or (close_enough == 0 and in_range(values, goals, asked)):
             break
         tangent = _tangent(world, derivatives[asked], metric) / scale[:, None]
@@ -169,18 +182,13 @@ class Draw:
     metric: Metric
 
 
-def draw_from_prior(
-    rng: np.random.Generator,
-    publication: Publication,
-    columns: tuple[Column, ...],
-    given: Given,
-    *,
-    concentration: float,
-    weigh: bool,
-    main: Regression,
-) -> Draw:
+def draw_from_prior(rng: np.random.Generator, task: Task) -> Draw:
     """Draw one data set."""
-    predictors = draw_predictors(rng, publication, columns, given, concentration=concentration, weigh=weigh)
+    publication, columns, given, main = task.publication, task.columns, task.given, task.main
+    weigh = bool(task.enforced.all())
+    predictors = draw_predictors(
+        rng, publication, columns, given, concentration=task.concentration, weigh=weigh
+    )
     level = {}
     for regression in publication.regressions:
         variance = implied_variance(publication, regression, predictors.residual.get(regression.model))
@@ -244,19 +252,6 @@ _RELAXATIONS = 3
 _EDGE = 0.01
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What every data set of an ensemble shares."""
-
-    publication: Publication
-    columns: tuple[Column, ...]
-    given: Given
-    goals: Goals
-    enforced: np.ndarray  # the statistics that must print as published
-    main: Regression  # the regression that the change is drawn from
-    concentration: float
-
-
 def find_world(task: Task, seed: np.random.SeedSequence) -> World:
     """Draw data sets from the prior until one can be made to agree."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -269,15 +264,7 @@ def find_world(task: Task, seed: np.random.SeedSequence) -> World:
 def _search(task: Task, rng: np.random.Generator) -> World:
     best: Attempt | None = None
     for _ in range(_ATTEMPTS):
-        draw = draw_from_prior(
-            rng,
-            task.publication,
-            task.columns,
-            task.given,
-            concentration=task.concentration,
-            weigh=bool(task.enforced.all()),
-            main=task.main,
-        )
+        draw = draw_from_prior(rng, task)
         attempt = _project(task, draw, rng)
         if attempt.reached:
             return _relax(task, draw, attempt.world, rng)
@@ -320,16 +307,7 @@ def _project(task: Task, draw: Draw, rng: np.random.Generator) -> Attempt:
             aim[i] = draw.coefficients[model][term]
     low, high = _ends(task, aim, aim)
     near = approach(
-        draw.world,
-        task.publication,
-        goals,
-        draw.metric,
-        low=low,
-        high=high,
-        damping=0.1,
-        max_steps=60,
-        close_enough=1e-3,
-        least_gain=0.03,
+        draw.world, task, draw.metric, low=low, high=high, damping=0.1, close_enough=1e-3, least_gain=0.03
     )
     return near if _far(task, near) else _into_range(task, draw, near.world)
 
@@ -345,9 +323,7 @@ def _into_range(task: Task, draw: Draw, world: World) -> Attempt:
     goals = task.goals
     edge = _EDGE * _widths(goals)
     low, high = _ends(task, goals.low + edge, goals.high - edge)
-    return approach(
-        world, task.publication, goals, draw.metric, low=low, high=high, damping=0.01, max_steps=60
-    )
+    return approach(world, task, draw.metric, low=low, high=high, damping=0.01)
 
 
 def _relax(task: Task, draw: Draw, world: World, rng: np.random.Generator) -> World:
