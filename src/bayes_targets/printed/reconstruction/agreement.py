@@ -13,6 +13,7 @@ from ...errors import DataError
 from ...readers.cells import Number, plain_decimal
 from ...readers.package import Study
 from .publication import Described, FloatArray, Publication, Regression, read_publication
+from .statistics import ols_statistics
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def reconstruction_table(datasets: xr.Dataset, study: Study) -> pd.DataFrame:
 
     Notes
     -----
-    The regressions are run by statsmodels (HC1, t reference), apart from the formulae that made the data.
+    The regressions are fitted anew from the columns of the data sets, with HC1 standard errors.
 
     Examples
     --------
@@ -171,8 +172,6 @@ def _regression(
 
 
 def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> Mapping[str, float]:
-    from statsmodels.regression.linear_model import OLS  # statsmodels.api loads all the rest of it too
-
     if regression.effect == "stretch":
         one = one.isel(authority=one["stretch"].notnull().values)
     columns = []
@@ -185,10 +184,10 @@ def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> M
             columns.append(one["controls"].sel(control=term).values)
         else:
             columns.append((one["authority_type"] == term).values.astype(float))
-    fit = OLS(one["change"].values, np.column_stack(columns)).fit(method="qr", cov_type="HC1", use_t=True)
-    found = {f"slope {i}": float(value) for i, value in enumerate(fit.params)}
-    found |= {f"se {i}": float(value) for i, value in enumerate(fit.bse)}
-    return found | {"r2": float(fit.rsquared), "f": float(fit.fvalue), "n": float(fit.nobs)}
+    change = one["change"].to_numpy()
+    values = ols_statistics(np.column_stack(columns), change)
+    names = [f"{what} {i}" for what in ("slope", "se") for i in range(len(columns))]
+    return dict(zip([*names, "r2", "f", "n"], [*values.tolist(), float(len(change))], strict=True))
 
 
 def _departure(lines: list[_Line]) -> float:
