@@ -251,9 +251,9 @@ def percent_text(probability: float, *, error: float = 0.0) -> str:
     >>> percent_text(0.936, error=0.011)
     '94% ± 2'
     """
-    if 2 * error < 0.005:
-        return _digits(probability, 100, 0, "%")
-    return f"{100 * probability:.0f}% \N{PLUS-MINUS SIGN} {200 * error:.0f}"
+    if 2 * error >= 0.005:
+        return f"{100 * probability:.0f}% \N{PLUS-MINUS SIGN} {200 * error:.0f}"
+    return _digits(probability, 100, 0, "%")
 
 
 def allowed_text(value: float, error: float, decimals: int = 2) -> str:

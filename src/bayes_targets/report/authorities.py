@@ -43,7 +43,8 @@ _RECONSTRUCTION = (
     "These authorities are RECONSTRUCTED: made to agree with every statistic that the paper prints, and otherwise drawn from a stated "
     "prior. They are not the authorities that were observed, and no row of them is a real place.",
     "What differs between data sets that all agree with the table is not determined by it. The variance between data sets is how much "
-    f"of an estimate's variance that is; over one half, the estimate is marked '{NOT_DETERMINED}'.",
+    f"of an estimate's variance that is; over one half, the estimate is marked '{NOT_DETERMINED}'. A probability has twice its "
+    "simulation error after \N{PLUS-MINUS SIGN}: what so few data sets leave open.",
 )
 
 

@@ -268,7 +268,7 @@ def grid_of_model(
         share = np.exp(log_joint - log_evidence)
         values = np.concatenate([part for part, _ in own])
         weights = np.repeat(share / draws, draws)
-        ends = _weighted_quantiles(values, weights, ((1 - prob) / 2, (1 + prob) / 2))
+        ends = weighted_quantiles(values, weights, ((1 - prob) / 2, (1 + prob) / 2))
         above, zero = float(weights[values > 0].sum()), float(weights[values == 0].sum())
         rows.append((attitude, family, float(weights @ values), *ends, above, zero, log_evidence))
     return _table(rows, prob)
@@ -382,14 +382,11 @@ def prior_curve(
     return table
 
 
-def _weighted_quantiles(
-    values: np.ndarray[Any, np.dtype[np.float64]],
-    weights: np.ndarray[Any, np.dtype[np.float64]],
-    at: Sequence[float],
-) -> list[float]:
+def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> list[float]:
+    """Quantiles of draws with weights that add up to 1; half of a draw's own weight lies below it."""
     order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    return [float(values[order][min(int(np.searchsorted(total, q)), values.size - 1)]) for q in at]
+    place = np.cumsum(weights[order]) - 0.5 * weights[order]
+    return [float(value) for value in np.interp(at, place, values[order])]
 
 
 def _table(rows: list[tuple[Any, ...]], prob: float) -> pd.DataFrame:

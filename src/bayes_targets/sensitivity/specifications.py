@@ -21,6 +21,7 @@ from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import cohesion_model
 from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
 from ..priors import Flat, Normal, Prior
+from .prior_grid import FloatArray, weighted_quantiles
 
 ESS_LIMIT = 100
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -339,14 +340,10 @@ def _has_controls(data: xr.Dataset) -> bool:
 
 
 def _with_controls(data: xr.Dataset, option: str) -> xr.Dataset:
-    if option in ("all", "none") and not _has_controls(data):
-        return data
-    if option == "all":
-        return data
-    if option == "none":
-        return data.drop_vars(["controls", "control"])
-    name = option.removeprefix("without ")
-    if not _has_controls(data):
+    name, there = option.removeprefix("without "), _has_controls(data)
+    if option in ("all", "none"):
+        return data.drop_vars(["controls", "control"]) if there and option == "none" else data
+    if not there:
         raise DataError(f"choices, controls: found {option!r}, and the authorities have no controls")
     known = [str(control) for control in data["control"].to_numpy()]
     if name not in known:
@@ -403,22 +400,13 @@ def _nuts(model: Model, prob: float, seed: int) -> dict[str, Any]:
 
 
 def _row(
-    effect: np.ndarray[Any, np.dtype[np.float64]],
-    weights: np.ndarray[Any, np.dtype[np.float64]],
-    prob: float,
-    engine: str,
-    k_hat: float,
-    *,
-    passed: bool,
+    effect: FloatArray, weights: FloatArray, prob: float, engine: str, k_hat: float, *, passed: bool
 ) -> dict[str, Any]:
-    order = np.argsort(effect, kind="stable")
-    # Half of a draw's own weight lies below it.
-    place = np.cumsum(weights[order]) - 0.5 * weights[order]
-    low, high = np.interp([(1 - prob) / 2, (1 + prob) / 2], place, effect[order])
+    low, high = weighted_quantiles(effect, weights, ((1 - prob) / 2, (1 + prob) / 2))
     mean = float(weights @ effect)
     sd = float(np.sqrt(weights @ (effect - mean) ** 2))
     above = float(weights[effect > 0].sum())
-    values = (mean, sd, float(low), float(high), min(above, 1.0), engine, k_hat, passed)
+    values = (mean, sd, low, high, min(above, 1.0), engine, k_hat, passed)
     return dict(zip(RESULTS, values, strict=True))
 
 
