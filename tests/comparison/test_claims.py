@@ -13,9 +13,9 @@ from bayes_targets.comparison.claims import (
     MOST,
     estimand_draws,
     percent_text,
-    posteriors_named,
     words_for,
 )
+from bayes_targets.readers.claims import parse_estimand
 
 
 def tree(**variables):
@@ -68,7 +68,7 @@ def test_extremes_are_taken_draw_by_draw(posteriors):
 
 
 def test_the_posteriors_an_estimand_needs_are_known():
-    assert posteriors_named("max_abs(one:effect[a]) - two:mu") == ["one", "two"]
+    assert parse_estimand("max_abs(one:effect[a]) - two:mu").posteriors == ("one", "two")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_every_shipped_estimand_can_be_read(name):
     """Each expression splits into references; the analyses' tests fit what they name."""
     for claim in bt.load_study(name).claims.to_dict("records"):
         if claim["direction"] != "none":
-            assert posteriors_named(claim["estimand"]), claim["id"]
+            assert parse_estimand(claim["estimand"]).posteriors, claim["id"]
             assert claim["threshold"] == claim["threshold"], claim["id"]
 
 

@@ -291,11 +291,6 @@ def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataT
     return value
 
 
-def posteriors_named(expression: str) -> list[str]:
-    """Names of the posteriors that an estimand needs, in order, e.g. ``["model_2"]``."""
-    return list(parse_estimand(expression).posteriors)
-
-
 def _by_every_name(study: Study, posteriors: Mapping[str, xr.DataTree]) -> dict[str, xr.DataTree]:
     """The posteriors by their own names, and where these are free by how estimands write them and their evaluations' headings."""
     found = dict(posteriors)

@@ -168,9 +168,7 @@ def gamma_nodes(shape: float) -> tuple[FloatArray, FloatArray]:
     return weights[kept], np.exp(logs[kept])
 
 
-def prior_families(
-    hoped: float, *, neutral_sd: float, prob_zero: float = 0.5
-) -> dict[tuple[str, str], Mixture]:
+def prior_families(hoped: float, *, neutral_sd: float) -> dict[tuple[str, str], Mixture]:
     """Three attitudes in three families each, made from the effect that was hoped for.
 
     References
@@ -192,7 +190,7 @@ def prior_families(
     for attitude, (mean, sd, scale) in settings.items():
         out[attitude, "normal"] = as_mixture(Normal(mean, sd))
         out[attitude, "student_t"] = as_mixture(StudentT(_DEGREES, mean, scale))
-        out[attitude, "spike"] = as_mixture(Normal(mean, sd), prob_zero=prob_zero)
+        out[attitude, "spike"] = as_mixture(Normal(mean, sd), prob_zero=0.5)
     return out
 
 
