@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ...errors import DataError
-from ...readers.roles import file_of
+from ...readers.schema import file_of
 from .findings import (
     CONSISTENT,
     INCONSISTENT,
