@@ -5,7 +5,6 @@ between 2006 and 2008? The posterior of every printed slope of Andrews, Downe & 
 printed estimate.
 """
 
-from bayes_targets.inference.engines import versions
 from bayes_targets.studies import andrews2014 as paper
 from bayes_targets.studies.andrews2014_published import models, published_result
 
@@ -15,4 +14,4 @@ SECONDS = 4
 def analyse(run):
     study = run.study(paper.NAME)
     posteriors = {name: run.fit(name, model) for name, model in models(study).items()}
-    return published_result(study, posteriors, versions=versions())
+    return published_result(study, posteriors)

@@ -5,7 +5,6 @@ question, which direction is favourable, and how large an effect must be to be w
 """
 
 import bayes_targets as bt
-from bayes_targets.inference.engines import versions
 from bayes_targets.report.table import plain_names, require_answerable, table_result
 
 DATA = "table"
@@ -15,4 +14,4 @@ def analyse(run):
     evaluations = plain_names(run.evaluations())
     require_answerable(evaluations)
     posteriors = {name: run.fit(name, bt.published_model(each)) for name, each in evaluations.items()}
-    return table_result(evaluations, posteriors, versions=versions())
+    return table_result(evaluations, posteriors)

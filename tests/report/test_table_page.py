@@ -2,6 +2,7 @@
 
 import io
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,6 @@ from bayes_targets.report.table import plain_names, table_result
 from bayes_targets.report.word import result_markdown, table_markdown, word_document
 
 TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
-VERSIONS = {"bayes-targets": "1.2.3", "python": "3.13"}
 BEDS = {
     "focus": "Reform x treat", "better": "lower", "smallest": 0.01, "clusters": 430, "unit": "admissions a head",
     "stars": {"*": 0.10, "**": 0.05, "***": 0.01}, "tails": 1,
@@ -23,7 +23,7 @@ BEDS = {
 def result_of(evaluation):
     evaluations = evaluation if isinstance(evaluation, dict) else {"": evaluation}
     posteriors = {name: bt.fit(bt.published_model(each), seed=1) for name, each in evaluations.items()}
-    return table_result(evaluations, posteriors, versions=VERSIONS)
+    return table_result(evaluations, posteriors)
 
 
 def read(file, **options):
@@ -138,7 +138,7 @@ def test_the_paragraph_says_all_that_a_report_needs(beds):
         "normally distributed",
         "95% equal-tailed interval",
         "probability 95%",
-        "1.2.3",
+        f"bayes-targets {version('bayes-targets')}",
         "To cite",
     ):
         assert part in beds.paragraph

@@ -170,6 +170,9 @@ def users_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def test_a_page_of_a_users_own_data_has_no_words_that_stop_a_reader(users_page):
     assert faults(users_page) == []
+    assert re.search(r'id="paste">[^<]*(?:Prior of the|the prior was)[^<]*To cite', users_page), (
+        "a paragraph to paste"
+    )
     assert [
         match[0] for text in blocks(UNREAD.sub(" ", users_page)) for match in FOREIGN.finditer(text)
     ] == []

@@ -11,7 +11,7 @@ from bayes_targets.studies.andrews2014_published import MODELS, models, publishe
 def result():
     study = bt.load_study("andrews2014")
     posteriors = {name: bt.fit(model, seed=1) for name, model in models(study).items()}
-    return published_result(study, posteriors, versions={})
+    return published_result(study, posteriors)
 
 
 def test_the_evaluations_of_the_package_give_the_models_of_the_frames():

@@ -24,6 +24,7 @@ from ..printed.auditing import audit
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
 from .cells import capital, number
+from .paragraph import computed_and_cited
 from .result import Picture, Result, Table
 
 _MOST_TERMS = 40
@@ -170,7 +171,6 @@ def table_result(
     evaluations: Mapping[str, Evaluation],
     posteriors: Mapping[str, xr.DataTree],
     *,
-    versions: Mapping[str, str],
     names: Mapping[str, str] | None = None,
 ) -> Result:
     """What printed estimates say, for a page; `DataError` if nothing is in question.
@@ -194,7 +194,7 @@ def table_result(
     return Result(
         answer=" ".join(_answer(each, name=_name(each, asked)) for each in asked),
         points=_points(asked, answers),
-        paragraph=_paragraph(asked, versions),
+        paragraph=_paragraph(asked),
         tables={
             "comparison": _comparison(tables, asked),
             "claims": _claims(asked),
@@ -638,19 +638,10 @@ def _notes(evaluations: Mapping[str, Evaluation], posteriors: Mapping[str, xr.Da
     return tuple(dict.fromkeys(lines))
 
 
-def _paragraph(asked: Sequence[_Asked], versions: Mapping[str, str]) -> str:
+def _paragraph(asked: Sequence[_Asked]) -> str:
     first = asked[0]
-    parts = [_re_analysed(each) for each in asked]
-    used = [
-        f"{name} {versions[name]}"
-        for name in ("bayes-targets", "python", "numpy", "xarray")
-        if name in versions
-    ]
-    return (
-        f"{' '.join(parts)} Probabilities were put in words by the IPCC's scale (Mastrandrea et al. 2010). The posterior was computed "
-        f"exactly with {', '.join(used)}. To cite: The bayes_targets developers, bayes_targets: Bayesian re-analysis of the effect of "
-        f"government targets, version {versions.get('bayes-targets', '')}; and the source of the estimates ({first.evaluation.source})."
-    )
+    source = f"the source of the estimates ({first.evaluation.source})"
+    return " ".join([*map(_re_analysed, asked), computed_and_cited(first.posterior.attrs, source)])
 
 
 def _re_analysed(asked: _Asked) -> str:

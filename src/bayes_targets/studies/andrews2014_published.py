@@ -56,12 +56,10 @@ def models(study: Study) -> dict[str, Model]:
     return found
 
 
-def published_result(
-    study: Study, posteriors: Mapping[str, xr.DataTree], *, versions: Mapping[str, str]
-) -> Result:
+def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Result:
     """The result of the analysis of the printed regressions."""
     asked = evaluations(study)
-    result = table_result(asked, {name: posteriors[name] for name in asked}, versions=versions, names=PLAIN)
+    result = table_result(asked, {name: posteriors[name] for name in asked}, names=PLAIN)
     tables = {
         f"{name}{kind}": compare(posteriors[f"{name}{kind}"], evaluation).join(
             paper.ols(study, model=int(name[-1]))[["p_one_tailed", "p_two_tailed"]]

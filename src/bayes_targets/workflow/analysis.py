@@ -22,6 +22,7 @@ from ..inference.ensemble import Pool, WorkerLostError, one_thread, require_sche
 from ..provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
 from ..readers.posterior import posterior_bytes, read_posteriors
 from ..report import page as report
+from ..report.paragraph import paragraph_of
 from ..report.result import Result, Table, read_table
 from ..report.word import require_word, result_markdown, word_document
 from . import run_folder
@@ -384,7 +385,9 @@ def files_of(
     more: Mapping[str, bytes] | None = None,
 ) -> tuple[Result, dict[str, Any], dict[str, bytes]]:
     """A result with what was read, its sealed summary, and all files of its folder; with `more` the folder stands alone."""
-    result = replace(result, notes=tuple(dict.fromkeys([*run.notes, *result.notes])))
+    notes = tuple(dict.fromkeys([*run.notes, *result.notes]))
+    paragraph = result.paragraph or paragraph_of(result, result.question or entry.question)
+    result = replace(result, notes=notes, paragraph=paragraph)
     run.say(f"{entry.name}: writing the page")
     summary = _summary(entry, run, result, seconds=seconds, passed=passed) | {"alone": more is not None}
     files = {**_result_files(run, result, summary), **(more or {})}
