@@ -458,7 +458,7 @@ def _answer(
             leads.append(_types_answer(types["types, partial"], words))
             continue
         lead = (
-            f"in {words.units} with {words.target} than in comparable {words.units} without it"
+            f"in {words.units} with {words.target} than in comparable ones without it"
             if effect == "target"
             else "for each point of stretch"
         )

@@ -118,7 +118,7 @@ def analysis_page(
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
         "has_intervals": any(
-            "interval" in picture.caption + picture.alt for picture in result.pictures.values()
+            "interval" in part.caption for part in (*result.pictures.values(), *result.tables.values())
         ),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())

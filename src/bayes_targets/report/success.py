@@ -450,6 +450,7 @@ def _spread(headline: xr.DataTree, success: Sequence[str], words: CountWords) ->
         Table(
             table,
             f"Gap between the highest and the lowest share {words.success} of any {words.area}. In percentage points; {_INTERVAL}.",
+            headings={"draws": "Before or after the data"},
             shares=SHARES,
         ),
         Picture(
