@@ -117,7 +117,16 @@ HEADINGS = {
     "other_place": "Another place",
     "other_says": "says",
 }
-# What a page explains where it uses it.
+# What a page explains where it uses it: terms (more of them in docs/glossary.md), and abbreviations.
+GLOSSARY = {
+    "posterior": "what is known of a quantity after the data were seen: a distribution",
+    "prior": "what was taken for possible before the data were seen",
+    "partial pooling": "groups share a distribution, so that a group with little data leans on the others",
+    "shrinkage": "how far partial pooling moves a group towards the average",
+    "robustness value": "how much of what is left unexplained an omitted cause would have to explain to account for the estimate",
+    "multiverse": "all defensible specifications of one analysis, side by side",
+    "predictive": "of data that the model would give, beside those that were seen",
+}
 ABBREVIATIONS = {
     "OLS": "ordinary least squares, the usual linear regression",
     "s.d.": "standard deviation",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..comparison.claims import SCALE, percent_text
 from ..inference.diagnostics import gates
-from .cells import ABBREVIATIONS, capital, named, number, probability_cell, table_cells
+from .cells import ABBREVIATIONS, GLOSSARY, capital, named, number, probability_cell, table_cells
 from .latex import latex_table
 from .models import how_far, model_cards, predictive_checks
 from .result import Result, Table
@@ -117,13 +117,19 @@ def analysis_page(
         "guidelines": _guidelines(there, result, cards, predictive, checks),
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
-        "has_intervals": any(
-            "interval" in part.caption for part in (*result.pictures.values(), *result.tables.values())
-        ),
+        "has_intervals": "interval" in " ".join(_captions(result)),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
-    used = [(short, meaning) for short, meaning in ABBREVIATIONS.items() if _is_used(short, text)]
+    used = [
+        (short, meaning) for short, meaning in (GLOSSARY | ABBREVIATIONS).items() if _is_used(short, text)
+    ]
     return _render("analysis.html", **told, terms=[*result.terms, *used])
+
+
+def _captions(result: Result) -> list[str]:
+    return [picture.caption for picture in result.pictures.values()] + [
+        table.caption for table in result.tables.values()
+    ]
 
 
 def _is_used(short: str, text: str) -> bool:

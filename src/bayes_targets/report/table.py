@@ -408,12 +408,13 @@ def _robustness(answers: Mapping[tuple[str, str], pd.DataFrame], *, several: boo
     if several:
         frame = pd.concat(answers, names=["model", "term"])
     shown = frame.reset_index()
-    shown["Question"] = [_QUESTIONS[str(question)] for question in shown["question"]]
+    # For a slope or a difference the E-value's row only says to see the row above it.
+    shown = shown[shown["question"].ne("e_value") | shown["value"].notna()]
+    shown = shown.assign(Question=shown["question"].astype(str).map(_QUESTIONS))
     shown = shown.rename(columns={"sentence": "Answer", "term": "Term"})
     return Table(
         frame,
-        "What would change the answer, a row per question. The CSV holds the numbers behind each sentence and their units. What counts as "
-        "convincing is 95%.",
+        "Question by question. What counts as convincing is 95%. The CSV file holds the numbers behind each sentence and their units.",
         shown=shown[[*(["Term"] if several else []), "Question", "Answer"]],
         section="sensitivity",
     )
