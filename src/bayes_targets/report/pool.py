@@ -281,8 +281,8 @@ def _moved_tables(
     if weights is not None:
         tables["stated_weights"] = _aside(
             weights,
-            "The mean effect if results that are not significant and favourable were this likely to be printed, relative to those "
-            "that are.",
+            "The mean effect if other results were less likely to be printed. Probability of print of a result that is not significant "
+            "and favourable, relative to one that is.",
             headings={**_HEADINGS, "assumption": "Probability of print"},
         )
     if average is not None:
@@ -300,7 +300,7 @@ def _moved_tables(
         )
     if "prior" in found:
         sweep = _sweep(found["prior"], found.get("no effect"), several)
-        end = "; the Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."
+        end = ". The Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."
         tables["priors"] = _aside(
             sweep,
             f"The answer under narrower and wider priors of the mean effect{end}",
