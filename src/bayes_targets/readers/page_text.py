@@ -41,11 +41,10 @@ def read_page_text(text: str) -> PageTable | None:
     >>> read_page_text("| | (1) |\n|---|---|\n| mpg | -1.2* |\n| | (0.5) |\n").rows
     [['', '(1)'], ['mpg', '-1.2*'], ['', '(0.5)']]
     """
-    lines = (
-        [line.rstrip() for line in text.expandtabs(1).splitlines() if not line.startswith("#")]
-        if "\t" not in text
-        else []
-    )
+    # One tab or two, as R prints beside its R², divide no columns.
+    printed = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    tabbed = sum("\t" in line for line in printed) > len(printed) / 4
+    lines = [] if tabbed else [line.rstrip() for line in text.expandtabs(1).splitlines() if line[:1] != "#"]
     if _LATEX.search(text):
         return _latex(text)
     tables = [line for line in lines if _MARKDOWN.fullmatch(line)]
