@@ -444,3 +444,26 @@ def test_several_fitted_models_in_one_object_are_read_by_their_formulas():
 def test_a_model_asked_of_a_table_without_headings_is_said_to_have_none():
     with pytest.raises(bt.DataError, match="no model 'B'; the table prints one, without a heading"):
         bt.read_estimates("term,estimate,se\nTarget,1,.5\n", model="B")
+
+
+def test_a_row_with_more_cells_than_the_header_is_refused_in_copied_text_too():
+    with pytest.raises(bt.DataError, match="row 1: found '4 cells', expected 3"):
+        bt.read_estimates("term,estimate,se\nTarget,1,2,5\n")
+
+
+def test_what_r_writes_with_names_of_rows_and_tabs_is_read(tmp_path):
+    (tmp_path / "r.tsv").write_text('"Estimate"\t"Std. Error"\n"Target"\t0.53\t0.19\n"x"\t0.2\t0.1\n')
+    read = bt.read_estimates(tmp_path / "r.tsv")
+    assert read.estimates.loc["Target", ["estimate", "se"]].tolist() == [0.53, 0.19]
+    summary = """
+Coefficients:
+            Estimate Std. Error t value Pr(>|t|)
+(Intercept)   0.9166     0.1357   6.757 5.81e-10 ***
+Target        0.5308     0.1906   2.784  0.00625 **
+---
+Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
+
+Residual standard error: 1.044 on 117 degrees of freedom
+Multiple R-squared:  0.09612,\tAdjusted R-squared:  0.08067
+"""
+    assert bt.read_estimates(summary).estimates.loc["Target", ["se", "df"]].tolist() == [0.1906, 117.0]

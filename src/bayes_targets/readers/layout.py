@@ -114,8 +114,7 @@ def under_header(
         notes.append(
             f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
         )
-    if not ragged:
-        _check_widths(body, len(names), label)
+    _check_widths(body, len(names), label, ragged)
     width = len(names)
     frame = pd.DataFrame(
         [row if len(row) == width else row[:width] + [""] * (width - len(row)) for _, row in body],
@@ -266,10 +265,27 @@ def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
     return False
 
 
-def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str) -> None:
+def names_of_rows(records: list[list[Any]], notes: list[str]) -> list[list[Any]]:
+    """The records with a name for the first column, where the header has one cell less than every row, as R writes it."""
+    filled = [i for i, row in enumerate(records) if any(not is_blank(cell) for cell in row)]
+    widths = {len(records[i]) for i in filled[1:]}
+    if (
+        not filled
+        or widths != {len(records[filled[0]]) + 1}
+        or all(is_blank(records[i][-1]) for i in filled[1:])
+    ):
+        return records
+    notes.append("The first column has no name, and was taken for the names of the rows, as R writes them.")
+    return [["row", *row] if i == filled[0] else row for i, row in enumerate(records)]
+
+
+def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str, ragged: bool) -> None:
+    """Refuse rows with more cells than the header, and with fewer unless the ends of rows may be missing."""
     problems = Problems(label)
     for i, row in body:
-        if len(row) < width or (len(row) > width and any(not is_blank(cell) for cell in row[width:])):
+        if (len(row) < width and not ragged) or (
+            len(row) > width and any(not is_blank(cell) for cell in row[width:])
+        ):
             found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
             problems.say(cell_message(file=label, row=i, value=found, expected=expected))
     problems.check()

@@ -23,7 +23,7 @@ from ..errors import DataError, did_you_mean, option
 from ..files import unguarded
 from ..provenance import sha256
 from .cells import missing_marks, printable
-from .layout import check_names, column_name, filled_width, full_cells, is_blank, under_header
+from .layout import check_names, column_name, filled_width, full_cells, is_blank, names_of_rows, under_header
 
 _LARGEST = 2**31
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -130,6 +130,8 @@ def read_table(
         text = _decode(content, label, encoding, notes)
         comments, records, more = _text_rows(text, label, separator, kind)
         notes += more
+        if kind in (".tsv", ".tab"):
+            records = names_of_rows(records, notes)
     cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
     return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
 
