@@ -77,6 +77,25 @@ def cell_message(
     return f"{place}: {found}expected {expected}"
 
 
+def wrong_cell(
+    file: str | Path,
+    row: int,
+    column: str,
+    value: object,
+    expected: str,
+    kind: type[DataError] = DataError,
+) -> DataError:
+    """The error that says which cell is wrong, and what was expected.
+
+    Examples
+    --------
+    >>> raise wrong_cell("ols.csv", 3, "se", "x", "a number")
+    Traceback (most recent call last):
+    bayes_targets.errors.DataError: ols.csv, row 3, column 'se': found 'x', expected a number
+    """
+    return kind(cell_message(file=file, row=row, column=column, value=value, expected=expected))
+
+
 @contextmanager
 def options_as_flags(given: bool = True) -> Iterator[None]:
     """Let messages write options as the command line has them."""

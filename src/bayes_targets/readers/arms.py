@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message, option
+from ..errors import DataError, UnclearError, option, wrong_cell
 from .rows import PrintedRow, ReadRows
 from .uncertainty import figure
 
@@ -176,7 +176,7 @@ def _values(row: PrintedRow, needed: tuple[str, ...], label: str) -> dict[str, f
         read = figure(text)
         expected = _wrong(name, None if read is None else read.value)
         if expected:
-            raise DataError(cell_message(file=label, row=row.row, column=name, value=text, expected=expected))
+            raise wrong_cell(label, row.row, name, text, expected)
         values[name] = read.value if read is not None else math.nan
     for arm in ("treated", "control"):
         if by_cell:
@@ -184,9 +184,7 @@ def _values(row: PrintedRow, needed: tuple[str, ...], label: str) -> dict[str, f
         elif needed == COUNTS and values[f"events_{arm}"] > values[f"n_{arm}"]:
             text = row.cells[f"events_{arm}"]
             expected = f"at most n_{arm} ({row.cells[f'n_{arm}']})"
-            raise DataError(
-                cell_message(file=label, row=row.row, column=f"events_{arm}", value=text, expected=expected)
-            )
+            raise wrong_cell(label, row.row, f"events_{arm}", text, expected)
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from .columns import (
     with_header,
 )
 from .dataset import authority_dataset, choose_reference, dependent_columns, type_dummies
-from .table import RawTable, read_table
+from .table import RawTable, TableOptions, read_table
 from .units import (
     check_spelling,
     one_spelling,
@@ -67,15 +67,36 @@ _PERCENT = re.compile(r"%|\bper ?cent|\bpct\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked for, by argument or in the file's header lines."""
+
+    columns: dict[str, str]
+    controls: tuple[str, ...]
+    further: tuple[str, ...]
+    log: tuple[str, ...]
+    types: tuple[str, ...]
+    totals: tuple[str, ...] | None
+    words: dict[str, str]
+    change: str
+    periods: tuple[Any, ...]
+    design_effect: float
+    allow_one_type: bool
+    incomplete: str
+    origin: str
+
+
 @dataclass
 class _Reading:
     """What has been read so far, and every problem met."""
 
     table: RawTable
+    asked: _Asked
     cells: pd.DataFrame
     located: Columns
     problems: Problems
-    decimal: str | None
+    decimal: str | None = None
+    unit: str = ""
     authority: list[str] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     values: dict[str, FloatArray] = field(default_factory=dict)
@@ -239,103 +260,106 @@ def read_authorities(
     >>> read_authorities(frame, columns=names, change="percent")["change"].values.round(2)
     array([-2.5 ,  0.  ,  1.43, -2.56, -2.44,  5.  ])
     """
-    table = read_table(
-        source,
-        name=name,
-        separator=separator,
-        decimal=decimal,
-        encoding=encoding,
-        header=header,
-        sheet=sheet,
-        missing=missing,
+    table = read_table(source, TableOptions(separator, decimal, encoding, header, sheet, missing), name=name)
+    asked = _asked(
+        table.header, columns=columns, controls=controls, change=change, period=period, before=before, after=after, types=types,
+        log=log, further_outcomes=further_outcomes, design_effect=design_effect, allow_one_type=allow_one_type,
+        incomplete=incomplete, totals=totals, words=words, origin=origin,
+    )  # fmt: skip
+    reading = _located(table, asked)
+    _read_cells(reading)
+    _leave_out_incomplete(reading)
+    _settle_scales(reading)
+    _check_limits(reading)
+    _check_types(reading)
+    _compute_change(reading)
+    _compute_standard_errors(reading)
+    _check_variation(reading)
+    _take_logs(reading)
+    _check_terms(reading)
+    reading.problems.check()
+    _write_notes(reading)
+    return _dataset(reading)
+
+
+def _asked(lines: Mapping[str, str], **given: Any) -> _Asked:
+    """Options as given, else as the file's header lines say, checked."""
+    for name in ("controls", "totals"):
+        if given[name] is None and lines.get(name):
+            given[name] = listed(lines[name])
+    asked = _Asked(
+        columns=as_mapping(given["columns"], "columns") or mapped(lines.get("columns", "")),
+        controls=as_names(given["controls"], "controls"),
+        further=as_names(given["further_outcomes"], "further_outcomes"),
+        log=as_names(given["log"], "log"),
+        types=as_names(given["types"], "types"),
+        totals=None if given["totals"] is None else as_names(given["totals"], "totals"),
+        words=own_words(given["words"], lines),
+        change=with_header(given["change"], lines, "change") or "points",
+        periods=tuple(with_header(given[name], lines, name) for name in ("period", "before", "after")),
+        **{name: given[name] for name in ("design_effect", "allow_one_type", "incomplete", "origin")},
     )
-    lines = table.header
-    if controls is None and lines.get("controls"):
-        controls = listed(lines["controls"])
-    if totals is None and lines.get("totals"):
-        totals = listed(lines["totals"])
-    control_names, further = as_names(controls, "controls"), as_names(further_outcomes, "further_outcomes")
-    logged, allowed = as_names(log, "log"), as_names(types, "types")
-    told = None if totals is None else as_names(totals, "totals")
-    change = with_header(change, lines, "change") or "points"
-    _check_settings(control_names, logged, design_effect, origin, change, incomplete)
-    names = as_mapping(columns, "columns") or mapped(lines.get("columns", ""))
-    own = own_words(words, lines)
-    problems = Problems(table.label)
-    notes = list(table.notes)
+    for name in asked.log:
+        if name not in asked.controls:
+            raise DataError(
+                f"log: {name!r} is not one of the controls; {did_you_mean(name, list(asked.controls))}"
+            )
+    if not is_number(asked.design_effect) or asked.design_effect <= 0:
+        raise DataError(f"design_effect: found {asked.design_effect!r}, expected a number above 0")
+    for option, found, known in (
+        ("origin", asked.origin, ORIGINS),
+        ("change", asked.change, CHANGES),
+        ("incomplete", asked.incomplete, ("drop", "refuse")),
+    ):
+        if found not in known or not isinstance(found, str):
+            raise DataError(f"{option}: found {found!r}; {did_you_mean(str(found), list(known))}")
+    return asked
+
+
+def _located(table: RawTable, asked: _Asked) -> _Reading:
+    """The table with each column that is needed found; one in long form made wide."""
+    problems, notes, words = Problems(table.label), list(table.notes), asked.words
     located = locate_columns(
         [str(column) for column in table.cells.columns],
-        columns=names,
-        controls=control_names,
-        further=further,
+        columns=asked.columns,
+        controls=asked.controls,
+        further=asked.further,
         problems=problems,
     )
-    period = with_header(period, lines, "period")
-    before, after = with_header(before, lines, "before"), with_header(after, lines, "after")
     cells = table.cells
-    if period is not None or before is not None or after is not None:
+    if any(given is not None for given in asked.periods):
+        period, before, after = asked.periods
         cells, located, shown = pivoted(table, located, period, before, after, problems, notes)
-        own = shown | own
+        words = shown | words
     named_by_content(located, cells, notes)
     missing_columns(located, cells, problems)
-    reading = _Reading(table, cells, located, problems, None, notes=notes)
-    _read_cells(reading, told)
-    _leave_out_incomplete(reading, incomplete)
-    unit = _settle_scales(reading, own.get("outcome_unit"), further)
-    _check_limits(reading, change)
-    _check_types(reading, allowed, allow_one_type)
-    _compute_change(reading, change)
-    _compute_standard_errors(reading, float(design_effect))
-    _check_variation(reading)
-    _take_logs(reading, logged)
-    _check_terms(reading)
-    problems.check()
-    _write_notes(reading)
-    present = dict.fromkeys(reading.types)
+    return _Reading(table, replace(asked, words=words), cells, located, problems, notes=notes)
+
+
+def _dataset(reading: _Reading) -> xr.Dataset:
+    asked, present = reading.asked, dict.fromkeys(reading.types)
     return authority_dataset(
         reading.authority,
         reading.types,
         reading.values,
-        controls={f"{n} (log)" if n in logged else n: v for n, v in reading.controls.items()},
-        types=[known for known in allowed or present if known in present],
-        origin=origin,
-        source=table.label,
-        sha256=table.sha256,
-        units=dict.fromkeys(further, unit or "points"),
+        controls={f"{n} (log)" if n in asked.log else n: v for n, v in reading.controls.items()},
+        types=[known for known in asked.types or present if known in present],
+        origin=asked.origin,
+        source=reading.table.label,
+        sha256=reading.table.sha256,
+        units=dict.fromkeys(asked.further, reading.unit or "points"),
         notes=reading.notes,
         left_out=reading.left_out,
-        change=change,
-        outcome_unit=unit,
-        words=_words(located, own),
+        change=asked.change,
+        outcome_unit=reading.unit,
+        words=_words(reading.located, asked.words),
     )
-
-
-def _check_settings(
-    controls: Sequence[str],
-    logged: Sequence[str],
-    design_effect: object,
-    origin: object,
-    change: object,
-    incomplete: object,
-) -> None:
-    for name in logged:
-        if name not in controls:
-            raise DataError(f"log: {name!r} is not one of the controls; {did_you_mean(name, list(controls))}")
-    if not is_number(design_effect) or float(str(design_effect)) <= 0:
-        raise DataError(f"design_effect: found {design_effect!r}, expected a number above 0")
-    for option, found, known in (
-        ("origin", origin, ORIGINS),
-        ("change", change, CHANGES),
-        ("incomplete", incomplete, ("drop", "refuse")),
-    ):
-        if found not in known or not isinstance(found, str):
-            raise DataError(f"{option}: found {found!r}; {did_you_mean(str(found), list(known))}")
 
 
 # --- cells
 
 
-def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
+def _read_cells(reading: _Reading) -> None:
     """Find the rows that are units, and read every column that was found as labels, flags or numbers."""
     ours, marks, problems = reading.located.ours, reading.table.missing, reading.problems
     numeric = [ours[name] for name in NUMBERS if ours.get(name) in reading.cells and name != "target"]
@@ -349,7 +373,7 @@ def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
             "The comma was taken as the decimal sign, the only reading that the numbers allow."
         )
     if ours.get("authority") in reading.cells:
-        _leave_out_totals(reading, numeric, told)
+        _leave_out_totals(reading, numeric)
         column = ours["authority"]
         reading.authority, _ = read_labels(reading.cells[column], column, problems)
         for row, label, cell in zip(reading.rows, reading.authority, reading.cells[column], strict=True):
@@ -383,7 +407,7 @@ def _read_cells(reading: _Reading, told: Sequence[str] | None) -> None:
         reading.values["stretch"] = np.where(unknown & (target == 0), 0.0, reading.values["stretch"])
 
 
-def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[str] | None) -> None:
+def _leave_out_totals(reading: _Reading, numeric: Sequence[str]) -> None:
     """Leave out rows that are totals or averages of the others."""
     ours, cells = reading.located.ours, reading.cells
     column = ours["authority"]
@@ -408,7 +432,7 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str], told: Sequence[
     flags = [c for c in numbers if set(np.unique(numbers[c].dropna())) <= {0.0, 1.0}]
     sums = [str(c) for c in numbers if c not in (*scores, *flags)]
     left = total_rows(
-        names, numbers.drop(columns=flags), sums=sums, means=[c for c in scores if c not in flags], told=told,
+        names, numbers.drop(columns=flags), sums=sums, means=[c for c in scores if c not in flags], told=reading.asked.totals,
         column=column, problems=reading.problems,
     )  # fmt: skip
     if left:
@@ -503,12 +527,12 @@ def _read_control(reading: _Reading, name: str, column: str) -> None:
     )
 
 
-def _leave_out_incomplete(reading: _Reading, incomplete: str) -> None:
+def _leave_out_incomplete(reading: _Reading) -> None:
     """Leave out rows that lack a value which a model needs, or refuse them."""
     lacking = {name: mask for name, mask in reading.missing.items() if mask.any()}
     if not lacking:
         return
-    if incomplete == "refuse":
+    if reading.asked.incomplete == "refuse":
         for name, mask in lacking.items():
             expected = "a name" if name == "authority_type" else "a number, not an empty cell"
             column = reading.theirs(name.removeprefix("control "))
@@ -537,66 +561,72 @@ def _leave_out_incomplete(reading: _Reading, incomplete: str) -> None:
 # --- scales
 
 
-def _settle_scales(reading: _Reading, unit: str | None, further: Sequence[str]) -> str:
-    """Multiply shares of 0 to 1 by 100, refuse scores on two scales, and return the unit of the outcome."""
+def _settle_scales(reading: _Reading) -> None:
+    """Refuse scores on two scales, multiply shares of 0 to 1 by 100, and find the unit of the outcome."""
+    unit = reading.asked.words.get("outcome_unit")
     scores = [name for name in ("baseline", "outcome") if reading.clean(name)]
     signs = [name for name in scores if reading.percent[name].any()]
     shares = {name for name in scores if _is_share(reading.values[name]) and name not in signs}
+    _refuse_two_scales(reading, scores, signs, shares)
+    if unit is None or unit.startswith("%") or "per cent" in unit or "percent" in unit:
+        _check_mixed(reading, scores)
+    explicit = unit is not None and not re.match(r"%|per ?cent|percentage|points?$", unit)
+    if shares and shares == set(scores) and not explicit:
+        _multiply_shares(reading, scores)
+        reading.unit = unit or "%"
+    else:
+        reading.unit = unit if unit is not None else "%" if signs else _unit_of_print(reading, scores)
+
+
+def _refuse_two_scales(
+    reading: _Reading, scores: Sequence[str], signs: Sequence[str], shares: set[str]
+) -> None:
+    """Note shares among numbers with a per cent sign, and one score in per cent beside the other in shares."""
     for name in signs:
         bare = ~reading.percent[name]
         small = bare & (np.abs(reading.values[name]) <= 1) & (reading.values[name] != 0)
         if small.any() and reading.values[name][~bare].max() > 1:
-            reading.wrong(
-                name,
-                small,
-                "a percentage, as where a per cent sign is printed (is it a share of 0 to 1?)",
-                "shares",
-            )
-    others = [name for name in scores if name not in shares]
+            expected = "a percentage, as where a per cent sign is printed (is it a share of 0 to 1?)"
+            reading.wrong(name, small, expected, "shares")
     for name in shares:
-        for other in others:
-            large, small = float(np.median(reading.values[other])), float(np.median(reading.values[name]))
-            if large > 2 and large > 10 * small:
+        for other in (other for other in scores if other not in shares):
+            large, small_one = (float(np.median(reading.values[score])) for score in (other, name))
+            if large > 2 and large > 10 * small_one:
                 reading.problems.say(
                     f"{reading.problems.label}: {reading.theirs(other)!r} goes up to {shortest(reading.values[other].max())} and "
                     f"{reading.theirs(name)!r} to {shortest(reading.values[name].max())}, expected both in per cent or both as "
                     "shares of 0 to 1",
                     reading.theirs(name),
                 )
-    if unit is None or unit.startswith("%") or "per cent" in unit or "percent" in unit:
-        _check_mixed(reading, scores)
-    explicit = unit is not None and not re.match(r"%|per ?cent|percentage|points?$", unit)
-    if shares and shares == set(scores) and not explicit:
-        for name in (*scores, *(f"{score}_se" for score in scores)):
-            if name in reading.values:
-                reading.values[name] = 100 * reading.values[name]
-        for name in further:
-            if reading.clean(name) and _is_share(reading.values[name]):
-                reading.values[name] = 100 * reading.values[name]
-        if reading.clean("stretch") and np.nanmax(np.abs(reading.values["stretch"]), initial=0.0) <= 1:
-            reading.values["stretch"] = 100 * reading.values["stretch"]
-        words = " and ".join(repr(reading.theirs(name)) for name in scores)
-        reading.notes.append(
-            f"{words} {'hold' if len(scores) > 1 else 'holds'} shares of 0 to 1, which were multiplied by 100."
-        )
-        return unit or "%"
-    if unit is not None:
-        return unit
-    if signs:
-        return "%"
+
+
+def _multiply_shares(reading: _Reading, scores: Sequence[str]) -> None:
+    """Make percentages of shares of 0 to 1, and of what belongs to them."""
+    alike = [
+        name for name in reading.asked.further if reading.clean(name) and _is_share(reading.values[name])
+    ]
+    if reading.clean("stretch") and np.nanmax(np.abs(reading.values["stretch"]), initial=0.0) <= 1:
+        alike.append("stretch")
+    for name in (*scores, *(f"{score}_se" for score in scores), *alike):
+        if name in reading.values:
+            reading.values[name] = 100 * reading.values[name]
+    words = " and ".join(repr(reading.theirs(name)) for name in scores)
+    reading.notes.append(
+        f"{words} {'hold' if len(scores) > 1 else 'holds'} shares of 0 to 1, which were multiplied by 100."
+    )
+
+
+def _unit_of_print(reading: _Reading, scores: Sequence[str]) -> str:
+    """The unit that names of columns or signs of currency show; empty where there is none."""
     percents = bool(scores) and all(_PERCENT.search(reading.theirs(name)) for name in scores)
     if percents and all(
         ((reading.values[name] >= 0) & (reading.values[name] <= 100)).all() for name in scores
     ):
         reading.notes.append("The scores were taken for percentages, as the names of their columns say.")
         return "%"
-    texts = [
-        cell
-        for name in scores
-        for cell in reading.cells[reading.theirs(name)].iloc[:50]
-        if isinstance(cell, str)
-    ]
-    return next((text.strip()[0] for text in texts if text.strip()[:1] in ("£", "$", "€")), "")
+    cells = (cell for name in scores for cell in reading.cells[reading.theirs(name)].iloc[:50])
+    first = (cell.strip()[:1] for cell in cells if isinstance(cell, str))
+    return next((sign for sign in first if sign in ("£", "$", "€")), "")
 
 
 def _is_share(values: FloatArray) -> bool:
@@ -619,7 +649,7 @@ def _check_mixed(reading: _Reading, scores: Sequence[str]) -> None:
             )
 
 
-def _check_limits(reading: _Reading, change: str) -> None:
+def _check_limits(reading: _Reading) -> None:
     """Check numbers against what they can be."""
     values = reading.values
 
@@ -638,7 +668,7 @@ def _check_limits(reading: _Reading, change: str) -> None:
             )
         limit(f"{score}_se", lambda x: x <= 0, "a standard error above 0", "numbers of 0 or less")
         limit(f"n_{score}", lambda x: x < 1, "a number of respondents, 1 or more", "numbers under 1")
-    if change == "percent":
+    if reading.asked.change == "percent":
         limit(
             "baseline",
             lambda x: x <= 0,
@@ -656,13 +686,13 @@ def _check_limits(reading: _Reading, change: str) -> None:
         )
 
 
-def _check_types(reading: _Reading, allowed: Sequence[str], allow_one_type: bool) -> None:
+def _check_types(reading: _Reading) -> None:
     if not reading.types:
         return
     column, label = reading.theirs("authority_type"), reading.problems.label
-    check_spelling(reading.types, reading.rows, column, allowed, reading.problems)
+    check_spelling(reading.types, reading.rows, column, reading.asked.types, reading.problems)
     present = {found for found in reading.types if found}
-    if len(present) == 1 and not allow_one_type:
+    if len(present) == 1 and not reading.asked.allow_one_type:
         reading.problems.say(
             f"{label}, column {column!r}: found one type only, {present.pop()!r}, expected two or more to pool "
             "(or allow_one_type=True)",
@@ -673,12 +703,12 @@ def _check_types(reading: _Reading, allowed: Sequence[str], allow_one_type: bool
             reading.problems.say(f"{label}, controls: {name!r} is an authority type too")
 
 
-def _compute_change(reading: _Reading, change: str) -> None:
+def _compute_change(reading: _Reading) -> None:
     """Compute the change where both scores are there; a given one must agree with it."""
     if not reading.clean("baseline", "outcome"):
         return
     before, after = reading.values["baseline"], reading.values["outcome"]
-    if change == "points":
+    if reading.asked.change == "points":
         computed, per_before, per_after = after - before, np.ones_like(before), 1.0 / np.ones_like(before)
     else:
         with np.errstate(over="ignore"):
@@ -702,8 +732,9 @@ def _compute_change(reading: _Reading, change: str) -> None:
         reading.values["change"] = computed
 
 
-def _compute_standard_errors(reading: _Reading, design_effect: float) -> None:
+def _compute_standard_errors(reading: _Reading) -> None:
     """Turn survey sizes into standard errors, in percentage points, where no errors are given."""
+    design_effect = float(reading.asked.design_effect)
     for score in ("baseline", "outcome"):
         size, error = f"n_{score}", f"{score}_se"
         if error not in reading.values and reading.clean(score, size):
@@ -723,8 +754,8 @@ def _compute_standard_errors(reading: _Reading, design_effect: float) -> None:
         reading.values.pop(f"n_{score}", None)
 
 
-def _take_logs(reading: _Reading, logged: Sequence[str]) -> None:
-    for name in logged:
+def _take_logs(reading: _Reading) -> None:
+    for name in reading.asked.log:
         values = reading.controls.get(name)
         if values is None:
             continue

@@ -31,7 +31,7 @@ from .cells import (
     tidy,
 )
 from .columns import as_mapping, as_names, listed, mapped, own_words, plain_word
-from .table import RawTable, read_table
+from .table import RawTable, TableOptions, read_table
 from .units import total_rows
 
 FloatArray = NDArray[np.float64]
@@ -162,65 +162,100 @@ def read_counts(
         name = name or str(attrs.get("file", "counts"))
         if counts.empty:
             raise DataError(f"{name}: no rows, expected an area a row")
-    if incomplete not in ("drop", "refuse"):
-        raise DataError(f"incomplete: found {incomplete!r}, expected 'drop' or 'refuse'")
-    table = read_table(
-        counts,
-        name=name,
-        separator=separator,
-        decimal=decimal,
-        encoding=encoding,
-        header=header,
-        sheet=sheet,
-        missing=missing,
-    )
+    table = read_table(counts, TableOptions(separator, decimal, encoding, header, sheet, missing), name=name)
+    asked = _asked(
+        table, attrs, columns=columns, statuses=statuses, covariates=covariates, label=label, totals=totals, incomplete=incomplete,
+        words=words,
+    )  # fmt: skip
+    read = _read_long if "status" in asked.cells.columns else _read_wide
+    counting = read(table, asked)
+    chosen = _choose_statuses(counting, asked.statuses, str(attrs.get("total") or "total"))
+    gone = _count_strictly(counting, chosen)
+    kept = _without_totals(counting, chosen, _told_totals(asked, counting.areas))
+    kept &= _complete(counting, chosen, gone, kept, asked.incomplete)
+    return _dataset(counting, asked, chosen, kept)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked for, by argument, in the file's header lines or in the attrs of a study's table."""
+
+    cells: pd.DataFrame
+    label: str
+    unit: str
+    statuses: tuple[str, ...]
+    covariates: tuple[str, ...]
+    totals: tuple[str, ...] | None
+    incomplete: str
+    words: dict[str, str]
+    attrs: Mapping[Any, Any]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Columns that hold no status."""
+        return [*self.covariates, *(str(name) for name in dict(self.attrs.get("percents") or {}).values())]
+
+
+def _asked(table: RawTable, attrs: Mapping[Any, Any], **given: Any) -> _Asked:
+    """Options as given, else as header lines or attrs say, checked against the table."""
     lines = table.header
-    named = as_names(statuses, "statuses") or tuple(listed(lines.get("statuses", "")))
-    named = named or tuple(str(status) for status in attrs.get("statuses") or ())
-    described = as_names(covariates, "covariates") or tuple(listed(lines.get("controls", "")))
-    told = listed(lines["totals"]) if totals is None and lines.get("totals") else totals
-    told_names = None if told is None else as_names(told, "totals")
-    own = own_words(words, lines)
-    theirs = as_mapping(columns, "columns") or mapped(lines.get("columns", ""))
+    if given["incomplete"] not in ("drop", "refuse"):
+        raise DataError(f"incomplete: found {given['incomplete']!r}, expected 'drop' or 'refuse'")
+    statuses = as_names(given["statuses"], "statuses") or tuple(listed(lines.get("statuses", "")))
+    totals = listed(lines["totals"]) if given["totals"] is None and lines.get("totals") else given["totals"]
+    theirs = as_mapping(given["columns"], "columns") or mapped(lines.get("columns", ""))
     cells = _renamed(table.cells, theirs, table.label)
-    label = label or attrs.get("label") or _label_column(cells, table)
-    for wanted in (label, *described):
+    label = str(given["label"] or attrs.get("label") or _label_column(cells, table))
+    asked = _Asked(
+        cells=cells,
+        label=label,
+        unit=next((old for old, new in theirs.items() if new == "area"), label),
+        statuses=statuses or tuple(str(status) for status in attrs.get("statuses") or ()),
+        covariates=as_names(given["covariates"], "covariates") or tuple(listed(lines.get("controls", ""))),
+        totals=None if totals is None else as_names(totals, "totals"),
+        incomplete=given["incomplete"],
+        words=own_words(given["words"], lines),
+        attrs=attrs,
+    )
+    for wanted in (label, *asked.covariates):
         if wanted not in cells.columns:
             raise DataError(
-                f"{table.label}: no column {wanted!r}, {did_you_mean(str(wanted), _named_columns(cells))}"
+                f"{table.label}: no column {wanted!r}, {did_you_mean(wanted, _named_columns(cells))}"
             )
-    percents = [str(column) for column in dict(attrs.get("percents") or {}).values()]
-    read = _read_long if "status" in cells.columns else _read_wide
-    counting = read(table, cells, str(label), [*described, *percents], named)
-    chosen = _choose_statuses(counting, named, str(attrs.get("total") or "total"))
-    gone = _count_strictly(counting, chosen)
-    if attrs.get("total_label") is not None and told_names is None:
-        told_names = tuple(area for area in [str(attrs["total_label"])] if area in counting.areas)
-    kept = _without_totals(counting, chosen, told_names)
-    kept &= _complete(counting, chosen, gone, kept, incomplete)
+    return asked
+
+
+def _told_totals(asked: _Asked, areas: Sequence[str]) -> tuple[str, ...] | None:
+    """Rows that are said to be totals; of a study's table the one that its attrs name."""
+    named = asked.attrs.get("total_label")
+    if asked.totals is not None or named is None:
+        return asked.totals
+    return tuple(area for area in [str(named)] if area in areas)
+
+
+def _dataset(
+    counting: _Counting, asked: _Asked, chosen: Sequence[str], kept: NDArray[np.bool_]
+) -> xr.Dataset:
+    """The counts of the areas that are kept, once nothing is wrong with the table."""
     rows = [row for row, keep in zip(counting.rows, kept, strict=True) if keep]
     areas = [area for area, keep in zip(counting.areas, kept, strict=True) if keep]
-    predictor, names = _predictors(cells, counting, areas, rows, described)
+    predictor, names = _predictors(asked.cells, counting, areas, rows, asked.covariates)
     counting.problems.check()
+    table = counting.table
     if not areas:
         raise DataError(f"{table.label}: no area has a target in these statuses, expected an area a row")
-    word = next((old for old, new in theirs.items() if new == "area"), str(label))
+    values = np.column_stack([counting.numbers[status][kept] for status in chosen]).astype(np.int64)
     data = xr.Dataset(
-        {
-            "count": (
-                ("area", "status"),
-                np.column_stack([counting.numbers[status][kept] for status in chosen]).astype(np.int64),
-            )
-        },
+        {"count": (("area", "status"), values)},
         coords={"area": np.array(areas, dtype=str), "status": np.array(chosen, dtype=str)},
         attrs={
-            "origin": attrs.get("origin", "observed"),
+            "origin": asked.attrs.get("origin", "observed"),
             "source": table.label,
             "notes": counting.notes,
             "left_out": counting.left_out,
             "sha256": table.sha256,
-            "unit_word": own.get("unit_word") or plain_word(word, "area"),
-            "target_words": own.get("target_words") or "target",
+            "unit_word": asked.words.get("unit_word") or plain_word(asked.unit, "area"),
+            "target_words": asked.words.get("target_words") or "target",
         },
     )
     return _with_predictor(data, names, predictor) if names else data
@@ -313,10 +348,9 @@ def _holds_numbers(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
 # --- wide and long
 
 
-def _read_wide(
-    table: RawTable, cells: pd.DataFrame, label: str, skipped: Sequence[str], named: Sequence[str]
-) -> _Counting:
+def _read_wide(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a column for each status: its areas, and the numbers of every column that may be one."""
+    cells, label, skipped = asked.cells, asked.label, asked.skipped
     problems = Problems(table.label)
     areas, _ = read_labels(cells[label], label, problems)
     for row, area, cell in zip(cells.index, areas, cells[label], strict=True):
@@ -333,7 +367,7 @@ def _read_wide(
                 cells.index[i], label, cells[label].iloc[i], expected, "areas that occur more than once"
             )
         first.setdefault(area, i)
-    wanted = {tidy(status).casefold() for status in named} or {
+    wanted = {tidy(status).casefold() for status in asked.statuses} or {
         name for f in _KNOWN for names in f for name in names
     }
     candidates = [
@@ -360,10 +394,9 @@ def _read_wide(
     )
 
 
-def _read_long(
-    table: RawTable, cells: pd.DataFrame, label: str, skipped: Sequence[str], named: Sequence[str]
-) -> _Counting:
+def _read_long(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a row for each area and status, or for each target; a combination without a row is 0."""
+    cells, label = asked.cells, asked.label
     problems, marks, notes = Problems(table.label), table.missing, list(table.notes)
     names, _ = read_labels(cells[label], label, problems)
     for row, area, cell in zip(cells.index, names, cells[label], strict=True):
@@ -385,7 +418,7 @@ def _read_long(
         notes.append(f"Each of the {int((~unrated).sum()):,} rows with a status was counted as one target.")
     areas = list(dict.fromkeys(name for name, status in zip(names, found, strict=True) if name and status))
     # The known spelling of a status is that of `statuses`, else the commonest.
-    spelt = {tidy(status).casefold(): status for status in named}
+    spelt = {tidy(status).casefold(): status for status in asked.statuses}
     for status, _ in Counter(status for status in found if status).most_common():
         spelt.setdefault(status.casefold(), status)
     known = list(dict.fromkeys(spelt[status.casefold()] for status in found if status))

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message, did_you_mean, option
+from ..errors import DataError, UnclearError, did_you_mean, option, wrong_cell
 from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import fitted_models, is_result, read_result
 from .rows import PrintedRow, ReadRows, Terms, read_rows, signs_of_per_cent, split_reference
+from .table import TableOptions
 from .uncertainty import figure
 
 _RATIO_WORDS = {
@@ -140,14 +141,8 @@ def read_estimates(
     columns : mapping of str to str, optional
         Heading to canonical name: ``term``, ``estimate``, ``se``, ``variance``, ``t``, ``p``, ``low``, ``high``, ``star``,
         ``model``, ``df``, ``scale``, ``group``, or the names of counts and means by arm.
-    sheet : str or int, optional
-        Sheet of an Excel file.
-    decimal, separator, encoding : str, optional
-        Of a text file, where they cannot be told from it.
-    header : int, optional
-        Row of the file that holds the headings, where it cannot be told.
-    missing : sequence of str, optional
-        Marks of a missing cell beside the known ones.
+    sheet, decimal, separator, encoding, header, missing : optional
+        How the table is written, where it cannot be told from it: as for `read_authorities`.
     assignment : str, optional
         How units came to be treated, such as "lot" or "difference in differences".
 
@@ -180,15 +175,7 @@ def read_estimates(
     }  # fmt: skip
     if is_result(source):
         return _of_result(source, Options(**checked(said)))
-    page = sheet_of(
-        source,
-        sheet=sheet,
-        decimal=decimal,
-        separator=separator,
-        encoding=encoding,
-        header=header,
-        missing=missing,
-    )
+    page = sheet_of(source, TableOptions(separator, decimal, encoding, header, sheet, missing))
     asked = asked_of(said, page)
     renamed = renamed_columns(columns)
     try:
@@ -542,9 +529,7 @@ def numeric_cell(row: PrintedRow, column: str, text: str, label: str) -> float:
     """A number of another column, NaN where the cell is empty."""
     read = figure(text)
     if text and read is None:
-        raise DataError(
-            cell_message(file=label, row=row.row, column=column, value=text, expected="a number, or nothing")
-        )
+        raise wrong_cell(label, row.row, column, text, "a number, or nothing")
     return math.nan if read is None else read.value
 
 
@@ -620,39 +605,3 @@ def _other_notes(
     elif not stars and "star" in read.printed.columns:
         notes.append("Stars are not checked: their levels are not given.")
     return notes
-
-
-TEMPLATE = """\
-# A printed table of estimates: one row per term, with any one uncertainty. Lines that begin with # are comments.
-# Header lines say what no table can; take the second # away to use one:
-# # focus: Target
-# # better: higher
-# # smallest: 0.5
-# # unit: points
-# # n: 150
-# # clusters: 12
-# # ratio: odds ratio
-# # assignment: lot
-# # stars: *:.05 **:.01
-#
-# term      name of the term, once each; a reference category has Ref for an estimate
-# estimate  slope as printed, or a ratio (then say which: odds ratio, risk ratio, hazard ratio, rate ratio)
-# Any one or more of: se (standard error), variance, t, p (also <.001), low and high (ends of the interval; 95% unless a
-# line level: 0.90 says otherwise), star. Optional: model (several printed models), df, scale (s.d. of the predictor), group
-# Counts or means by arm instead of an estimate: events_treated, n_treated, events_control, n_control, or mean_treated,
-# sd_treated, n_treated, mean_control, sd_control, n_control.
-# Headings of R, Stata and Python are known too; --columns coef=estimate renames others.
-# Then: python -m bayes_targets.run table --data FILE
-term,estimate,se,p,low,high,star
-"""
-
-
-def estimates_template() -> str:
-    r"""An empty, commented CSV of a printed table, to fill in.
-
-    Examples
-    --------
-    >>> read_estimates(estimates_template() + "Target,.95,.66,,,,+\n").estimates["se"].tolist()
-    [0.66]
-    """
-    return TEMPLATE

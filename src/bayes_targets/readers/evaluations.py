@@ -15,6 +15,7 @@ from ..errors import DataError, UnclearError, did_you_mean, option, require_choi
 from ..evaluation import Evaluation
 from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of
+from .table import TableOptions
 from .uncertainty import figure
 
 
@@ -106,15 +107,7 @@ def read_evaluations(
     Aronson    -0.889  0.571
     Hart       -1.442  0.141
     """
-    page = sheet_of(
-        source,
-        sheet=sheet,
-        decimal=decimal,
-        separator=separator,
-        encoding=encoding,
-        header=header,
-        missing=missing,
-    )
+    page = sheet_of(source, TableOptions(separator, decimal, encoding, header, sheet, missing))
     given = {
         "better": better, "unit": unit, "smallest": smallest, "hoped": hoped, "ratio": ratio, "effect": effect, "continuity": continuity,
         "level": level, "stars": stars, "tails": tails, "df": df, "logs": logs, "moderators": moderators, "group": group,
@@ -320,33 +313,3 @@ def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd
     return pd.DataFrame(values, index=index, columns=index), [
         f"Errors within a group are taken to correlate by {asked.correlation:g}."
     ]
-
-
-TEMPLATE = """\
-# Several evaluations to be pooled: one row per study. Lines that begin with # are comments.
-# Header lines say what no table can; take the second # away to use one:
-# # better: lower
-# # smallest: 0.9
-# # unit: visits a head
-# # ratio: risk ratio
-#
-# study     name of the study, once each
-# estimate  effect, all on one scale, with any one of: se, variance, t, p, low and high
-# group     optional: studies of the same group are several estimates of one (with --correlation)
-# Any other column of numbers describes the studies (a moderator), such as year below.
-# Instead of estimate and se: events_treated, n_treated, events_control, n_control (say ratio or effect);
-# mean_treated, sd_treated, n_treated, mean_control, sd_control, n_control; or r and n (correlations).
-# Then: python -m bayes_targets.run pool --data FILE
-study,estimate,se,group,year
-"""
-
-
-def evaluations_template() -> str:
-    r"""An empty, commented CSV of several evaluations, to fill in.
-
-    Examples
-    --------
-    >>> read_evaluations(evaluations_template() + "Leeds 2006,-.2,.1,Leeds,2006\n").moderators
-    ('year',)
-    """
-    return TEMPLATE

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message, option
+from ..errors import DataError, UnclearError, option, wrong_cell
 from . import cells
 from .arms import CELLS, CORRELATIONS, COUNTS, MEANS, arm_columns
 from .cells import cell_text, is_missing, read_label, tidy
@@ -26,7 +26,7 @@ from .headings import (
 )
 from .page_text import read_page_text
 from .rows import REFERENCE_WORDS, UNCERTAINTY, PrintedRow
-from .table import read_table, read_text
+from .table import TableOptions, read_table, read_text
 
 _UNCERTAINTY = ("se", "variance", "t", "p", "interval")
 _KEPT = (
@@ -81,6 +81,12 @@ class Sheet:
     exact: bool = False
     notes: tuple[str, ...] = ()
 
+    def wrong(
+        self, row: int, column: str, value: object, expected: str, kind: type[DataError] = DataError
+    ) -> DataError:
+        """The error that says which cell is wrong, and what was expected."""
+        return wrong_cell(self.label, row, column, value, expected, kind)
+
 
 @dataclass(frozen=True)
 class PrintedTable:
@@ -134,28 +140,27 @@ _BY_NORMAL = re.compile(r"P(?:r\()?>\s?\|z\|")
 _TEXTS = (".txt", ".text", ".md", ".log", ".out", ".tex")
 
 
-def sheet_of(source: Any, *, name: str | None = None, **options: Any) -> Sheet:
+def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | None = None) -> Sheet:
     """The cells of a file, a frame or copied text, as text."""
+    options = options or TableOptions()
     text = source if isinstance(source, str) and "\n" in source else None
     if text is None and isinstance(source, str | Path) and Path(source).suffix.lower() in _TEXTS:
         name = name or Path(source).name
-        text = read_text(Path(source), name, options.get("encoding"))
-    found = None if text is None or options.get("separator") is not None else read_page_text(text)
+        text = read_text(Path(source), name, options.encoding)
+    found = None if text is None or options.separator is not None else read_page_text(text)
     if found is not None:
         comments = [line for line in (text or "").splitlines() if line.startswith("#")]
         comments += _said_by_output(text or "", comments)
         lines = [*comments, *(f"# {line}" for line in found.around), *("\t".join(row) for row in found.rows)]
-        text, options = (
-            "\n".join(lines) + "\n",
-            options | {"separator": "\t", "header": len(lines) - len(found.rows) + 1},
-        )
+        text = "\n".join(lines) + "\n"
+        options = replace(options, separator="\t", header=len(lines) - len(found.rows) + 1)
     elif isinstance(source, pd.DataFrame):
         source, name = _with_terms(source), name or str(source.attrs.get("file", "a DataFrame"))
     ragged = text is not None or (
         isinstance(source, str | Path) and Path(source).suffix.lower() in (".tsv", ".tab")
     )
     table = read_table(
-        source if text is None else text, name=name, ragged=ragged, tell_apart=told_apart, **options
+        source if text is None else text, options, name=name, ragged=ragged, tell_apart=told_apart
     )
     said = [line for value in table.header.values() for line in value.splitlines()]
     return Sheet(
@@ -264,15 +269,7 @@ def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
         kept = ["" if is_missing(cell, sheet.missing) else cells.plain(cell) for cell in row]
         kept[place] = tidy(row[place])
         if kept[place] and read_label(row[place]) is None:
-            raise DataError(
-                cell_message(
-                    file=sheet.label,
-                    row=number,
-                    column=sheet.header[place],
-                    value=ascii(row[place]),
-                    expected="a name that can be printed",
-                )
-            )
+            raise sheet.wrong(number, sheet.header[place], ascii(row[place]), "a name that can be printed")
         rows.append(kept)
     numbers = [cell for row in rows for i, cell in enumerate(row) if i != place]
     return replace(sheet, rows=rows, decimal=sheet.decimal or cells.decimal_mark(numbers, sheet.label))
@@ -344,15 +341,7 @@ def _long(
             continue
         term = row[place]
         if not term:
-            raise DataError(
-                cell_message(
-                    file=sheet.label,
-                    row=number,
-                    column=sheet.header[place],
-                    value="",
-                    expected="the name of the term",
-                )
-            )
+            raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
         if _statistic(term) == "n" and not counts and (digits := _whole_number(row, place, sheet)):
             counts["n"] = digits
             continue
@@ -370,15 +359,7 @@ def _long(
     if not groups:
         raise DataError(f"{sheet.label}: found a header and no rows, expected a row for each term")
     if "" in groups and len(groups) > 1:
-        raise DataError(
-            cell_message(
-                file=sheet.label,
-                row=groups[""][0].row,
-                column="model",
-                value="",
-                expected="the model of every row",
-            )
-        )
+        raise sheet.wrong(groups[""][0].row, "model", "", "the model of every row")
     if empty:
         notes.append(f"Rows without an estimate and its uncertainty are not read: {', '.join(empty)}.")
     if counts:
@@ -504,30 +485,14 @@ def _row_cells(
 def _put(texts: dict[str, str], name: str, value: str, sheet: Sheet, number: int, column: str) -> None:
     """Keep a value, unless another one is there already."""
     if texts.get(name, value) != value:
-        raise DataError(
-            cell_message(
-                file=sheet.label,
-                row=number,
-                column=column,
-                value=value,
-                expected=f"one {name} a row; {texts[name]!r} stands there too",
-            )
-        )
+        raise sheet.wrong(number, column, value, f"one {name} a row; {texts[name]!r} stands there too")
     texts[name] = value
 
 
 def _put_interval(texts: dict[str, str], text: str, sheet: Sheet, number: int, column: str) -> None:
     ends = cells.pair(text, sheet.decimal or ".")
     if ends is None:
-        raise DataError(
-            cell_message(
-                file=sheet.label,
-                row=number,
-                column=column,
-                value=text,
-                expected="an interval such as .83 to .89",
-            )
-        )
+        raise sheet.wrong(number, column, text, "an interval such as .83 to .89")
     for name, end in zip(("low", "high"), ends, strict=True):
         _put(texts, name, cells.with_point(end, sheet.decimal or "."), sheet, number, column)
 
@@ -541,15 +506,7 @@ def _put_estimate(
         texts["estimate"] = text
         return
     if not cell.number:
-        raise DataError(
-            cell_message(
-                file=sheet.label,
-                row=number,
-                column=column,
-                value=text,
-                expected="an estimate; is this a negative number, or an uncertainty?",
-            )
-        )
+        raise sheet.wrong(number, column, text, "an estimate; is this a negative number, or an uncertainty?")
     texts["estimate"] = cells.with_point(cell.number, sheet.decimal or ".")
     if cell.star:
         _put(texts, "star", cell.star, sheet, number, column)
@@ -572,15 +529,13 @@ def _put_bracket(
         texts["se"] = cell.inner
         return
     if kind is None or kind == "interval":
-        raise UnclearError(
-            cell_message(
-                file=sheet.label,
-                row=number,
-                column=column,
-                value=f"{cell.bracket}{cell.inner}{_CLOSING.get(cell.bracket, '')}",
-                expected="to know what stands in brackets or behind ±: give "
-                f"{option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
-            )
+        raise sheet.wrong(
+            number,
+            column,
+            f"{cell.bracket}{cell.inner}{_CLOSING.get(cell.bracket, '')}",
+            "to know what stands in brackets or behind ±: give "
+            f"{option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
+            UnclearError,
         )
     _put(texts, kind, cells.with_point(cell.inner, sheet.decimal or "."), sheet, number, column)
 
@@ -624,15 +579,7 @@ def _wide(
         if below and not label and not any(re.search(r"\d", text) for text in row):
             continue  # names of outcomes below those of models
         if below and not label and filled:
-            raise DataError(
-                cell_message(
-                    file=sheet.label,
-                    row=number,
-                    column=sheet.header[place],
-                    value="",
-                    expected="the name of the term",
-                )
-            )
+            raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
         if (
             statistic is None
             and not below
@@ -771,9 +718,7 @@ def _put_count(column: _Column, statistic: str, row: Sequence[str], sheet: Sheet
     digits = cells.with_point(text, sheet.decimal or ".")
     if not digits.isdecimal() or statistic in column.counts:
         expected = "one whole number of observations" if statistic == "n" else "one whole number of clusters"
-        raise DataError(
-            cell_message(file=sheet.label, row=number, column=column.heading, value=text, expected=expected)
-        )
+        raise sheet.wrong(number, column.heading, text, expected)
     column.counts[statistic] = int(digits)
 
 
@@ -809,15 +754,7 @@ def _put_below(
         return
     cell = cells.take_apart(text)
     if not column.rows or cell is None or (cell.number and cell.bracket):
-        raise DataError(
-            cell_message(
-                file=sheet.label,
-                row=number,
-                column=column.heading,
-                value=text,
-                expected="an uncertainty in brackets, below its estimate",
-            )
-        )
+        raise sheet.wrong(number, column.heading, text, "an uncertainty in brackets, below its estimate")
     texts = dict(column.rows[-1].cells)
     inside = cell if cell.bracket else cell._replace(inner=cell.number)
     _put_bracket(texts, inside, kinds.get(cell.bracket), sheet, number, column.heading)

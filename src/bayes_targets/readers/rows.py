@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, UnclearError, cell_message, option
+from ..errors import DataError, UnclearError, cell_message, option, wrong_cell
 from ..evaluation import RATIOS
 from . import uncertainty as unc
 from .headings import read_heading, side_by_side
@@ -226,14 +226,12 @@ def _refuse_repeated(rows: Sequence[PrintedRow], word: str, label: str) -> None:
     for row in rows:
         if row.term in first:
             hint = " (choose one printed model, or add a column 'model')" if word == "term" else ""
-            raise DataError(
-                cell_message(
-                    file=label,
-                    row=row.row,
-                    column=word,
-                    value=row.term,
-                    expected=f"each {word} once; row {first[row.term]} has it already{hint}",
-                )
+            raise wrong_cell(
+                label,
+                row.row,
+                word,
+                row.term,
+                f"each {word} once; row {first[row.term]} has it already{hint}",
             )
         first[row.term] = row.row
 
@@ -297,11 +295,7 @@ def _to_logs(rows: Sequence[Row], known: Terms, label: str) -> tuple[list[Row], 
         for name in _ON_SCALE & row.figures.keys():
             if row.figures[name].value <= 0:
                 value = f"{row.figures[name].value:g}"
-                raise DataError(
-                    cell_message(
-                        file=label, row=row.row, column=name, value=value, expected=f"an {ratio} above 0"
-                    )
-                )
+                raise wrong_cell(label, row.row, name, value, f"an {ratio} above 0")
     notes.append(f"The table prints {ratio}s; estimates and standard errors are on the log scale.")
     return [_log_row(row, logs) for row in rows], logs, notes
 
@@ -422,14 +416,8 @@ def _spread(row: Row, known: Terms, label: str) -> Spread | None:
 
 def _star_spread(row: Row, known: Terms, label: str) -> Spread:
     if row.star and row.star not in known.stars:
-        raise DataError(
-            cell_message(
-                file=label,
-                row=row.row,
-                column="star",
-                value=row.star,
-                expected=f"one of {' '.join(known.stars)} ({option('stars')})",
-            )
+        raise wrong_cell(
+            label, row.row, "star", row.star, f"one of {' '.join(known.stars)} ({option('stars')})"
         )
     return unc.from_stars(row.figures["estimate"], row.star, known.stars, _df(row, known), known.tails)
 

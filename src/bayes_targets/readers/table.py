@@ -71,18 +71,26 @@ class RawTable:
     missing: frozenset[str] = frozenset({""})
 
 
+@dataclass(frozen=True)
+class TableOptions:
+    """What a user says of how a table is written; None where nothing was said."""
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: int | Sequence[int] | None = None
+    sheet: str | int | None = None
+    missing: Iterable[object] = ()
+
+
 def read_table(
     source: str | Path | pd.DataFrame,
+    options: TableOptions | None = None,
     *,
     name: str | None = None,
-    separator: str | None = None,
-    decimal: str | None = None,
-    encoding: str | None = None,
-    header: int | Sequence[int] | None = None,
-    sheet: str | int | None = None,
-    missing: Iterable[object] = (),
     ragged: bool = False,
     tell_apart: Callable[[Sequence[str]], list[str]] = list,
+    **given: Any,
 ) -> RawTable:
     """Read a table without interpreting its cells.
 
@@ -93,10 +101,12 @@ def read_table(
     1         A
     2         B
     """
-    marks = missing_marks(missing)
+    asked = options or TableOptions(**given)
+    separator, decimal, encoding, sheet = asked.separator, asked.decimal, asked.encoding, asked.sheet
+    marks = missing_marks(asked.missing)
     if decimal not in (None, ".", ","):
         raise DataError(f"decimal: found {decimal!r}, expected '.' or ','")
-    rows = _header_rows(header)
+    rows = _header_rows(asked.header)
     if isinstance(source, pd.DataFrame):
         return _from_frame(source, name or "frame", decimal, marks, tell_apart)
     if isinstance(source, str) and "\n" in source:

@@ -3,8 +3,48 @@
 from __future__ import annotations
 
 from ..errors import DataError, did_you_mean
-from .estimates import estimates_template
-from .evaluations import evaluations_template
+
+ESTIMATES = """\
+# A printed table of estimates: one row per term, with any one uncertainty. Lines that begin with # are comments.
+# Header lines say what no table can; take the second # away to use one:
+# # focus: Target
+# # better: higher
+# # smallest: 0.5
+# # unit: points
+# # n: 150
+# # clusters: 12
+# # ratio: odds ratio
+# # assignment: lot
+# # stars: *:.05 **:.01
+#
+# term      name of the term, once each; a reference category has Ref for an estimate
+# estimate  slope as printed, or a ratio (then say which: odds ratio, risk ratio, hazard ratio, rate ratio)
+# Any one or more of: se (standard error), variance, t, p (also <.001), low and high (ends of the interval; 95% unless a
+# line level: 0.90 says otherwise), star. Optional: model (several printed models), df, scale (s.d. of the predictor), group
+# Counts or means by arm instead of an estimate: events_treated, n_treated, events_control, n_control, or mean_treated,
+# sd_treated, n_treated, mean_control, sd_control, n_control.
+# Headings of R, Stata and Python are known too; --columns coef=estimate renames others.
+# Then: python -m bayes_targets.run table --data FILE
+term,estimate,se,p,low,high,star
+"""
+
+EVALUATIONS = """\
+# Several evaluations to be pooled: one row per study. Lines that begin with # are comments.
+# Header lines say what no table can; take the second # away to use one:
+# # better: lower
+# # smallest: 0.9
+# # unit: visits a head
+# # ratio: risk ratio
+#
+# study     name of the study, once each
+# estimate  effect, all on one scale, with any one of: se, variance, t, p, low and high
+# group     optional: studies of the same group are several estimates of one (with --correlation)
+# Any other column of numbers describes the studies (a moderator), such as year below.
+# Instead of estimate and se: events_treated, n_treated, events_control, n_control (say ratio or effect);
+# mean_treated, sd_treated, n_treated, mean_control, sd_control, n_control; or r and n (correlations).
+# Then: python -m bayes_targets.run pool --data FILE
+study,estimate,se,group,year
+"""
 
 AUTHORITIES = """\
 # Units with a score before and after, and who had a target: one row per unit.
@@ -48,8 +88,8 @@ def template(name: str) -> str:
     area,on target,within tolerance,off target
     """
     templates = {
-        "table": estimates_template(),
-        "pool": evaluations_template(),
+        "table": ESTIMATES,
+        "pool": EVALUATIONS,
         "authorities": AUTHORITIES,
         "counts": COUNTS,
     }
