@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ _CHECKED, _MOST_ROUNDING = 50, 0.02
 # Share of proposals with unit variance that are kept, from which effects are drawn by rejection; else so many are weighted.
 _KEPT, _CANDIDATES = 0.03, 64
 # Draws that evidences are worth, at least; values at a time.
-_EVIDENCE_DRAWS, _CHUNK = 4_000, 2**21
+_EVIDENCE_DRAWS, _CHUNK = 4_000, 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +87,26 @@ class Effects:
         root = np.linalg.cholesky(curvature)
         # Columns of the inverse's transpose turn a step with unit curvature into one of z, and by A into one of log-odds.
         step = np.swapaxes(np.linalg.inv(root), -1, -2)
-        odds, odds_step = self._log_odds(mode), self.root[:, None] @ step
+        odds = self._log_odds(mode)
         top = self._terms(mode, odds, self.successes, self.trials)
         total = np.zeros_like(top)
+        # Splits in front: each operation is one pass over contiguous values.
+        z, theta = _splits_first(mode), _splits_first(odds)
+        z_step, theta_step = _splits_first(step), _splits_first(self.root[:, None] @ step)
+        y, n = _splits_first(self.successes), _splits_first(self.trials)
         for nodes in itertools.product(range(len(t)), repeat=splits):
             own = t[list(nodes)]
-            theta = odds_step @ own
-            theta += odds
-            value = self._terms(mode + step @ own, theta, self.successes, self.trials)
-            total += float(weight[list(nodes)].prod()) * np.exp(value - top + 0.5 * float(own @ own))
+            value = 0.5 * float(own @ own) - top
+            for k in range(splits):
+                at = theta[k] + sum(theta_step[i, k] * float(own[i]) for i in range(splits))
+                value += y[k] * at
+                # log(1 + e^theta), which for odds that no float tells from certainty is theta itself.
+                np.exp(np.minimum(at, 300.0, out=at), out=at)
+                at += 1.0
+                value -= n[k] * np.log(at, out=at)
+                at = z[k] + sum(z_step[i, k] * float(own[i]) for i in range(splits))
+                value -= 0.5 * np.square(at, out=at)
+            total += float(weight[list(nodes)].prod()) * np.exp(value, out=value)
         log_det = np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1)
         return np.asarray(top + np.log(total) - log_det - 0.5 * splits * math.log(2.0 * math.pi))
 
@@ -188,6 +199,12 @@ class Effects:
         return np.ascontiguousarray(np.moveaxis(z.reshape(splits, *shape), 0, 2)), np.ascontiguousarray(back)
 
 
+def _splits_first(values: FloatArray) -> FloatArray:
+    """The last axis in front, of matrices (..., i, k) both of the last: shape (C, ...) or (C of k, C of i, ...)."""
+    dims = 1 if values.ndim < 4 else 2
+    return np.ascontiguousarray(np.moveaxis(values, range(-1, -1 - dims, -1), range(dims)))
+
+
 def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solutions of few equations each, which stand on the last axis; matrices of shape (C, C, n) are positive definite."""
     a, x = matrix.copy(), right.copy()
@@ -212,7 +229,7 @@ def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tupl
         return _labelled(model, values, _log_odds(share)), together([stats for _, stats in parts])
     _require_few(model)
     axes = _axes(model)
-    sample = _sample(model, axes, size)
+    sample = _sample(model, size)
     tail = sample.require(size, "what areas share")
     kept = sample.pick(size, rng)
     values = {name: value[kept] for name, value in axis_values(axes, sample.x).items()}
@@ -237,7 +254,7 @@ def leave_areas_out(model: Model) -> tuple[FloatArray, FloatArray]:
     """
     _require_few(model)
     axes, areas = _axes(model), model.data.sizes["area"]
-    sample = _sample(model, axes, _EVIDENCE_DRAWS)
+    sample = _sample(model, _EVIDENCE_DRAWS)
     sample.require(_EVIDENCE_DRAWS, "what areas share")
     own = _log_areas(model, axis_values(axes, sample.x))
     elpd, mcse = np.empty(areas), np.empty(areas)
@@ -254,7 +271,10 @@ def leave_areas_out(model: Model) -> tuple[FloatArray, FloatArray]:
     return elpd, mcse
 
 
-def _sample(model: Model, axes: list[Axis], size: int) -> Sample:
+@lru_cache(maxsize=1)
+def _sample(model: Model, size: int) -> Sample:
+    """Weighted draws of what areas share; a fit's are those by which its areas are left out."""
+    axes = _axes(model)
     density = partial(_log_density, model, axes)
     return sample_density(density, axes, size, rough=partial(density, points=_ROUGH))
 
