@@ -76,7 +76,7 @@ def ensemble(function, count: int, **settings) -> tuple[float, float]:
 
 def batched(refits: int) -> tuple[float, None]:
     """All outcomes at once: moments, evidence and probability integral transforms, no draws."""
-    from bayes_targets import refit_exact
+    from exact_refits import refit_exact
 
     outcomes = np.stack([with_outcome(number).data["change"].to_numpy() for number in range(refits)])
     truth = {"effect": np.zeros(refits)}

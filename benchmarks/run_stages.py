@@ -25,7 +25,7 @@ STAGES: dict[str, tuple[tuple[str, frozenset[str]], ...]] = {
         ("bayes_targets/readers/table.py", frozenset()),
     ),
     "NetCDF": (("bayes_targets/readers/posterior.py", frozenset()),),
-    "leaving out": (("models/success/loo.py", frozenset()), ("models/cohesion/refits.py", frozenset())),
+    "leaving out": (("models/success/loo.py", frozenset()),),
     "reconstruction": (("bayes_targets/printed/reconstruction", frozenset()),),
     "audit": (("bayes_targets/printed/auditing", frozenset()),),
     "multiverse": (("bayes_targets/sensitivity/specifications.py", frozenset()),),

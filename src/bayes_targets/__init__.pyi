@@ -34,7 +34,6 @@ from .models.cohesion.estimands import predict_new_type as predict_new_type
 from .models.cohesion.model import CohesionPriors as CohesionPriors
 from .models.cohesion.model import cohesion_model as cohesion_model
 from .models.cohesion.model import scaled_priors as scaled_priors
-from .models.cohesion.refits import refit_exact as refit_exact
 from .models.cohesion.simulate import simulate_authorities as simulate_authorities
 from .models.meta.model import meta_model as meta_model
 from .models.meta.priors import MetaPriors as MetaPriors

@@ -27,10 +27,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import DataError, did_you_mean
-from ...inference.quadrature import Axis
-from ...model import Model, NotExactError
-from .exact import normal_terms, require_gaussian
+from bayes_targets.errors import DataError, did_you_mean
+from bayes_targets.inference.quadrature import Axis
+from bayes_targets.model import Model, NotExactError
+from bayes_targets.models.cohesion.exact import normal_terms, require_gaussian
 
 FloatArray = NDArray[np.float64]
 # Coordinates of the spreads: below, the map of `Axis` leaves nothing; above, the grid grows as the outcomes ask for it.
