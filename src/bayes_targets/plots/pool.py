@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +11,22 @@ from ..comparison.claims import percent_text
 from ..comparison.compare import quantiles
 from ..errors import DataError
 from ..evaluation import Evaluation
-from ._rows import label_rows, reference_line, text_column, ticks_that_fit
+from ._rows import (
+    draw_rows,
+    label_rows,
+    offsets,
+    ratio_ticks,
+    reference_line,
+    row_height,
+    span,
+    text_column,
+    ticks_that_fit,
+)
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
     DARK,
     DATA_ALONE,
-    GRID,
     ORANGE,
     PALE,
     POSTERIOR,
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_ROWS = 60
+_MIDDLE = "#C4C4C4"
 
 
 def plot_pooled(
@@ -53,10 +62,8 @@ def plot_pooled(
         From `fit` of a `meta_model`.
     several : Evaluation
         The estimates.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str, optional
-        The unit in words.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
 
     Returns
     -------
@@ -67,86 +74,70 @@ def plot_pooled(
     ------
     DataError
         If the posterior is not of these studies.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"study": ["A", "B", "C"], "estimate": [0.2, 0.5, 0.4], "se": [0.1, 0.2, 0.15]})
+    >>> several = bt.read_evaluations(table, better="higher")
+    >>> priors = bt.MetaPriors(mu=bt.Normal(0, 1), tau=bt.HalfNormal(0.3))
+    >>> figure = plot_pooled(bt.fit(bt.meta_model(several, priors=priors), seed=1), several)
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['A', 'B', 'C', 'Mean effect', 'Effect in a new place']
     """
     from matplotlib.patches import Polygon, Rectangle
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     draws = posterior["posterior"].to_dataset()
     frame = several.estimates
     if list(map(str, frame.index)) != draws["study"].to_numpy().tolist():
         raise DataError("plot_pooled: the posterior is of other studies than the evaluation")
-    ratio = several.ratio is not None
-    turn = np.exp if ratio else np.asarray
-    estimate, se = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
-    effect = draws["effect"].transpose("study", "chain", "draw").to_numpy().reshape(len(frame), -1)
-    shown = np.sort(np.argsort(se, kind="stable")[:_MOST_ROWS])
-    labels = [row_label(frame.index[k], None, 20) for k in shown]
-    pooled = "mu" in draws
-    texts = [estimate_text(*_ends(estimate[k], se[k]), ratio=ratio) for k in shown]
+    ratio, pooled = several.ratio is not None, "mu" in draws
+    kept = np.sort(np.argsort(frame["se"].to_numpy(float), kind="stable")[:_MOST_ROWS])
+    estimate, se = (frame[name].to_numpy(float)[kept] for name in ("estimate", "se"))
+    printed = np.stack([estimate, estimate - 1.959964 * se, estimate + 1.959964 * se])
+    together = np.stack([_summary(draws["effect"].sel(study=str(frame.index[k]))) for k in kept], axis=1)
+    labels = [row_label(frame.index[k], None, 20) for k in kept]
+    texts = [estimate_text(*values, ratio=ratio) for values in printed.T.tolist()]
+    ends = [*printed[1:].ravel(), 0.0]
     if pooled:
+        mean, new = (_summary(draws[name]) for name in ("mu", "new_effect"))
         labels += ["Mean effect", "Effect in a new place"]
-        texts += [estimate_text(*_summary(draws[name]), ratio=ratio) for name in ("mu", "new_effect")]
-    height = 0.27
+        texts += [estimate_text(*values, ratio=ratio) for values in (mean, new)]
+        ends += new[1:]
     with style():
+        height = row_height(labels)
         figure = new_figure(height * len(labels))
         ax = figure.subplots()
         label_rows(ax, labels)
-        share = se**-2 / (se**-2).max()
-        for row, k in enumerate(shown):
-            middle, low, high = _ends(estimate[k], se[k])
-            ax.hlines(
-                row - 0.13,
-                turn(low),
-                turn(high),
-                color=DARK,
-                linewidth=DATA_ALONE.width,
-                linestyle=[DATA_ALONE.line],
-            )
-            size = 4 + 4 * math.sqrt(share[k])
-            ax.plot(turn(middle), row - 0.13, "s", color=DARK, markerfacecolor="white", markersize=size)
-            low, high = quantiles(effect[k], [0.025, 0.975])
-            ax.hlines(row + 0.18, turn(low), turn(high), color=BLUE, linewidth=POSTERIOR.width)
-            ax.plot(turn(effect[k].mean()), row + 0.18, "o", color=BLUE, markersize=4)
+        y, shift, none = np.arange(len(kept), dtype=np.float64), offsets(height), [False] * len(kept)
+        draw_rows(ax, y + shift[0], printed, DATA_ALONE, none, "printed", 3)
+        ax.scatter(
+            estimate,
+            y + shift[0],
+            (4 + 4 * se.min() / se) ** 2,
+            marker="s",
+            color="white",
+            edgecolor=DARK,
+            zorder=3,
+        )
+        draw_rows(ax, y + shift[1], together, POSTERIOR, none, "in the light of all", 4)
         if pooled:
-            row = len(shown)
-            middle, low, high = _summary(draws["mu"])
-            corners = [
-                (turn(low), row),
-                (turn(middle), row - 0.3),
-                (turn(high), row),
-                (turn(middle), row + 0.3),
-            ]
-            ax.add_patch(Polygon(np.array(corners, dtype=float), facecolor=BLUE, edgecolor=BLUE))
-            _, low, high = _summary(draws["new_effect"])
-            ax.add_patch(
-                Rectangle(
-                    (float(turn(low)), row + 0.85), float(turn(high) - turn(low)), 0.3, facecolor=ORANGE
-                )
-            )
-        ends = [*(estimate[shown] - 1.96 * se[shown]), *(estimate[shown] + 1.96 * se[shown]), 0.0]
-        ends += list(_summary(draws["new_effect"])[1:]) if pooled else []
-        low, high = np.quantile(ends, [0.0, 1.0])
-        wide = np.quantile(np.abs(ends), 0.9) * 4
-        low, high = max(low, -wide), min(high, wide)
-        room = 0.03 * (high - low)
-        if several.ratio:
-            ax.set_xscale("log")
-            ax.xaxis.set_major_locator(
-                LogLocator(base=10, subs=(1.0, 2.0, 5.0) if high - low < 6 else (1.0,))
-            )
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xlim(float(turn(low - room)), float(turn(high + room)))
-        if not ratio:
-            ticks_that_fit(ax, 1.5)
-        reference_line(ax, 1.0 if several.ratio else 0.0, "no effect")
+            row, (middle, low, high) = len(kept), mean
+            corners = np.array([(low, row), (middle, row - 0.3), (high, row), (middle, row + 0.3)])
+            ax.add_patch(Polygon(corners, facecolor=BLUE, edgecolor=BLUE))
+            ax.add_patch(Rectangle((new[1], row + 0.85), new[2] - new[1], 0.3, facecolor=ORANGE))
+        wide = 4 * float(np.quantile(np.abs(ends), 0.9))
+        ax.set_xlim(*span([np.clip(ends, -wide, wide)]))
+        (ratio_ticks if ratio else ticks_that_fit)(ax, 1.5)
+        reference_line(ax, 0.0, "no effect")
         text_column(ax, texts, "95% interval")
         if pooled:
             for label in ax.get_yticklabels()[-2:]:
                 label.set_fontweight("bold")
         told = "Printed and in the light of all, 95% intervals"
-        if len(shown) < len(frame):
-            told += f", the {len(shown)} most precise"
+        if len(kept) < len(frame):
+            told += f", the {len(kept)} most precise"
         finish(
             figure,
             title or "What each evaluation found, and what all of them say",
@@ -175,15 +166,22 @@ def plot_funnel(
         The estimates.
     posterior : xarray.DataTree, optional
         Its mean effect is drawn as a line, and where 95% of estimates would lie without selection as a funnel.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    xlabel : str, optional
-        The unit in words.
+    title, subtitle, xlabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
 
     Returns
     -------
     matplotlib.figure.Figure
         Contours are at two-sided p of .05 and .10.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"study": ["A", "B", "C"], "estimate": [0.2, 0.5, 0.4], "se": [0.1, 0.2, 0.15]})
+    >>> several = bt.read_evaluations(table, better="higher")
+    >>> plot_funnel(several).get_suptitle()
+    '3 of 3 evaluations significant at two-sided 5%'
     """
     estimate, se = (several.estimates[name].to_numpy(float) for name in ("estimate", "se"))
     top = 1.05 * float(se.max())
@@ -193,11 +191,11 @@ def plot_funnel(
         figure = new_figure(2.9)
         ax = figure.subplots()
         line = np.linspace(0.0, top, 100)
-        for z, colour in ((1.959964, GRID), (1.644854, PALE)):
+        for z, colour in ((1.959964, PALE), (1.644854, _MIDDLE)):
             ax.fill_betweenx(line, -z * line, z * line, color=colour, linewidth=0)
         handles: list[Artist] = [
-            Patch(facecolor=GRID, edgecolor=DARK, linewidth=0.3, label="p between .05 and .10"),
-            Patch(facecolor=PALE, edgecolor=DARK, linewidth=0.3, label="p above .10 (two-sided)"),
+            Patch(facecolor=PALE, edgecolor=DARK, linewidth=0.3, label="p between .05 and .10"),
+            Patch(facecolor=_MIDDLE, edgecolor=DARK, linewidth=0.3, label="p above .10 (two-sided)"),
         ]
         ends = [estimate.min(), estimate.max(), 0.0]
         if posterior is not None:
@@ -252,10 +250,8 @@ def plot_bubble(
         The estimates.
     moderator : str
         A column of the estimates.
-    title, subtitle : str, optional
-        The message in at most ten words; what is shown, where, when, and of how many.
-    ylabel : str, optional
-        The unit in words.
+    title, subtitle, ylabel : str, optional
+        The message in at most ten words; what, where, when and of how many; the unit.
 
     Returns
     -------
@@ -265,6 +261,17 @@ def plot_bubble(
     ------
     DataError
         If the posterior has no such moderator.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"study": ["A", "B", "C"], "estimate": [0.2, 0.5, 0.4], "se": [0.1, 0.2, 0.15]})
+    >>> several = bt.read_evaluations(table.assign(hours=[1, 3, 2]), better="higher")
+    >>> priors = bt.MetaPriors(mu=bt.Normal(0, 1), tau=bt.HalfNormal(0.3))
+    >>> posterior = bt.fit(bt.meta_model(several, moderators=["hours"], priors=priors), seed=1)
+    >>> plot_bubble(posterior, several, "hours").axes[0].get_xlabel()
+    'hours'
     """
     draws = posterior["posterior"].to_dataset()
     if "coefficient" not in draws or moderator not in draws["moderator"].to_numpy():
@@ -295,10 +302,6 @@ def plot_bubble(
             along=[ax],
         )
     return figure
-
-
-def _ends(estimate: float, se: float) -> tuple[float, float, float]:
-    return float(estimate), float(estimate - 1.959964 * se), float(estimate + 1.959964 * se)
 
 
 def _summary(values: xr.DataArray) -> tuple[float, float, float]:

@@ -491,7 +491,7 @@ def _pictures(
         "masses": Picture(
             plot_masses(
                 effects,
-                title=_mass_title(first) if len(asked) == 1 else "How much of each posterior is worth having",
+                title=_mass_title(first) if len(asked) == 1 else _worth_title(effects),
                 subtitle=_mass_subtitle(first, alone=len(asked) == 1),
                 xlabel=unit + (each_one if any(each.scale != 1 for each in asked) else ""),
             ),
@@ -560,6 +560,17 @@ def _mass_title(asked: _Asked) -> str:
         other = "higher" if better == "lower" else "lower"
         return f"{asked.term}: {words_for(1 - probability)} {other} ({percent_text(1 - probability)})"
     return f"{asked.term}: {words_for(probability)} {better} ({percent_text(probability)})"
+
+
+def _worth_title(effects: Mapping[str, Effect]) -> str:
+    """How probable it is that each effect is worth having."""
+    signs = {"higher": 1.0, "lower": -1.0}
+    shares = {name: (signs[e.better] * e.draws > e.smallest).mean() for name, e in effects.items()}
+    told = f"Worth having: {', '.join(f'{name} ({percent_text(p)})' for name, p in shares.items())}"
+    if len(told.split()) <= 10:
+        return told
+    low, high = (percent_text(end) for end in (min(shares.values()), max(shares.values())))
+    return f"Worth having, with a probability of {low} to {high}"
 
 
 def _prior_words(asked: _Asked) -> str:
