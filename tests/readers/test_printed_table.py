@@ -108,6 +108,13 @@ FORMS = {
     "not significant": ("\t(1)\t(2)\nTarget\t.12 ns\t.34**\n\t(.10)\t(.10)\n", {"brackets": "se"}, "(1)", "Target", 0.12, 0.1),
     "one model alone": ("\t(1)\nTarget\t−0·95***\n\t(0·16)\n", {"brackets": "se"}, None, "Target", -0.95, 0.16),
     "blanks in thousands": ("term;estimate;se\nTarget;1 234,5;200,1\n", {}, None, "Target", 1234.5, 200.1),
+    "models A, B and C": ("\tA\tB\tC\nTarget\t.95 (.16)\t.65 (.29)\t.4 (.1)\n", {"brackets": "se"}, "C", "Target", 0.4, 0.1),
+    "decimal commas in one cell": ("Variable;b (SE)\nZiel;0,86 (0,12)\n", {}, None, "Ziel", 0.86, 0.12),
+    "units in headings": ("term,estimate (%),se (%)\nTarget,3.2,1.1\n", {}, None, "Target", 3.2, 1.1),
+    "fixed effects at the foot": (
+        "\t(1)\t(2)\nTarget\t.95\t.65\n\t(.16)\t(.29)\nYear FE\tYes\tYes\nControls\tNo\tYes\nN\t1,500\t1,310\nAdj. R²\t.41\t.49\n",
+        {"brackets": "se"}, "(2)", "Target", 0.65, 0.29,
+    ),
     "reference in brackets": (
         "Variable\taOR (95% CI)\nTarget\t0.862 (0.832-0.893)\nNone\t1 [Reference]\n", {"ratio": "odds ratio"}, None, "Target",
         math.log(0.862), math.log(0.893 / 0.832) / 2 / 1.959964,
@@ -152,7 +159,7 @@ def test_estimates_in_per_cent_have_that_unit_and_keep_their_sign_in_print(tmp_p
         ),
         (
             "term\testimate\nTarget\t250 (40,60)\n",
-            "may hold 40.60 or an interval from 40 to 60; say which (decimal=',' or '.')",
+            "'40,60' in brackets may be 40.60 or an interval from 40 to 60; say which (decimal=',' or '.')",
         ),
         ("term\testimate\nTarget\t0.95 ± 0.36\n", "to know what stands in brackets or behind ±"),
         ("term,SE,SE\nTarget,1,2\n", "found 'SE' 2 times"),
@@ -200,3 +207,22 @@ def test_counts_by_arm_are_known_by_the_names_of_epidemiology(table):
         pytest.approx(math.log(4 / 123 / (11 / 139))),
         pytest.approx(math.sqrt(1 / 4 - 1 / 123 + 1 / 11 - 1 / 139)),
     )
+
+
+@pytest.mark.parametrize(
+    ("note", "levels"),
+    [
+        ("*, **, *** denote significance at the 10%, 5% and 1% levels", {"*": 0.1, "**": 0.05, "***": 0.01}),
+        ("** denotes significance at the 5% level, * at the 10 per cent level", {"*": 0.1, "**": 0.05}),
+        ("*** significant at 1%; ** significant at 5%", {"**": 0.05, "***": 0.01}),
+        (
+            "* and ** indicate statistical significance at the 5 and 1 per cent levels",
+            {"*": 0.05, "**": 0.01},
+        ),
+        ("*Significant at the 5 percent level.", {"*": 0.05}),
+        ("* and ** differ at the 5% level", {}),
+    ],
+)
+def test_levels_of_stars_are_read_from_notes_in_words(note, levels):
+    read = bt.read_estimates(f"\tScore\nTarget\t.95**\n\t(.16)\n{note}\nRobust s.e. in parentheses\n")
+    assert dict(read.stars) == levels

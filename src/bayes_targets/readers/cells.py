@@ -280,7 +280,7 @@ _ENDS = {
 }
 _TOKEN = re.compile(r"(?<![\w.,])[+-]?\d*(?:[.,]\d+)+(?![\w.,])")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
-_TWO_WHOLE = re.compile(r"[(\[]\s*[+-]?\d+,\d+\s*[)\]]")
+_TWO_WHOLE = re.compile(r"[(\[]\s*([+-]?\d+,\d+)\s*[)\]]")
 
 
 class Cell(NamedTuple):
@@ -334,25 +334,27 @@ def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
 
 def decimal_mark(cells: Sequence[str], label: str) -> str:
     """The decimal mark that the numbers of a printed table use."""
-    tokens = [(token, cell) for cell in cells for token in _TOKEN.findall(cell)]
-    points = [token for token, _ in tokens if token.rfind(".") > token.rfind(",")]
-    either = [token for token, _ in tokens if _THOUSANDS.fullmatch(token)]
-    commas = {
-        token: cell
-        for token, cell in tokens
+    tokens = [token for cell in cells for token in _TOKEN.findall(cell)]
+    points = [token for token in tokens if token.rfind(".") > token.rfind(",")]
+    either = [token for token in tokens if _THOUSANDS.fullmatch(token)]
+    commas = [
+        token
+        for token in tokens
         if token.count(",") == 1 and token.rfind(",") > token.rfind(".") and token not in either
-    }
+    ]
+    # Two whole numbers in brackets may be the ends of an interval: elsewhere a comma must show what it is.
+    ends = [text for cell in cells for text in _TWO_WHOLE.findall(cell)]
+    told = len(commas) > len([text for text in ends if text not in either])
     if commas and points:
-        if all(_TWO_WHOLE.search(cell) for cell in commas.values()):
+        if not told:
             return "."
         raise DataError(
-            f"{label}: found {next(iter(commas))!r} and {points[0]!r}, expected one decimal mark (give {option('decimal', '.', ',')})"
+            f"{label}: found {commas[0]!r} and {points[0]!r}, expected one decimal mark (give {option('decimal', '.', ',')})"
         )
-    if commas and all(_TWO_WHOLE.search(cell) for cell in commas.values()):
-        token = next(iter(commas))
+    if commas and not told:
         raise DataError(
-            f"{label}: {commas[token]!r} may hold {token.replace(',', '.')} or an interval from {token.replace(',', ' to ')}; "
-            f"say which ({option('decimal', ',', '.')})"
+            f"{label}: {commas[0]!r} in brackets may be {commas[0].replace(',', '.')} or an interval from "
+            f"{commas[0].replace(',', ' to ')}; say which ({option('decimal', ',', '.')})"
         )
     if either and not points:
         raise DataError(

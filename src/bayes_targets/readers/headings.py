@@ -86,6 +86,7 @@ def read_heading(text: str) -> Heading:
     plain = " ".join(text.replace("\u2212", "-").split())
     if plain in CANONICAL:
         return Heading(text, plain)
+    plain = re.sub(r" ?\((?:%|pp|per cent|points|percentage points)\)$", "", plain, flags=re.IGNORECASE)
     plain = re.sub(r"^(un)?standardi[sz]ed coefficients? ", "", plain, flags=re.IGNORECASE)
     if split := re.fullmatch(r"(.*?)\s*(?:[(\[](.+)[)\]]|±\s*(.+))", plain):
         inner = read_heading(split[2] or split[3])

@@ -17,7 +17,7 @@ from .cells import Problems, cell_text, is_missing, missing_marks, read_number, 
 _NOTE = re.compile(
     r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
     r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|"
-    r"[tz][ -]statistics|p[ -]values|confidence intervals|signif|[+*\u2020]+ ?p ?[<=]|"
+    r".*\b(?:in|within) (?:parenthes[ei]s|(?:square |round )?brackets)|signif|[+*\u2020]+ ?p ?[<=]|"
     r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
     re.IGNORECASE,
 )
@@ -140,7 +140,10 @@ def _find_header(
     usual = counts[len(counts) // 2] if counts else 1
     needed = max(min(2, usual), (usual + 1) // 2)
     place = next((k for k, (_, row) in enumerate(sample) if full_cells(row) >= needed), 0)
-    if full_cells(sample[place][1]) < usual:
+    named = full_cells(sample[place][1]) + is_blank(
+        sample[place][1][0]
+    )  # the labels' own column needs no name
+    if named < usual:
         # A title with a comma in it may look like names; a whole row of names soon after it is the header.
         for k in range(place + 1, min(place + 6, len(sample) - 1)):
             names = [cell_text(cell) for cell in sample[k][1] if not is_blank(cell)]

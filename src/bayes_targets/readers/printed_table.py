@@ -53,7 +53,7 @@ _STATISTICS = {
     "deviance stderrors standarderrors df residualdf dfresid controls fixedeffects yearfe meandepvar meanofdepvar sigma rho",
 }
 _STATISTIC = {word: name for name, words in _STATISTICS.items() for word in words.split()}
-_WHERE = r"\b[^;.]*?\b(?:in|within)\s+(parenthes[ei]s|(?:square |round )?brackets?)"
+_WHERE = r"(?:\b|(?<=\.))[^;.]*?\b(?:in|within)\s+(parenthes[ei]s|(?:square |round )?brackets?)"
 _BRACKET_NOTES = {
     kind: re.compile(words + _WHERE, re.IGNORECASE)
     for kind, words in {
@@ -64,6 +64,12 @@ _BRACKET_NOTES = {
     }.items()
 }
 _STAR_NOTE = re.compile(r"(\*+|\++|†+|‡+)['’]?\s*:?\s*p?\s*(?:<=|≤|<|=)?\s*(0?\.\d+|\d+\s?%)")
+# "** significant at 5%", "*, ** and *** denote significance at the 10%, 5% and 1% levels"
+_STARS_LISTED = re.compile(
+    r"((?:[*†‡+]+(?:,| and|, and)?\s?)+)(?:\w+\s)?(?:statistical(?:ly)?\s)?(?:signific\w+\s)?at\s(?:the\s)?"
+    r"(\d+(?:\.\d+)?(?:\s?(?:%|per ?cent))?(?:(?:,| and|, and)\s\d+(?:\.\d+)?(?:\s?(?:%|per ?cent))?)*)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,15 @@ def stars_in(comments: Sequence[str]) -> dict[str, float]:
     """Levels of stars from notes such as ``* p < 0.05, ** p < 0.01``."""
     levels: dict[str, float] = {}
     for line in comments:
-        for star, level in _STAR_NOTE.findall(line):
-            value = float(level.rstrip("% ")) / 100 if "%" in level else float(level)
+        found = [
+            (star, float(level.rstrip("% ")) / 100 if "%" in level else float(level))
+            for star, level in _STAR_NOTE.findall(line)
+        ]
+        for listed in _STARS_LISTED.finditer(line):
+            stars, shares = re.findall(r"[*†‡+]+", listed[1]), re.findall(r"\d+(?:\.\d+)?", listed[2])
+            if len(stars) == len(shares):
+                found += [(star, float(share) / 100) for star, share in zip(stars, shares, strict=True)]
+        for star, value in found:
             if 0 < value < 0.5:
                 levels.setdefault(star, value)
     return dict(sorted(levels.items(), key=lambda item: -item[1]))
@@ -240,7 +253,9 @@ def read_models(
     }
     quantities = {heading.quantity for heading in found.values()}
     by_arms = any(quantities >= set(needed) for needed in (COUNTS, CELLS, MEANS, CORRELATIONS))
-    if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not _brackets_below(sheet, place):
+    if (by_arms or quantities & {"estimate", *RATIO_HEADINGS}) and not (
+        _brackets_below(sheet, place) or _alike(sheet, found)
+    ):
         return _long(sheet, found, place, brackets, level)
     if label_word == "study":
         wanted = f"estimate and {UNCERTAINTY}, or counts, means or correlations by arm"
@@ -254,6 +269,17 @@ def read_models(
             f"{sheet.label}: no column of estimates: {side_by_side(sheet.header, 'estimate', meant)}"
         )
     return _wide(sheet, meanings, place, brackets, level)
+
+
+def _alike(sheet: Sheet, found: Mapping[str, Heading]) -> bool:
+    """Whether columns called A, B, C hold slopes with brackets alike, so that B is a model and no name of slopes."""
+    letters = [name for name in found if len(name) == 1]
+    inline = [
+        name
+        for name in letters
+        if _is_numeric(sheet, name) and any("(" in row[sheet.header.index(name)] for row in sheet.rows)
+    ]
+    return len(inline) > 1
 
 
 def _is_numeric(sheet: Sheet, name: str) -> bool:
