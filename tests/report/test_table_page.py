@@ -56,6 +56,19 @@ def test_the_answer_comes_first_in_one_sentence(file):
     assert read(file, **OPTIONS[file]).answer == ANSWERS[file]
 
 
+def test_words_of_a_sampled_posterior_say_how_near_their_boundary_is():
+    """P is .902, and 4,000 draws leave half a point: the page must not read the same as one that is exact."""
+    table = pd.DataFrame({"term": ["Target"], "estimate": ["1.293"], "se": ["1.000"]})
+    asked = bt.read_estimates(table, focus="Target", better="higher", smallest=0.5)
+    posterior = bt.fit(bt.published_model(asked), seed=1)
+    assert table_result({"": asked}, {"": posterior}).answer.startswith("Very likely higher (90%)")
+    posterior.attrs["engine"] = "nuts"
+    found = table_result({"": asked}, {"": posterior})
+    assert found.answer.startswith("Very likely (within simulation error of likely) higher (90% ± 1)")
+    reading = found.tables["claims"].frame["reading"].iloc[0]
+    assert reading == "very likely (within simulation error of likely)"
+
+
 def test_the_answer_names_the_unit(beds):
     assert beds.answer == "Very likely lower (95%), by more than 0.01 admissions a head: 87%."
     sceptic, account, assigned = beds.points

@@ -323,6 +323,11 @@ def _holds(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
     return draws < claim.low if claim.direction == "below" else (draws > claim.low) & (draws < claim.high)
 
 
+def simulation_error(posterior: xr.DataTree, holds: xr.DataArray) -> float:
+    """Monte Carlo standard error of the share of draws where something holds; 0 where the posterior is exact."""
+    return 0.0 if posterior.attrs.get("engine", "exact") == "exact" else _mc_error(holds)
+
+
 def _mc_error(holds: xr.DataArray) -> float:
     """Monte Carlo standard error of the share of draws where a claim holds."""
     values = holds.transpose("chain", "draw").to_numpy().astype(float)

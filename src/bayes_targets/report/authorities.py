@@ -64,7 +64,7 @@ def units_result(
         key = effect or "types"
         ols, note = _ols(units, effect, words)
         notes += note
-        comparison[key] = compare(own["partial"], ols)
+        comparison[key] = _with_error(compare(own["partial"], ols), own["partial"])
         for pooling in ("partial", "none", "complete"):
             types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
         if "by_type" in own:
@@ -114,6 +114,16 @@ def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words) -
     if "posterior_predictive" not in posterior.children:
         told.append("200 draws are replicated for the predictive checks")
     return [f"With {n:,} {words.units} {' and '.join(told)}."] if told else []
+
+
+def _with_error(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+    """The same with the simulation error of each probability, where the posterior was sampled."""
+    if posterior.attrs.get("engine", "exact") == "exact":
+        return table
+    p, attrs = table["prob_positive"], table.attrs
+    table = table.assign(prob_error=(p * (1 - p) / table["ess_bulk"]) ** 0.5)
+    table.attrs = attrs
+    return table
 
 
 def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]:

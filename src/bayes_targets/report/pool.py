@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.averaging import Average
-from ..comparison.claims import percent_text, words_for
+from ..comparison.claims import percent_text, simulation_error, words_for
 from ..comparison.compare import compare, smallest_effect
 from ..comparison.meta import Worst, fit_meta, worst_case
 from ..comparison.pooled import (
@@ -192,7 +192,7 @@ def pool_result(
     selection, weights, average = _selections(question, found)
     tables = _tables(question, pooled, summary, studies) | _audit_tables(several)
     tables |= _moved_tables(question, found, selection, weights, average)
-    answer, points = _answer(several, summary, selection, studies)
+    answer, points = _answer(several, summary, selection, studies, pooled)
     return Result(
         answer=answer,
         points=points,
@@ -343,7 +343,11 @@ def _row(table: pd.DataFrame, label: str) -> dict[str, float]:
 
 
 def _answer(
-    several: Evaluation, summary: pd.DataFrame, selection: pd.DataFrame | None, studies: pd.DataFrame
+    several: Evaluation,
+    summary: pd.DataFrame,
+    selection: pd.DataFrame | None,
+    studies: pd.DataFrame,
+    pooled: xr.DataTree,
 ) -> tuple[str, tuple[str, ...]]:
     """The first sentence, and what a reader must hear right after it."""
     if "mu" not in summary.index:
@@ -358,7 +362,8 @@ def _answer(
         else f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
         f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better)."
     )
-    sure = f"{words_for(mean['prob_better'])} ({percent_text(mean['prob_better'])})"
+    error = simulation_error(pooled, pooled["posterior"].to_dataset()["mu"] > 0)
+    sure = f"{words_for(mean['prob_better'], error=error)} ({percent_text(mean['prob_better'], error=error)})"
     points = [] if fixed else [f"Is it favourable on average? That is {sure}."]
     text = f"In a new place: better with {percent_text(new['prob_better'])}"
     if several.smallest is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import percent_text, words_for
+from ..comparison.claims import percent_text, simulation_error, words_for
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import area_shares, chi_square, fisher_tests, raw_shares
@@ -149,13 +149,15 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
     row = areas.loc[best]
     hits = round(float(row["ols_estimate"] * row["n"]))
     p = float(ranks.loc[best, 1])
+    share = status_share(headline, success)
+    error = simulation_error(headline, share.sel(area=best, drop=True) == share.max("area"))
     answer = (
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
         f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."
     )
     points = (
         f"Overall: {areas.attrs['overall']:.0%}.",
-        f"Is it the best of the {len(areas):,} {words.areas}? That is {words_for(p)} ({percent_text(p)}).",
+        f"Is it the best of the {len(areas):,} {words.areas}? That is {words_for(p, error=error)} ({percent_text(p, error=error)}).",
         f"Most probably the last: {worst} ({percent_text(float(ranks.loc[worst, last]))}).",
         *few,
         f"A new {words.area}: anything from {new['low']:.0%} to {new['high']:.0%} ({_INTERVAL}).",

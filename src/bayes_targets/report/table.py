@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import SCALE_KEY, percent_text, words_for
+from ..comparison.claims import SCALE_KEY, percent_text, simulation_error, words_for
 from ..comparison.compare import compare, scale_of, smallest_effect, term_draws
 from ..errors import DataError
 from ..evaluation import Evaluation
@@ -98,6 +98,11 @@ class _Asked:
     def hoped(self) -> float | None:
         """The effect hoped for, of one unit of the term."""
         return None if self.evaluation.hoped is None else self.evaluation.hoped / self.scale
+
+    @property
+    def draws(self) -> xr.DataArray:
+        """Draws of the effect, turned so that more is better."""
+        return self.side * term_draws(self.posterior).sel(term=self.term)
 
     @property
     def smallest(self) -> float:
@@ -242,14 +247,21 @@ def _name(asked: _Asked, among: Sequence[_Asked]) -> str:
 
 def _answer(asked: _Asked, *, name: str = "") -> str:
     better = str(asked.evaluation.better)
-    probability = float(asked.row["prob_better"])
-    other = "higher" if better == "lower" else "lower"
     worth = f"{asked.threshold}: {percent_text(asked.worth)}"
-    if probability >= 0.5:
-        words = f"{words_for(probability)} {better} ({percent_text(probability)}), {worth}."
+    if asked.row["prob_better"] >= 0.5:
+        words = f"{_sure(asked)}, {worth}."
     else:
-        words = f"{words_for(1 - probability)} {other}, the unfavourable way ({percent_text(1 - probability)}); {better} {worth}."
+        words = f"{_sure(asked, ', the unfavourable way')}; {better} {worth}."
     return f"{name}: {words}" if name else words[:1].upper() + words[1:]
+
+
+def _sure(asked: _Asked, aside: str = "") -> str:
+    """The more probable direction, with its probability in words and in per cent."""
+    better, probability = str(asked.evaluation.better), float(asked.row["prob_better"])
+    if probability < 0.5:
+        better, probability = "higher" if better == "lower" else "lower", 1 - probability
+    error = simulation_error(asked.posterior, asked.draws > 0)
+    return f"{words_for(probability, error=error)} {better}{aside} ({percent_text(probability, error=error)})"
 
 
 def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFrame]) -> tuple[str, ...]:
@@ -349,15 +361,9 @@ def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
     better = str(asked.evaluation.better)
     y, se = asked.side * float(asked.row["published_estimate"]), float(asked.row["published_se"])
     df = asked.df
-    draws = asked.side * term_draws(asked.posterior).sel(term=asked.term).to_numpy().ravel()
-    size = asked.smallest
-    found = {
-        "neutral": [
-            float((draws > 0).mean()),
-            float((draws > size).mean()),
-            float((np.abs(draws) <= size).mean()),
-        ]
-    }
+    draws, size = asked.draws, asked.smallest
+    held = (draws > 0, draws > size, abs(draws) <= size)
+    found = {"neutral": [float(holds.mean()) for holds in held]}
     for name, prior in _priors(asked).items():
         posterior = normal_posterior(y, se, prior, df=df if df < 100 else None)
         above, worth = posterior.prob_above(0.0), posterior.prob_above(size)
@@ -373,7 +379,7 @@ def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
             "term": asked.term,
             "model": asked.model,
             **{name: min(max(found[name][k], 0.0), 1.0) if name in found else math.nan for name in _PRIORS},
-            "reading": words_for(found["neutral"][k]),
+            "reading": words_for(found["neutral"][k], error=simulation_error(asked.posterior, held[k])),
         }
         for k, claim in enumerate(claims)
     ]
@@ -555,11 +561,7 @@ def _mass_subtitle(asked: _Asked, *, alone: bool) -> str:
 
 
 def _mass_title(asked: _Asked) -> str:
-    better, probability = str(asked.evaluation.better), float(asked.row["prob_better"])
-    if probability < 0.5:
-        other = "higher" if better == "lower" else "lower"
-        return f"{asked.term}: {words_for(1 - probability)} {other} ({percent_text(1 - probability)})"
-    return f"{asked.term}: {words_for(probability)} {better} ({percent_text(probability)})"
+    return f"{asked.term}: {_sure(asked)}"
 
 
 def _worth_title(effects: Mapping[str, Effect]) -> str:
