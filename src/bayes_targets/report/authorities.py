@@ -29,16 +29,8 @@ MANY = 24
 # Where predictive p-values are said in the answer.
 POOR = 0.005
 _NOT_SHOWN = [
-    "ols_se",
-    "sd",
-    "p_one_tailed",
-    "p_two_tailed",
-    "shift_in_se",
-    "sd_ratio",
-    "ess_bulk",
-    "ess_tail",
-    "r_hat",
-]
+    "ols_se", "sd", "p_one_tailed", "p_two_tailed", "shift_in_se", "sd_ratio", "ess_bulk", "ess_tail", "r_hat",
+]  # fmt: skip
 _RECONSTRUCTION = (
     "These authorities are RECONSTRUCTED: made to agree with every statistic that the paper prints, and otherwise drawn from a stated "
     "prior. They are not the authorities that were observed, and no row of them is a real place.",
@@ -77,17 +69,9 @@ def units_result(
             more.setdefault("measured", {})[key] = _measured(own, words)
         posteriors |= {f"{key}_{name}": tree for name, tree in own.items()}
     result = authority_result(
-        comparison,
-        types,
-        choices,
-        posteriors,
-        more,
-        words,
-        steps=_steps(units),
-        scales=_scales(units),
-        units=units,
-        source=source,
-    )
+        comparison, types, choices, posteriors, more, words,
+        steps=_steps(units), scales=_scales(units), units=units, source=source,
+    )  # fmt: skip
     return replace(
         result,
         notes=tuple(dict.fromkeys(notes)),
@@ -155,8 +139,8 @@ def authority_result(
     `comparison`: effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term. `types`:
     ``"target, partial"`` and so on to the outcome of each type under a pooling, ``"target, slope"`` to the slope by type. `choices`:
     effect to the comparison of poolings. `posteriors`: the headline first. `more`: further tables by name, by effect. `steps`: step of
-    each control that the page shows slopes for. `scales`: s.d. of
-    each term, which figures show slopes for. `units` and `source`: the user's own data and file, for title and question.
+    each control that the page shows slopes for. `scales`: s.d. of each term, which figures show slopes for. `units` and `source`: the
+    user's own data and file, for title and question.
     """
     first = next(iter(comparison.values()))
     origin = first.attrs["origin"]
@@ -263,18 +247,12 @@ def _fit_table(posterior: xr.DataTree, ols: pd.DataFrame, effect: str | None, wo
 def _measured(own: Mapping[str, xr.DataTree], words: Words) -> pd.DataFrame:
     """The slope with and without the sampling error of the scores."""
     rows = {}
-    for name, label in (
-        ("partial", "scores as they are"),
-        ("scores", "sampling error of the scores modelled"),
-    ):
+    labels = {"partial": "scores as they are", "scores": "sampling error of the scores modelled"}
+    for name, label in labels.items():
         draws = own[name]["posterior"]["effect"].to_numpy()
         low, high = equal_tails(draws)
-        rows[label] = {
-            "mean": draws.mean(),
-            "low": low,
-            "high": high,
-            "prob_positive": float((draws > 0).mean()),
-        }
+        share = float((draws > 0).mean())
+        rows[label] = {"mean": draws.mean(), "low": low, "high": high, "prob_positive": share}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
