@@ -472,7 +472,7 @@ def _answer(
     elif not made_up:
         points.append(f"Whether {words.target} was the cause, this table cannot show.")
     if made_up:
-        leads = [f"On RECONSTRUCTED authorities, not observed ones: {leads[0][:1].lower()}{leads[0][1:]}"]
+        leads = [f"On RECONSTRUCTED authorities: {leads[0][:1].lower()}{leads[0][1:]}"]
     return [leads[0], *leads[1:], *points]
 
 
