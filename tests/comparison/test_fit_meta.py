@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,12 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.comparison.meta import worst_case
-
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations"
+from cases import CASES, TYPED, besides, case
 
 
 def read(name, **known):
-    frame = pd.read_csv(CASES / f"{name}.csv").set_index("study")
+    file = f"evaluations/{name}.csv"
+    frame = pd.read_csv(case(file) if file in TYPED else CASES / file).set_index("study")
     return bt.Evaluation(estimates=frame, printed=frame.astype(str), **known)
 
 
@@ -51,6 +50,7 @@ def test_reml_with_latitude(bcg):
     assert found.attrs["tau2"] == pytest.approx(0.0764, abs=1e-4)
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 def test_selection_by_maximum_likelihood():
     found = bt.fit_meta(read("passive_smoking", better="higher"), method="ml", selection=bt.Steps((0.025,)))
     assert found.loc["mu", "estimate"] == pytest.approx(0.194402, abs=1e-5)
@@ -105,6 +105,7 @@ def average_of_36(several):
     return bt.average_models(posteriors, prior_weights=prior)
 
 
+@besides("cases/evaluations/acculturation.csv")
 @pytest.mark.parametrize(
     ("name", "factors", "mu", "tau", "log_z"),
     [

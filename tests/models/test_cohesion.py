@@ -26,6 +26,7 @@ from bayes_targets.models.cohesion.graph import arrays
 from bayes_targets.models.cohesion.model import CohesionPriors, cohesion_model
 from bayes_targets.models.cohesion.simulate import simulate_authorities
 from bayes_targets.priors import LogFlat
+from cases import CASES, besides
 
 # What holds for one engine holds for the other; a sampler's graph compiles for seconds.
 each_engine = pytest.mark.parametrize("engine", ["exact", pytest.param("nuts", marks=pytest.mark.slow)])
@@ -749,11 +750,9 @@ def test_default_priors_follow_the_outcomes_own_scale():
     )  # in thousands of pence: centred on the mean
 
 
-RECYCLING = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files" / "recycling_cross_section.csv"
-
-
+@besides("cases/files/recycling_cross_section.csv")
 def test_a_cross_section_is_explained_by_types_and_controls_alone():
-    frame = pd.read_csv(RECYCLING).rename(
+    frame = pd.read_csv(CASES / "files/recycling_cross_section.csv").rename(
         columns={"local_authority": "authority", "collection_type": "authority_type"}
     )
     councils = bt.read_authorities(

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +9,7 @@ import pytest
 from scipy import integrate, special, stats
 
 import bayes_targets as bt
-
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations"
+from cases import CASES, besides, case
 
 
 def evaluation(frame: pd.DataFrame, **known) -> bt.Evaluation:
@@ -28,12 +26,12 @@ def made(estimate, se, **known) -> bt.Evaluation:
 
 @pytest.fixture(scope="module")
 def norway():
-    return evaluation(pd.read_csv(CASES / "norway_diagnoses.csv"), better="lower")
+    return evaluation(pd.read_csv(case("evaluations/norway_diagnoses.csv")), better="lower")
 
 
 @pytest.fixture(scope="module")
 def bcg():
-    table = pd.read_csv(CASES / "bcg.csv")
+    table = pd.read_csv(case("evaluations/bcg.csv"))
     a, n, c, m = (table[name] for name in table.columns[1:5])
     table = table.assign(estimate=np.log(a / n / (c / m)), se=np.sqrt(1 / a - 1 / n + 1 / c - 1 / m))
     return evaluation(table, better="lower", ratio="risk ratio")
@@ -41,7 +39,9 @@ def bcg():
 
 @pytest.fixture(scope="module")
 def smoking():
-    return evaluation(pd.read_csv(CASES / "passive_smoking.csv"), better="higher", ratio="odds ratio")
+    return evaluation(
+        pd.read_csv(CASES / "evaluations/passive_smoking.csv"), better="higher", ratio="odds ratio"
+    )
 
 
 NORWAY = bt.MetaPriors(mu=bt.Normal(0, 0.05), tau=bt.HalfNormal(0.01))
@@ -116,6 +116,7 @@ def test_selection_among_trials(bcg):
     agrees(draws, "weight", 0.576766, 0.23955)
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 def test_selection_among_many_studies(smoking):
     draws, log_evidence = fitted(bt.meta_model(smoking, priors=UNIT))
     assert log_evidence == pytest.approx(-14.7193435, abs=1e-6)
@@ -126,6 +127,7 @@ def test_selection_among_many_studies(smoking):
     agrees(draws, "weight", 0.665294, 0.210063)
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 def test_estimates_that_rise_with_their_error(smoking):
     draws, log_evidence = fitted(bt.meta_model(smoking, priors=UNIT, selection="pet"))
     assert log_evidence == pytest.approx(-13.538007, abs=1e-4)
@@ -134,6 +136,7 @@ def test_estimates_that_rise_with_their_error(smoking):
     agrees(draws, "tau", 0.124825)
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 @pytest.mark.parametrize(("z", "log_z"), [(1.955, -15.519), (1.965, -15.113)])
 def test_a_result_next_to_the_cut_is_pointed_out(smoking, z, log_z):
     frame = smoking.estimates.copy()
@@ -257,6 +260,7 @@ def test_without_pooling_each_study_speaks_for_itself(norway):
     assert list(draws.data_vars) == ["effect"]
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 def test_draws_do_not_depend_on_the_seed(smoking):
     model = bt.meta_model(smoking, priors=UNIT, selection=ONE_STEP)
     one, two = (bt.fit(model, seed=seed, progress=False, pointwise=False)["posterior"] for seed in (1, 2))

@@ -1,7 +1,6 @@
 """The numbers of one printed row are held against one another, and nobody is accused of rounding."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayes_targets as bt
+from cases import case
 
-TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
 LEVELS = "*:.10 **:.05 ***:.01"
 
 
@@ -21,7 +20,7 @@ def findings(text, check, **options):
 
 
 def test_a_t_that_no_rounding_explains_is_inconsistent():
-    table = bt.audit(bt.read_estimates(TABLES / "t_against_slope.csv"))
+    table = bt.audit(bt.read_estimates(case("tables/t_against_slope.csv")))
     of_t = table[table["check"] == "t against b/s.e."]
     assert of_t["verdict"].tolist() == ["inconsistent", "inconsistent", "consistent"]
     assert "-1.055 to -1.036" in of_t["recomputed"].iloc[0]
@@ -31,7 +30,8 @@ def test_a_t_that_no_rounding_explains_is_inconsistent():
 def test_stars_that_hold_one_tailed_only_are_told():
     options = {"clusters": 430, "stars": LEVELS}
     one, two = (
-        bt.audit(bt.read_estimates(TABLES / "norway_beds.csv", tails=tails, **options)) for tails in (1, 2)
+        bt.audit(bt.read_estimates(case("tables/norway_beds.csv"), tails=tails, **options))
+        for tails in (1, 2)
     )
     assert not one["verdict"].eq("inconsistent").any()
     focal = two[two["locator"].str.endswith("Reform x treat")].iloc[0]
@@ -43,7 +43,7 @@ def test_stars_that_hold_one_tailed_only_are_told():
 
 
 def test_stars_without_levels_are_not_checked_and_said_so():
-    table = bt.audit(bt.read_estimates(TABLES / "few_clusters.csv", clusters=6))
+    table = bt.audit(bt.read_estimates(case("tables/few_clusters.csv"), clusters=6))
     row = table[table["check"] == "star against b/s.e."].iloc[0]
     assert (row["printed"], row["verdict"]) == ("England x post ***", "not checked: levels not given")
 

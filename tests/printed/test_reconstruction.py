@@ -33,8 +33,7 @@ from bayes_targets.printed.reconstruction.search import (
 from bayes_targets.printed.reconstruction.statistics import evaluate, jacobian, make_goals
 from bayes_targets.printed.reconstruction.world import bend, change_and_baseline
 from bayes_targets.readers.package import Study, load_study
-
-SHARED = Path(__file__).parents[2] / "../shared/data/authorities_2008.csv"
+from cases import SHARED, besides
 
 # Andrews, Downe & Guarneros-Meza (2014), Table 1: mean, min, max, s.d., and decimals printed.
 SCORES = {"outcome": (75.16, 49.10, 87.60, 6.60), "baseline": (77.32, 48.00, 89.00, 6.94)}
@@ -376,11 +375,10 @@ def test_real_covariates_are_kept_slopes_still_match_and_the_rest_is_reported(
     assert table.loc["NRF area, mean", "agrees"] == "no"
 
 
+@besides("data/authorities_2008.csv")
 @pytest.mark.parametrize(("model", "number"), [("target", 2), ("stretch", 3)])
 def test_the_shared_real_covariates_can_stand_in(model: str, number: int, study: Study) -> None:
-    if not SHARED.exists():
-        return
-    found = pd.read_csv(SHARED)
+    found = pd.read_csv(SHARED / "data" / "authorities_2008.csv")
     names = {"county": "County council", "metropolitan borough": "Metropolitan borough"}
     names |= {"London borough": "London borough", "unitary": "Unitary authority"}
     covariates = pd.DataFrame(

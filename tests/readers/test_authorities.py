@@ -18,9 +18,9 @@ from bayes_targets.comparison.ols import fit_ols
 from bayes_targets.errors import DataError, options_as_flags
 from bayes_targets.models.cohesion.simulate import simulate_authorities
 from bayes_targets.readers.authorities import read_authorities
+from cases import SHARED, besides
 
-FILES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files"
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "authorities_2008.csv"
+FILES = SHARED / "cases" / "files"
 CONTROLS = ["deprivation", "population"]
 
 
@@ -251,26 +251,25 @@ def test_types_that_look_alike_by_intent_are_left_alone():
     assert read(table(authority_type=spelt), types=["county", "country"]).sizes["authority"] == 12
 
 
-if SHARED.is_file():
-
-    def test_the_shared_authorities_of_2008_are_read():
-        ds = read_authorities(
-            SHARED,
-            columns={"cohesion_2008": "outcome"},
-            controls=["deprivation_2007", "population_2001", "density_2001", "nrf"],
-            log=["population_2001", "density_2001"],
-            further_outcomes=["satisfied_2008", "belonging_2008"],
-        )
-        assert ds.sizes["authority"] == 150
-        # Andrews, Downe & Guarneros-Meza (2014), Table 1: cohesion in 2008.
-        assert float(ds["outcome"].mean()) == pytest.approx(75.16, abs=0.005)
-        assert float(ds["outcome"].std(ddof=1)) == pytest.approx(6.60, abs=0.005)
-        assert float(ds["outcome"].min()) == 49.1
-        assert float(ds["outcome"].max()) == 87.6
-        counts = dict(zip(*np.unique(ds["authority_type"].values, return_counts=True), strict=True))
-        assert sorted(counts.values()) == [27, 32, 36, 55]
-        assert "change" not in ds
-        assert {"satisfied_2008", "belonging_2008"} < set(ds.data_vars)
+@besides("data/authorities_2008.csv")
+def test_the_shared_authorities_of_2008_are_read():
+    ds = read_authorities(
+        SHARED / "data" / "authorities_2008.csv",
+        columns={"cohesion_2008": "outcome"},
+        controls=["deprivation_2007", "population_2001", "density_2001", "nrf"],
+        log=["population_2001", "density_2001"],
+        further_outcomes=["satisfied_2008", "belonging_2008"],
+    )
+    assert ds.sizes["authority"] == 150
+    # Andrews, Downe & Guarneros-Meza (2014), Table 1: cohesion in 2008.
+    assert float(ds["outcome"].mean()) == pytest.approx(75.16, abs=0.005)
+    assert float(ds["outcome"].std(ddof=1)) == pytest.approx(6.60, abs=0.005)
+    assert float(ds["outcome"].min()) == 49.1
+    assert float(ds["outcome"].max()) == 87.6
+    counts = dict(zip(*np.unique(ds["authority_type"].values, return_counts=True), strict=True))
+    assert sorted(counts.values()) == [27, 32, 36, 55]
+    assert "change" not in ds
+    assert {"satisfied_2008", "belonging_2008"} < set(ds.data_vars)
 
 
 # --- units, scales and words
@@ -618,6 +617,7 @@ RIGHT = {
 }
 
 
+@besides("cases/files/nhs.xlsx")
 @pytest.mark.parametrize("file", list(RIGHT))
 def test_patients_within_four_hours_are_read_from_every_form_of_the_file(file):
     n, *right = RIGHT[file]
@@ -633,12 +633,14 @@ def test_patients_within_four_hours_are_read_from_every_form_of_the_file(file):
         assert len(ds.attrs["left_out"]) == 23 and "RC9: no value of 4hr Jan-23" in ds.attrs["left_out"]
 
 
+@besides("cases/files/points.csv")
 @pytest.mark.parametrize("file", ["points.csv", "windows1252.csv"])
 def test_a_target_of_three_points_on_a_baseline_of_thirty_is_three_points(file):
     row = fit_ols(read_authorities(FILES / file), effect="target").loc["target"]
     assert (row["estimate"], row["se"]) == (pytest.approx(3.008, abs=5e-4), pytest.approx(0.128, abs=5e-4))
 
 
+@besides("cases/files/recycling_cross_section.csv")
 def test_recycling_rates_are_a_cross_section_by_type():
     names = {
         "household_recycle_rate": "outcome",
@@ -653,8 +655,9 @@ def test_recycling_rates_are_a_cross_section_by_type():
     assert difference.sel(authority_type="Multi-Stream") == pytest.approx(1.94, abs=0.005)
 
 
+@besides("data/cpa_gcse.csv")
 def test_scores_of_schools_and_council_taxes_of_the_same_authorities_are_read():
-    data = FILES.parents[1] / "data"
+    data = SHARED / "data"
     gcse = read_authorities(data / "cpa_gcse.csv", controls=["baseline"])
     row = fit_ols(gcse, effect="target", cov_type="HC3").loc["target"]
     assert (row["estimate"], row["se"]) == (pytest.approx(9.39, abs=0.005), pytest.approx(0.87, abs=0.005))

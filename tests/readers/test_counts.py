@@ -12,6 +12,7 @@ import bayes_targets as bt
 from bayes_targets.errors import options_as_flags
 from bayes_targets.readers.counts import nearest_tables, read_counts, with_covariate
 from bayes_targets.studies import odpm2005
+from cases import CASES, SHARED, besides, case
 
 
 def table(**changes):
@@ -292,16 +293,17 @@ def test_counts_are_read_in_the_notations_of_real_files(tmp_path):
     assert read_counts(tmp_path / "mine.csv", decimal=".")["count"].values[0].tolist() == [1234, 5]
 
 
-FILES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files"
+FILES = CASES / "files"
 JUDGED = ["outstanding", "good", "requires improvement", "inadequate"]
 
 
 @pytest.mark.parametrize("file", ["kpi.csv", "kpi_total_column.csv", "kpi_council_total_row.csv"])
 def test_a_councils_targets_are_41_of_11_services_whatever_totals_there_are(file):
-    counts = read_counts(FILES / file, columns={"u": "area"})
+    counts = read_counts(case(f"files/{file}"), columns={"u": "area"})
     assert counts.sizes["area"] == 11 and counts["count"].sum("area").values.tolist() == [30, 3, 8]
 
 
+@besides("cases/files/ofsted_long.csv")
 @pytest.mark.parametrize("file", ["ofsted_four_statuses.csv", "ofsted_long.csv"])
 def test_inspections_by_region_are_142_in_wide_and_in_long_form(file):
     counts = read_counts(FILES / file, columns={"region_name": "area"}, statuses=JUDGED)
@@ -317,8 +319,9 @@ def test_inspections_by_region_are_142_in_wide_and_in_long_form(file):
         read_counts(FILES / file, columns={"region_name": "area"})
 
 
+@besides("data/dc_2013_targets.csv")
 def test_ratings_of_targets_are_counted_by_agency():
-    data = FILES.parents[1] / "data"
+    data = SHARED / "data"
     names = {"Agency_Full_Name": "area", "Rating": "status"}
     rated = ["Fully Achieved", "Partially Achieved", "Not Achieved"]
     counts = read_counts(data / "dc_2013_targets.csv", columns=names, statuses=rated)

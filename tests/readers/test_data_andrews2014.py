@@ -1,16 +1,15 @@
 """The study andrews2014 holds what the paper prints, digit by digit, and claims that can be judged."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bayes_targets.readers.cells import plain_decimal
 from bayes_targets.readers.package import CLAIM_COLUMNS, load_study
+from cases import SHARED, besides
 
-SOURCES = Path(__file__).parents[2] / ".." / "shared" / "sources"
-with_sources = pytest.mark.skipif(not SOURCES.is_dir(), reason="the source documents are not there")
+SOURCES = SHARED / "sources"
 
 # Transcribed a second time, from the paper and not from the CSV.
 TABLE_1 = """
@@ -106,7 +105,7 @@ def test_the_fit_of_the_models_is_as_printed(study):
     ]
 
 
-@with_sources
+@besides("sources")
 def test_every_cell_agrees_with_the_reading_aid_of_the_damaged_text(study):
     text = (SOURCES / "README.md").read_text(encoding="utf-8")
     names = {name.lower(): name for name in study.tables["ols"]["term"]}
@@ -123,7 +122,7 @@ def test_every_cell_agrees_with_the_reading_aid_of_the_damaged_text(study):
     assert found == set(zip(ols["model"], ols["term"], marked, ols["se_printed"], strict=True))
 
 
-@with_sources
+@besides("sources")
 def test_every_cell_agrees_with_the_extracted_text_once_a_bare_number_is_read_as_minus_point(study):
     text = next(SOURCES.glob("001_*.txt")).read_text(encoding="utf-8")
     table = text[text.index("Table 2 LAAs and social cohesion") :]
@@ -237,7 +236,7 @@ def test_discrepancies_bear_on_claims_and_tables_that_exist(study):
     assert {"deprivation-year", "stretch-scale", "nrf-scale"} <= subjects
 
 
-@with_sources
+@besides("sources")
 def test_no_text_of_ours_repeats_eight_words_of_the_source(study):
     """A sentence of the source would repeat many more."""
     words = [

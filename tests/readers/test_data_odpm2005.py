@@ -1,15 +1,14 @@
 """The study odpm2005 holds what the report prints, and claims that can be judged."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bayes_targets.readers.package import CLAIM_COLUMNS, load_study
+from cases import SHARED, besides
 
-SOURCES = Path(__file__).parents[2] / ".." / "shared" / "sources"
-with_sources = pytest.mark.skipif(not SOURCES.is_dir(), reason="the source documents are not there")
+SOURCES = SHARED / "sources"
 
 # Transcribed a second time, from the report and not from the CSV: green, amber, red, total, percentages.
 TABLE_1 = {
@@ -75,7 +74,7 @@ def test_the_tables_of_chapter_8_are_as_printed(study, name, printed):
         assert " ".join(found) == percents
 
 
-@with_sources
+@besides("sources")
 def test_the_tables_of_chapter_8_agree_with_the_extracted_text(study):
     text = next(SOURCES.glob("003_*.txt")).read_text(encoding="utf-8").splitlines()
     split = [line.strip().split("\t") for line in text]
@@ -91,7 +90,7 @@ def test_the_tables_of_chapter_8_agree_with_the_extracted_text(study):
             assert split[start + 2] == [percent, *rest[5::2]]
 
 
-@with_sources
+@besides("sources")
 def test_the_case_studies_agree_with_the_extracted_text(study):
     text = next(SOURCES.glob("003_*.txt")).read_text(encoding="utf-8")
     for r in study.tables["case_studies"].itertuples():
@@ -249,7 +248,7 @@ def test_discrepancies_bear_on_claims_and_tables_that_exist(study):
     )
 
 
-@with_sources
+@besides("sources")
 def test_no_text_of_ours_repeats_eight_words_of_the_source(study):
     """A sentence of the source would repeat many more."""
     text = next(SOURCES.glob("003_*.txt")).read_text(encoding="utf-8").lower()

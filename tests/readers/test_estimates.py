@@ -1,14 +1,11 @@
 """Printed tables of every form become the numbers that stand in them."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayes_targets as bt
-
-TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
+from cases import case
 
 
 def row(evaluation, term):
@@ -20,7 +17,7 @@ def row(evaluation, term):
 
 def test_a_slope_with_its_standard_error_and_star():
     beds = bt.read_estimates(
-        TABLES / "norway_beds.csv",
+        case("tables/norway_beds.csv"),
         focus="Reform x treat",
         better="lower",
         smallest=0.01,
@@ -34,28 +31,30 @@ def test_a_slope_with_its_standard_error_and_star():
 
 
 def test_t_in_brackets_gives_the_standard_error_over_the_rounding_of_both():
-    table = bt.read_estimates(TABLES / "relative_targets_t.csv", focus="Contractibility", n=244)
+    table = bt.read_estimates(case("tables/relative_targets_t.csv"), focus="Contractibility", n=244)
     assert row(table, "Contractibility").round(4).tolist() == [0.049, 0.0214, 0.0212, 0.0216, 239]
 
 
 def test_the_interval_of_an_odds_ratio_is_symmetric_in_logs():
-    table = bt.read_estimates(TABLES / "qof_odds_ratios.csv", ratio="odds ratio", smallest=0.95)
+    table = bt.read_estimates(case("tables/qof_odds_ratios.csv"), ratio="odds ratio", smallest=0.95)
     assert row(table, "25-50%").round(5).tolist()[:2] == [-0.14850, 0.01805]
     assert table.ratio == "odds ratio"
 
 
 def test_an_interval_gives_the_standard_error():
-    assert row(bt.read_estimates(TABLES / "knowsley_did.csv"), "DiD")["se"] == pytest.approx(0.921, abs=5e-4)
+    assert row(bt.read_estimates(case("tables/knowsley_did.csv")), "DiD")["se"] == pytest.approx(
+        0.921, abs=5e-4
+    )
 
 
 def test_few_clusters_leave_few_degrees_of_freedom():
-    few = bt.read_estimates(TABLES / "few_clusters.csv", clusters=6)
+    few = bt.read_estimates(case("tables/few_clusters.csv"), clusters=6)
     assert row(few, "England x post").tolist() == pytest.approx([-3.6, 1.4, 1.35, 1.45, 5])
     assert any("Stars are not checked" in note for note in few.notes)
 
 
 def test_p_gives_the_standard_error_and_a_bound_gives_a_bound():
-    betas = bt.read_estimates(TABLES / "betas_p.csv", n=147)
+    betas = bt.read_estimates(case("tables/betas_p.csv"), n=147)
     assert row(betas, "Target").round(4).tolist() == [0.21, 0.0970, 0.0944, 0.0996, 143]
     bound = row(betas, "Deprivation")
     assert np.isnan(bound["se"])
@@ -63,7 +62,7 @@ def test_p_gives_the_standard_error_and_a_bound_gives_a_bound():
 
 
 def test_the_names_of_broom_are_known():
-    table = bt.read_estimates(TABLES / "broom.csv")
+    table = bt.read_estimates(case("tables/broom.csv"))
     assert table.constants == ("(Intercept)",)
     assert table.printed.loc["target"].tolist() == ["1.2", "0.45", "2.667", "0.0085", "0.31", "2.09"]
 
@@ -98,7 +97,7 @@ def test_a_fitted_model_keeps_its_covariance():
 
 def test_a_regression_table_as_copied_from_a_page_holds_a_model_a_column():
     models = bt.read_estimates(
-        TABLES / "regression_as_printed.tsv", brackets="se", focus=["Target", "Stretch"]
+        case("tables/regression_as_printed.tsv"), brackets="se", focus=["Target", "Stretch"]
     )
     assert list(models) == ["Model 1", "Model 2"]
     one, two = models["Model 1"], models["Model 2"]
@@ -107,7 +106,7 @@ def test_a_regression_table_as_copied_from_a_page_holds_a_model_a_column():
     assert row(two, "Stretch").tolist()[:2] == [0.651, 0.090]
     assert row(two, "Deprivation").tolist()[:2] == [-0.007, 0.047]
     assert (one.printed.loc["Target", "star"], two.printed.loc["Stretch", "star"]) == ("+", "**")
-    chosen = bt.read_estimates(TABLES / "regression_as_printed.tsv", brackets="se", model="Model 2")
+    chosen = bt.read_estimates(case("tables/regression_as_printed.tsv"), brackets="se", model="Model 2")
     assert chosen.heading == "Model 2"
 
 
@@ -322,7 +321,7 @@ def test_a_fitted_model_that_only_tidies_is_read_with_its_covariance():
     ],
 )
 def test_a_written_evaluation_is_read_again_as_it_was(file, options, tmp_path):
-    before = bt.read_estimates(TABLES / file, **options)
+    before = bt.read_estimates(case(f"tables/{file}"), **options)
     before.to_csv(tmp_path / "again.csv")
     after = bt.read_estimates(tmp_path / "again.csv")
     pd.testing.assert_frame_equal(after.estimates, before.estimates)

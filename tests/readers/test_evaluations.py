@@ -1,15 +1,14 @@
 """Several evaluations in one table become estimates by study."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayes_targets as bt
+from cases import CASES, besides, case
 
-EVALUATIONS = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations"
 TRIALS = "study,events_treated,n_treated,events_control,n_control\n"
 ARMS = "study,mean_treated,sd_treated,n_treated,mean_control,sd_control,n_control\nA,5.2,2,30,4,2.4,25\n"
 
@@ -19,14 +18,14 @@ def numbers(evaluation, study):
 
 
 def test_estimates_with_standard_errors_are_read_by_study():
-    several = bt.read_evaluations(EVALUATIONS / "norway_diagnoses.csv", better="lower")
+    several = bt.read_evaluations(case("evaluations/norway_diagnoses.csv"), better="lower")
     assert several.estimates.index.name == "study"
     assert numbers(several, "Asthma") == [-0.006, 0.005]
     assert (several.better, several.moderators, several.focus) == ("lower", (), None)
 
 
 def test_counts_by_arm_become_log_risk_ratios_and_the_rest_moderators():
-    trials = bt.read_evaluations(EVALUATIONS / "bcg.csv", ratio="risk ratio", better="lower")
+    trials = bt.read_evaluations(case("evaluations/bcg.csv"), ratio="risk ratio", better="lower")
     # Colditz et al. (1994), as metafor's dat.bcg gives them.
     assert numbers(trials, "Aronson 1948") == pytest.approx([-0.8893, math.sqrt(0.3256)], abs=1e-4)
     assert numbers(trials, "Comstock et al 1976") == pytest.approx([-0.0173, math.sqrt(0.0714)], abs=1e-4)
@@ -35,7 +34,9 @@ def test_counts_by_arm_become_log_risk_ratios_and_the_rest_moderators():
 
 
 def test_an_estimate_with_its_error_wins_over_correlation_and_n():
-    studies = bt.read_evaluations(EVALUATIONS / "acculturation.csv")
+    studies = bt.read_evaluations(
+        "study,r,n,estimate,se\nKim (2001),0.02,208,0.020002667306849582,0.06984302957695782\n"
+    )
     assert numbers(studies, "Kim (2001)") == [0.020002667306849582, 0.06984302957695782]
     assert studies.moderators == ()
 
@@ -46,8 +47,11 @@ def test_correlations_alone_become_fishers_z():
     assert any("Fisher's z" in note for note in studies.notes)
 
 
+@besides("cases/evaluations/passive_smoking.csv")
 def test_negative_ratios_are_logarithms_already():
-    studies = bt.read_evaluations(EVALUATIONS / "passive_smoking.csv", ratio="odds ratio", better="lower")
+    studies = bt.read_evaluations(
+        CASES / "evaluations/passive_smoking.csv", ratio="odds ratio", better="lower"
+    )
     assert numbers(studies, "Chan 1982") == pytest.approx([-0.287682, 0.282233], abs=1e-6)
     assert "The table prints logarithms of odds ratios." in studies.notes
 
@@ -137,7 +141,7 @@ def test_what_is_wrong_or_missing_is_named(text, options, asks):
     ],
 )
 def test_what_is_written_is_read_again(file, options, tmp_path):
-    before = bt.read_evaluations(EVALUATIONS / file, **options)
+    before = bt.read_evaluations(case(f"evaluations/{file}"), **options)
     before.to_csv(tmp_path / "again.csv")
     after = bt.read_evaluations(tmp_path / "again.csv")
     pd.testing.assert_frame_equal(after.estimates, before.estimates)

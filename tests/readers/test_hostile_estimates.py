@@ -1,7 +1,6 @@
 """Whatever a printed table looks like: an answer or one message, and never a number in another meaning than the printed one."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayes_targets as bt
+from cases import TYPED
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
 CELLS = (
     "|-|NA|1e309|-1e-400|nan|inf|<.001|.000|ns|(.5)|[.1, .2]|0|1|Ref|***|1,234|1.234,5|\u22123|\u00bd|\x00|'=1|=cmd|1e-320|0.0|(0.659)|"
     "2 (1) (3)|.5*(.2)**|\ud800|--|1/2|5%|\u00a33|\u0663|1_000| |(|)|+|1e5|-0|" + "9" * 400
@@ -70,10 +69,7 @@ def a_table(rng):
     return text + "\n"
 
 
-TEXTS = [
-    file.read_text(encoding="utf-8")
-    for file in sorted(CASES.glob("tables/*")) + sorted(CASES.glob("evaluations/*"))
-]
+TEXTS = [text for name, text in TYPED.items() if not name.startswith("files/")]
 
 
 @pytest.mark.parametrize("seed", range(4))

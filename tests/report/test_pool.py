@@ -1,7 +1,6 @@
 """The page of several evaluations says what the posterior says, of the user's own studies."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,11 @@ import bayes_targets as bt
 from bayes_targets.comparison.pooled import Question, moved, study_table, summarise, weight_at_no_effect
 from bayes_targets.report.pool import further_models, options_of, pool_result, require_question
 from bayes_targets.run import main
+from cases import case
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-NORWAY = Path(__file__).parents[2] / ".." / "shared" / "cases" / "evaluations" / "norway_diagnoses.csv"
+NORWAY = case("evaluations/norway_diagnoses.csv")
 PRIORS = {"mu": bt.Normal(0, 0.05), "tau": bt.HalfNormal(0.01)}
 
 

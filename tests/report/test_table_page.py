@@ -3,7 +3,6 @@
 import io
 import re
 from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,8 +11,8 @@ import bayes_targets as bt
 from bayes_targets.plots import save_bytes
 from bayes_targets.report.table import plain_names, table_result
 from bayes_targets.report.word import result_markdown, table_markdown, word_document
+from cases import case
 
-TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
 BEDS = {
     "focus": "Reform x treat", "better": "lower", "smallest": 0.01, "clusters": 430, "unit": "admissions a head",
     "stars": {"*": 0.10, "**": 0.05, "***": 0.01}, "tails": 1,
@@ -27,7 +26,7 @@ def result_of(evaluation):
 
 
 def read(file, **options):
-    return result_of(bt.read_estimates(TABLES / file, **options))
+    return result_of(bt.read_estimates(case(f"tables/{file}"), **options))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +108,7 @@ def test_claims_stand_under_four_priors_where_an_effect_was_hoped_for(beds):
 
 def test_several_terms_and_models_stand_together():
     several = bt.read_estimates(
-        TABLES / "regression_as_printed.tsv",
+        case("tables/regression_as_printed.tsv"),
         brackets="se",
         focus=["Target", "Stretch"],
         better="higher",

@@ -11,8 +11,9 @@ import bayes_targets as bt
 from bayes_targets.readers.posterior import read_posteriors
 from bayes_targets.report.words import CountWords, Words
 from bayes_targets.run import main
+from cases import CASES, besides, case
 
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "files"
+FILES = CASES / "files"
 NHS = [
     *("--columns", "Org Code=authority", "Region=authority_type", "FT=target"),
     *("4hr Jan-23=baseline", "4hr Jan-25=outcome"),
@@ -56,12 +57,13 @@ def trusts(tmp_path_factory):
         tmp_path_factory.mktemp("trusts"),
         "authorities",
         "--data",
-        str(CASES / "nhs.xlsx"),
+        str(FILES / "nhs.xlsx"),
         *NHS,
         *TRUST_WORDS,
     )
 
 
+@besides("cases/files/nhs.xlsx")
 def test_a_page_of_hospitals_has_no_foreign_words(trusts):
     text = texts(trusts)
     assert foreign(text, (*STUDIES, "authorit", "council", "school", "published")) == []
@@ -70,6 +72,7 @@ def test_a_page_of_hospitals_has_no_foreign_words(trusts):
     assert named == ["target_partial", "target_none", "target_complete", "target_by_type"]
 
 
+@besides("cases/files/nhs.xlsx")
 def test_the_hospitals_numbers_are_right_and_their_unit_is_said(trusts):
     table = pd.read_csv(trusts / "comparison.csv").set_index("term")
     assert table.loc["target", ["ols_estimate", "ols_se"]].round(3).tolist() == [-0.029, 0.801]
@@ -81,6 +84,7 @@ def test_the_hospitals_numbers_are_right_and_their_unit_is_said(trusts):
     assert len(left) == 23 and list(left.columns) == ["trust", "reason"]
 
 
+@besides("cases/files/nhs_percent.csv")
 @pytest.mark.parametrize(
     ("file", "change", "slope"),
     [
@@ -92,7 +96,7 @@ def test_the_hospitals_numbers_are_right_and_their_unit_is_said(trusts):
 )
 def test_points_and_per_cent_of_the_baseline_are_two_things(file, change, slope):
     columns = dict(pair.split("=") for pair in NHS[1:])
-    trusts = bt.read_authorities(CASES / file, columns=columns, change=change)
+    trusts = bt.read_authorities(FILES / file, columns=columns, change=change)
     found = bt.fit_ols(trusts).loc["target", ["estimate", "se"]]
     assert found.tolist() == pytest.approx(slope, abs=5e-4)
     words = Words.of(trusts)
@@ -107,8 +111,9 @@ def test_points_and_per_cent_of_the_baseline_are_two_things(file, change, slope)
     assert model.options["change"] == change
 
 
+@besides("cases/files/points.csv")
 def test_a_target_that_adds_three_points_adds_three_points(tmp_path):
-    folder = run(tmp_path, "authorities", "--data", str(CASES / "points.csv"))
+    folder = run(tmp_path, "authorities", "--data", str(FILES / "points.csv"))
     table = pd.read_csv(folder / "comparison.csv").set_index("term")
     assert table.loc["target", ["ols_estimate", "ols_se"]].round(3).tolist() == [3.008, 0.128]
     assert table.loc["target", "mean"] == pytest.approx(3.0, abs=0.02)
@@ -116,9 +121,10 @@ def test_a_target_that_adds_three_points_adds_three_points(tmp_path):
     assert "per cent of the baseline" not in texts(folder)
 
 
+@besides("cases/files/recycling_cross_section.csv")
 def test_a_cross_section_says_what_it_cannot_show(tmp_path):
     columns = ["household_recycle_rate=outcome", "collection_type=authority_type"]
-    file = str(CASES / "recycling_cross_section.csv")
+    file = str(FILES / "recycling_cross_section.csv")
     folder = run(tmp_path, "authorities", "--data", file, "--columns", *columns, "--controls", "population")
     told = summary(folder)
     assert told["title"] == "Household recycle rate of local authorities, by collection type"
@@ -164,7 +170,7 @@ def test_success_may_be_several_statuses(schools):
 
 @pytest.mark.parametrize("file", ["kpi.csv", "kpi_total_column.csv", "kpi_council_total_row.csv"])
 def test_forty_one_targets_of_eleven_services_whatever_the_totals(file):
-    counts = bt.read_counts(CASES / file, columns={"u": "area"}, words={"unit": "service"})
+    counts = bt.read_counts(case(f"files/{file}"), columns={"u": "area"}, words={"unit": "service"})
     assert counts["count"].sum("area").to_numpy().tolist() == [30, 3, 8] and counts.sizes["area"] == 11
     assert CountWords.of(counts, ["On target"]).areas == "services"
 
@@ -239,8 +245,9 @@ def test_of_many_groups_a_page_shows_those_at_both_ends(tmp_path):
     assert "59 contrasts of regions are in the CSV file" in texts(folder)
 
 
+@besides("cases/files/points.csv")
 def test_the_old_names_still_take_a_users_file_and_say_the_new_ones(tmp_path, capsys):
-    file = str(CASES / "points.csv")
+    file = str(FILES / "points.csv")
     common = ["--data", file, "--out", str(tmp_path), "--draws", "250", "--engine", "exact"]
     assert main(["cohesion_authorities", *common]) == 0
     assert "is now called authorities" in capsys.readouterr().err

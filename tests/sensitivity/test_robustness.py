@@ -1,7 +1,6 @@
 """What would change the answer: each row against its closed form, and what is missing is said."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayes_targets as bt
+from cases import case
 
-TABLES = Path(__file__).parents[2] / ".." / "shared" / "cases" / "tables"
 QUESTIONS = [
     "sceptical_limit", "advocacy_limit", "intrinsic_credibility", "fail_safe", "bayes_factor", "robustness_value", "e_value",
     "cases_replaced", "benchmark", "publication", "exaggeration", "wrong_sign", "next_study", "replication",
@@ -94,7 +93,7 @@ def test_publication_goes_through_assumed_weights_and_estimates_none(target):
     assert "assumed probability of 1, .5, .1 or .01" in row["sentence"] and row["low"] < row["high"] < 0.95
     few = answered(
         bt.read_estimates(
-            TABLES / "few_clusters.csv", focus="England x post", better="lower", smallest=1, clusters=6
+            case("tables/few_clusters.csv"), focus="England x post", better="lower", smallest=1, clusters=6
         )
     )
     assert few.loc["publication", "value"] == pytest.approx(0.148, abs=0.002)
@@ -103,7 +102,11 @@ def test_publication_goes_through_assumed_weights_and_estimates_none(target):
 def test_ratios_are_answered_as_ratios():
     found = answered(
         bt.read_estimates(
-            TABLES / "qof_odds_ratios.csv", focus="25-50%", better="lower", smallest=0.95, ratio="odds ratio"
+            case("tables/qof_odds_ratios.csv"),
+            focus="25-50%",
+            better="lower",
+            smallest=0.95,
+            ratio="odds ratio",
         )
     )
     assert found.loc["sceptical_limit", "value"] == pytest.approx(
@@ -142,7 +145,7 @@ def test_a_bayes_factor_is_refused_where_nothing_says_how_large_effects_are():
 
 def test_a_bounded_standard_error_is_still_a_benchmark():
     found = answered(
-        bt.read_estimates(TABLES / "betas_p.csv", focus="Target", better="higher", smallest=0.1, n=147)
+        bt.read_estimates(case("tables/betas_p.csv"), focus="Target", better="higher", smallest=0.1, n=147)
     )
     assert "as strong as Deprivation" in found.loc["benchmark", "sentence"]
 

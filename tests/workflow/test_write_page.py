@@ -1,15 +1,13 @@
 """The page from Python: the same as from the command line, and nothing of anybody else's replaced."""
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import bayes_targets as bt
 from bayes_targets.run import main
-
-CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
+from cases import case
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +84,7 @@ def test_what_is_missing_is_asked_for_before_anything_is_written(tmp_path):
 
 def test_several_evaluations_have_their_page_too(tmp_path):
     several = bt.read_evaluations(
-        CASES / "evaluations" / "norway_diagnoses.csv", better="lower", smallest=0.005, hoped=-0.01
+        case("evaluations/norway_diagnoses.csv"), better="lower", smallest=0.005, hoped=-0.01
     )
     page = bt.write_page(several, tmp_path / "pooled", draws=250)
     assert {"summary.csv", "comparison.csv", "table.csv"} <= {file.name for file in page.parent.iterdir()}
@@ -102,7 +100,7 @@ def test_word_without_its_package_is_told_before_anything_is_computed(target, tm
 
 def test_several_models_come_on_one_page(tmp_path):
     models = bt.read_estimates(
-        CASES / "tables" / "regression_as_printed.tsv",
+        case("tables/regression_as_printed.tsv"),
         brackets="se", focus=["Target", "Stretch"], better="higher", smallest=0.5,
     )  # fmt: skip
     page = bt.write_page(models, tmp_path / "both")
