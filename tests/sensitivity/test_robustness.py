@@ -136,6 +136,16 @@ def test_an_interval_that_includes_none_needs_no_omitted_cause():
     assert "of a risk ratio see" in found.loc["robustness_value", "sentence"]
 
 
+def test_a_hazard_ratio_of_a_common_outcome_is_turned_into_a_risk_ratio():
+    table = "term,HR,low,high\nTarget,.70,.52,.94\n"
+    found = answered(
+        bt.read_estimates(table, focus="Target", better="lower", smallest=0.9, ratio="hazard ratio")
+    )
+    # VanderWeele & Ding (2017): RR = (1 - 0.5^sqrt(HR)) / (1 - 0.5^sqrt(1/HR)) = 0.781 = 1 / 1.280.
+    expected = 1.2801 + math.sqrt(1.2801 * 0.2801)
+    assert f"if the outcome is common (above 15%), {expected:.2f}." in found.loc["e_value", "sentence"]
+
+
 def test_a_bayes_factor_is_refused_where_nothing_says_how_large_effects_are():
     row = answered(asked("250", "40")).loc["bayes_factor"]
     assert np.isnan(row["value"]) and "give hoped" in row["sentence"] and row["low"] > 0

@@ -37,6 +37,12 @@ _CHANCE = 0.8
 _RARE = ("risk ratio", "rate ratio")
 
 
+def _risk_of_hazards(ratio: float) -> float:
+    """The risk ratio near a hazard ratio of a common outcome (of an odds ratio it is near the square root)."""
+    root = math.sqrt(ratio)
+    return (1 - float(0.5**root)) / (1 - float(0.5 ** (1 / root)))
+
+
 @dataclass(frozen=True)
 class Answer:
     """One row: a value with its range and unit, and a sentence; without a value the sentence is the reason."""
@@ -406,8 +412,8 @@ def _e_value(case: _Case) -> Answer:
     found = e_value(ends[1], ends[0], ends[2])
     common = ""
     if kind not in _RARE:
-        # With a common outcome the square root of an odds ratio is near the risk ratio.
-        other = e_value(*(math.sqrt(end) for end in (ends[1], ends[0], ends[2])))
+        turned = _risk_of_hazards if kind == "hazard ratio" else math.sqrt
+        other = e_value(*(turned(end) for end in (ends[1], ends[0], ends[2])))
         common = f"; if the outcome is common (above 15%), {_number(other.point)}"
     interval = f"{100 * case.prob:.3g}% interval"
     reaches = (
