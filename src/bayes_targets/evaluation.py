@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from .errors import DataError, did_you_mean
+from .errors import DataError, did_you_mean, require_choice, require_count, require_number
 from .files import guarded, write_file
 
 BETTER = ("higher", "lower")
@@ -112,18 +111,11 @@ class Evaluation:
             raise DataError(
                 "an Evaluation needs the frames `estimates` and `printed` (bt.read_estimates makes them)"
             )
-        for name, value in {
-            "better": _one_of("better", self.better, BETTER),
-            "ratio": _one_of("ratio", self.ratio, RATIOS),
-            "smallest": _number("smallest", self.smallest, above=0.0),
-            "hoped": _number("hoped", self.hoped),
-            "n": _count("n", self.n),
-            "clusters": _count("clusters", self.clusters),
-            "df": self.df if self.df == math.inf else _number("df", self.df, above=0.0),
-            "level": _number("level", self.level, above=0.0, below=1.0),
-            "focus": self._checked_focus(),
-        }.items():
-            object.__setattr__(self, name, value)
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, check(name, value))
+        object.__setattr__(self, "focus", self._checked_focus())
         if self.tails not in (1, 2):
             raise DataError(f"tails is {self.tails!r}, expected 1 or 2")
         if self.hoped == 0:
@@ -257,32 +249,13 @@ def is_constant(term: str) -> bool:
     return term.strip().strip("()[]").lower() in _CONSTANTS
 
 
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in known:
-        raise DataError(f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}")
-    return value
-
-
-def _number(name: str, value: Any, above: float = -math.inf, below: float = math.inf) -> float | None:
-    """A finite number as a float, whichever numeric type it has."""
-    if value is None:
-        return None
-    number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
-    if not (math.isfinite(number) and above < number < below):
-        limits = (
-            ""
-            if math.isinf(above)
-            else f" above {above:g}" + ("" if math.isinf(below) else f" and below {below:g}")
-        )
-        raise DataError(f"{name} is {value!r}, expected a number{limits}")
-    return number
-
-
-def _count(name: str, value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 2:
-        raise DataError(f"{name} is {value!r}, expected a whole number of at least 2")
-    return int(value)
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "better": lambda name, value: require_choice(name, value, BETTER),
+    "ratio": lambda name, value: require_choice(name, value, RATIOS),
+    "smallest": lambda name, value: require_number(name, value, above=0.0),
+    "hoped": require_number,
+    "n": lambda name, value: require_count(name, value, 2),
+    "clusters": lambda name, value: require_count(name, value, 2),
+    "df": lambda name, value: value if value == math.inf else require_number(name, value, above=0.0),
+    "level": lambda name, value: require_number(name, value, above=0.0, below=1.0),
+}

@@ -375,10 +375,7 @@ def _read_cells(reading: _Reading) -> None:
     if ours.get("authority") in reading.cells:
         _leave_out_totals(reading, numeric)
         column = ours["authority"]
-        reading.authority, _ = read_labels(reading.cells[column], column, problems)
-        for row, label, cell in zip(reading.rows, reading.authority, reading.cells[column], strict=True):
-            if not label and is_missing(cell):
-                problems.cell(row, column, "", "a name", "nothing")
+        reading.authority, _ = read_labels(reading.cells[column], column, problems, required=True)
         repeated_names(reading.authority, reading.rows, column, reading.cells, problems)
     else:
         reading.authority = [""] * len(reading.cells)

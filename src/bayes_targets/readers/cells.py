@@ -55,33 +55,16 @@ _BARE = re.compile("^[\\s£$€¥+\\-\u2010-\u2013\u2212(\\[<>\u2264\u2265]*|[\\
 
 @dataclass(frozen=True)
 class Number:
-    """A number as it stands in a cell.
+    """A number as it stands in a cell."""
 
-    Attributes
-    ----------
-    value : float
-        The number; 62 for ``"62%"``, 0.12 for ``"(0.12)"``, 0.001 for ``"<.001"``.
-    half_width : float
-        Half a unit of the last printed place: every true value in ``value ± half_width`` prints as `text`.
-    text : str
-        The cell as it stands, without outer spaces.
-    stars : str
-        Marks behind the number, such as ``"**"`` or ``"+"``.
-    bracketed : str
-        ``"("`` or ``"["`` where the number stands in brackets, else empty.
-    bound : str
-        ``"<"``, ``">"``, ``"<="`` or ``">="`` where only a bound is printed, else empty.
-    percent : bool
-        Whether a per cent sign is printed.
-    """
-
-    value: float
+    value: float  # the number; 62 for "62%", 0.12 for "(0.12)", 0.001 for "<.001"
+    # Half a unit of the last printed place: every true value in value ± half_width prints as text
     half_width: float
-    text: str
-    stars: str = ""
-    bracketed: str = ""
-    bound: str = ""
-    percent: bool = False
+    text: str  # the cell as it stands, without outer spaces
+    stars: str = ""  # marks behind the number, such as "**" or "+"
+    bracketed: str = ""  # "(" or "[" where the number stands in brackets, else empty
+    bound: str = ""  # "<", ">", "<=" or ">=" where only a bound is printed, else empty
+    percent: bool = False  # whether a per cent sign is printed
 
     @property
     def low(self) -> float:
@@ -413,32 +396,18 @@ def decimal_of(text: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """Numbers of one column.
+    """Numbers of one column."""
 
-    Attributes
-    ----------
-    values : array of float, of shape (n,)
-        NaN where a cell is missing or wrong.
-    missing, percent : array of bool, of shape (n,)
-        Which cells are marked as missing, and which have a per cent sign.
-    """
-
-    values: NDArray[np.float64]
-    missing: NDArray[np.bool_]
-    percent: NDArray[np.bool_]
+    values: NDArray[np.float64]  # NaN where a cell is missing or wrong
+    missing: NDArray[np.bool_]  # which cells are marked as missing
+    percent: NDArray[np.bool_]  # which cells have a per cent sign
 
 
 @dataclass(eq=False)
 class Problems:
-    """All that is wrong with a table, grouped by column and kind.
+    """All that is wrong with a table, grouped by column and kind."""
 
-    Parameters
-    ----------
-    label : str
-        The table; it opens every message.
-    """
-
-    label: str
+    label: str  # the table; it opens every message
     _groups: dict[tuple[str, str], tuple[int, list[tuple[Any, object, str]]]] = field(default_factory=dict)
 
     def cell(
@@ -637,9 +606,14 @@ def read_label(cell: object) -> str | None:
 
 
 def read_labels(
-    cells: pd.Series[Any], name: str, problems: Problems, *, marks: frozenset[str] = frozenset({""})
+    cells: pd.Series[Any],
+    name: str,
+    problems: Problems,
+    *,
+    marks: frozenset[str] = frozenset({""}),
+    required: bool = False,
 ) -> tuple[list[str], NDArray[np.bool_]]:
-    """Read one column as names.
+    """Read one column as names, and where `required` note every empty cell.
 
     Examples
     --------
@@ -659,6 +633,8 @@ def read_labels(
         if is_missing(cell, marks):
             missing[i] = True
             labels.append("")
+            if required:
+                problems.cell(row, name, "", "a name", "nothing")
             continue
         label = read_label(cell)
         if label is None:

@@ -31,22 +31,12 @@ _NAME = re.compile(r"\s*([\w.]+)\s*")
 
 @dataclass(frozen=True)
 class Reference:
-    """A variable of one posterior, at some of its labels, perhaps reduced by a function.
+    """A variable of one posterior, at some of its labels, perhaps reduced by a function."""
 
-    Attributes
-    ----------
-    posterior, variable : str
-        Names.
-    labels : tuple of str
-        Labels along the variable's one dim; none for a scalar.
-    function : str
-        One of `FUNCTIONS`, or the empty string.
-    """
-
-    posterior: str
+    posterior: str  # names
     variable: str
-    labels: tuple[str, ...] = ()
-    function: str = ""
+    labels: tuple[str, ...] = ()  # labels along the variable's one dim; none for a scalar
+    function: str = ""  # one of FUNCTIONS, or the empty string
 
 
 @dataclass(frozen=True)
@@ -66,27 +56,16 @@ class Estimand:
 
 @dataclass(frozen=True)
 class Claim:
-    """One published claim.
+    """One published claim."""
 
-    Attributes
-    ----------
-    id, claim, published, true_if : str
-        As in the table: a name, the claim in our words, the printed reading, and what would make it true.
-    estimand : Estimand or None
-        The quantity that decides it; None where the tables cannot.
-    direction : {"above", "below", "within", "none"}
-        Where the estimand must lie.
-    low, high : float
-        The threshold, and the upper one of ``"within"``; NaN where there is none.
-    """
-
+    # As in the table: a name, the claim in our words, the printed reading, and what would make it true
     id: str
     claim: str
     published: str
     true_if: str
-    estimand: Estimand | None
-    direction: str
-    low: float = math.nan
+    estimand: Estimand | None  # the quantity that decides it; None where the tables cannot
+    direction: str  # where the estimand must lie
+    low: float = math.nan  # the threshold, and the upper one of "within"; NaN where there is none
     high: float = math.nan
 
     @property

@@ -39,23 +39,12 @@ FLAGS = {
 
 @dataclass(frozen=True)
 class Columns:
-    """Where to find what.
+    """Where to find what."""
 
-    Attributes
-    ----------
-    ours : dict of str to str
-        Our name to the table's column.
-    controls : dict of str to str
-        Name of each control to the table's column.
-    further : tuple of str
-        Columns that are further outcomes, under their own names.
-    shadowed : tuple of str
-        Columns that bear one of our names but were set aside, since another one was mapped to it.
-    """
-
-    ours: dict[str, str]
-    controls: dict[str, str]
-    further: tuple[str, ...]
+    ours: dict[str, str]  # our name to the table's column
+    controls: dict[str, str]  # name of each control to the table's column
+    further: tuple[str, ...]  # columns that are further outcomes, under their own names
+    # Columns that bear one of our names but were set aside, since another one was mapped to it
     shadowed: tuple[str, ...]
 
     def used(self) -> list[str]:

@@ -352,10 +352,7 @@ def _read_wide(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a column for each status: its areas, and the numbers of every column that may be one."""
     cells, label, skipped = asked.cells, asked.label, asked.skipped
     problems = Problems(table.label)
-    areas, _ = read_labels(cells[label], label, problems)
-    for row, area, cell in zip(cells.index, areas, cells[label], strict=True):
-        if not area and is_missing(cell):
-            problems.cell(row, label, "", "a name", "nothing")
+    areas, _ = read_labels(cells[label], label, problems, required=True)
     hint = _looks_like_targets(cells, label, areas, skipped, table)
     if hint:
         raise DataError(hint)
@@ -398,10 +395,7 @@ def _read_long(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a row for each area and status, or for each target; a combination without a row is 0."""
     cells, label = asked.cells, asked.label
     problems, marks, notes = Problems(table.label), table.missing, list(table.notes)
-    names, _ = read_labels(cells[label], label, problems)
-    for row, area, cell in zip(cells.index, names, cells[label], strict=True):
-        if not area and is_missing(cell):
-            problems.cell(row, label, "", "a name", "nothing")
+    names, _ = read_labels(cells[label], label, problems, required=True)
     found, unrated = read_labels(cells["status"], "status", problems, marks=marks)
     if unrated.any():
         n = int(unrated.sum())

@@ -25,28 +25,15 @@ _SEAL = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its type, its limits, its unit.
-
-    Parameters
-    ----------
-    name : str
-    type : {"string", "number", "integer", "boolean"}
-    unit : str
-        In words; empty where there is none.
-    printed : bool
-        Whether the text of the numbers is kept beside their values, so that the rounding is known.
-    constraints : mapping
-        `required`, `unique`, `minimum`, `maximum`, `enum`, `pattern`, as in a Table Schema.
-    true_values, false_values : tuple of str
-        Texts that a boolean may be written in.
-    """
+    """A column: its type, its limits, its unit."""
 
     name: str
     type: str
-    unit: str
+    unit: str  # in words; empty where there is none
+    # Whether the text of the numbers is kept beside their values, so that the rounding is known
     printed: bool
-    constraints: Mapping[str, Any]
-    true_values: tuple[str, ...]
+    constraints: Mapping[str, Any]  # required, unique, minimum, maximum, enum, pattern, as in a Table Schema
+    true_values: tuple[str, ...]  # texts that a boolean may be written in
     false_values: tuple[str, ...]
 
     @property
@@ -57,57 +44,30 @@ class Field:
 
 @dataclass(frozen=True)
 class Resource:
-    """A table of the package, not yet read.
-
-    Parameters
-    ----------
-    name : str
-    file : Path
-        Where it is.
-    label : str
-        What messages call it: the package's folder and the file.
-    fields : tuple of Field
-    primary_key : tuple of str
-        Columns that together name a row; may be empty.
-    source, locator, licence : str
-    sealed_hash, sealed_bytes : str or int, optional
-        What the descriptor says the file is; None where it does not say.
-    extras : mapping
-        The resource's own object `bayes_targets`.
-    """
+    """A table of the package, not yet read."""
 
     name: str
-    file: Path
-    label: str
+    file: Path  # where it is
+    label: str  # what messages call it: the package's folder and the file
     fields: tuple[Field, ...]
-    primary_key: tuple[str, ...]
+    primary_key: tuple[str, ...]  # columns that together name a row; may be empty
     source: str
     locator: str
     licence: str
-    sealed_hash: str | None
+    sealed_hash: str | None  # what the descriptor says the file is; None where it does not say
     sealed_bytes: int | None
-    extras: Mapping[str, Any]
+    extras: Mapping[str, Any]  # the resource's own object bayes_targets
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A data package's description, checked.
+    """A data package's description, checked."""
 
-    Parameters
-    ----------
-    file : Path
-        The descriptor itself.
-    name, citation : str
-    resources : tuple of Resource
-    document : dict
-        The JSON as read.
-    """
-
-    file: Path
+    file: Path  # the descriptor itself
     name: str
     citation: str
     resources: tuple[Resource, ...]
-    document: dict[str, Any]
+    document: dict[str, Any]  # the JSON as read
 
 
 class _Node:

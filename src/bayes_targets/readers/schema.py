@@ -180,21 +180,11 @@ def _limits(constraints: Mapping[str, Any]) -> list[tuple[Callable[[Any], bool],
 
 @dataclass(frozen=True)
 class CsvText:
-    """What stands in a file of a data package, every cell as text.
+    """What stands in a file of a data package, every cell as text."""
 
-    Attributes
-    ----------
-    rows : list of list of str
-        Rows of data, the header not among them; all of the same length.
-    sha256 : str
-        Digest of the file's bytes, 64 hexadecimal digits.
-    size : int
-        Number of bytes.
-    """
-
-    rows: list[list[str]]
-    sha256: str
-    size: int
+    rows: list[list[str]]  # rows of data, the header not among them; all of the same length
+    sha256: str  # digest of the file's bytes, 64 hexadecimal digits
+    size: int  # number of bytes
 
 
 def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
@@ -288,20 +278,13 @@ def _check_header(found: list[str], columns: Sequence[str], label: str) -> None:
 
 @dataclass(frozen=True)
 class Role:
-    """What a role needs.
+    """What a role needs."""
 
-    Attributes
-    ----------
-    columns : tuple of str
-        Columns that must be there.
-    printed : tuple of str
-        Columns that must be there together with ``<column>_printed``, the text as printed: without it the rounding is unknown.
-    properties : mapping of str to str
-        Properties in ``bayes_targets`` that must be there, and what they mean.
-    """
-
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # columns that must be there
+    # Columns that must be there together with <column>_printed, the text as printed: without it the rounding
+    # is unknown
     printed: tuple[str, ...] = ()
+    # Properties in bayes_targets that must be there, and what they mean
     properties: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -37,37 +37,23 @@ _COMMENT = re.compile(r"#(?:\s*(?P<key>[A-Za-z][\w .-]{0,40}?)\s*:\s*(?P<value>.
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """A table as it was found, with no cell interpreted.
+    """A table as it was found, with no cell interpreted."""
 
-    Attributes
-    ----------
-    cells : pandas.DataFrame
-        Dtype object. Columns bear the header's names, spaces unified; a column without a name is ``""``. The index counts
-        rows as people do: 1 is the first row below the header, blank rows included. Cells of a text file are text; those
-        of Excel, Parquet, Feather and of a frame are what they were. `cell_text` makes text of any of them.
-    label : str
-        The file's name, or what the caller called the frame; it opens every message.
-    sha256 : str
-        Digest of the file's bytes; of a frame, the digest of its CSV text.
-    header : dict of str to str
-        Lines ``# key: value`` above the table; keys in lower case. A key that is there several times has several lines.
-    notes : tuple of str
-        What was recognised or left out in reading, a sentence each.
-    footnotes : tuple of str
-        Other comments and title lines above, and footnotes below the table.
-    decimal : str or None
-        The decimal sign that was given; `cells.settle_decimal` finds it where none was.
-    missing : frozenset of str
-        Marks of a missing value: the known ones, and those that were given.
-    """
-
+    # Dtype object. Columns bear the header's names, spaces unified; a column without a name is "". The index
+    # counts rows as people do: 1 is the first row below the header, blank rows included. Cells of a text file
+    # are text; those of Excel, Parquet, Feather and of a frame are what they were. cell_text makes text of
+    # any of them
     cells: pd.DataFrame
-    label: str
-    sha256: str
+    label: str  # the file's name, or what the caller called the frame; it opens every message
+    sha256: str  # digest of the file's bytes; of a frame, the digest of its CSV text
+    # Lines # key: value above the table; keys in lower case. A key that is there several times has several
+    # lines
     header: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    footnotes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was recognised or left out in reading, a sentence each
+    footnotes: tuple[str, ...] = ()  # other comments and title lines above, and footnotes below the table
+    # The decimal sign that was given; cells.settle_decimal finds it where none was
     decimal: str | None = None
+    # Marks of a missing value: the known ones, and those that were given
     missing: frozenset[str] = frozenset({""})
 
 
