@@ -33,7 +33,7 @@ STAGES: dict[str, tuple[tuple[str, frozenset[str]], ...]] = {
     "comparison of poolings": (("models/cohesion/checks.py", frozenset()),),
     "fits": (("bayes_targets/inference/engines.py", frozenset({"fit"})),),
     "diagnostics": (("inference/diagnostics.py", frozenset()), ("inference/convergence.py", frozenset())),
-    "figures: PNG and SVG": (("bayes_targets/plots/_sheet.py", frozenset({"save_bytes"})),),
+    "figures: PNG and SVG": (("bayes_targets/plots/_sheet.py", frozenset({"save_bytes", "_save_png"})),),
     "figures: layout": (
         ("matplotlib/constrained", frozenset()),
         ("bayes_targets/plots/_sheet.py", frozenset()),

@@ -4,7 +4,6 @@ The gallery of examples and the API reference show them. Real studies, except wh
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 import bayes_targets as bt
 from bayes_targets.comparison.authority_tables import summarise_types
 from bayes_targets.models.success.estimands import predictive_counts
+from bayes_targets.plots import save_bytes
 from bayes_targets.studies import andrews2014, odpm2005
 from bayes_targets.studies import andrews2014_anchoring as paper
 from bayes_targets.studies import odpm2005_hits as forecast
@@ -49,7 +49,6 @@ def plot_forest() -> Figure:
 def plot_prior_posterior() -> Figure:
     return bt.plot_prior_posterior(
         andrews2014.headline({"model_2": published(2), "model_3": published(3)}),
-        title="What the table adds to the prior",
         xlabel=andrews2014.PRIOR_X,
     )
 
@@ -66,7 +65,7 @@ def plot_pooled() -> Figure:
 
 
 def plot_funnel() -> Figure:
-    return bt.plot_funnel(BEDS, pooled(), title="None of the eight is significant at two-sided 5%")
+    return bt.plot_funnel(BEDS, pooled())
 
 
 def plot_bubble() -> Figure:
@@ -93,9 +92,7 @@ def plot_shares() -> Figure:
         n=raw["n"]
     )
     overall = float(raw["successes"].sum() / raw["n"].sum())
-    return bt.plot_shares(
-        shares.sort_values("mean", ascending=False), title="Targets on course by area", overall=overall
-    )
+    return bt.plot_shares(shares.sort_values("mean", ascending=False), overall=overall)
 
 
 def plot_ranks() -> Figure:
@@ -106,7 +103,7 @@ def plot_ranks() -> Figure:
 def plot_status_bars() -> Figure:
     posterior = bt.fit(bt.success_model(counts(), outcome="ordinal"), seed=SEED)
     table = predictive_counts(posterior)
-    return bt.plot_status_bars(table, title="Targets by status: observed and predicted")
+    return bt.plot_status_bars(table)
 
 
 def plot_hits() -> Figure:
@@ -124,12 +121,11 @@ def plot_shrinkage() -> Figure:
     )
     types = {
         pooling: summarise_types(bt.fit(bt.cohesion_model(made, pooling=pooling), seed=SEED), "intercept")
-        for pooling in ("none", "partial", "complete")
+        for pooling in ("none", "partial")
     }
     return bt.plot_shrinkage(
         types["none"]["mean"],
-        {f"{pooling} pooling": types[pooling] for pooling in ("partial", "complete")},
-        title="Change by authority type: no, partial and complete pooling",
+        types["partial"],
         xlabel="percentage points of change, without a target",
         origin="simulated",
     )
@@ -177,19 +173,10 @@ def plot_summary_check() -> Figure:
     return bt.plot_summary_check(bt.check_summary(anchoring()[1]))
 
 
-def save(draw: Callable[[], Figure]) -> None:
-    """Write one picture in at most 64 colours, which keeps it small."""
-    from PIL import Image
-
-    place = FOLDER / f"{draw.__name__}.png"
-    draw().savefig(place, dpi=110)
-    Image.open(place).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(place, optimize=True)
-
-
 def main() -> None:
     """Write every picture, or those that are named."""
     for name in sys.argv[1:] or [name for name in bt.__all__ if name.startswith("plot_")]:
-        save(globals()[name])
+        (FOLDER / f"{name}.png").write_bytes(save_bytes(globals()[name](), "png"))
 
 
 if __name__ == "__main__":

@@ -191,31 +191,8 @@ def span(values: Sequence[Floats], *points: float) -> tuple[float, float]:
 
 
 # Ratios that read well as labels of an axis.
-_ROUND_RATIOS = (
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.33,
-    0.5,
-    0.67,
-    0.8,
-    0.9,
-    0.95,
-    1.0,
-    1.05,
-    1.1,
-    1.25,
-    1.5,
-    2,
-    3,
-    5,
-    10,
-    20,
-    50,
-    100,
-)
+_SMALL = (0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 0.95)
+_ROUND_RATIOS = (*_SMALL, 1.0, 1.05, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
 def ratio_ticks(ax: Axes, inches: float) -> None:

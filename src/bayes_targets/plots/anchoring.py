@@ -188,7 +188,7 @@ def plot_slope_by_weight(
             figure,
             title or f"Slope {start:.2f} {ways} to {end:.2f} as the later score counts",
             told,
-            subtitle=told_lines if subtitle is None else subtitle,
+            subtitle=subtitle or told_lines,
             xlabel=f"{_WAYS}\n{balanced(xlabel, 60)}",
             along=[ax],
         )
@@ -196,11 +196,7 @@ def plot_slope_by_weight(
 
 
 def plot_summary_check(
-    check: pd.DataFrame,
-    *,
-    title: str | None = None,
-    subtitle: str | None = None,
-    origin: str | None = None,
+    check: pd.DataFrame, *, title: str | None = None, subtitle: str | None = None, origin: str | None = None
 ) -> Figure:
     r"""Where each printed statistic lies among those of studies that are simulated from the posterior.
 

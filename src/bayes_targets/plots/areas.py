@@ -138,7 +138,7 @@ def plot_shares(
             figure,
             title or _order_message(table),
             told,
-            subtitle=_counted(cases, "area") if subtitle is None else subtitle,
+            subtitle=subtitle or _counted(cases, "area"),
             xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
             along=[ax],
             handles=_share_key(table, small),
@@ -252,9 +252,7 @@ def plot_ranks(
             title
             or f"{wrapped(areas[0], 40, max_lines=1)} is first with a probability of {100 * first:.0f}%",
             told,
-            subtitle=f"Probability of each rank, per cent; {_counted(cases, 'area')}"
-            if subtitle is None
-            else subtitle,
+            subtitle=subtitle or f"Probability of each rank, per cent; {_counted(cases, 'area')}",
             xlabel=lines,
             along=[ax],
         )
@@ -375,7 +373,7 @@ def plot_shrinkage(
             figure,
             title,
             told,
-            subtitle=_counted(cases, "group") if subtitle is None else subtitle,
+            subtitle=subtitle or _counted(cases, "group"),
             xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
             along=[ax],
             handles=_pooling_key(frames, small),
@@ -493,9 +491,7 @@ def plot_status_bars(
             figure,
             title or _fit_message(table),
             told,
-            subtitle=f"{_counted(list(cases), 'area')} {items}; statuses from best to worst"
-            if subtitle is None
-            else subtitle,
+            subtitle=subtitle or f"{_counted(list(cases), 'area')} {items}; statuses from best to worst",
             xlabel=xlabel,
             along=[panels[0], panels[-1]],
             handles=_status_key(table),

@@ -18,19 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_VERDICTS = {
-    "consistent": ("#B8D4E8", ""),
-    "only if": (AMBER, "////"),
-    "inconsistent": (DARK, ""),
-}
+_VERDICTS = {"consistent": ("#B8D4E8", ""), "only if": (AMBER, "////"), "inconsistent": (DARK, "")}
 
 
 def plot_audit(
-    audit: pd.DataFrame,
-    *,
-    title: str | None = None,
-    subtitle: str | None = None,
-    origin: str | None = None,
+    audit: pd.DataFrame, *, title: str | None = None, subtitle: str | None = None, origin: str | None = None
 ) -> Figure:
     """Stacked bars of the verdicts: a bar for each kind of check that did not always hold, by table.
 

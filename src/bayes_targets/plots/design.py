@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
-from ._rows import note, numbers
+from ..errors import DataError
+from ._rows import note, numbers, require_rows
 from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, number, style
 
@@ -56,10 +56,7 @@ def plot_design(
     >>> [ax.get_ylabel() for ax in plot_design(table).axes]
     ['chance of convincing\n← worse  |  better →', 'exaggeration, times\n← better  |  worse →']
     """
-    for column in ("effect", "n_authorities", "convincing", "type_m"):
-        if column not in table.columns:
-            known = [str(name) for name in table.columns]
-            raise DataError(f"design: column {column!r} is missing; {did_you_mean(column, known)}")
+    require_rows(table.reset_index(drop=True), ["effect", "n_authorities", "convincing", "type_m"], "design")
     effects = list(dict.fromkeys(table["effect"]))
     if not 1 <= len(effects) <= len(_LINES):
         raise DataError(f"design: found {len(effects)} effects, expected 1 to {len(_LINES)}")
@@ -104,7 +101,7 @@ def plot_design(
             figure,
             title or _message(table, chance),
             None,
-            subtitle=told if subtitle is None else subtitle,
+            subtitle=subtitle or told,
             xlabel="← fewer  |  more →\nnumber of authorities",
             along=[right],
         )

@@ -137,7 +137,7 @@ def plot_forest(
             figure,
             title or _message(panels, in_focus),
             told,
-            subtitle=_subtitle(panels, in_focus) if subtitle is None else subtitle,
+            subtitle=subtitle or _subtitle(panels, in_focus),
             xlabel=f"{arrows}\n{xlabel}",
             along=[figure.axes[-1]],
             handles=_legend(panels),

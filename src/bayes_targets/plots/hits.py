@@ -85,7 +85,7 @@ def plot_hits(
             figure,
             title or _message(settings, total),
             "simulated",
-            subtitle=told if subtitle is None else subtitle,
+            subtitle=subtitle or told,
             xlabel="← fewer  |  more →\ntargets hit fully in the end",
             along=[ax],
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ._rows import ratio_ticks, ticks_that_fit
+from ._rows import note, ratio_ticks, ticks_that_fit
 from ._sheet import WIDTH, finish, new_figure
 from ._style import BLUE, DARK, DASHES, ORANGE, PALE, balanced, direction, style, wrapped
 from .priors import density, normal_density
@@ -133,38 +133,24 @@ def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> Non
         bad: (ORANGE, 0.45, "worse"),
     }
     top = float(height.max())
-    for region, (where, _) in regions.items():
-        colour, alpha, _ = looks[region]
+    places = {
+        "below": 0.5 * (ends[0] - effect.smallest),
+        "inside": 0.0,
+        "above": 0.5 * (ends[1] + effect.smallest),
+    }
+    for region, (where, draws) in regions.items():
+        colour, alpha, words = looks[region]
         ax.fill_between(grid, height, where=where, color=colour, alpha=alpha, linewidth=0, label=region)
+        weight = "bold" if region == good else "normal"
+        told = f"{_percent(float(draws.mean()))}\n{words}"
+        note(ax, told, (places[region], top * 1.5), (0, 0), ha="center", va="top", fontweight=weight)
     ax.plot(grid, height, color=DARK, linewidth=1.2)
     if effect.prior is not None:
-        ax.plot(
-            grid,
-            normal_density(grid, *effect.prior),
-            color=DARK,
-            linewidth=1.3,
-            linestyle=DASHES,
-            label="prior",
-        )
+        prior = normal_density(grid, *effect.prior)
+        ax.plot(grid, prior, color=DARK, linewidth=1.3, linestyle=DASHES, label="prior")
     for edge in (-effect.smallest, effect.smallest):
         ax.axvline(edge, ymax=0.98, color=DARK, linewidth=0.8, linestyle=":")
     ax.axvline(0.0, ymax=0.64, color=DARK, linewidth=1.0, label="zero line")
-    places = {
-        "below": (0.5 * (ends[0] - effect.smallest), "center"),
-        "inside": (0.0, "center"),
-        "above": (0.5 * (ends[1] + effect.smallest), "center"),
-    }
-    for region, (_, draws) in regions.items():
-        place, align = places[region]
-        share = float(draws.mean())
-        ax.annotate(
-            f"{_percent(share)}\n{looks[region][2]}",
-            (place, top * 1.5),
-            ha=align,
-            va="top",
-            fontweight="bold" if region == good else "normal",
-            annotation_clip=False,
-        )
     ax.set_xlim(*ends)
     ax.set_ylim(0, 1.54 * top)
     ax.set_yticks([])

@@ -142,7 +142,7 @@ def plot_pooled(
             figure,
             title or "What each evaluation found, and what all of them say",
             None,
-            subtitle=_told(several, told) if subtitle is None else subtitle,
+            subtitle=subtitle or _told(several, told),
             xlabel=_axis(several, xlabel),
             along=[ax],
             handles=[key(DATA_ALONE, "as printed"), key(POSTERIOR, "in the light of all")],
@@ -223,7 +223,7 @@ def plot_funnel(
             figure,
             title or f"{significant or 'None'} of {len(estimate)} evaluations significant at two-sided 5%",
             None,
-            subtitle=_told(several, "Estimates by standard error") if subtitle is None else subtitle,
+            subtitle=subtitle or _told(several, "Estimates by standard error"),
             xlabel=words,
             along=[ax],
             handles=handles,
@@ -297,7 +297,7 @@ def plot_bubble(
             title
             or f"Effects {'rise' if rises >= 0.5 else 'fall'} with {plain(moderator)}: {percent_text(max(rises, 1 - rises))} sure",
             None,
-            subtitle=_told(several, told) if subtitle is None else subtitle,
+            subtitle=subtitle or _told(several, told),
             xlabel=plain(moderator),
             along=[ax],
         )

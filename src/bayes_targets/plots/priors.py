@@ -13,19 +13,7 @@ import pandas as pd
 from ..errors import DataError, did_you_mean
 from ._rows import note, numbers
 from ._sheet import finish, new_figure
-from ._style import (
-    BLUE,
-    DARK,
-    DASHES,
-    ORANGE,
-    balanced,
-    direction,
-    number,
-    origin_of,
-    plain,
-    style,
-    wrapped,
-)
+from ._style import BLUE, DARK, DASHES, ORANGE, balanced, direction, number, origin_of, plain, style, wrapped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -145,7 +133,7 @@ def plot_prior_posterior(
             figure,
             title or _left_message(shown),
             told,
-            subtitle=_what(shown) if subtitle is None else subtitle,
+            subtitle=subtitle or _what(shown),
             xlabel="\n".join(
                 part
                 for part in (direction(None), balanced(xlabel or "", 60), _left_out_words(left_out))
@@ -158,10 +146,7 @@ def plot_prior_posterior(
 
 
 def _quantities(
-    after: xr.Dataset,
-    before: xr.Dataset | None,
-    variables: str | Sequence[str] | None,
-    tree: xr.DataTree,
+    after: xr.Dataset, before: xr.Dataset | None, variables: str | Sequence[str] | None, tree: xr.DataTree
 ) -> list[_Quantity]:
     """A quantity for each scalar variable wanted, and for each label of the others."""
     known = [str(name) for name in after.data_vars]
@@ -457,9 +442,7 @@ def plot_prior_curve(
             figure,
             title or _curve_message(panels, prob),
             told,
-            subtitle="Posterior probability of a positive effect, by width of the prior"
-            if subtitle is None
-            else subtitle,
+            subtitle=subtitle or "Posterior probability of a positive effect, by width of the prior",
             xlabel=f"← more sceptical  |  less sceptical →\n{balanced(xlabel, 60)}",
             along=[axes[-1]],
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ._rows import intervals, numbers
+from ._rows import intervals, numbers, require_rows
 from ._sheet import finish, new_figure
 from ._style import BLUE, DARK, ORANGE, balanced, direction, interval_words, origin_of, percent, plain, style
 
@@ -70,10 +70,8 @@ def plot_specifications(
     >>> len(plot_specifications(table).axes)
     2
     """
-    for column in ("mean", "low", "high", "prob_positive", "passed"):
-        if column not in table.columns:
-            known = [str(name) for name in table.columns]
-            raise DataError(f"specifications: column {column!r} is missing; {did_you_mean(column, known)}")
+    columns = ["mean", "low", "high", "prob_positive", "passed"]
+    require_rows(table.reset_index(drop=True), columns, "specifications")
     told = origin_of(origin, [table.attrs])
     words = interval_words(table.attrs, "specifications")
     shown = table[table["passed"].astype(bool)].sort_values("mean", kind="stable").reset_index(drop=True)
@@ -94,7 +92,7 @@ def plot_specifications(
             figure,
             title or _message(positive, float(table.attrs["prob"])),
             told,
-            subtitle=_told(shown, len(table) - len(shown), words) if subtitle is None else subtitle,
+            subtitle=subtitle or _told(shown, len(table) - len(shown), words),
             xlabel=f"← smallest slope  |  largest →\n{len(shown):,} specifications",
             along=[below],
             handles=_legend(percent(table.attrs, "prob", "specifications")),
