@@ -43,7 +43,9 @@ def plot_forest() -> Figure:
         panels[f"Model {model}"] = bt.compare(
             published(model), ols, rope=andrews2014.ROPE, variables=["standardised"]
         )
-    return bt.plot_forest(panels, xlabel=andrews2014.FOREST_X)
+    return bt.plot_forest(
+        panels, xlabel=andrews2014.FOREST_X, focus=["LAA (target on)", "LAA (target stretch)"]
+    )
 
 
 def plot_prior_posterior() -> Figure:

@@ -289,7 +289,7 @@ def plot_shrinkage(
     pooled: pd.DataFrame | Mapping[str, pd.DataFrame],
     *,
     average: float | None = None,
-    title: str = "Pooling moves small groups most",
+    title: str | None = None,
     subtitle: str | None = None,
     xlabel: str = "estimate, in units of the outcome",
     n: pd.Series | None = None,
@@ -369,9 +369,10 @@ def plot_shrinkage(
             _named_line(ax, line, "average", f"average: {shown}")
         if percent_axis:
             ax.xaxis.set_major_formatter("{x:.0f}%")
+        apart = [number(float(np.ptp(middles))) for middles in (next(iter(ends.values()))[0], start)]
         finish(
             figure,
-            title,
+            title or f"Pooled, groups lie {apart[0]} apart instead of {apart[1]}",
             told,
             subtitle=subtitle or _counted(cases, "group"),
             xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",

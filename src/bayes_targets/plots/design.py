@@ -71,7 +71,7 @@ def plot_design(
             exaggeration = numbers(part, "type_m", "design")
             right.plot(n, exaggeration, **looks)
             named = f"true effect {number(effect)}" if effect == effects[0] else number(effect)
-            note(left, named, (n[0], float(part["convincing"].iloc[0])), (5, 4), color=colour)
+            note(left, number(effect), (n[0], float(part["convincing"].iloc[0])), (5, 4), color=colour)
             note(right, named, (n[0], exaggeration[0]), (5, 4), color=colour)
             if "simulated_convincing" in part.columns:
                 left.plot(n, part["simulated_convincing"], color=colour, marker=marker, linestyle="none")

@@ -158,12 +158,14 @@ def _quantities(
         if name not in known:
             raise DataError(f"posterior: no variable {name!r}; {did_you_mean(name, known)}")
         prior = before[name] if before is not None and name in before.data_vars else None
-        found += _split(name, after[name], prior, tree)
+        found += _split(name, after[name], prior, tree, "" if len(wanted) == 1 else f"{name}: ")
     return found
 
 
-def _split(name: str, after: xr.DataArray, before: xr.DataArray | None, tree: xr.DataTree) -> list[_Quantity]:
-    """Make a panel for a scalar, or one for each label of its dim."""
+def _split(
+    name: str, after: xr.DataArray, before: xr.DataArray | None, tree: xr.DataTree, prefix: str
+) -> list[_Quantity]:
+    """Make a panel for a scalar, or one for each label of its dim, named after it."""
     labelled = [dim for dim in after.dims if dim not in ("chain", "draw")]
     if not {"chain", "draw"} <= set(after.dims) or len(labelled) > 1:
         raise DataError(
@@ -179,7 +181,7 @@ def _split(name: str, after: xr.DataArray, before: xr.DataArray | None, tree: xr
         raise DataError(f"prior, variable {name!r}: its labels along {dim!r} are not those of the posterior")
     return [
         _Quantity(
-            f"{name}: {label}",
+            f"{prefix}{label}",
             _draws(f"{name}: {label}", after.isel({dim: i})),
             None if before is None else _draws(f"{name}: {label}", before.sel({dim: label})),
             unit,

@@ -125,7 +125,9 @@ def _choice_rows(shown: pd.DataFrame, choices: Sequence[str] | None) -> list[tup
 def _draw_curve(ax: Axes, values: Floats, positive: Floats, prob: float) -> None:
     place = np.arange(values.shape[1], dtype=np.float64)
     convincing = (positive > prob) | (positive < 1 - prob)
-    for rows, colour, name in ((~convincing, ORANGE, "open"), (convincing, BLUE, "convincing")):
+    for rows, colour, alpha, name in (
+        (~convincing, ORANGE, 0.3, "open"), (convincing, BLUE, 0.6, "convincing")
+    ):  # fmt: skip
         if rows.any():
             # Thin lines that touch make a band; where there are few, they stay lines.
             width = min(max(300.0 / values.shape[1], 0.4), 3.0)
@@ -134,7 +136,7 @@ def _draw_curve(ax: Axes, values: Floats, positive: Floats, prob: float) -> None
                 values[1, rows],
                 values[2, rows],
                 color=colour,
-                alpha=0.35,
+                alpha=alpha,
                 linewidth=width,
                 label=name,
             )
@@ -164,6 +166,6 @@ def _legend(prob: str) -> list[Artist]:
     from matplotlib.patches import Patch
 
     return [
-        Patch(color=BLUE, alpha=0.35, label=f"sign more than {prob} probable"),
-        Patch(color=ORANGE, alpha=0.35, label="sign in doubt"),
+        Patch(color=BLUE, alpha=0.6, label=f"sign more than {prob} probable"),
+        Patch(color=ORANGE, alpha=0.3, label="sign in doubt"),
     ]
