@@ -133,6 +133,11 @@ def test_what_was_simulated_has_words_with_its_error(posteriors):
     row = bt.judge_claims(claim, posteriors, multiverse={"one:mu": near}).loc["x"]
     assert row["lowest_reading"] == "about as likely as not (within simulation error of unlikely)"
     assert row["lowest_error"] == 0.01
+    further = study(estimand="one:mu", direction="above", threshold=1.0)
+    moved = SPECIFICATIONS.assign(mean=[1.0, 0.5, 9.0], mean_error=[0.1, 0.2, 0.1], prob_error=0.2)
+    row = bt.judge_claims(further, {}, multiverse={"one:mu": moved}).loc["x"]
+    slope = stats.norm.pdf((1.0 - 0.5) / 2.0) / 2.0  # of that probability by the mean
+    assert row["lowest_error"] == pytest.approx(0.2 * slope, rel=0.01)
     row = bt.judge_claims(
         claim, posteriors, probabilities={"x": {"particles": (0.09, 0.02), "grid": 0.5}}
     ).loc["x"]

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_number, shown
 from ..inference.convergence import mixing
-from ..inference.quadrature.stratified import independent_pairs
+from ..inference.quadrature.stratified import FloatArray, independent_pairs
 from ..readers.claims import Claim, Estimand, Reference, parse_estimand, read_claims
 from ..readers.package import Study
 
@@ -360,24 +360,28 @@ def _range(
     passed = table[table["passed"].astype(bool)]
     if passed.empty:
         return nothing, nothing
-    error = passed["prob_error"].to_numpy(float) if "prob_error" in passed else np.zeros(len(passed))
     if claim.low == 0 and claim.direction != "within":
         above = passed["prob_positive"].to_numpy(float)
         holds = above if claim.direction == "above" else 1.0 - above
+        error = passed["prob_error"].to_numpy(float) if "prob_error" in passed else np.zeros(len(passed))
     else:
-        below = _share_below(passed, claim.low)
-        ends = {"above": 1.0 - below, "below": below}
-        # both ends by the same normal distribution, so that the difference is not negative
-        holds = ends.get(claim.direction, _share_below(passed, claim.high) - below)
+        # All ends by the same normal distribution, so that a difference is not negative; the error is that of its mean.
+        error = passed["mean_error"].to_numpy(float) if "mean_error" in passed else np.zeros(len(passed))
+        holds = _share_that_holds(passed, claim)
+        error = np.abs(_share_that_holds(passed, claim, error) - _share_that_holds(passed, claim, -error)) / 2
     least, most = int(holds.argmin()), int(holds.argmax())
     return (float(holds[least]), float(error[least])), (float(holds[most]), float(error[most]))
 
 
-def _share_below(table: pd.DataFrame, threshold: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _share_that_holds(table: pd.DataFrame, claim: Claim, moved: FloatArray | float = 0.0) -> FloatArray:
+    """Probability of a claim under a normal distribution with each specification's mean, moved a little, and s.d."""
     from scipy import special
 
-    mean, sd = table["mean"].to_numpy(float), table["sd"].to_numpy(float)
-    return np.asarray(special.ndtr((threshold - mean) / sd))
+    mean, sd = table["mean"].to_numpy(float) + moved, table["sd"].to_numpy(float)
+    below = np.asarray(special.ndtr((claim.low - mean) / sd))
+    if claim.direction == "within":
+        return np.asarray(special.ndtr((claim.high - mean) / sd) - below)
+    return 1.0 - below if claim.direction == "above" else below
 
 
 def _lowest(probability: tuple[float, float], tried: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
