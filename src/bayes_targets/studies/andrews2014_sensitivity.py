@@ -188,7 +188,7 @@ def sensitivity_result(
                 for effect, universe in universes.items()
             },
         },
-        pictures=_pictures(universes, curves, design),
+        pictures=_pictures(universes, curves, design, needed),
         methods=METHODS,
         limits=LIMITS,
         terms=paper.PAGE_TERMS,
@@ -290,7 +290,10 @@ def _odds(bayes_factor: float) -> str:
 
 
 def _pictures(
-    universes: Mapping[str, Multiverse], curves: Mapping[str, pd.DataFrame], design: pd.DataFrame
+    universes: Mapping[str, Multiverse],
+    curves: Mapping[str, pd.DataFrame],
+    design: pd.DataFrame,
+    needed: int,
 ) -> dict[str, Picture]:
     pictures = {
         "prior_curve": Picture(
@@ -321,6 +324,7 @@ def _pictures(
         plot_design(
             design,
             mark=150,
+            title=f"An effect of 1 needs about {needed} authorities for 80% chance",
             subtitle="By true effect, in percentage points of change in cohesion, English authorities; lines: exact",
         ),
         "Chance of a convincing answer (more than 95% sure of a positive effect, one-sided) by number of authorities, and by how much "
