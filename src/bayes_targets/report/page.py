@@ -56,7 +56,7 @@ _SOURCE = (
 _SENTENCE = re.compile(r"((?:[^(]|\([^)]*\))+?)(?:(?<!s\.d)(?<!s\.e)\. |: )")
 _INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
 _TAG = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL)
-_NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
+_NEGATIVE = re.compile(r"(?<![\w.-])-(?=\.?\d)")
 _MOVES = (
     "How far each term moves between the models and priors that were fitted. Least and greatest posterior mean, lowest and highest end "
     "of the 95% intervals, and least and greatest probability of a term above 0."
