@@ -57,8 +57,11 @@ class Prior:
         raise TypeError(f"{type(self).__name__} cannot be drawn from")
 
     def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        """The same distribution as a random variable of the PyMC model being built."""
-        raise TypeError(f"{type(self).__name__} has no PyMC counterpart")
+        """The same distribution as a random variable of the PyMC model being built, where both have one name."""
+        import pymc as pm
+
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return getattr(pm, type(self).__name__)(name, **given, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,6 @@ class Normal(Prior):
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return rng.normal(self.mu, self.sigma, size)
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.Normal(name, self.mu, self.sigma, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -108,11 +106,6 @@ class StudentT(Prior):
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return self.mu + self.sigma * rng.standard_t(self.nu, size)
 
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.StudentT(name, nu=self.nu, mu=self.mu, sigma=self.sigma, dims=dims)
-
 
 @dataclass(frozen=True)
 class HalfNormal(Prior):
@@ -131,11 +124,6 @@ class HalfNormal(Prior):
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return np.abs(rng.normal(0.0, self.sigma, size))
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.HalfNormal(name, self.sigma, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -157,11 +145,6 @@ class HalfStudentT(Prior):
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return np.abs(self.sigma * rng.standard_t(self.nu, size))
 
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.HalfStudentT(name, nu=self.nu, sigma=self.sigma, dims=dims)
-
 
 @dataclass(frozen=True)
 class HalfCauchy(Prior):
@@ -181,11 +164,6 @@ class HalfCauchy(Prior):
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return np.abs(self.beta * rng.standard_cauchy(size))
 
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.HalfCauchy(name, self.beta, dims=dims)
-
 
 @dataclass(frozen=True)
 class Exponential(Prior):
@@ -204,11 +182,6 @@ class Exponential(Prior):
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return rng.exponential(1.0 / self.lam, size)
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.Exponential(name, self.lam, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -234,11 +207,6 @@ class Beta(Prior):
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
         return rng.beta(self.alpha, self.beta, size)
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.Beta(name, self.alpha, self.beta, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -307,11 +275,6 @@ class InverseGamma(Prior):
         log_gamma = np.log(rng.gamma(self.alpha + 1, 1.0, size)) - rng.exponential(1 / self.alpha, size)
         return np.asarray(self.beta * np.exp(np.minimum(-log_gamma, math.log(1e100))))
 
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.InverseGamma(name, alpha=self.alpha, beta=self.beta, dims=dims)
-
 
 @dataclass(frozen=True)
 class Flat(Prior):
@@ -329,11 +292,6 @@ class Flat(Prior):
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         return np.zeros_like(np.asarray(x, dtype=float))
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.Flat(name, dims=dims)
 
 
 @dataclass(frozen=True)
@@ -356,11 +314,6 @@ class HalfFlat(Prior):
     def logpdf(self, x: ArrayLike) -> FloatArray:
         x = np.asarray(x, dtype=float)
         return _folded(x, np.zeros_like(x))
-
-    def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
-        import pymc as pm
-
-        return pm.HalfFlat(name, dims=dims)
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,15 @@ def mixing(draws: FloatArray) -> Mixing:
     *shape, chains, size = draws.shape
     flat = draws.reshape(-1, chains, size)
     out = np.full((3, len(flat)), math.nan)
-    usable = np.flatnonzero(np.isfinite(flat).all(axis=(1, 2))) if size >= 4 else np.empty(0, int)
+    # What several have in common, such as a share that is the same in all areas, is measured once.
+    new = np.ones(len(flat), dtype=bool)
+    new[1:] = (flat[1:] != flat[:-1]).any(axis=(1, 2))
+    usable = np.flatnonzero(new & np.isfinite(flat).all(axis=(1, 2))) if size >= 4 else np.empty(0, int)
     step = max(1, _CHUNK // max(chains * size, 1))
     for start in range(0, len(usable), step):
         piece = usable[start : start + step]
         out[:, piece] = _measures(flat[piece])
-    return Mixing(*out.reshape(3, *shape))
+    return Mixing(*out[:, np.maximum.accumulate(np.where(new, np.arange(len(flat)), 0))].reshape(3, *shape))
 
 
 def mean_sizes(draws: FloatArray) -> FloatArray:

@@ -180,7 +180,8 @@ def check_fit(posterior: xr.DataTree) -> pd.DataFrame:
     if observed.shape[1] < 3:
         raise DataError("check_fit: found two statuses, expected three or more")
     own, new = _pearson(observed, share), _pearson(replicated, share)
-    spread, spread_new = _cut_spread(observed[None]), _cut_spread(replicated)
+    spread = _cut_spread(observed[None])
+    spread_new = np.concatenate([_cut_spread(replicated[i : i + 32]) for i in range(0, len(replicated), 32)])
     rows = {
         "fit": (own.mean(), new.mean(), (new >= own).mean()),
         "cut distances": (spread[0], spread_new.mean(), (spread_new >= spread).mean()),
