@@ -20,7 +20,13 @@ from pathlib import Path
 from environments import python_of, variables
 
 HERE = Path(__file__).resolve().parent
-STEPS = {"startup": "startup.csv", "scaling": "scaling.csv", "refits": "refits.csv", "speed": "speed.csv"}
+STEPS = {
+    "startup": "startup.csv",
+    "scaling": "scaling.csv",
+    "rows": "rows.csv",
+    "refits": "refits.csv",
+    "speed": "speed.csv",
+}
 PACKAGES = (
     "bayes-targets",
     "numpy",

@@ -182,6 +182,36 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
 
     The rows add up to the log evidence, from which Bayes factors follow. It depends on the priors, also on
     those that the posterior hardly feels.
+
+    Parameters
+    ----------
+    fits : Model or Refits
+        As in `leave_one_area_out`.
+    seed : int
+        Of the draws from the prior, and of refits by NUTS; a model with an exact posterior needs none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``area``, in the order of the counts; columns ``log_density`` and ``mcse``, as `compare_models` takes them.
+
+    Raises
+    ------
+    DataError
+        If areas are not pooled, or a prior is improper.
+    NotExactError
+        If a `Model` is given that has no exact posterior.
+
+    References
+    ----------
+    Kass, R. E., & Raftery, A. E. (1995). Bayes factors. *Journal of the American Statistical Association*, 90, 773-795.
+
+    Examples
+    --------
+    >>> from bayes_targets.models.success.model import success_model
+    >>> table = pd.DataFrame({"area": ["a", "b", "c"], "green": [1, 3, 8], "red": [2, 2, 9]})
+    >>> round(float(log_evidence(success_model(table))["log_density"].sum()), 2)
+    -5.62
     """
     model = fits if isinstance(fits, Model) else fits.model
     _require_pooling(model)

@@ -242,6 +242,26 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
     """Shares of the statuses in the groups of each attribute, as a posterior that the estimands take.
 
     By Bayes' rule from the overall shares of the statuses and the share of each group among them.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        From `fit` of a `margins_model`.
+
+    Returns
+    -------
+    xarray.DataTree
+        Group ``posterior`` with ``share (area, status)``, the groups as areas, and ``overall_share (status)``.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt, pandas as pd
+    >>> areas = bt.read_counts(pd.DataFrame({"area": ["Fire", "Health"], "green": [1, 3], "amber": [1, 5], "red": [1, 3]}))
+    >>> kind = bt.read_counts(pd.DataFrame({"area": ["national", "local"], "green": [1, 3], "amber": [3, 3], "red": [3, 1]}))
+    >>> posterior = bt.fit(bt.margins_model(areas, {"kind": kind}), seed=1)
+    >>> share = group_shares(posterior)["posterior"]["share"].mean(("chain", "draw"))
+    >>> bool(share.sel(area="local", status="green") > share.sel(area="national", status="green"))
+    True
     """
     draws = posterior["posterior"].to_dataset()
     constant = posterior["constant_data"].to_dataset()
@@ -260,7 +280,35 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
 
 
 def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArray:
-    """Shares of the statuses by area among the targets of certain groups, if these are independent given status."""
+    """Shares of the statuses by area among the targets of certain groups, if these are independent given status.
+
+    Parameters
+    ----------
+    posterior : xarray.DataTree
+        From `fit` of a `margins_model`.
+    groups : mapping of str to str
+        Attribute to group, e.g. ``{"kind": "local"}``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``chain``, ``draw``, ``area``, ``status``; shares from 0 to 1 that add up to 1 over the statuses.
+
+    Raises
+    ------
+    DataError
+        If an attribute or a group is not known.
+
+    Examples
+    --------
+    >>> import bayes_targets as bt, pandas as pd
+    >>> areas = bt.read_counts(pd.DataFrame({"area": ["Fire", "Health"], "green": [1, 3], "amber": [1, 5], "red": [1, 3]}))
+    >>> kind = bt.read_counts(pd.DataFrame({"area": ["national", "local"], "green": [1, 3], "amber": [3, 3], "red": [3, 1]}))
+    >>> posterior = bt.fit(bt.margins_model(areas, {"kind": kind}), seed=1)
+    >>> share = cell_share(posterior, {"kind": "local"}).mean(("chain", "draw"))
+    >>> bool((abs(share.sum("status") - 1) < 1e-9).all())
+    True
+    """
     draws = posterior["posterior"].to_dataset()
     constant = posterior["constant_data"].to_dataset()
     known = [str(name) for name in draws["attribute"].to_numpy()]
