@@ -10,6 +10,7 @@ import xarray as xr
 
 from ...errors import DataError, cell_message, did_you_mean
 from ...inference.summary import equal_tails
+from ...readers.cells import Problems, read_numbers
 from ...readers.dataset import authority_dataset, dependent_columns
 from ...readers.package import Study
 from .columns import Given, make_columns
@@ -94,7 +95,7 @@ def _kinds(publication: Publication, column: pd.Series) -> np.ndarray:
 def _numbers(publication: Publication, column: pd.Series, term: str, logged: bool) -> FloatArray:
     binary = term in publication.binary
     expected = "0 or 1" if binary else "a number above 0" if logged else "a number"
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    numbers = read_numbers(column, str(column.name), Problems(_FRAME)).values
     wrong = ~np.isfinite(numbers)
     if binary:
         wrong |= ~np.isin(numbers, (0.0, 1.0))

@@ -1,21 +1,6 @@
 """What each data set draws first: distributions of measured variables, printed slopes, correlations, predictors.
 
-Each measured variable has a distribution fitted to what is printed of it.
-
-Slopes behind the printed digits: drawn within their rounding so that constants and regressions fit together.
-
-A printed constant is the mean of the change less slopes times means; with means as large as 8,800 it tells further
-digits of a slope printed as -.007. And where a regression with the target (or stretch) stands beside one without,
-the shift of the other slopes is the slope of the target on those terms, times the target's own slope. That regression
-cannot explain more of the target than there is, which binds the digits of the two together.
-
-Correlations that are not printed: drawn from an LKJ prior, weighted by what the printed errors say of them.
-
-The variance inflation of term k shows through its printed standard error,
-``se_k^2 = sigma^2 VIF_k / ((n - 1) sd_k^2)``, since N and the standard deviations are printed too. That is exact for
-classical errors and roughly so for robust ones, so it weighs draws rather than deciding.
-
-Controls and types of one data set, as they are drawn: correlated normal variables, cut and bent to the printed form.
+Derivation: docs/models.md, "Only a printed table".
 """
 
 from __future__ import annotations

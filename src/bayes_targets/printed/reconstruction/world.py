@@ -1,17 +1,7 @@
 """One candidate data set, and how its targets, stretch and change are drawn.
 
-It has fixed 0/1 columns, and numbers that can be moved without leaving their printed range.
-
-A measured variable sits between its printed minimum and maximum as ``low + (high - low) * logistic(position)``,
-so that no move of its position can carry it out. Two authorities hold the minimum and the maximum themselves.
-The outcome follows from the baseline and a latent change, squeezed smoothly into its printed range.
-
-Who has the target and with what stretch, as it is drawn.
-
-Where a regression with the target (or stretch) stands beside one with the controls alone, the shift of the other
-slopes, over the target's own, is the slope of the target on the controls. So that much is printed; the rest is drawn.
-
-The change of each authority, as it is drawn: a printed regression and residuals of which little is printed.
+A measured variable sits between its printed minimum and maximum as ``low + (high - low) * logistic(position)``, so that no move
+can carry it out. Two authorities hold the ends themselves. Derivation: docs/models.md, "Only a printed table".
 """
 
 from __future__ import annotations
