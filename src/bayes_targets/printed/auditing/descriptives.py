@@ -154,11 +154,6 @@ def check_whole_numbers(
 
     The sum of whole numbers is whole (Brown & Heathers 2017), and the sum of their squares is whole and odd where the sum is
     (Anaya 2016), so that only some variances can be.
-
-    Examples
-    --------
-    >>> check_whole_numbers("Table 1, age", plain_decimal("2.37"), None, 25)[0].verdict
-    'inconsistent'
     """
     if mean is None:
         return []
@@ -235,12 +230,6 @@ def sd_bounds(
     rises in u and in v wherever that place lies between the ends, that is, where neither of u and v is below
     the other over ``n - 1``. So min and max are taken as near to the mean as their boxes and that condition
     let them, and the mean again as near to the middle as its box lets it.
-
-    Examples
-    --------
-    >>> zero, one, half = Interval(0, 0), Interval(1, 1), Interval(0.5, 0.5)
-    >>> sd_bounds(half, zero, one, n=4, ddof=0)
-    Interval(low=0.353..., high=0.5)
     """
     if n is not None and n < 2:
         raise DataError(f"n: found {n!r}, expected at least 2 cases for a standard deviation")

@@ -128,13 +128,7 @@ _REFERENCE = re.compile(r"\bref(erence)?\b\.?", re.IGNORECASE)
 
 
 def constant_of(table: pd.DataFrame, terms: Sequence[str]) -> str | None:
-    """The term that is the constant: as stated, else one of the usual names; None where a model has none, as stated.
-
-    Examples
-    --------
-    >>> constant_of(pd.DataFrame(), ["x", "(Intercept)"])
-    '(Intercept)'
-    """
+    """The term that is the constant: as stated, else one of the usual names; None where a model has none, as stated."""
     stated = table.attrs.get("constant", "Constant")
     if stated is None or stated in terms:
         return None if stated is None else str(stated)

@@ -66,13 +66,7 @@ def count_words(counts: range) -> str:
 
 
 def rounding_rules(count: int, total: int, percent: Number) -> set[str]:
-    """Which ways of rounding take ``count / total`` to the printed percentage, in exact arithmetic.
-
-    Examples
-    --------
-    >>> sorted(rounding_rules(1, 8, plain_decimal("13"))), sorted(rounding_rules(1, 8, plain_decimal("12")))
-    (['half up'], ['cut off', 'half even'])
-    """
+    """Which ways of rounding take ``count / total`` to the printed percentage, in exact arithmetic."""
     unit = 10**percent.decimals
     exact = Fraction(100 * count * unit, total)
     printed = Fraction(percent.text) * unit
