@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..comparison.claims import allowed_text
 from ..errors import DataError
 from ._rows import note, numbers, require_rows
 from ._sheet import finish, new_figure
@@ -182,11 +183,12 @@ def plot_slope_by_weight(
             told_lines += f" of {plain(first)}"
         if tips is not None:
             told_lines += f". {_mark_tips(ax, tips)}"
-        start, end = ends[0]
-        ways = "falls" if end < start else "rises"
+        ways = "falls" if ends[0][1] < ends[0][0] else "rises"
+        errors = band["mcse"].iloc[[0, -1]] if "mcse" in band else (0.0, 0.0)
+        start, end = (allowed_text(value, error) for value, error in zip(ends[0], errors, strict=True))
         finish(
             figure,
-            title or f"Slope {start:.2f} {ways} to {end:.2f} as the later score counts",
+            title or f"Slope {start} {ways} to {end} as the later score counts",
             told,
             subtitle=subtitle or told_lines,
             xlabel=f"{_WAYS}\n{balanced(xlabel, 60)}",

@@ -168,10 +168,7 @@ def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
 def band_alt(bands: dict[str, pd.DataFrame]) -> str:
     """What the band shows, for readers who do not see it."""
     first, last = bands[ANY].iloc[0], bands[ANY].iloc[-1]
-    return (
-        f"The causal slope falls from {first['median']:.2f} at a weight of 0 to {last['median']:.2f} at a weight of 1, where its "
-        f"interval reaches from {last['low']:.2f} to {last['high']:.2f}."
-    )
+    return f"The causal slope falls from {_interval(first)} at a weight of 0 to {_interval(last)} at a weight of 1."
 
 
 def check_alt(check: pd.DataFrame) -> str:
