@@ -4,8 +4,6 @@ One row per unit (authority, school, hospital) with a score before and after, an
 between types. Types are pooled as far as the data ask for it.
 """
 
-from pathlib import Path
-
 import bayes_targets as bt
 from bayes_targets.report import authorities as page
 
@@ -29,4 +27,4 @@ def analyse(run):
         named = {f"{effect or 'types'}_{name}": model for name, model in models.items()}
         made = run.fit_all(named)
         fits[effect] = dict(zip(models, made.values(), strict=True))
-    return page.units_result(units, fits, source=Path(settings.data).name)
+    return page.units_result(units, fits, source=settings.source)

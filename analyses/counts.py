@@ -4,8 +4,6 @@ Targets (or inspections, or complaints) counted by area (service, region, agency
 the data ask for it; two areas are compared with one another.
 """
 
-from pathlib import Path
-
 import bayes_targets as bt
 from bayes_targets.report import success as page
 from bayes_targets.report.cells import capital
@@ -56,6 +54,6 @@ def analyse(run):
         success=success,
         title=capital(f"{words.items} {words.success}, by {words.area}"),
         question=f"Which share of {words.items} is {words.success} in each {words.area}, and how sure is it? {n:,} {words.items} of "
-        f"{areas:,} {words.areas}; {Path(settings.data).name}.",
+        f"{areas:,} {words.areas}; {settings.source}.",
         notes=tuple(notes),
     )

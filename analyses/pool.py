@@ -4,8 +4,6 @@ One row per evaluation. Effects are pooled as far as they agree; the answer is t
 without each evaluation in turn.
 """
 
-from pathlib import Path
-
 from bayes_targets.comparison.pooled import Question
 from bayes_targets.report import pool as page
 
@@ -24,4 +22,4 @@ def analyse(run):
         for kind, models in further.items()
         if models
     }
-    return page.pool_result(question, pooled, more, source=Path(settings.data).name)
+    return page.pool_result(question, pooled, more, source=settings.source)

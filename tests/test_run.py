@@ -327,9 +327,12 @@ def test_what_is_no_file_to_read_is_refused_at_once(one_line, tmp_path, kind):
 def test_a_file_whose_name_is_not_utf8_is_read(tmp_path, script, capsys):
     mine = script("mine", PLAIN.replace("import pandas", 'DATA = "counts"\nimport pandas'))
     file = tmp_path / os.fsdecode(b"caf\xe9.csv")
-    file.write_text("area,green,red\na,1,2\n")
+    file.write_text("area,green,red\na,1,2\nb,4,2\n")
     assert main([mine, "--data", str(file), "--out", str(tmp_path / "out")]) == 0
     assert "caf�.csv" in (tmp_path / "out" / "run.json").read_text(encoding="utf-8")
+    ordered = ["--statuses", "green", "red", "--draws", "250", "--word"]
+    assert main(["counts", "--data", str(file), "--out", str(tmp_path / "own"), *ordered]) == 0
+    assert "caf�.csv" in (tmp_path / "own" / "counts" / "report.html").read_text(encoding="utf-8")
 
 
 def test_notes_of_reading_are_said_and_stand_in_the_manifest_and_on_the_page(tmp_path, script, capsys):

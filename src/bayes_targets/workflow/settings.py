@@ -84,6 +84,11 @@ class Settings:
     scheduler: str | None = None
     progress: bool = False
 
+    @property
+    def source(self) -> str:
+        """Name of the user's file, in letters that can be written."""
+        return "" if self.data is None else shown(self.data.name)
+
     def as_record(self) -> dict[str, Any]:
         """The settings that shape results, for the manifest: plain values only."""
         record = {name: getattr(self, name) for name in ("seed", "draws", "tune", "chains", "engine")}
