@@ -466,3 +466,17 @@ Residual standard error: 1.044 on 117 degrees of freedom
 Multiple R-squared:  0.09612,\tAdjusted R-squared:  0.08067
 """
     assert bt.read_estimates(summary).estimates.loc["Target", ["se", "df"]].tolist() == [0.1906, 117.0]
+
+
+def test_a_point_between_semicolons_may_group_thousands_and_is_asked_about():
+    with pytest.raises(
+        bt.DataError, match=r"'1\.234' may be 1234 or 1\.234; say which \(decimal='\.' or ','\)"
+    ):
+        bt.read_estimates("term;estimate;se\nTarget;1.234;2.567\n")
+    for text, options, expected in [
+        ("term;estimate;se\nTarget;1.234;2.567\n", {"decimal": ","}, [1234.0, 2567.0]),
+        ("term;estimate;se\nTarget;1.234;0.567\n", {}, [1.234, 0.567]),
+        ("term,estimate,se\nTarget,1.234,2.567\n", {}, [1.234, 2.567]),
+    ]:
+        read = bt.read_estimates(text, **options)
+        assert read.estimates.loc["Target", ["estimate", "se"]].tolist() == expected

@@ -263,6 +263,7 @@ _ENDS = {
 }
 _TOKEN = re.compile(r"(?<![\w.,])[+-]?\d*(?:[.,]\d+)+(?![\w.,])")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
+_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _TWO_WHOLE = re.compile(r"[(\[]\s*([+-]?\d+,\d+)\s*[)\]]")
 
 
@@ -315,8 +316,8 @@ def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
     return (f"{low}%" if high.endswith("%") and not low.endswith("%") else low), high
 
 
-def decimal_mark(cells: Sequence[str], label: str) -> str:
-    """The decimal mark that the numbers of a printed table use."""
+def decimal_mark(cells: Sequence[str], label: str, *, semicolons: bool = False) -> str:
+    """The decimal mark that the numbers of a printed table use; between semicolons a point may group thousands."""
     tokens = [token for cell in cells for token in _TOKEN.findall(cell)]
     points = [token for token in tokens if token.rfind(".") > token.rfind(",")]
     either = [token for token in tokens if _THOUSANDS.fullmatch(token)]
@@ -339,10 +340,12 @@ def decimal_mark(cells: Sequence[str], label: str) -> str:
             f"{label}: {commas[0]!r} in brackets may be {commas[0].replace(',', '.')} or an interval from "
             f"{commas[0].replace(',', ' to ')}; say which ({option('decimal', ',', '.')})"
         )
-    if either and not points:
+    grouped = semicolons and not commas and all(_POINTS.fullmatch(token) for token in points)
+    if (either and not points) or (points and grouped):
+        token = (points or either)[0]
+        whole, decimal = token.replace(",", "").replace(".", ""), token.replace(",", ".")
         raise DataError(
-            f"{label}: {either[0]!r} may be {either[0].replace(',', '')} or {either[0].replace(',', '.')}; "
-            f"say which ({option('decimal', '.', ',')})"
+            f"{label}: {token!r} may be {whole} or {decimal}; say which ({option('decimal', '.', ',')})"
         )
     return "," if commas else "."
 

@@ -86,6 +86,7 @@ class Sheet:
     missing: frozenset[str] = frozenset({""})
     exact: bool = False
     notes: tuple[str, ...] = ()
+    semicolons: bool = False
 
     def wrong(
         self, row: int, column: str, value: object, expected: str, kind: type[DataError] = DataError
@@ -187,6 +188,7 @@ def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | No
         decimal=table.decimal,
         missing=table.missing,
         notes=() if found is not None else table.notes,
+        semicolons=options.separator == ";" or any("semicolons" in note for note in table.notes),
     )
 
 
@@ -298,7 +300,11 @@ def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
             raise sheet.wrong(number, sheet.header[place], ascii(row[place]), "a name that can be printed")
         rows.append(kept)
     numbers = [cell for row in rows for i, cell in enumerate(row) if i != place]
-    return replace(sheet, rows=rows, decimal=sheet.decimal or cells.decimal_mark(numbers, sheet.label))
+    return replace(
+        sheet,
+        rows=rows,
+        decimal=sheet.decimal or cells.decimal_mark(numbers, sheet.label, semicolons=sheet.semicolons),
+    )
 
 
 def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> int:
