@@ -498,7 +498,7 @@ def _pictures(
             plot_masses(
                 effects,
                 title=_mass_title(first) if len(asked) == 1 else _worth_title(effects),
-                subtitle=_mass_subtitle(first, alone=len(asked) == 1),
+                subtitle=_mass_subtitle(asked),
                 xlabel=unit + (each_one if any(each.scale != 1 for each in asked) else ""),
             ),
             f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
@@ -508,7 +508,7 @@ def _pictures(
             plot_forest(
                 panels,
                 title=_forest_title(list(tables.values())),
-                subtitle=f"{_source(first)}{len(focal) + len(rest)} terms, those in question in bold{_cases(first)}",
+                subtitle=f"{_source(first)}{len(focal) + len(rest)} terms, those in question in bold{_cases(asked)}",
                 xlabel=unit + (each_one or ", for each term's own unit"),
                 terms=[
                     term for term in [*focal, *rest] if any(term in table.index for table in shown.values())
@@ -538,8 +538,9 @@ def _source(asked: _Asked) -> str:
     return f"{asked.evaluation.source}; " if asked.evaluation.source else ""
 
 
-def _cases(asked: _Asked) -> str:
-    return f"; n = {asked.evaluation.n:,}" if asked.evaluation.n else ""
+def _cases(asked: Sequence[_Asked]) -> str:
+    numbers = dict.fromkeys(f"{each.evaluation.n:,}" for each in asked if each.evaluation.n)
+    return f"; n = {' and '.join(numbers)}" if numbers else ""
 
 
 def _forest_title(tables: Sequence[pd.DataFrame]) -> str:
@@ -550,14 +551,12 @@ def _forest_title(tables: Sequence[pd.DataFrame]) -> str:
     return f"Priors move what was published by up to {moved:.1f} s.e."
 
 
-def _mass_subtitle(asked: _Asked, *, alone: bool) -> str:
+def _mass_subtitle(asked: Sequence[_Asked]) -> str:
     """The source, the smallest effect worth having (of one term also its probability), and n."""
-    worth = (
-        f"{asked.evaluation.better} {asked.threshold}: {percent_text(asked.worth)}"
-        if alone
-        else "cut at what is worth having"
-    )
-    return f"{_source(asked)}{worth}{_cases(asked)}"
+    first, worth = asked[0], "cut at what is worth having"
+    if len(asked) == 1:
+        worth = f"{first.evaluation.better} {first.threshold}: {percent_text(first.worth)}"
+    return f"{_source(first)}{worth}{_cases(asked)}"
 
 
 def _mass_title(asked: _Asked) -> str:
