@@ -132,7 +132,7 @@ def test_the_list_has_a_line_an_analysis_and_those_for_own_data_apart(capsys):
     for part, expected in ((shipped, False), (own, True)):
         listed = [line.split()[0] for line in part.splitlines() if line.startswith("  ")]
         assert listed == [entry.name for entry in list_analyses() if entry.own is expected]
-    assert all(len(line) <= 79 for line in text.splitlines())
+    assert all(len(line) <= 79 for line in text.splitlines()) and "…" not in text
 
 
 # Bad usage

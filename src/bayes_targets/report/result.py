@@ -95,7 +95,7 @@ class Result:
     Attributes
     ----------
     answer : str
-        The answer to the analysis' question, in two sentences or so.
+        The answer to the analysis' question, in one sentence.
     tables : mapping of str to Table
         By file name without ending; ``comparison`` is the posterior beside the frequentist estimates.
     pictures : mapping of str to Picture
