@@ -21,19 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A figure with what a reader needs beside it.
-
-    Attributes
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    caption : str
-        What to see in it.
-    alt : str
-        Text alternative for readers who do not see it.
-    section : {"results", "sensitivity"}
-        Where on the page it stands.
-    """
+    """A figure with what to see in it, its text alternative, and the section of the page where it stands."""
 
     figure: Figure
     caption: str

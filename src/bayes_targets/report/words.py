@@ -17,22 +17,9 @@ _PERCENT = ("%", "per cent", "percent", "percentage")
 class Words:
     """What units, their groups and the outcome are called, and what the outcome is measured in.
 
-    Attributes
-    ----------
-    unit, units : str
-        One and several of what has a row, such as school and schools.
-    group, groups : str
-        What units are grouped by, such as region.
-    outcome : str
-        What was measured, such as pass rate.
-    measure : str
-        Unit of a difference in the outcome: ``"percentage points"``, ``"pounds"``, ``"per cent of the baseline"``.
-    change : bool
-        Whether the change of the outcome is explained, and not the outcome itself.
-    target : str
-        What some units have and others have not.
-    period : str
-        From when to when the outcome changed, such as ``"from 2006 to 2008"``; empty where it is not known.
+    `unit` has a row, such as school; `group` is what units are grouped by, such as region; `outcome` was measured in `measure` (such as
+    ``"percentage points"``, ``"pounds"``, ``"per cent of the baseline"``). `change`: whether its change is explained, and not the outcome
+    itself. `target` is what some units have and others have not; `period` from when to when, empty where it is not known.
     """
 
     unit: str = "authority"
@@ -115,17 +102,7 @@ class Words:
 
 @dataclass(frozen=True)
 class CountWords:
-    """What is counted, and what it is counted by.
-
-    Attributes
-    ----------
-    item, items : str
-        One and several of what has a status, such as target or inspection.
-    area, areas : str
-        What they are counted by, such as service or region.
-    success : str
-        The statuses that count as success, such as ``"on target"`` or ``"A or B"``.
-    """
+    """What is counted (such as inspections), what it is counted by (such as regions), and the statuses that count as `success`."""
 
     item: str = "target"
     items: str = "targets"
