@@ -1,6 +1,7 @@
 """Tables as journals and programs print them: each is read right, or asked about."""
 
 import math
+import time
 
 import pytest
 
@@ -226,3 +227,13 @@ def test_counts_by_arm_are_known_by_the_names_of_epidemiology(table):
 def test_levels_of_stars_are_read_from_notes_in_words(note, levels):
     read = bt.read_estimates(f"\tScore\nTarget\t.95**\n\t(.16)\n{note}\nRobust s.e. in parentheses\n")
     assert dict(read.stars) == levels
+
+
+@pytest.mark.parametrize(
+    "cell", ["*" * 5000, "* " * 5000, "1 234" * 2000, "1," * 5000, "(" + "1" * 5000, "standard error " * 2000]
+)
+def test_long_cells_and_notes_cost_no_time(cell):
+    started = time.process_time()
+    with pytest.raises(bt.DataError):
+        bt.read_estimates(f"# {cell}\nterm\testimate\tse\nTarget\t{cell}\t{cell}\n")
+    assert time.process_time() - started < 1

@@ -86,7 +86,7 @@ def fit_meta(
     if selection is not None and not (isinstance(selection, Steps) and method == "ml"):
         raise DataError("selection: expected bt.Steps((0.025,)) together with method='ml'")
     names = require_texts("moderators", moderators)
-    if several.covariance is not None:
+    if getattr(several, "covariance", None) is not None:
         raise DataError("fit_meta: a covariance of the errors is not taken into account; use meta_model")
     problem = problem_of(meta_model(several, moderators=names, selection=selection, priors=_UNUSED))
     design = np.column_stack([np.ones(problem.y.size), problem.columns])

@@ -26,6 +26,7 @@ MISSING = frozenset(_MISSING.split("|"))
 """Texts that mean a missing value, in any capitals."""
 
 _LISTED = 20
+_LONGEST = 100  # characters of a cell that may hold a number
 _LONGEST = 40
 _PLAIN = set("0123456789.+-")
 _MINUS = re.compile("^[\u2212\u2010-\u2013\ufe63\uff0d](?=[\\s£$€¥]*[\\d.,])")
@@ -203,7 +204,7 @@ def plain_decimal(text: str) -> Number:
 
 
 def _printed_number(text: str, decimal: str) -> Number | None:
-    if len(text) > 100:
+    if len(text) > _LONGEST:
         return None
     bare = text if "·" not in text else re.sub(r"·(?=\d)", ".", text)
     for space in _SPACES:
@@ -289,7 +290,7 @@ def take_apart(text: str) -> Cell | None:
     >>> take_apart("-3.6*** (1.4)"), take_apart("[.3, .9]")
     (Cell(number='-3.6', star='***', bracket='(', inner='1.4'), Cell(number='', star='', bracket='[', inner='.3, .9'))
     """
-    match = _CELL.fullmatch(text)
+    match = _CELL.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or not (match["number"] or match["open"]):
         return None
     stars = [re.sub(r"[\\\s^]", "", star) for star in (match["star"], match["last"]) if star]
@@ -309,7 +310,7 @@ def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
     (('.3', '.9'), None, None, ('0,1', '0,6'))
     """
     bare = text.strip("()[]{} ")
-    match = None if _THOUSANDS.fullmatch(bare) else _ENDS[decimal].fullmatch(bare)
+    match = None if len(bare) > _LONGEST or _THOUSANDS.fullmatch(bare) else _ENDS[decimal].fullmatch(bare)
     if match is None:
         return None
     low, high = match[1].replace(" ", ""), match[2].replace(" ", "")

@@ -63,10 +63,11 @@ _BRACKET_NOTES = {
         "interval": r"(?:confidence intervals?|\bCIs?)",
     }.items()
 }
+_LONGEST = 500  # characters of a note that are looked at
 _STAR_NOTE = re.compile(r"(\*+|\++|†+|‡+)['’]?\s*:?\s*p?\s*(?:<=|≤|<|=)?\s*(0?\.\d+|\d+\s?%)")
 # "** significant at 5%", "*, ** and *** denote significance at the 10%, 5% and 1% levels"
 _STARS_LISTED = re.compile(
-    r"((?:[*†‡+]+(?:,| and|, and)?\s?)+)(?:\w+\s)?(?:statistical(?:ly)?\s)?(?:signific\w+\s)?at\s(?:the\s)?"
+    r"([*†‡+]+(?:(?:,| and|, and)?\s[*†‡+]+)*)\s?(?:\w+\s)?(?:statistical(?:ly)?\s)?(?:signific\w+\s)?at\s(?:the\s)?"
     r"(\d+(?:\.\d+)?(?:\s?(?:%|per ?cent))?(?:(?:,| and|, and)\s\d+(?:\.\d+)?(?:\s?(?:%|per ?cent))?)*)",
     re.IGNORECASE,
 )
@@ -114,7 +115,7 @@ class PrintedTable:
 def stars_in(comments: Sequence[str]) -> dict[str, float]:
     """Levels of stars from notes such as ``* p < 0.05, ** p < 0.01``."""
     levels: dict[str, float] = {}
-    for line in comments:
+    for line in (line[:_LONGEST] for line in comments):
         found = [
             (star, float(level.rstrip("% ")) / 100 if "%" in level else float(level))
             for star, level in _STAR_NOTE.findall(line)
@@ -132,7 +133,7 @@ def stars_in(comments: Sequence[str]) -> dict[str, float]:
 def brackets_in(comments: Sequence[str]) -> dict[str, str]:
     """What round and square brackets hold, from notes such as ``Standard errors in parentheses``."""
     found: dict[str, str] = {}
-    for line in comments:
+    for line in (line[:_LONGEST] for line in comments):
         for kind, pattern in _BRACKET_NOTES.items():
             for match in pattern.finditer(line):
                 word = match[1].lower()
