@@ -8,7 +8,7 @@ printed estimate.
 from bayes_targets.studies import andrews2014 as paper
 from bayes_targets.studies.andrews2014_published import models, published_result
 
-SECONDS = 4
+SECONDS = 3
 
 
 def analyse(run):
