@@ -579,6 +579,15 @@ def test_the_same_figure_gives_the_same_bytes_and_so_does_one_made_anew(kind: st
         assert save_bytes(anew, kind) == first, name
 
 
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_figure_is_laid_out_once_and_drawn_once_for_each_file(kind: str, monkeypatch) -> None:
+    figure, drawn, draw = plot_forest(comparison()), [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: (drawn.append(kind), draw(self, renderer))[1])
+    save_bytes(figure, kind)
+    assert figure.get_layout_engine() is None
+    assert drawn == [kind]
+
+
 def test_svg_keeps_text_as_text_and_carries_no_date() -> None:
     svg = save_bytes(plot_forest(comparison(["metropolitan borough"])), "svg").decode()
     texts = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]

@@ -201,9 +201,7 @@ def ratio_ticks(ax: Axes, inches: float) -> None:
     inside = [ratio for ratio in _ROUND_RATIOS if low <= np.log(ratio) <= high]
     if len(inside) < 3:
         digits = max(2, int(np.ceil(-np.log10((high - low) / 4))))
-        inside = sorted(
-            {round(float(np.exp(at)), digits) for at in np.linspace(low, high, 7)[1:-1]} | {1.0} & {1.0}
-        )
+        inside = sorted({round(float(np.exp(at)), digits) for at in np.linspace(low, high, 7)[1:-1]} | {1.0})
     apart = 0.42 / max(inches, 0.5) * (high - low)
     kept: list[float] = [1.0] if low <= 0 <= high else []
     for ratio in inside:
