@@ -131,13 +131,14 @@ def _worth(rows: pd.DataFrame) -> str:
 
 def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
     """The slopes of the two models with targets for one s.d. of the predictor, which puts them on one axis."""
+    names = {term: plain.capitalize() for term, plain in PLAIN.items()}
     panels = {
         f"Model {model}": compare(
             posteriors[f"model_{model}"],
             paper.ols(study, model=model, standardised=True),
             rope=paper.ROPE,
             variables=["standardised"],
-        )
+        ).rename(index=names)
         for model in (2, 3)
     }
     clear = "; ".join(f"{name}: {', '.join(clear_of_zero(panels[name])) or 'none'}" for name in panels)
@@ -145,9 +146,8 @@ def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
         plot_forest(
             panels,
             subtitle=paper.FOREST_SUBTITLE,
-            focus=[ON, STRETCH],
+            focus=list(names.values()),
             xlabel=paper.FOREST_X,
-            terms=list(dict.fromkeys([ON, STRETCH, *panels["Model 2"].index])),
         ),
         f"Dashed: published OLS. Solid: posterior. The grey band marks effects under half a per cent. Clear of zero: {clear}.",
         f"Forest plot of all slopes of two models, per standard deviation. Terms whose interval excludes zero: {clear}.",
