@@ -18,6 +18,11 @@ from .errors import DataError, require_number
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
+# Why no evidence is given of a model whose prior is wide by default, or improper.
+NO_EVIDENCE = (
+    "the prior is so wide, or improper, that evidences and Bayes factors would say how wide it is and nothing else; give hoped (the "
+    "effect that was hoped for), n (the number of cases), or priors"
+)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..errors import DataError
 from ..inference.summary import equal_tails
+from ..priors import NO_EVIDENCE
 
 # What may be in some models and not in others: question, and the variable or option that says so.
 COMPONENTS = ("effect", "heterogeneity", "selection")
@@ -165,9 +166,7 @@ def _check_priors(posteriors: Mapping[str, xr.DataTree], table: pd.DataFrame) ->
             text = json.loads(posterior.attrs["priors"])[name]
             if source == "table" or text in ("Flat()", "HalfFlat()"):
                 raise DataError(
-                    f"model {model!r}: its prior of {name}, {text}, is so wide, or improper, that its evidence against a model "
-                    f"without {component} would say how wide it is and nothing else; give hoped, n, or "
-                    f"priors=bt.MetaPriors({name}=...)"
+                    f"model {model!r} against one without {component}, prior of {name} {text}: {NO_EVIDENCE}"
                 )
 
 

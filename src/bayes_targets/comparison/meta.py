@@ -96,49 +96,50 @@ def fit_meta(
         )
     tau = 0.0 if method == "common" else _spread(problem, design, method)
     found = _at(problem, design, tau, method)
-    fixed = _at(problem, design, 0.0, "common")
-    estimate, covariance = found.estimate, found.covariance
-    log_likelihood, labels = found.log_likelihood, ["mu", *names]
-    scale = np.concatenate([[1.0], 1.0 / problem.sd])
+    estimate, covariance, log_likelihood = found.estimate, found.covariance, found.log_likelihood
+    labels, scale = ["mu", *names], np.concatenate([[1.0], 1.0 / problem.sd])
     if selection is not None:
         estimate, covariance, tau, log_likelihood = _with_selection(problem, design, found.estimate, tau)
         labels += [f"weight ({label})" for label in selection.labels]
         scale = np.concatenate([scale, np.ones(len(selection.labels))])
-    estimate, se = estimate * scale, np.sqrt(np.diag(covariance)) * scale
+    table = _wald(labels, estimate * scale, np.sqrt(np.diag(covariance)) * scale, prob)
     weight = 1.0 / (tau**2 + problem.se**2)
-    df = problem.y.size - design.shape[1]
-    reach = float(normal_quantile((1 + prob) / 2))
-    z = estimate / se
-    table = pd.DataFrame(
-        {
-            "estimate": estimate,
-            "se": se,
-            "z": z,
-            "p_two_tailed": [math.erfc(abs(own) / math.sqrt(2)) for own in z],
-            "ci_low": estimate - reach * se,
-            "ci_high": estimate + reach * se,
-        },
-        index=pd.Index(labels, name="term"),
-    )
-    typical = typical_variance(problem.se)
-    spread = math.hypot(float(se[0]), tau)
+    reach = float(normal_quantile((1 + prob) / 2)) * math.hypot(float(table["se"].iloc[0]), tau)
+    middle = float(table["estimate"].iloc[0])
     table.attrs = {
         "method": method,
         "prob": prob,
-        "tau": tau,
-        "tau2": tau**2,
-        "q": fixed.square,
-        "q_df": df,
-        "q_p": _chi_square_tail(fixed.square, df),
-        "i2": max(0.0, 1 - df / fixed.square)
-        if method == "common" and fixed.square > 0
-        else tau**2 / (tau**2 + typical),
+        **_heterogeneity(problem, design, tau, method),
         "log_likelihood": log_likelihood,
-        "prediction": (float(estimate[0] - reach * spread), float(estimate[0] + reach * spread)),
+        "prediction": (middle - reach, middle + reach),
         "weights": dict(zip(several.estimates.index.astype(str), 100 * weight / weight.sum(), strict=True)),
         "origin": several.source,
     }
     return table
+
+
+def _wald(labels: list[str], estimate: FloatArray, se: FloatArray, prob: float) -> pd.DataFrame:
+    """Estimates with normal tests and intervals."""
+    z, reach = estimate / se, float(normal_quantile((1 + prob) / 2)) * se
+    columns = {
+        "estimate": estimate,
+        "se": se,
+        "z": z,
+        "p_two_tailed": [math.erfc(abs(own) / math.sqrt(2)) for own in z],
+        "ci_low": estimate - reach,
+        "ci_high": estimate + reach,
+    }
+    return pd.DataFrame(columns, index=pd.Index(labels, name="term"))
+
+
+def _heterogeneity(problem: Problem, design: FloatArray, tau: float, method: str) -> dict[str, float]:
+    """How much effects differ: their spread, Q around the common effect, and I²."""
+    square, df = _at(problem, design, 0.0, "common").square, problem.y.size - design.shape[1]
+    between = tau**2 / (tau**2 + typical_variance(problem.se))
+    if method == "common" and square > 0:
+        between = max(0.0, 1 - df / square)
+    q = {"q": square, "q_df": df, "q_p": _chi_square_tail(square, df)}
+    return {"tau": tau, "tau2": tau**2, **q, "i2": between}
 
 
 def typical_variance(se: FloatArray) -> float:

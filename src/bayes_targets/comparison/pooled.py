@@ -18,7 +18,7 @@ from ..model import Model
 from ..models.meta.exact import solvable
 from ..models.meta.model import meta_model
 from ..models.meta.priors import MetaPriors, Steps, resolved
-from ..priors import Normal, Prior
+from ..priors import NO_EVIDENCE, Normal, Prior
 from .averaging import Average, average_models
 from .compare import quantiles, smallest_effect
 from .meta import typical_variance
@@ -303,10 +303,7 @@ def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
 def bayes_factors(question: Question, posteriors: Mapping[str, xr.DataTree]) -> Average:
     """Models with and without effect, spread and selection, averaged; refused where the priors give no evidence."""
     if not question.has_evidence:
-        raise DataError(
-            "Bayes factors: the priors are so wide, or improper, that an evidence would say how wide they are and nothing else; "
-            "give hoped, n, or priors=bt.MetaPriors(mu=..., tau=...)"
-        )
+        raise DataError(f"Bayes factors: {NO_EVIDENCE}")
     _, weights = question.family()
     return average_models(posteriors, prior_weights=weights)
 

@@ -31,6 +31,7 @@ from ..models.meta.model import notes_of
 from ..models.meta.priors import MetaPriors, Steps
 from ..plots import plot_bubble, plot_funnel, plot_pooled
 from ..printed.auditing import audit
+from ..priors import NO_EVIDENCE
 from .cells import number
 from .result import Picture, Result, Table
 
@@ -556,10 +557,7 @@ def _limits(
             + "; they depend on the priors, as the table of priors shows."
         )
     elif not question.has_evidence:
-        limits.append(
-            "Bayes factors are not given: the priors are so wide that they would say how wide they are and nothing else. Give "
-            "--hoped, or --prior mu=... tau=... ."
-        )
+        limits.append(f"Bayes factors are not given: {NO_EVIDENCE}.")
     return tuple(limits)
 
 

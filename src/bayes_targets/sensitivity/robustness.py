@@ -18,9 +18,8 @@ from ..comparison.compare import scale_of, smallest_effect, term_draws
 from ..errors import DataError, did_you_mean, option_name, require_number
 from ..evaluation import Evaluation
 from ..inference.distributions import normal_quantile, t_quantile
-from ..models.published.priors import NO_EVIDENCE
 from ..models.published.selection import WEIGHTS, selection_sweep, tipping_weight
-from ..priors import Flat, Normal, Prior
+from ..priors import NO_EVIDENCE, Flat, Normal, Prior
 from .credibility import (
     Credibility,
     bayes_factor,

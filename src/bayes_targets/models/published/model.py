@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from ...errors import DataError, require_choice
 from ...evaluation import Evaluation
 from ...model import Model
-from ...priors import Flat, Prior
+from ...priors import NO_EVIDENCE, Flat, Prior
 from .exact import common_df, has_error_precision, has_shared_error, solve_published
 from .priors import (
-    NO_EVIDENCE,
     PublishedPriors,
     UnitInformation,
     Wide,
@@ -57,7 +56,8 @@ def published_model(
 
     because every contrast contains the sampling error of the one reference, of variance
     :math:`v_0 = \mathrm{share} \cdot \min_k s_k^2`. The model does not depend on which category was chosen as the
-    reference. Errors are otherwise taken as independent: a table prints no covariances.
+    reference. Errors are otherwise taken as independent: a table prints no covariances. Pooled terms whose covariance is known
+    have no exact posterior, so that `fit` samples them by NUTS.
 
     Parameters
     ----------

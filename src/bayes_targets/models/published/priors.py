@@ -14,10 +14,6 @@ from ...priors import Beta, Flat, HalfNormal, Normal, Prior, require_prior, requ
 
 FloatArray = NDArray[np.float64]
 CONFLICT_LIMIT = 3.0
-NO_EVIDENCE = (
-    "the prior is so wide that it shrinks nothing, so that evidences and Bayes factors would say how wide it is and nothing else; "
-    "give hoped (the effect that was hoped for), n (the number of cases), or priors"
-)
 _HOPED_WIDTH = 5.0
 _WIDE = 1000.0
 
