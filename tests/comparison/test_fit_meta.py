@@ -130,7 +130,7 @@ def test_a_wide_default_is_no_evidence():
         "effect": bt.fit(bt.meta_model(several), seed=1, progress=False),
         "none": bt.fit(bt.meta_model(several, priors=bt.MetaPriors(mu=0.0)), seed=1, progress=False),
     }
-    with pytest.raises(bt.DataError, match="give hoped \(.*\), n \(.*\), or priors"):
+    with pytest.raises(bt.DataError, match=r"give hoped \(.*\), n \(.*\), or priors"):
         bt.average_models(posteriors)
 
 
