@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,13 +132,13 @@ def _wald(labels: list[str], estimate: FloatArray, se: FloatArray, prob: float) 
     return pd.DataFrame(columns, index=pd.Index(labels, name="term"))
 
 
-def _heterogeneity(problem: Problem, design: FloatArray, tau: float, method: str) -> dict[str, float]:
+def _heterogeneity(problem: Problem, design: FloatArray, tau: float, method: str) -> dict[Hashable, float]:
     """How much effects differ: their spread, Q around the common effect, and I²."""
     square, df = _at(problem, design, 0.0, "common").square, problem.y.size - design.shape[1]
     between = tau**2 / (tau**2 + typical_variance(problem.se))
     if method == "common" and square > 0:
         between = max(0.0, 1 - df / square)
-    q = {"q": square, "q_df": df, "q_p": _chi_square_tail(square, df)}
+    q: dict[Hashable, float] = {"q": square, "q_df": df, "q_p": _chi_square_tail(square, df)}
     return {"tau": tau, "tau2": tau**2, **q, "i2": between}
 
 
