@@ -478,7 +478,7 @@ def test_student_noise_holds_the_slope_where_least_squares_follows_outliers():
     change[with_target[:3]] += 40.0
     planted = authorities.assign(change=("authority", change))
     model = cohesion_model(planted, noise="student_t")
-    posterior = bt.fit(model, engine="nuts", draws=500, tune=500, seed=10, progress=False)
+    posterior = bt.fit(model, engine="nuts", draws=1500, tune=1000, seed=10, progress=False)
     bt.require(bt.diagnose(posterior))
     slope = float(posterior["posterior"]["effect"].mean())
     ols = float(fit_ols(planted).loc["target", "estimate"])
