@@ -103,15 +103,9 @@ def test_the_posterior_agrees_with_nuts(statuses):
 
 @pytest.mark.parametrize(("outcome", "statuses"), [("ordinal", 3), ("ordinal", 4), ("multinomial", 3)])
 def test_no_printed_number_depends_on_the_seed(outcome, statuses):
-    """Draws come from the data; the seed only orders them."""
+    """Draws and their order come from the data."""
     columns = ["outstanding", "good", "poor", "bad"][:statuses]
     model = bt.success_model(bt.read_counts(FOUR[["area", *columns]], statuses=columns), outcome=outcome)
     one, other = (bt.fit(model, seed=seed, draws=250, progress=False) for seed in (1, 2))
-    for group, names in (
-        ("posterior", model.variables),
-        ("posterior_predictive", ("count", "new_area_share")),
-    ):
-        for name in names:
-            a, b = (np.sort(tree[group][name].stack(s=("chain", "draw")).to_numpy()) for tree in (one, other))
-            np.testing.assert_array_equal(a, b)
-    assert not one["posterior"].to_dataset().identical(other["posterior"].to_dataset())
+    for group in ("posterior", "posterior_predictive"):
+        assert one[group].to_dataset().identical(other[group].to_dataset()), group

@@ -14,7 +14,7 @@ _HOW = {
     "nuts": "sampled by NUTS",
     "smc": "sampled by sequential Monte Carlo",
 }
-_USED = ("bayes-targets", "python", "numpy", "xarray")
+_USED = ("python", "numpy", "xarray")
 
 
 def paragraph_of(result: Result, question: str) -> str:
@@ -42,10 +42,10 @@ def paragraph_of(result: Result, question: str) -> str:
 def computed_and_cited(attrs: Mapping[Any, Any], source: str) -> str:
     """How a posterior with these attrs was computed and put in words, with what, and what to cite."""
     versions = json.loads(attrs.get("versions", "{}"))
-    used = ", ".join(f"{name} {versions[name]}" for name in _USED if name in versions)
+    ours = f"bayes_targets {versions.get('bayes-targets', '')}"
+    used = ", ".join([ours, *(f"{name} {versions[name]}" for name in _USED if name in versions)])
     return (
         "Probabilities were put in words by the IPCC's scale (Mastrandrea et al. 2010). "
         f"The posterior was {_HOW.get(str(attrs.get('engine')), 'computed')} with {used}. "
-        "To cite: The bayes_targets developers, bayes_targets: Bayesian re-analysis of the effect of government targets, "
-        f"version {versions.get('bayes-targets', '')}; and {source}."
+        f"To cite: The bayes_targets developers, {ours}; and {source}."
     )
