@@ -150,7 +150,7 @@ def test_the_paragraph_says_all_that_a_report_needs(beds):
         "normally distributed",
         "95% equal-tailed interval",
         "probability 95%",
-        f"bayes-targets {version('bayes-targets')}",
+        f"bayes_targets {version('bayes-targets')}",
         "To cite",
     ):
         assert part in beds.paragraph
