@@ -24,7 +24,7 @@ from ..printed.auditing import audit
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
 from .cells import capital, number
-from .paragraph import computed_and_cited
+from .models import computed_and_cited
 from .result import Picture, Result, Table
 
 _MOST_TERMS = 40

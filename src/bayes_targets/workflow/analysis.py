@@ -22,7 +22,7 @@ from ..inference.ensemble import Pool, WorkerLostError, one_thread, require_sche
 from ..provenance import REPRODUCIBILITY, git_commit, package_digest, sha256
 from ..readers.posterior import posterior_bytes, read_posteriors
 from ..report import page as report
-from ..report.paragraph import paragraph_of
+from ..report.models import paragraph_of
 from ..report.result import Result, Table, read_table
 from ..report.word import require_word, result_markdown, word_document
 from . import run_folder
