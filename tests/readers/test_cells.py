@@ -16,11 +16,13 @@ from bayes_targets.readers.cells import (
     decimal_of,
     is_missing,
     missing_marks,
+    plain_decimal,
     read_label,
     read_number,
     read_numbers,
     settle_decimal,
     smallest_half_width,
+    take_apart,
 )
 
 
@@ -76,6 +78,16 @@ def test_stars_brackets_bounds_and_per_cent_signs_are_kept_apart():
 )  # fmt: skip
 def test_what_is_no_number_is_none(cell):
     assert read_number(cell) is None
+
+
+def test_a_cell_of_up_to_a_hundred_characters_may_hold_a_number_and_a_plain_one_of_forty():
+    long, plain = "0." + "3" * 60, "0." + "3" * 38
+    assert read_number(long).value == read_number(plain).value == pytest.approx(1 / 3)
+    assert take_apart(f"{long} (.1)").number == long
+    assert read_number("0." + "3" * 99) is None
+    assert plain_decimal(plain).text == plain
+    with pytest.raises(DataError, match="plain decimal number"):
+        plain_decimal(f"{plain}3")
 
 
 def test_a_decimal_comma_turns_the_signs_around():

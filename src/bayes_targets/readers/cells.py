@@ -27,7 +27,7 @@ MISSING = frozenset(_MISSING.split("|"))
 
 _LISTED = 20
 _LONGEST = 100  # characters of a cell that may hold a number
-_LONGEST = 40
+_LONGEST_PLAIN = 40  # and of one that holds nothing else
 _PLAIN = set("0123456789.+-")
 _MINUS = re.compile("^[\u2212\u2010-\u2013\ufe63\uff0d](?=[\\s£$€¥]*[\\d.,])")
 _SPACES = "\u00a0\u2009\u202f\u2007\u2002\u2003"
@@ -197,7 +197,7 @@ def plain_decimal(text: str) -> Number:
     >>> number.value, round(number.low, 6), round(number.high, 6), number.decimals
     (-0.0004, -0.00045, -0.00035, 4)
     """
-    number = read_number(text) if len(text) <= _LONGEST and set(text) <= _PLAIN else None
+    number = read_number(text) if len(text) <= _LONGEST_PLAIN and set(text) <= _PLAIN else None
     if number is None:
         raise DataError(f"found {shown(text)}, expected a plain decimal number such as -.25 or 3.10")
     return number
