@@ -7,7 +7,7 @@ probability among the alternatives tried.
 import pandas as pd
 
 import bayes_targets as bt
-from bayes_targets.comparison.claims import SCALE_KEY, headlines, percent_text
+from bayes_targets.comparison.claims import SCALE_KEY, adverb, headlines, percent_text
 from bayes_targets.report.result import Result, Table
 from bayes_targets.studies import andrews2014, andrews2014_anchoring, andrews2014_sensitivity, odpm2005
 
@@ -111,7 +111,7 @@ def analyse(run):
 
 def likely(row):
     """A probability as an adverb, and in per cent."""
-    return str(row["reading"]).replace("certain", "certainly"), percent_text(row["probability"])
+    return adverb(str(row["reading"])), percent_text(row["probability"])
 
 
 def lowest(row):

@@ -5,7 +5,7 @@ with another year to go, and how many targets will be hit in the end? ODPM (2005
 """
 
 import bayes_targets as bt
-from bayes_targets.comparison.claims import percent_text, words_for
+from bayes_targets.comparison.claims import adverb, percent_text, words_for
 from bayes_targets.models.success.margins import composition_bound
 from bayes_targets.report.result import Result
 from bayes_targets.report.success import contrast_rows, contrast_words
@@ -54,7 +54,7 @@ def analyse(run):
     }
     return Result(
         answer=(
-            f"Local targets were {words_for(float(local['prob_positive'])).replace('certain', 'certainly')} more often on course than "
+            f"Local targets were {adverb(words_for(float(local['prob_positive'])))} more often on course than "
             f"national ones ({percent_text(float(local['prob_positive']))})."
         ),
         points=(

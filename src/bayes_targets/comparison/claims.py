@@ -219,6 +219,17 @@ def words_for(probability: float, *, error: float = 0.0) -> str:
     return f"{words} (within simulation error of {' and of '.join(others)})" if others else words
 
 
+def adverb(words: str) -> str:
+    """The words for a probability as they stand before a verb.
+
+    Examples
+    --------
+    >>> adverb("virtually certain"), adverb("very likely")
+    ('virtually certainly', 'very likely')
+    """
+    return words.replace("certain", "certainly")
+
+
 def probability_text(probability: float) -> str:
     """A probability in digits that agree with its words, and never claim a certainty.
 
@@ -323,9 +334,10 @@ def _holds(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
     return draws < claim.low if claim.direction == "below" else (draws > claim.low) & (draws < claim.high)
 
 
-def simulation_error(posterior: xr.DataTree, holds: xr.DataArray) -> float:
-    """Monte Carlo standard error of the share of draws where something holds; 0 where the posterior is exact."""
-    return 0.0 if posterior.attrs.get("engine", "exact") == "exact" else _mc_error(holds)
+def simulation_error(holds: xr.DataArray, *posteriors: xr.DataTree) -> float:
+    """Monte Carlo standard error of the share of draws where something holds; 0 where all the posteriors are exact."""
+    exact = all(posterior.attrs.get("engine", "exact") == "exact" for posterior in posteriors)
+    return 0.0 if exact else _mc_error(holds)
 
 
 def _mc_error(holds: xr.DataArray) -> float:
@@ -343,10 +355,9 @@ def _probability(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[f
     if claim.estimand is None or any(name not in posteriors for name in claim.estimand.posteriors):
         return math.nan, 0.0
     holds = _holds(claim, posteriors)
-    exact = all(
-        posteriors[name].attrs.get("engine", "exact") == "exact" for name in claim.estimand.posteriors
+    return float(holds.mean()), simulation_error(
+        holds, *(posteriors[name] for name in claim.estimand.posteriors)
     )
-    return float(holds.mean()), 0.0 if exact else _mc_error(holds)
 
 
 def _range(

@@ -363,7 +363,7 @@ def _answer(
         else f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
         f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better)."
     )
-    error = simulation_error(pooled, pooled["posterior"].to_dataset()["mu"] > 0)
+    error = simulation_error(pooled["posterior"].to_dataset()["mu"] > 0, pooled)
     sure = f"{words_for(mean['prob_better'], error=error)} ({percent_text(mean['prob_better'], error=error)})"
     points = [] if fixed else [f"Is it favourable on average? That is {sure}."]
     text = f"In a new place: better with {percent_text(new['prob_better'])}"

@@ -150,7 +150,7 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
     hits = round(float(row["ols_estimate"] * row["n"]))
     p = float(ranks.loc[best, 1])
     share = status_share(headline, success)
-    error = simulation_error(headline, share.sel(area=best, drop=True) == share.max("area"))
+    error = simulation_error(share.sel(area=best, drop=True) == share.max("area"), headline)
     answer = (
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
         f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."

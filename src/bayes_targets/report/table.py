@@ -260,7 +260,7 @@ def _sure(asked: _Asked, aside: str = "") -> str:
     better, probability = str(asked.evaluation.better), float(asked.row["prob_better"])
     if probability < 0.5:
         better, probability = "higher" if better == "lower" else "lower", 1 - probability
-    error = simulation_error(asked.posterior, asked.draws > 0)
+    error = simulation_error(asked.draws > 0, asked.posterior)
     return f"{words_for(probability, error=error)} {better}{aside} ({percent_text(probability, error=error)})"
 
 
@@ -379,7 +379,7 @@ def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
             "term": asked.term,
             "model": asked.model,
             **{name: min(max(found[name][k], 0.0), 1.0) if name in found else math.nan for name in _PRIORS},
-            "reading": words_for(found["neutral"][k], error=simulation_error(asked.posterior, held[k])),
+            "reading": words_for(found["neutral"][k], error=simulation_error(held[k], asked.posterior)),
         }
         for k, claim in enumerate(claims)
     ]

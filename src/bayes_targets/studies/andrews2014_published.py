@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import percent_text, words_for
+from ..comparison.claims import adverb, percent_text, words_for
 from ..comparison.compare import clear_of_zero, compare
 from ..evaluation import Evaluation
 from ..model import Model
@@ -86,7 +86,7 @@ def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Res
     chance = float(first["model_2"]["prob_positive"].loc[[ON]].iloc[0])
     return replace(
         result,
-        answer=f"Places with a cohesion target {words_for(chance).replace('certain', 'certainly')} improved more than places without one "
+        answer=f"Places with a cohesion target {adverb(words_for(chance))} improved more than places without one "
         f"({percent_text(chance)}).",
         points=(
             f"Having a target: {percent_text(chance)} under the default prior, "
@@ -113,7 +113,7 @@ def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Res
 
 def _likely(rows: pd.DataFrame) -> str:
     probability = float(rows["prob_positive"].iloc[0])
-    return f"{words_for(probability).replace('certain', 'certainly')} ({percent_text(probability)})"
+    return f"{adverb(words_for(probability))} ({percent_text(probability)})"
 
 
 def _chance(rows: pd.DataFrame) -> str:
