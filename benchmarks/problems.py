@@ -51,7 +51,7 @@ def problem(name: str, file: Path | None = None) -> Model:
             return problem(name, written)
     if name in COUNTS:
         return bt.success_model(file, outcome=name)
-    read = bt.read_authorities(file, controls=CONTROLS, change="percent")
+    read = bt.read_authorities(file, controls=CONTROLS, change="percent", origin="simulated")
     return bt.cohesion_model(read, slopes="by_type" if name == "cohesion_by_type" else "common")
 
 
