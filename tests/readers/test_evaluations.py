@@ -156,6 +156,11 @@ def test_the_pooled_row_of_a_forest_plot_is_no_study(name):
     assert f"{name}." in next(note for note in read.notes if note.startswith("Not read as a study"))
 
 
+def test_pooled_rows_of_subgroups_are_no_studies():
+    groups = "A,1,.5\nB,2,.4\nSubtotal (I-squared = 0%),1.61,.31\nC,.1,.5\nD,.2,.5\nSub-total,.15,.35\nOverall,.97,.23\n"
+    assert list(bt.read_evaluations(f"study,estimate,se\n{groups}").estimates.index) == ["A", "B", "C", "D"]
+
+
 def test_a_row_called_total_that_is_no_pooled_result_is_asked_about():
     with pytest.raises(bt.DataError, match="row 3, column 'study': found 'Total', expected a study"):
         bt.read_evaluations("study,estimate,se\nA,1,.5\nB,2,.4\nTotal,1.61,.6\n")

@@ -76,7 +76,34 @@ PANELS = (
     "\t(1)\t(2)\nPanel A: Schools\t\t\nTarget\t.95\t.65\n\t(.16)\t(.29)\n"
     "Panel B: Hospitals\t\t\nTarget\t.5\t.4\n\t(.2)\t(.2)\n"
 )
+PARAMETERS = """Parameter   | Coefficient |   SE |         95% CI | t(28) |      p
+-----------------------------------------------------------------
+(Intercept) |       37.29 | 1.88 | [33.45, 41.12] | 19.86 | < .001
+wt          |       -5.34 | 0.56 | [-6.49, -4.20] | -9.56 | < .001
+"""
+GTSUMMARY = (
+    "| **Characteristic** | **OR** | **95% CI** | **p-value** |\n|:---|:---:|:---:|:---:|\n"
+    "| Target | 1.50 | 1.12, 2.01 | 0.007 |\n| Type |  |  |  |\n| Unitary | — | — |  |\n"
+)
+TOOLPAK = (
+    "\tCoefficients\tStandard Error\tt Stat\tP-value\tLower 95%\tUpper 95%\tLower 95.0%\tUpper 95.0%\n"
+    "Intercept\t12.1\t1.2\t10.08\t1.2E-18\t9.73\t14.47\t9.73\t14.47\nTarget\t.952\t.359\t2.652\t.0089\t.2425\t1.6615\t.2425\t1.6615\n"
+)
+LOGISTIC = "\tB\tS.E.\tWald\tdf\tSig.\tExp(B)\nTarget\t.405\t.150\t7.29\t1\t.007\t1.500\n"
+BELOW_0 = (4.1 - 0.5) / 2 / 1.959964
 FORMS = {
+    "ends below 0, after a comma and a blank": ("Outcome\tDifference (95% CI)\nStay\t-2.3 (-4.1, -0.5)\n", {}, None, "Stay", -2.3, BELOW_0),
+    "ends below 0, after a comma": ("Outcome\tDifference\t95% CI\nStay\t-2.3\t[-4.1,-0.5]\n", {}, None, "Stay", -2.3, BELOW_0),
+    "ends below 0, after a dash": ("Outcome\tDifference (95% CI)\nStay\t−2.3 (−4.1–−0.5)\n", {}, None, "Stay", -2.3, BELOW_0),
+    "ends below 0, with decimal commas": ("Outcome;Difference;95% CI\nStay;-2,3;-4,1, -0,5\n", {}, None, "Stay", -2.3, BELOW_0),
+    "ends in German": ("Variable;b (95%-CI)\nZiel;-2,3 (-4,1 bis -0,5)\n", {}, None, "Ziel", -2.3, BELOW_0),
+    "parameters": (PARAMETERS, {}, None, "wt", -5.34, 0.56),
+    "degrees of freedom beside t": ("Predictor\tB\tt(12)\tp\nTarget\t.21\t2.17\t.051\n", {}, None, "Target", 0.21, 0.21 / 2.17),
+    "gtsummary": (GTSUMMARY, {"ratio": "odds ratio"}, None, "Target", math.log(1.5), 0.149188),
+    "Excel": (TOOLPAK, {}, None, "Target", 0.952, 0.359),
+    "emmeans": ("contrast,estimate,SE,df,lower.CL,upper.CL\nA - B,.95,.36,27,.21,1.69\n", {}, None, "A - B", 0.95, 0.36),
+    "slopes beside their ratios": (LOGISTIC, {"columns": {"B": "estimate"}}, None, "Target", 0.405, 0.15),
+    "ratios beside slopes": (LOGISTIC, {"columns": {"Exp(B)": "estimate"}, "ratio": "odds ratio"}, None, "Target", 0.405465, 0.15),
     "LaTeX": (LATEX, {}, "(2)", "R&D (log)", -0.11, 0.06),
     "LaTeX, first model": (LATEX, {}, "(1)", "Target", 0.952, 0.159),
     "esttab csv": (ESTTAB, {}, "(2) price", "weight", 3.465, 3.465 / 5.49),
@@ -137,6 +164,11 @@ def test_a_table_is_read_as_it_is_printed(form):
     assert (row["estimate"], row["se"]) == (pytest.approx(estimate), pytest.approx(se, rel=1e-4))
 
 
+def test_degrees_of_freedom_in_a_heading_are_those_of_its_t():
+    read = bt.read_estimates(FORMS["degrees of freedom beside t"][0])
+    assert read.estimates["df"].tolist() == [12]
+
+
 def test_the_foot_of_a_latex_table_says_n_stars_and_brackets():
     read = bt.read_estimates(LATEX)["(2)"]
     assert (read.n, dict(read.stars)) == (131, {"*": 0.1, "**": 0.05, "***": 0.01})
@@ -157,6 +189,10 @@ def test_estimates_in_per_cent_have_that_unit_and_keep_their_sign_in_print(tmp_p
         (
             "term,estimate,se\nTarget,3.2%,0.011\n",
             "expected a per cent sign here as well as in '3.2%', or in neither",
+        ),
+        (
+            "term\testimate\t95% CI\nTarget\t-2.3\t-4.1 -0.5\n",
+            "found '-4.1 -0.5', expected an interval such as .83 to .89",
         ),
         (
             "term\testimate\nTarget\t250 (40,60)\n",

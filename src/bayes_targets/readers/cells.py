@@ -252,15 +252,17 @@ _CHARACTERS = str.maketrans(
     | {"\u2217": "*", "\u204e": "*", "\uff0b": "+"}
 )
 _STAR = r"(?:\\?\*|[+†‡§#¶^])+"
-_PRINTED = r"[+-]?\s?(?:\d{1,3}(?: \d{3})+(?![\d ])(?:[.,]\d+)?|\d[\d.,']*|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
+_PRINTED = r"[+-]?\s?(?:\d{1,3}(?: \d{3})+(?![\d ])(?:[.,]\d+)?|\d(?:[\d.,']*\d)?\.?|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
 _FOOTNOTE = r"(?:\s?n\.?s\.?|\s?\^\{?[a-z]{1,2}\}?|[ᵃᵇᶜᵈᵉ¹²³]+)?"
 _CELL = re.compile(
     rf"(?P<number>{_PRINTED})?{_FOOTNOTE}\s*(?P<star>\s*{_STAR})?\s*"
     rf"(?:(?P<open>[(\[{{])(?P<inner>[^()\[\]{{}}]*)[)\]}}]|(?P<plusminus>±)\s*(?P<half>{_PRINTED}))?{_FOOTNOTE}\s*(?P<last>{_STAR})?"
 )
+# A hyphen after a blank and before a digit is a sign: "-4.1 -0.5" may mean either.
+_DASH, _TO = r"\s+-\s+|-\s*", r"\b(?:to|bis|à|a|til|till|tot)\b"
 _ENDS = {
-    ".": re.compile(rf"({_PRINTED})\s*(?:;|,\s|\bto\b|-|\||,)\s*({_PRINTED})"),
-    ",": re.compile(rf"({_PRINTED})\s*(?:;|,\s|\bto\b|-|\|)\s*({_PRINTED})"),
+    ".": re.compile(rf"({_PRINTED})(?:\s*(?:;|{_TO}|\||,)\s*|{_DASH})({_PRINTED})"),
+    ",": re.compile(rf"({_PRINTED})(?:\s*(?:;|,\s|{_TO}|\|)\s*|{_DASH})({_PRINTED})"),
 }
 _TOKEN = re.compile(r"(?<![\w.,])[+-]?\d*(?:[.,]\d+)+(?![\w.,])")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
@@ -306,8 +308,8 @@ def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
 
     Examples
     --------
-    >>> pair(".3,.9"), pair("1,234"), pair("0,16", ","), pair("0,1 - 0,6", ",")
-    (('.3', '.9'), None, None, ('0,1', '0,6'))
+    >>> pair(".3,.9"), pair("1,234"), pair("0,16", ","), pair("0,1 - 0,6", ","), pair("-4.1, -0.5"), pair("-4.1 -0.5")
+    (('.3', '.9'), None, None, ('0,1', '0,6'), ('-4.1', '-0.5'), None)
     """
     bare = text.strip("()[]{} ")
     match = None if len(bare) > _LONGEST or _THOUSANDS.fullmatch(bare) else _ENDS[decimal].fullmatch(bare)

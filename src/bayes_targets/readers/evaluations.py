@@ -148,7 +148,8 @@ def read_evaluations(
 
 
 _POOLED = re.compile(
-    r"(?:pooled|overall|summary|total|combined|meta[- ]?analysis|(?:random|fixed|common)[- ]effects?(?: model)?|(?:re|fe) model)"
+    r"(?:pooled|overall|summary|(?:sub-?)?total|combined|average|mean|all studies|meta[- ]?analysis|"
+    r"(?:random|fixed|common)[- ]effects?(?: model)?|(?:re|fe) model)"
     r"(?: (?:effect|estimate|result|mean|average))?(?: \(.*\))?",
     re.IGNORECASE,
 )

@@ -33,8 +33,8 @@ SYNONYMS = {
     "teststatistic twert zwert valeurt statistiquet "
     "valort estadísticot",
     "p": "p pvalue pvalues pr>|t| pr>|z| p>|t| p>|z| sig pval pwert valeurp valorp pverdi pvärde pwaarde signifikanz",
-    "low": "low lower conflow cilow cilower lowerci lcl ll lowerlimit lowerbound lb cil lo untergrenze",
-    "high": "high upper confhigh cihigh ciupper upperci ucl ul upperlimit upperbound ub ciu hi obergrenze",
+    "low": "low lower conflow cilow cilower lowerci lcl lowercl asymplcl ll lowerlimit lowerbound lb cil lo untergrenze",
+    "high": "high upper confhigh cihigh ciupper upperci ucl uppercl asympucl ul upperlimit upperbound ub ciu hi obergrenze",
     "interval": "ci cis confint confidenceinterval confidenceintervals confinterval interval konfidenzintervall ki "
     "intervalledeconfiance ic intervalodeconfianza",
     "star": "star stars signif",
@@ -61,6 +61,7 @@ _QUALIFIED = (
     r"program|regression|point|pooled|effect)\s)+(.+)"
 )
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+DF_OF_T = re.compile(r"t ?\((\d+)\)")
 _QUANTILE = re.compile(r"\[?(0?\.\d+)\]?")
 
 
@@ -86,6 +87,8 @@ def read_heading(text: str) -> Heading:
     plain = " ".join(text.replace("\u2212", "-").split())
     if plain in CANONICAL:
         return Heading(text, plain)
+    if DF_OF_T.fullmatch(plain):
+        return Heading(text, "t")
     plain = re.sub(r" ?\((?:%|pp|per cent|points|percentage points)\)$", "", plain, flags=re.IGNORECASE)
     plain = re.sub(r"^(un)?standardi[sz]ed coefficients? ", "", plain, flags=re.IGNORECASE)
     if split := re.fullmatch(r"(.*?)\s*(?:[(\[](.+)[)\]]|±\s*(.+))", plain):
@@ -184,7 +187,18 @@ def canonical_columns(
             raise DataError(f"{label}: no column {old!r} ({option('columns')}); {did_you_mean(old, names)}")
         if new not in allowed:
             raise DataError(f"{label}: {option('columns', {old: new})}; {did_you_mean(new, list(allowed))}")
+    said = set(renamed.values())
+    meant = {name: read_heading(name) for name in names}
     return {
-        name: read_heading(name)._replace(quantity=renamed[name]) if name in renamed else read_heading(name)
-        for name in names
+        name: heading._replace(quantity=renamed[name])
+        if name in renamed
+        else heading._replace(quantity=None)
+        if _role(heading.quantity) in said
+        else heading
+        for name, heading in meant.items()
     }
+
+
+def _role(quantity: str | None) -> str | None:
+    """What a quantity is in a row: a ratio is an estimate, an s.e. of the logarithm an s.e."""
+    return "estimate" if quantity in RATIO_HEADINGS else "se" if quantity == "se of log" else quantity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,6 +51,11 @@ def read_page_text(text: str) -> PageTable | None:
     tables = [line for line in lines if _MARKDOWN.fullmatch(line)]
     if len(tables) >= 3:
         return _markdown(lines)
+    # Bars between cells and none at the ends, as R's parameters prints them.
+    bars = Counter(line.count("|") for line in lines if line and not _RULE.fullmatch(line))
+    count, times = max(bars.items(), key=lambda item: item[1], default=(0, 0))
+    if count > 1 and times > max(1, 0.6 * bars.total()):
+        return _markdown([f"|{line}|" if line.count("|") == count else line for line in lines])
     return _fixed_width(lines)
 
 
@@ -124,8 +130,9 @@ def _markdown(lines: Sequence[str]) -> PageTable:
             continue
         if _MARKDOWN.fullmatch(line):
             line = re.sub(r"(>\s?)\|([tz])\|", r"\1\\|\2\\|", line)
+            cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
             rows.append(
-                [plain(cell).replace("\\", "") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+                [re.sub(r"^\*\*([^*]+)\*\*$", r"\1", plain(cell)).replace("\\", "") for cell in cells]
             )
         else:
             around.append(line.strip())

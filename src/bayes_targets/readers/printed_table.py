@@ -17,6 +17,7 @@ from .cells import cell_text, is_missing, read_label, tidy
 from .headings import (
     ARMS,
     CANONICAL,
+    DF_OF_T,
     RATIO_HEADINGS,
     Heading,
     canonical_columns,
@@ -364,6 +365,7 @@ def _long(
             f"Column {sheet.header[places.pop('df')]!r} holds 1 throughout: not read as degrees of freedom of an error."
         )
     ratio_heading = estimate.text if read_heading(estimate.text).quantity in RATIO_HEADINGS else None
+    df_of_t = DF_OF_T.fullmatch(columns["t"].text) if "t" in columns else None
     inner = estimate.bracket or brackets
     others = {name: sheet.header.index(name) for name in unused}
     groups: dict[str, list[PrintedRow]] = {}
@@ -385,6 +387,8 @@ def _long(
             empty.append(term)
             continue
         texts = _row_cells(sheet, number, row, places, inner)
+        if df_of_t is not None:
+            texts.setdefault("df", df_of_t[1])
         model = row[places["model"]] if "model" in places else ""
         groups.setdefault(model, []).append(
             PrintedRow(term, number, texts, {name: row[i] for name, i in others.items()})
@@ -460,6 +464,9 @@ def _chosen_columns(
             # A standardised slope beside the slope (SPSS) has no standard error of its own.
             exact = [heading for heading in headings if not _BETA.search(heading.text)][:2]
             exact = exact if len(exact) == 1 else []
+        at = [sheet.header.index(heading.text) for heading in headings]
+        if not exact and all(len({row[i] for i in at}) == 1 for row in sheet.rows):
+            exact = headings  # Excel prints its 95% limits twice
         if len(headings) > 1 and not exact:
             names = " and ".join(repr(heading.text) for heading in headings)
             raise DataError(
