@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
-from ._style import DARK, Look
+from ._sheet import new_figure
+from ._style import DARK, SMALL_SAMPLE, Look, small_sample_key, wrapped
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 def require_rows(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
@@ -37,24 +41,22 @@ def numbers(table: pd.DataFrame | pd.Series, column: str, name: str, *, missing:
     """Read a column as finite floats; NaN is let through only where `missing` says so."""
     cells = table[column] if isinstance(table, pd.DataFrame) else table
     for label, cell in cells.items():
-        value = as_float(cell)
-        if value is None or np.isinf(value) or (np.isnan(value) and not missing):
+        value = _as_float(cell)
+        if math.isinf(value) or (math.isnan(value) and not missing):
             raise DataError(
                 f"{name}, row {str(label)!r}, column {column!r}: found {cell!r}, expected a finite number"
             )
     return cells.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def as_float(cell: object) -> float | None:
-    """Read a cell as a float (a missing one as NaN), or None where it is no number."""
+def _as_float(cell: Any) -> float:
+    """A cell as a float: a missing one as NaN, what is no number as infinity."""
     if cell is None or cell is pd.NA:
-        return float("nan")
-    if isinstance(cell, str):
-        return None
+        return math.nan
     try:
-        return float(cell)  # type: ignore[arg-type]
+        return math.inf if isinstance(cell, str) else float(cell)
     except (TypeError, ValueError):
-        return None
+        return math.inf
 
 
 def intervals(
@@ -72,24 +74,34 @@ def intervals(
     return values
 
 
-def sizes(n: pd.Series | None, labels: Sequence[Any], name: str) -> list[float | None]:
-    """Sample size of each label; None where it is not known."""
+def sizes(n: pd.Series | None, labels: Collection[Any], name: str) -> Floats:
+    """Sample size of each label; NaN where it is not known."""
     if n is None:
-        return [None] * len(labels)
+        return np.full(len(labels), np.nan)
     known = [str(label) for label in n.index]
     if n.index.has_duplicates:
         raise DataError(f"{name}: a label occurs more than once, expected one sample size for each")
     for label in labels:
         if label not in n.index:
             raise DataError(f"{name}: no sample size for {str(label)!r}; {did_you_mean(str(label), known)}")
-    found = n.loc[list(labels)]
-    values = numbers(found, "n", name, missing=True)
+    values = numbers(n.loc[list(labels)], "n", name, missing=True)
     for label, value in zip(labels, values, strict=True):
-        if value < 0 or (value != np.floor(value) and not np.isnan(value)):
+        if value < 0 or value % 1 > 0:
             raise DataError(
                 f"{name}, row {str(label)!r}, column 'n': found {value:g}, expected a whole number of cases"
             )
-    return [None if np.isnan(value) else float(value) for value in values]
+    return values
+
+
+def counted(cases: Floats, noun: str) -> str:
+    """How many rows and cases there are, as far as both are known."""
+    rows = f"{cases.size} {noun}{'s' if cases.size > 1 else ''}"
+    return rows if np.isnan(cases).any() else f"{rows}, n = {cases.sum():,.0f}"
+
+
+def small_keys(cases: Floats) -> list[Artist]:
+    """What explains the dagger in a legend, where there is one."""
+    return [small_sample_key()] if (cases < SMALL_SAMPLE).any() else []
 
 
 def pick(labels: Sequence[Any], wanted: Sequence[Any] | None, name: str) -> list[Any]:
@@ -107,36 +119,36 @@ def pick(labels: Sequence[Any], wanted: Sequence[Any] | None, name: str) -> list
     return list(dict.fromkeys(chosen))
 
 
-def draw_rows(
-    ax: Axes, y: Floats, values: Floats, look: Look, small: Sequence[bool], name: str, size: float = 6
-) -> None:
-    """Draw an interval and a mark a row: hollow marks for small samples, nothing for a missing row."""
-    here = np.isfinite(values[0])
-    if not here.any():
-        return
-    lines = ax.hlines(
-        y[here],
-        values[1, here],
-        values[2, here],
-        color=look.colour,
-        linestyle=[look.line],
-        linewidth=look.width,
-    )
-    lines.set_label(f"{name} interval")
-    hollow = np.array(small, dtype=bool)
-    for rows, filled in ((here & ~hollow, look.filled), (here & hollow, False)):
-        if rows.any():
-            ax.plot(
-                values[0, rows],
-                y[rows],
-                linestyle="none",
-                marker=look.marker,
-                markersize=size,
-                color=look.colour,
-                markerfacecolor=look.colour if filled else "white",
-                markeredgewidth=1.3,
-                label=name,
-            )
+def row_label(label: object, n: float, width: int) -> str:
+    """Join a row's label with its sample size, where that is known, and a dagger where it is small.
+
+    Examples
+    --------
+    >>> print(row_label("Fire", 3, 30))
+    Fire (n = 3) †
+    """
+    lines = wrapped(label, width).split("\n")
+    if not math.isnan(n):
+        size = f"(n = {n:,.0f})" + (" †" if n < SMALL_SAMPLE else "")
+        if len(lines[-1]) + 1 + len(size) <= width:
+            lines[-1] = f"{lines[-1]} {size}".strip()
+        else:
+            lines.append(size)
+    return "\n".join(lines)
+
+
+def row_labels(labels: Iterable[Any], cases: Floats, width: int) -> list[str]:
+    """The labels of rows, each with its sample size."""
+    return [row_label(label, n, width) for label, n in zip(labels, cases, strict=True)]
+
+
+def new_rows(labels: Sequence[str], marks: int = 2) -> tuple[Figure, Axes, Floats]:
+    """Make a figure of labelled rows; also give its axes, and where beside a row's middle each of its marks stands."""
+    height = row_height(labels, marks)
+    figure = new_figure(height * len(labels))
+    ax = figure.subplots()
+    label_rows(ax, labels)
+    return figure, ax, offsets(height, marks)
 
 
 def row_height(labels: Sequence[str], marks: int = 2) -> float:
@@ -160,6 +172,46 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.grid(axis="x")
 
 
+def draw_rows(
+    ax: Axes,
+    at: float,
+    values: Floats,
+    look: Look,
+    name: str,
+    *,
+    hollow: NDArray[np.bool_] | bool = False,
+    size: float = 6,
+) -> None:
+    """Draw a mark a row, `at` beside its middle, and its interval where there is one; nothing where the mark is missing."""
+    y = np.arange(values.shape[1]) + at
+    here = np.isfinite(values[0])
+    if len(values) > 1 and here.any():
+        ends = values[1:, here]
+        ax.hlines(
+            y[here], *ends, color=look.colour, linestyle=[look.line], linewidth=look.width,
+            label=f"{name} interval",
+        )  # fmt: skip
+    for rows, filled in ((here & ~np.asarray(hollow), look.filled), (here & hollow, False)):
+        if rows.any():
+            ax.plot(
+                values[0, rows],
+                y[rows],
+                linestyle="none",
+                marker=look.marker,
+                markersize=size,
+                color=look.colour,
+                markerfacecolor=look.colour if filled else "white",
+                markeredgewidth=1.3,
+                label=name,
+            )
+
+
+def no_scale(ax: Axes) -> None:
+    """Draw no y axis: of a density, only its shape counts."""
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+
+
 def note(
     ax: Axes, text: str, at: tuple[float, float], shift: tuple[float, float], along: str = "", **looks: Any
 ) -> None:
@@ -177,9 +229,11 @@ def text_column(ax: Axes, texts: Sequence[str], header: str | None = None) -> No
         note(ax, header, (1, 1), (4, 4), "neither", va="bottom", fontweight="bold")
 
 
-def reference_line(ax: Axes, x: float, name: str, *, dashed: bool = False) -> None:
-    """Draw a vertical line to read the rows against, behind the marks."""
+def reference_line(ax: Axes, x: float, name: str, *, dashed: bool = False, text: str = "") -> None:
+    """Draw a vertical line to read the rows against, behind the marks, perhaps with words at its upper end."""
     ax.axvline(x, color=DARK, linewidth=1.0, linestyle=(0, (6, 2)) if dashed else "-", zorder=1.2, label=name)
+    if text:
+        note(ax, text, (x, 1), (3, 1), "x", va="bottom")
 
 
 def span(values: Sequence[Floats], *points: float) -> tuple[float, float]:
@@ -195,30 +249,29 @@ _SMALL = (0.01, 0.02, 0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 0.95)
 _ROUND_RATIOS = (*_SMALL, 1.0, 1.05, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
-def ratio_ticks(ax: Axes, inches: float) -> None:
-    """Label an x axis of logs with the ratios that they are of, as many as it has room for."""
-    low, high = ax.get_xlim()
-    inside = [ratio for ratio in _ROUND_RATIOS if low <= np.log(ratio) <= high]
-    if len(inside) < 3:
-        digits = max(2, int(np.ceil(-np.log10((high - low) / 4))))
-        inside = sorted({round(float(np.exp(at)), digits) for at in np.linspace(low, high, 7)[1:-1]} | {1.0})
-    apart = 0.42 / max(inches, 0.5) * (high - low)
-    kept: list[float] = [1.0] if low <= 0 <= high else []
-    for ratio in inside:
-        if low <= np.log(ratio) <= high and all(
-            abs(np.log(ratio) - np.log(other)) >= apart for other in kept
-        ):
-            kept.append(ratio)
-    kept.sort()
-    ax.set_xticks(np.log(kept), [f"{ratio:g}" for ratio in kept])
-
-
-def ticks_that_fit(ax: Axes, inches: float) -> None:
-    """Choose as many ticks as an x axis of so many inches has room for."""
+def fit_ticks(ax: Axes, inches: float, *, ratio: bool = False) -> None:
+    """Choose as many ticks as an x axis of so many inches has room for; of logs, the ratios that they are of."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = ax.get_xlim()
-    decimals = max(0, int(np.ceil(-np.log10((high - low) / 4))))
-    characters = len(f"{max(abs(low), abs(high)):.0f}") + 1 + (decimals + 1 if decimals else 0)
+    decimals = int(np.ceil(-np.log10((high - low) / 4)))
+    if ratio:
+        kept = _round_ratios(low, high, max(2, decimals), 0.42 / max(inches, 0.5) * (high - low))
+        ax.set_xticks(np.log(kept), [f"{each:g}" for each in kept])
+        return
+    characters = len(f"{max(abs(low), abs(high)):.0f}") + 1 + (decimals + 1 if decimals > 0 else 0)
     room = int(inches / (0.08 * characters + 0.12)) + 1
     ax.xaxis.set_major_locator(MaxNLocator(nbins=min(max(room, 3), 8), steps=[1, 2, 2.5, 5, 10]))
+
+
+def _round_ratios(low: float, high: float, digits: int, apart: float) -> list[float]:
+    """Ratios whose logs lie between `low` and `high` and so far apart, 1 before any other."""
+    inside = [ratio for ratio in _ROUND_RATIOS if low <= np.log(ratio) <= high]
+    if len(inside) < 3:
+        inside = sorted({round(float(np.exp(at)), digits) for at in np.linspace(low, high, 7)[1:-1]} | {1.0})
+    kept: list[float] = [1.0] if low <= 0 <= high else []
+    for ratio in inside:
+        at = np.log(ratio)
+        if low <= at <= high and all(abs(at - np.log(other)) >= apart for other in kept):
+            kept.append(ratio)
+    return sorted(kept)

@@ -13,7 +13,6 @@ from ._style import DARK, ORANGE, balanced, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
     from matplotlib.text import Text
@@ -40,25 +39,26 @@ def new_figure(height: float) -> Figure:
 def finish(
     figure: Figure,
     title: str,
-    origin: str | None,
+    origin: str | None = None,
     *,
     subtitle: str = "",
+    ways: str = "",
     xlabel: str = "",
-    along: Sequence[Axes] = (),
+    note: str = "",
     handles: Sequence[Artist] = (),
-) -> None:
-    """Set title, subtitle, axis label and legend, make room for them, and lay the figure out once and for all.
+) -> Figure:
+    """Set title, subtitle, legend and the label of the x axes, make room for them, and lay the figure out once and for all.
 
-    `xlabel` is plain text in lines already; `along` holds the first and the last axes that it speaks of.
+    The label is of all axes: which way is which, the unit, and a note in lines already.
     """
     heading = _write_title(figure, title, origin)
     below = figure.text(0.012, 1, balanced(subtitle, 72), ha="left", va="top", color=DARK)
-    along_height = 0.0
-    if xlabel:
-        label = along[0].xaxis.label
-        label.set(text=xlabel, horizontalalignment="center", verticalalignment="top", position=(0, 0))
-        along_height = _inches(label)
-        label.set_visible(False)  # it must not narrow its axes
+    lowest = next(ax for ax in figure.axes if ax.get_subplotspec().is_last_row())  # type: ignore[union-attr]
+    label = lowest.xaxis.label
+    label.set(text="\n".join(part for part in (ways, balanced(xlabel, 60), note) if part))
+    label.set(horizontalalignment="center", verticalalignment="top", position=(0, 0))
+    along_height = _inches(label)
+    label.set_visible(False)  # it must not narrow its axes
     legend = _write_legend(figure, handles) if handles else None
     head = _EDGE + _inches(heading) + (0.05 + _inches(below) if subtitle else 0) + _GAP
     foot = _EDGE + (_inches(legend) + _GAP if legend else 0)
@@ -69,12 +69,13 @@ def finish(
     below.set_y(1 - (_EDGE + _inches(heading) + 0.05) / height)
     if legend:
         legend.set_bbox_to_anchor((0.012, _EDGE / height))
-    if xlabel:
-        label.set_visible(True)
-        half = 0.5 * label.get_window_extent().width / figure.bbox.width + 0.01
-        middle = 0.5 * (along[0].get_position().x0 + along[-1].get_position().x1)
-        middle = min(max(middle, half), 1 - half)
-        along[0].xaxis.set_label_coords(middle, (foot + along_height) / height, transform=figure.transFigure)
+    label.set_visible(True)
+    half = 0.5 * label.get_window_extent().width / figure.bbox.width + 0.01
+    boxes = [ax.get_position() for ax in figure.axes]
+    middle = 0.5 * (min(box.x0 for box in boxes) + max(box.x1 for box in boxes))
+    middle = min(max(middle, half), 1 - half)
+    lowest.xaxis.set_label_coords(middle, (foot + along_height) / height, transform=figure.transFigure)
+    return figure
 
 
 def _inches(artist: Text | Legend) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from ..errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
 SMALL_SAMPLE = 5
 """Rows that rest on fewer cases than this are marked."""
@@ -22,6 +24,8 @@ SMALL_SAMPLE = 5
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 DARK, BLUE, ORANGE, AMBER, PALE, GRID = "#333333", "#0072B2", "#D55E00", "#E69F00", "#E2E2E2", "#EBEBEB"
 DASHES, DOTS = (0, (5, 2.5)), ":"
+PRIOR: dict[str, Any] = {"color": DARK, "linewidth": 1.3, "linestyle": DASHES}
+"""How the curve of a prior is drawn."""
 
 _SETTINGS: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -66,7 +70,8 @@ MUTED = {
     POSTERIOR: Look("#7FB8D8", "-", "o", 1.5, filled=True),
 }
 """The looks of rows that are not in question, where others are."""
-FURTHER = (Look(ORANGE, "-.", "D", 1.6, filled=True), Look(DARK, ":", "^", 1.6, filled=True))
+LOOKS = (POSTERIOR, Look(ORANGE, "-.", "D", 1.6, filled=True), Look(DARK, ":", "^", 1.6, filled=True))
+"""The looks of several posteriors in one figure."""
 
 
 def style() -> AbstractContextManager[None]:
@@ -74,6 +79,17 @@ def style() -> AbstractContextManager[None]:
     import matplotlib.style
 
     return matplotlib.style.context(["default", _SETTINGS])
+
+
+def styled[**P, T](draw: Callable[P, T]) -> Callable[P, T]:
+    """Make a function draw in our style, whatever the settings of matplotlib are where it is called."""
+
+    @functools.wraps(draw)
+    def within(*args: P.args, **options: P.kwargs) -> T:
+        with style():
+            return draw(*args, **options)
+
+    return within
 
 
 def plain(text: object) -> str:
@@ -112,25 +128,7 @@ def balanced(text: object, width: int) -> str:
     return wrapped(text, width)
 
 
-def row_label(label: object, n: float | None, width: int) -> str:
-    """Join a row's label with its sample size, and a dagger where that is small.
-
-    Examples
-    --------
-    >>> print(row_label("Fire", 3, 30))
-    Fire (n = 3) †
-    """
-    lines = wrapped(label, width).split("\n")
-    if n is not None:
-        size = f"(n = {n:,.0f})" + (" †" if n < SMALL_SAMPLE else "")
-        if len(lines[-1]) + 1 + len(size) <= width:
-            lines[-1] = f"{lines[-1]} {size}".strip()
-        else:
-            lines.append(size)
-    return "\n".join(lines)
-
-
-def origin_of(origin: str | None, attrs: Sequence[dict[Any, Any]]) -> str | None:
+def origin_of(origin: str | None, *attrs: Mapping[Any, Any]) -> str | None:
     """Find the origin of the data, as told or else in the tables' attrs; None where nothing says made-up."""
     known = ["observed", "published", "reconstructed", "simulated"]
     told = [origin] if origin is not None else [a["origin"] for a in attrs if a.get("origin") is not None]
@@ -143,7 +141,7 @@ def origin_of(origin: str | None, attrs: Sequence[dict[Any, Any]]) -> str | None
     return " and ".join(made_up) or None
 
 
-def interval_words(attrs: dict[Any, Any], name: str) -> str:
+def interval_words(attrs: Mapping[Any, Any], name: str) -> str:
     """Kind and probability of the posterior intervals, in words, from a table's attrs.
 
     Examples
@@ -158,7 +156,7 @@ def interval_words(attrs: dict[Any, Any], name: str) -> str:
     return f"{percent(attrs, 'prob', name)} {kinds[kind]}"
 
 
-def percent(attrs: dict[Any, Any], key: str, name: str) -> str:
+def percent(attrs: Mapping[Any, Any], key: str, name: str) -> str:
     """Write a probability in a table's attrs as a percentage, e.g. ``'95%'``."""
     prob = attrs.get(key)
     if not isinstance(prob, int | float) or not 0 < prob < 1:
@@ -166,7 +164,12 @@ def percent(attrs: dict[Any, Any], key: str, name: str) -> str:
     return f"{100 * prob:.4g}%"
 
 
-def direction(better: object) -> str:
+def classical_percent(attrs: Mapping[Any, Any], name: str) -> str:
+    """Write the probability of the intervals of OLS or counts: that of the posterior, unless attrs have another."""
+    return percent(attrs, "ols_prob" if "ols_prob" in attrs else "prob", name)
+
+
+def direction(better: object = None) -> str:
     """Which way along the axis is better, in words, or only higher where that is not known.
 
     Examples
@@ -203,21 +206,31 @@ def number(value: float) -> str:
 
 def key(look: Look, label: str, *, hollow: bool = False, line: bool = True) -> Line2D:
     """Make the legend entry of a look."""
+    return line_key(
+        label, color=look.colour, linestyle=look.line if line else "none", linewidth=look.width, marker=look.marker,
+        markersize=6, markerfacecolor=look.colour if look.filled and not hollow else "white",
+    )  # fmt: skip
+
+
+def line_key(label: str, **looks: Any) -> Line2D:
+    """Make the legend entry of a line."""
     from matplotlib.lines import Line2D
 
-    return Line2D(
-        [],
-        [],
-        color=look.colour,
-        linestyle=look.line if line else "none",
-        linewidth=look.width,
-        marker=look.marker,
-        markersize=6,
-        markerfacecolor=look.colour if look.filled and not hollow else "white",
-        label=label,
-    )
+    return Line2D([], [], label=label, **looks)
 
 
-def small_sample_key(look: Look = POSTERIOR) -> Line2D:
+def patch_key(colour: str, label: str, **looks: Any) -> Patch:
+    """Make the legend entry of an area."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=colour, label=label, **looks)
+
+
+def small_note(items: str = "cases") -> str:
+    """Explain the dagger."""
+    return f"† fewer than {SMALL_SAMPLE} {items}: read with care"
+
+
+def small_sample_key() -> Line2D:
     """Make the legend entry that explains dagger and hollow marker."""
-    return key(look, f"† fewer than {SMALL_SAMPLE} cases: read with care", hollow=True, line=False)
+    return key(POSTERIOR, small_note(), hollow=True, line=False)

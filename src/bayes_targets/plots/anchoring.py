@@ -11,17 +11,16 @@ import xarray as xr
 
 from ..comparison.claims import allowed_text
 from ..errors import DataError
-from ._rows import note, numbers, require_rows
+from ._rows import Floats, note, numbers, require_rows
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
     DARK,
     DATA_ALONE,
     DOTS,
-    FURTHER,
+    LOOKS,
     PALE,
     POSTERIOR,
-    balanced,
     direction,
     interval_words,
     key,
@@ -29,19 +28,14 @@ from ._style import (
     origin_of,
     percent,
     plain,
-    style,
+    styled,
     wrapped,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-
-_LOOKS = (POSTERIOR, *FURTHER)
 _WEIGHT = "weight of the later score in what targets were set from"
 _WAYS = "← set from the earlier score  |  from the later →"
 _SHARES = (0.95, 0.5)
@@ -49,6 +43,7 @@ _TIED = 0.1
 """Below this correlation of weight and slope the figure says that there is none worth a word."""
 
 
+@styled
 def plot_anchoring(
     posterior: xr.DataTree,
     *,
@@ -88,31 +83,24 @@ def plot_anchoring(
     """
     if "posterior" not in posterior.children or "causal_slope" not in posterior["posterior"]:
         raise DataError("posterior: no variable 'causal_slope', expected a posterior of anchoring_model")
-    w, b = (
-        np.asarray(posterior["posterior"][name].to_numpy().ravel(), float)
-        for name in ("anchor_weight", "causal_slope")
-    )
-    told = origin_of(origin, [posterior.attrs])
-    with style():
-        figure = new_figure(2.9)
-        ax = figure.subplots()
-        thin = slice(None, None, max(1, len(w) // 2000))
-        ax.plot(w[thin], b[thin], ".", color="#9CC3DE", markersize=2.0, zorder=1)
-        x, y, density, levels = _regions(w, b)
-        ax.contour(x, y, density, levels=levels, colors=[BLUE], linewidths=[1.0, 2.2], zorder=3)
-        _frame(ax, ylabel)
-        ax.set_ylim(*_span(b, printed))
-        if printed is not None:
-            _printed_line(ax, printed)
-        tie = float(np.corrcoef(w, b)[0, 1])
-        message = f"The later the anchor, the {'smaller' if tie < 0 else 'larger'} the slope"
-        if abs(tie) < _TIED:
-            message = "The slope hardly depends on the anchor"
-        xlabel = f"{_WAYS}\n{balanced(xlabel, 60)}"
-        finish(figure, title or message, told, subtitle=subtitle, xlabel=xlabel, along=[ax])
-    return figure
+    draws = posterior["posterior"].to_dataset()
+    w, b = (draws[name].to_numpy().ravel().astype(float) for name in ("anchor_weight", "causal_slope"))
+    figure = new_figure(2.9)
+    ax = figure.subplots()
+    thin = slice(None, None, max(1, len(w) // 2000))
+    ax.plot(w[thin], b[thin], ".", color="#9CC3DE", markersize=2.0, zorder=1)
+    x, y, density, levels = _regions(w, b)
+    ax.contour(x, y, density, levels=levels, colors=[BLUE], linewidths=[1.0, 2.2], zorder=3)
+    _frame(ax, ylabel, b, printed)
+    tie = float(np.corrcoef(w, b)[0, 1])
+    message = f"The later the anchor, the {'smaller' if tie < 0 else 'larger'} the slope"
+    if abs(tie) < _TIED:
+        message = "The slope hardly depends on the anchor"
+    told = origin_of(origin, posterior.attrs)
+    return finish(figure, title or message, told, subtitle=subtitle, ways=_WAYS, xlabel=xlabel)
 
 
+@styled
 def plot_slope_by_weight(
     bands: Mapping[str, pd.DataFrame],
     *,
@@ -153,50 +141,44 @@ def plot_slope_by_weight(
     >>> band.attrs = {"interval": "eti", "prob": 0.95}
     >>> figure = plot_slope_by_weight({"any": band}, printed=0.651)
     >>> [label.get_text() for label in figure.axes[0].texts]
-    ['any', 'printed: 0.651']
+    ['printed: 0.651', 'any']
     """
-    if not 1 <= len(bands) <= len(_LOOKS):
-        raise DataError(f"bands: found {len(bands)}, expected 1 to {len(_LOOKS)}")
+    if not 1 <= len(bands) <= len(LOOKS):
+        raise DataError(f"bands: found {len(bands)}, expected 1 to {len(LOOKS)}")
     for name, band in bands.items():
         require_rows(band, ["median", "low", "high"], name)
-    told = origin_of(origin, [band.attrs for band in bands.values()])
-    with style():
-        figure = new_figure(2.9)
-        ax = figure.subplots()
-        ends: list[tuple[float, float]] = []
-        for i, ((name, band), look) in enumerate(zip(bands.items(), _LOOKS, strict=False)):
-            x = band.index.to_numpy(float)
-            median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))
-            ax.plot(x, median, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=3)
-            if i == 0:
-                ax.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
-            ends.append((float(median[0]), float(median[-1])))
-        _frame(ax, ylabel)
-        edges = np.concatenate([band[["low", "high"]].to_numpy().ravel() for band in bands.values()])
-        ax.set_ylim(*_span(edges, printed))
-        _label_lines(ax, list(bands), [end for _, end in ends])
-        if printed is not None:
-            _printed_line(ax, printed)
-        first, band = next(iter(bands.items()))
-        told_lines = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}"
-        if len(bands) > 1:
-            told_lines += f" of {plain(first)}"
-        if tips is not None:
-            told_lines += f". {_mark_tips(ax, tips)}"
-        ways = "falls" if ends[0][1] < ends[0][0] else "rises"
-        errors = band["mcse"].iloc[[0, -1]] if "mcse" in band else (0.0, 0.0)
-        start, end = (allowed_text(value, error) for value, error in zip(ends[0], errors, strict=True))
-        finish(
-            figure,
-            title or f"Slope {start} {ways} to {end} as the later score counts",
-            told,
-            subtitle=subtitle or told_lines,
-            xlabel=f"{_WAYS}\n{balanced(xlabel, 60)}",
-            along=[ax],
-        )
-    return figure
+    figure = new_figure(2.9)
+    ax = figure.subplots()
+    medians = []
+    for (name, band), look in zip(bands.items(), LOOKS, strict=False):
+        x = band.index.to_numpy(float)
+        median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))
+        ax.plot(x, median, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=3)
+        if not medians:
+            ax.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0, zorder=1)
+        medians.append(median)
+    edges = np.concatenate([band[["low", "high"]].to_numpy().ravel() for band in bands.values()])
+    _frame(ax, ylabel, edges, printed)
+    _label_lines(ax, list(bands), [median[-1] for median in medians])
+    first, band = next(iter(bands.items()))
+    told = f"A sensitivity analysis. Lines: medians; band: {interval_words(band.attrs, first)}"
+    told += f" of {plain(first)}" if len(bands) > 1 else ""
+    told += "" if tips is None else f". {_mark_tips(ax, tips)}"
+    ends = medians[0][[0, -1]]
+    errors = band["mcse"].iloc[[0, -1]] if "mcse" in band else (0.0, 0.0)
+    start, end = (allowed_text(value, error) for value, error in zip(ends, errors, strict=True))
+    return finish(
+        figure,
+        title
+        or f"Slope {start} {'falls' if ends[1] < ends[0] else 'rises'} to {end} as the later score counts",
+        origin_of(origin, *(band.attrs for band in bands.values())),
+        subtitle=subtitle or told,
+        ways=_WAYS,
+        xlabel=xlabel,
+    )
 
 
+@styled
 def plot_summary_check(
     check: pd.DataFrame, *, title: str | None = None, subtitle: str | None = None, origin: str | None = None
 ) -> Figure:
@@ -228,65 +210,59 @@ def plot_summary_check(
     """
     require_rows(check, ["printed", "median", "low", "high"], "check")
     values = {name: numbers(check, name, "check") for name in ("printed", "median", "low", "high")}
+    prob = percent(check.attrs, "prob", "check")
     half = 0.5 * (values["high"] - values["low"])
     middle = 0.5 * (values["high"] + values["low"])
-    placed = {name: (column - middle) / half for name, column in values.items()}
-    told = origin_of(origin, [check.attrs])
-    with style():
-        figure = new_figure(0.34 * len(check))
-        ax = figure.subplots()
-        y = np.arange(len(check))
-        ax.axvspan(-1, 1, color=PALE, alpha=0.6, zorder=0)
-        ax.plot(placed["median"], y, "|", color=BLUE, markersize=11, markeredgewidth=2.0, zorder=3)
-        ax.plot(placed["printed"], y, "s", color=DARK, markerfacecolor="white", markersize=5.5, zorder=4)
-        edge = max(1.35, 1.1 * float(np.abs(placed["printed"]).max()))
-        ax.set_xlim(-edge, edge)
-        ax.set_ylim(len(check) - 0.4, -0.6)
-        columns = ("low", "high", "printed")
-        labels = [
-            f"{plain(name)}\n{number(p)} ({number(low)} to {number(high)})"
-            for name, low, high, p in zip(check.index, *(values[column] for column in columns), strict=True)
-        ]
-        ax.set_yticks(y, labels)
-        ax.tick_params(axis="y", length=0)
-        ax.set_xticks([-1, 1], ["lower end", "upper end"])
-        prob = percent(check.attrs, "prob", "check")
-        handles: list[Artist] = [
-            key(DATA_ALONE, "printed", line=False),
-            key(POSTERIOR, "median of simulated studies", line=False),
-        ]
-        handles[1].set(marker="|", markeredgewidth=2.0)
-        outside = int((np.abs(placed["printed"]) > 1).sum())
-        if title is None:
-            title = (
-                f"{outside} of {len(check)} printed statistics lie outside what the model expects"
-                if outside
-                else f"All {len(check)} printed statistics lie where the model expects"
-            )
-        if subtitle is None:
-            subtitle = f"Each printed statistic, and in brackets the {prob} equal-tailed interval of SIMULATED studies"
-        finish(
-            figure,
-            title,
-            told,
-            subtitle=subtitle,
-            xlabel=f"{direction(None)}\n{prob} posterior predictive interval, each row on its own scale",
-            along=[ax],
-            handles=handles,
-        )
-    return figure
+    placed = {name: (values[name] - middle) / half for name in ("printed", "median")}
+    figure = new_figure(0.34 * len(check))
+    ax = figure.subplots()
+    y = np.arange(len(check))
+    ax.axvspan(-1, 1, color=PALE, alpha=0.6, zorder=0)
+    ax.plot(placed["median"], y, "|", color=BLUE, markersize=11, markeredgewidth=2.0, zorder=3)
+    ax.plot(placed["printed"], y, "s", color=DARK, markerfacecolor="white", markersize=5.5, zorder=4)
+    edge = max(1.35, 1.1 * float(np.abs(placed["printed"]).max()))
+    ax.set_xlim(-edge, edge)
+    ax.set_ylim(len(check) - 0.4, -0.6)
+    columns = (values[name] for name in ("printed", "low", "high"))
+    labels = [
+        f"{plain(name)}\n{number(printed)} ({number(low)} to {number(high)})"
+        for name, printed, low, high in zip(check.index, *columns, strict=True)
+    ]
+    ax.set_yticks(y, labels)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xticks([-1, 1], ["lower end", "upper end"])
+    handles = [
+        key(DATA_ALONE, "printed", line=False),
+        key(POSTERIOR, "median of simulated studies", line=False),
+    ]
+    handles[1].set(marker="|", markeredgewidth=2.0)
+    outside = int((np.abs(placed["printed"]) > 1).sum())
+    message = f"All {len(check)} printed statistics lie where the model expects"
+    if outside:
+        message = f"{outside} of {len(check)} printed statistics lie outside what the model expects"
+    told = f"Each printed statistic, and in brackets the {prob} equal-tailed interval of SIMULATED studies"
+    return finish(
+        figure,
+        message if title is None else title,
+        origin_of(origin, check.attrs),
+        subtitle=told if subtitle is None else subtitle,
+        ways=direction(),
+        xlabel=f"{prob} posterior predictive interval, each row on its own scale",
+        handles=handles,
+    )
 
 
-def _frame(ax: Axes, ylabel: str) -> None:
+def _frame(ax: Axes, ylabel: str, values: Floats, printed: float | None) -> None:
+    """Axes of slope by weight, as high as the values, with the lines of zero and of the printed slope."""
     ax.set_xlim(0, 1)
     ax.axhline(0, color=DARK, linewidth=0.8, zorder=2, label="zero line")
     ax.grid(axis="y")
-    ax.set_ylabel(f"{wrapped(ylabel, 40)}\n{direction(None)}")
-
-
-def _printed_line(ax: Axes, printed: float) -> None:
-    ax.axhline(printed, color=DARK, linestyle=DATA_ALONE.line, linewidth=1.2, zorder=2)
-    note(ax, f"printed: {number(printed)}", (0.01, printed), (0, 3), "y", va="bottom", color=DARK)
+    ax.set_ylabel(f"{wrapped(ylabel, 40)}\n{direction()}")
+    low, high = np.quantile(values, [0.002, 0.998])
+    ax.set_ylim(min(low, -0.05) - 0.05, max(high, printed or 0.0) + 0.08)
+    if printed is not None:
+        ax.axhline(printed, color=DARK, linestyle=DATA_ALONE.line, linewidth=1.2, zorder=2)
+        note(ax, f"printed: {number(printed)}", (0.01, printed), (0, 3), "y", va="bottom", color=DARK)
 
 
 def _label_lines(ax: Axes, names: list[str], ends: list[float]) -> None:
@@ -298,7 +274,7 @@ def _label_lines(ax: Axes, names: list[str], ends: list[float]) -> None:
     for i in np.argsort(ends):
         half = 0.5 * apart * (lines[i].count("\n") + 1)
         at = max(ends[i], at + half)
-        note(ax, lines[i], (1, at), (5, 0), "y", va="center", color=_LOOKS[i].colour)
+        note(ax, lines[i], (1, at), (5, 0), "y", va="center", color=LOOKS[i].colour)
         at += half
 
 
@@ -306,19 +282,13 @@ def _mark_tips(ax: Axes, tips: pd.DataFrame) -> str:
     """Mark tipping points that are reached, and say in words which are."""
     words = []
     for level in tips.columns:
-        for (name, weight), look in zip(tips[level].items(), _LOOKS, strict=False):
+        for (name, weight), look in zip(tips[level].items(), LOOKS, strict=False):
             if not np.isnan(weight):
                 ax.axvline(weight, color=look.colour, linestyle=DOTS, linewidth=1.3, zorder=2)
                 words.append(f"{100 * level:g}% at {weight:.2f} ({plain(name)})")
     if not words:
         return f"The probability of a positive slope is {100 * max(tips.columns):g}% or more at every weight"
     return f"Dotted: the probability of a positive slope falls below {'; '.join(words)}"
-
-
-def _span(values: Floats, printed: float | None) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.002, 0.998])
-    ends = min(low, -0.05), max(high, printed or 0.0)
-    return float(ends[0] - 0.05), float(ends[1] + 0.08)
 
 
 def _regions(w: Floats, b: Floats) -> tuple[Floats, Floats, Floats, list[float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,16 +10,19 @@ import pandas as pd
 
 from ..errors import DataError, did_you_mean
 from ._rows import (
+    Floats,
+    counted,
     draw_rows,
     intervals,
     label_rows,
-    note,
+    new_rows,
     numbers,
-    offsets,
     reference_line,
     require_rows,
     row_height,
+    row_labels,
     sizes,
+    small_keys,
     span,
 )
 from ._sheet import finish, new_figure
@@ -27,23 +30,22 @@ from ._style import (
     AMBER,
     DARK,
     DATA_ALONE,
-    FURTHER,
+    LOOKS,
     ORANGE,
     PALE,
     POSTERIOR,
     SMALL_SAMPLE,
-    Look,
-    balanced,
+    classical_percent,
     direction,
     interval_words,
     key,
+    line_key,
     number,
     origin_of,
-    percent,
+    patch_key,
     plain,
-    row_label,
-    small_sample_key,
-    style,
+    small_note,
+    styled,
     wrapped,
 )
 
@@ -52,19 +54,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ._rows import Floats
-
 _RAW = ("ols_estimate", "ols_low", "ols_high")
 _POOLED = ("mean", "low", "high")
-_LOOKS = (POSTERIOR, *FURTHER)
 _COLUMNS = ("observed", "mean", "low", "high")
 # From best to worst; the panels are named, so that no reader needs the colours.
 _SHADES = ("#009E73", AMBER, ORANGE, "#CC79A7", "#56B4E9", PALE)
-_MOST_STATUSES = 6
 _MOST_NUMBERED = 15
 """With more ranks than this the cells are too narrow for a figure in each."""
 
 
+@styled
 def plot_shares(
     table: pd.DataFrame,
     *,
@@ -111,82 +110,54 @@ def plot_shares(
     ['← lower  |  higher →', 'share, per cent']
     """
     require_rows(table, [*_RAW, *_POOLED, "n"], "shares")
-    raw = _shares(table, _RAW, missing=True)
-    pooled = _shares(table, _POOLED)
-    cases = sizes(table["n"], list(table.index), "shares")
+    raw, pooled = _shares(table, _RAW, missing=True), _shares(table, _POOLED)
+    cases = sizes(table["n"], table.index, "shares")
     overall = table.attrs.get("overall") if overall is None else overall
     if overall is not None and not 0 <= overall <= 1:
         raise DataError(f"shares: the overall share is {overall:g}, expected a share between 0 and 1")
+    classical, posterior = classical_percent(table.attrs, "shares"), interval_words(table.attrs, "shares")
 
-    told = origin_of(origin, [table.attrs])
-    small = [size is not None and size < SMALL_SAMPLE for size in cases]
-    with style():
-        labels = [row_label(label, size, 24) for label, size in zip(table.index, cases, strict=True)]
-        height = row_height(labels)
-        figure = new_figure(height * len(labels))
-        ax = figure.subplots()
-        label_rows(ax, labels)
-        y, shift = np.arange(len(labels), dtype=np.float64), offsets(height)
-        draw_rows(ax, y + shift[0], 100 * raw, DATA_ALONE, [False] * len(labels), "raw")
-        draw_rows(ax, y + shift[1], 100 * pooled, POSTERIOR, small, "pooled")
-        if overall is not None:
-            _named_line(ax, 100 * overall, "overall", f"all: {100 * overall:.0f}%")
-        ax.set_xlim(-1.5, 101.5)
-        ax.set_xticks(range(0, 101, 20))
-        ax.xaxis.set_major_formatter("{x:.0f}%")
-        finish(
-            figure,
-            title or _order_message(table),
-            told,
-            subtitle=subtitle or _counted(cases, "area"),
-            xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
-            along=[ax],
-            handles=_share_key(table, small),
-        )
-    return figure
+    figure, ax, (first, second) = new_rows(row_labels(table.index, cases, 24))
+    draw_rows(ax, first, 100 * raw, DATA_ALONE, "raw")
+    draw_rows(ax, second, 100 * pooled, POSTERIOR, "pooled", hollow=cases < SMALL_SAMPLE)
+    if overall is not None:
+        reference_line(ax, 100 * overall, "overall", dashed=True, text=f"all: {100 * overall:.0f}%")
+    ax.set_xlim(-1.5, 101.5)
+    ax.set_xticks(range(0, 101, 20))
+    ax.xaxis.set_major_formatter("{x:.0f}%")
+    best = _short(table["mean"].idxmax())
+    return finish(
+        figure,
+        title or (f"{best}: the highest of {len(table)} shares" if len(table) > 1 else best),
+        origin_of(origin, table.attrs),
+        subtitle=subtitle or counted(cases, "area"),
+        ways=direction(),
+        xlabel=xlabel,
+        handles=[
+            key(DATA_ALONE, f"as counted, {classical} Wilson interval"),
+            key(POSTERIOR, f"allowing for small numbers, {posterior}"),
+            *small_keys(cases),
+        ],
+    )
+
+
+def _short(label: object) -> str:
+    """A label within a title."""
+    return wrapped(label, 40, max_lines=1)
 
 
 def _shares(table: pd.DataFrame, columns: tuple[str, str, str], *, missing: bool = False) -> Floats:
     """Read share, low and high of every row, shape (3, rows), each between 0 and 1."""
     values = intervals(table, columns, "shares", missing=missing)
-    for column, row in zip(columns, values, strict=True):
-        for label, share in zip(table.index, row, strict=True):
-            if share < -1e-9 or share > 1 + 1e-9:
-                raise DataError(
-                    f"shares, row {str(label)!r}, column {column!r}: found {share:g},"
-                    " expected a share between 0 and 1"
-                )
+    for i, row in np.argwhere((values < -1e-9) | (values > 1 + 1e-9)):
+        raise DataError(
+            f"shares, row {str(table.index[row])!r}, column {columns[i]!r}: found {values[i, row]:g},"
+            " expected a share between 0 and 1"
+        )
     return values
 
 
-def _order_message(table: pd.DataFrame) -> str:
-    """Which row has the highest share, allowing for small numbers."""
-    best = plain(table["mean"].idxmax())
-    return f"{wrapped(best, 40, max_lines=1)}: the highest of {len(table)} shares" if len(table) > 1 else best
-
-
-def _counted(cases: Sequence[float | None], noun: str) -> str:
-    """How many rows and cases there are, as far as both are known."""
-    rows = f"{len(cases)} {noun}{'s' if len(cases) > 1 else ''}"
-    known = [size for size in cases if size is not None]
-    return f"{rows}, n = {sum(known):,.0f}" if len(known) == len(cases) else rows
-
-
-def _named_line(ax: Axes, x: float, name: str, text: str) -> None:
-    """A dashed line to read the rows against, with its name at its upper end."""
-    reference_line(ax, x, name, dashed=True)
-    note(ax, text, (x, 1), (3, 1), "x", va="bottom")
-
-
-def _share_key(table: pd.DataFrame, small: list[bool]) -> list[Artist]:
-    level = percent(table.attrs, "ols_prob" if "ols_prob" in table.attrs else "prob", "shares")
-    handles: list[Artist] = [
-        key(DATA_ALONE, f"as counted, {level} Wilson interval"),
-        key(POSTERIOR, f"allowing for small numbers, {interval_words(table.attrs, 'shares')}"),
-    ]
-    return [*handles, small_sample_key()] if any(small) else handles
-
-
+@styled
 def plot_ranks(
     ranks: pd.DataFrame,
     *,
@@ -231,32 +202,25 @@ def plot_ranks(
     probabilities = np.stack([numbers(ranks, column, "ranks") for column in ranks.columns], axis=1)
     _check_probabilities(ranks, probabilities)
     order = np.argsort(probabilities @ np.arange(1, ranks.shape[1] + 1), kind="stable")
-    areas = [ranks.index[i] for i in order]
+    areas, probabilities = ranks.index[order], probabilities[order]
     cases = sizes(n, areas, "n")
-    told = origin_of(origin, [ranks.attrs])
-    with style():
-        labels = [row_label(area, size, 24) for area, size in zip(areas, cases, strict=True)]
-        figure = new_figure(row_height(labels, 1) * len(areas))
-        ax = figure.subplots()
-        _draw_cells(ax, probabilities[order])
-        ax.set_xticks(range(ranks.shape[1]), [plain(column) for column in ranks.columns])
-        ax.set_yticks(range(len(areas)), labels)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        lines = f"← better  |  worse →\n{balanced(xlabel, 60)}"
-        if any(size is not None and size < SMALL_SAMPLE for size in cases):
-            lines += f"\n† fewer than {SMALL_SAMPLE} cases: read with care"
-        first = float(probabilities[order[0], 0])
-        finish(
-            figure,
-            title
-            or f"{wrapped(areas[0], 40, max_lines=1)} is first with a probability of {100 * first:.0f}%",
-            told,
-            subtitle=subtitle or f"Probability of each rank, per cent; {_counted(cases, 'area')}",
-            xlabel=lines,
-            along=[ax],
-        )
-    return figure
+    labels = row_labels(areas, cases, 24)
+    figure = new_figure(row_height(labels, 1) * len(areas))
+    ax = figure.subplots()
+    _draw_cells(ax, probabilities)
+    ax.set_xticks(range(ranks.shape[1]), [plain(column) for column in ranks.columns])
+    ax.set_yticks(range(len(areas)), labels)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return finish(
+        figure,
+        title or f"{_short(areas[0])} is first with a probability of {100 * probabilities[0, 0]:.0f}%",
+        origin_of(origin, ranks.attrs),
+        subtitle=subtitle or f"Probability of each rank, per cent; {counted(cases, 'area')}",
+        ways=direction("lower"),
+        xlabel=xlabel,
+        note=small_note() if (cases < SMALL_SAMPLE).any() else "",
+    )
 
 
 def _check_probabilities(ranks: pd.DataFrame, values: Floats) -> None:
@@ -284,6 +248,7 @@ def _draw_cells(ax: Axes, values: Floats) -> None:
         ax.text(j, i, shown, ha="center", va="center", color="white" if p > 0.6 * top else "black")
 
 
+@styled
 def plot_shrinkage(
     raw: pd.Series,
     pooled: pd.DataFrame | Mapping[str, pd.DataFrame],
@@ -337,49 +302,43 @@ def plot_shrinkage(
     ['Fire (n = 3) †', 'Education (n = 35)']
     """
     frames = {"partial pooling": pooled} if isinstance(pooled, pd.DataFrame) else dict(pooled)
-    if not 1 <= len(frames) <= len(_LOOKS):
-        raise DataError(f"pooled: found {len(frames)} frames, expected 1 to {len(_LOOKS)}")
+    if not 1 <= len(frames) <= len(LOOKS):
+        raise DataError(f"pooled: found {len(frames)} frames, expected 1 to {len(LOOKS)}")
     require_rows(raw.to_frame("raw"), ["raw"], "raw")
     for name, frame in frames.items():
-        require_rows(frame, ["mean", "low", "high"], name)
+        require_rows(frame, [*_POOLED], name)
         _same_labels(raw, frame, name)
-    first = next(iter(frames.values()))
-    numbers(first, "mean", next(iter(frames)))
+    headline, first = next(iter(frames.items()))
+    numbers(first, "mean", headline)
     order = list(first.sort_values("mean", ascending=False, kind="stable").index)
     scale = 100.0 if percent_axis else 1.0
     start = scale * numbers(raw.loc[order], "raw", "raw")
-    ends = {
-        name: scale * intervals(f.loc[order], ("mean", "low", "high"), name) for name, f in frames.items()
-    }
+    ends = {name: scale * intervals(each.loc[order], _POOLED, name) for name, each in frames.items()}
+    middles = ends[headline][0]
     cases = sizes(n if n is not None else first.get("n"), order, "n")
 
-    told = origin_of(origin, [raw.attrs, *(frame.attrs for frame in frames.values())])
-    line = None if average is None else scale * average
-    small = [size is not None and size < SMALL_SAMPLE for size in cases]
-    with style():
-        labels = [row_label(label, size, 24) for label, size in zip(order, cases, strict=True)]
-        height = row_height(labels, 1 + len(frames))
-        figure = new_figure(height * len(order))
-        ax = figure.subplots()
-        label_rows(ax, labels)
-        ax.set_xlim(*span([start, *ends.values()], *([] if line is None else [line])))
-        _draw_groups(ax, start, ends, small, offsets(height, 1 + len(frames)))
-        if line is not None:
-            shown = f"{line:.0f}%" if percent_axis else number(line)
-            _named_line(ax, line, "average", f"average: {shown}")
-        if percent_axis:
-            ax.xaxis.set_major_formatter("{x:.0f}%")
-        apart = [number(float(np.ptp(middles))) for middles in (next(iter(ends.values()))[0], start)]
-        finish(
-            figure,
-            title or f"Pooled, groups lie {apart[0]} apart instead of {apart[1]}",
-            told,
-            subtitle=subtitle or _counted(cases, "group"),
-            xlabel=f"{direction(None)}\n{balanced(xlabel, 60)}",
-            along=[ax],
-            handles=_pooling_key(frames, small),
-        )
-    return figure
+    figure, ax, shift = new_rows(row_labels(order, cases, 24), 1 + len(frames))
+    line = [] if average is None else [scale * average]
+    ax.set_xlim(*span([start, *ends.values()], *line))
+    _draw_arrows(ax, start, middles, shift)
+    for (name, values), look, at in zip(ends.items(), LOOKS, shift[1:], strict=False):
+        draw_rows(ax, at, values, look, name, hollow=cases < SMALL_SAMPLE)
+    draw_rows(ax, shift[0], start[None], DATA_ALONE, "raw")
+    for x in line:
+        shown = f"{x:.0f}%" if percent_axis else number(x)
+        reference_line(ax, x, "average", dashed=True, text=f"average: {shown}")
+    if percent_axis:
+        ax.xaxis.set_major_formatter("{x:.0f}%")
+    apart = [number(float(np.ptp(values))) for values in (middles, start)]
+    return finish(
+        figure,
+        title or f"Pooled, groups lie {apart[0]} apart instead of {apart[1]}",
+        origin_of(origin, raw.attrs, *(frame.attrs for frame in frames.values())),
+        subtitle=subtitle or counted(cases, "group"),
+        ways=direction(),
+        xlabel=xlabel,
+        handles=[key(DATA_ALONE, "no pooling", line=False), *_pooling_keys(frames), *small_keys(cases)],
+    )
 
 
 def _same_labels(raw: pd.Series, frame: pd.DataFrame, name: str) -> None:
@@ -390,37 +349,25 @@ def _same_labels(raw: pd.Series, frame: pd.DataFrame, name: str) -> None:
         )
 
 
-def _draw_groups(
-    ax: Axes, start: Floats, ends: Mapping[str, Floats], small: list[bool], shift: Floats
-) -> None:
-    """Draw raw marks, pooled marks with intervals, and arrows from the one to the first of the others."""
-    y = np.arange(len(start), dtype=np.float64)
-    target = next(iter(ends.values()))[0]
+def _draw_arrows(ax: Axes, start: Floats, target: Floats, shift: Floats) -> None:
+    """Draw an arrow from each raw mark to the pooled one."""
     low, high = ax.get_xlim()
     for i, (tail, head) in enumerate(zip(start, target, strict=True)):
         if abs(head - tail) > 0.03 * (high - low):  # a shorter arrow would hide below the marks
             arrow = {"arrowstyle": "-|>", "color": DARK, "linewidth": 0.9, "shrinkA": 3.5, "shrinkB": 3.5}
             ax.annotate("", (head, i + shift[1]), (tail, i + shift[0]), arrowprops=arrow)
-    for (name, values), look, offset in zip(ends.items(), _LOOKS, shift[1:], strict=False):
-        draw_rows(ax, y + offset, values, look, small, name)
-    points = np.stack([start, np.full_like(start, np.nan), np.full_like(start, np.nan)])
-    draw_rows(ax, y + shift[0], points, _raw_look(), [False] * len(start), "raw")
 
 
-def _raw_look() -> Look:
-    return Look(DATA_ALONE.colour, "none", DATA_ALONE.marker, DATA_ALONE.width, filled=False)
-
-
-def _pooling_key(frames: Mapping[str, pd.DataFrame], small: list[bool]) -> list[Artist]:
-    handles: list[Artist] = [key(_raw_look(), "no pooling", line=False)]
+def _pooling_keys(frames: Mapping[str, pd.DataFrame]) -> Iterator[Artist]:
+    """The legend of the poolings, each kind of interval said once."""
     said: set[str] = set()
-    for (name, frame), look in zip(frames.items(), _LOOKS, strict=False):
+    for (name, frame), look in zip(frames.items(), LOOKS, strict=False):
         words = interval_words(frame.attrs, name)
-        handles.append(key(look, wrapped(name if words in said else f"{name}, {words}", 80)))
+        yield key(look, wrapped(name if words in said else f"{name}, {words}", 80))
         said.add(words)
-    return [*handles, small_sample_key()] if any(small) else handles
 
 
+@styled
 def plot_status_bars(
     table: pd.DataFrame,
     *,
@@ -468,39 +415,38 @@ def plot_status_bars(
     areas, statuses = (list(dict.fromkeys(table.index.get_level_values(k))) for k in ("area", "status"))
     if len(table) != len(areas) * len(statuses):
         raise DataError("status bars: not every area has every status once")
-    if len(statuses) > _MOST_STATUSES:
-        raise DataError(f"status bars: found {len(statuses)} statuses, expected at most {_MOST_STATUSES}")
+    if len(statuses) > len(_SHADES):
+        raise DataError(f"status bars: found {len(statuses)} statuses, expected at most {len(_SHADES)}")
     shape = (len(areas), len(statuses))
     values = {name: numbers(table, name, "status bars").reshape(shape) for name in _COLUMNS}
     cases = values["observed"].sum(axis=1)
-    told = origin_of(origin, [table.attrs])
-    with style():
-        labels = [row_label(area, size, 20) for area, size in zip(areas, cases, strict=True)]
-        figure = new_figure(row_height(labels) * len(areas))
-        panels = figure.subplots(1, len(statuses), sharey=True, sharex=True, squeeze=False)[0]
-        for k, (ax, status) in enumerate(zip(panels, statuses, strict=True)):
-            _draw_status(ax, {name: value[:, k] for name, value in values.items()}, _SHADES[k])
-            end = {0: " (best)", len(statuses) - 1: " (worst)"}.get(k, "")
-            ax.set_title(wrapped(f"{status}{end}", 40 // len(statuses)), loc="center", fontsize=9.0)
-            ax.xaxis.set_major_locator(MaxNLocator(nbins=max(1, 6 // len(statuses)), integer=True))
-        label_rows(panels[0], labels)
-        panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))
-        xlabel = f"← fewer  |  more →\nnumber of {items}"
-        if (cases < SMALL_SAMPLE).any():
-            xlabel += f"\n† fewer than {SMALL_SAMPLE} {items}: read with care"
-        finish(
-            figure,
-            title or _fit_message(table),
-            told,
-            subtitle=subtitle or f"{_counted(list(cases), 'area')} {items}; statuses from best to worst",
-            xlabel=xlabel,
-            along=[panels[0], panels[-1]],
-            handles=_status_key(table),
-        )
-    return figure
+    words = interval_words(table.attrs, "status bars")
+    labels = row_labels(areas, cases, 20)
+    figure = new_figure(row_height(labels) * len(areas))
+    panels = figure.subplots(1, len(statuses), sharey=True, sharex=True, squeeze=False)[0]
+    for k, (ax, status) in enumerate(zip(panels, statuses, strict=True)):
+        _draw_status(ax, {name: value[:, k] for name, value in values.items()}, _SHADES[k])
+        end = {0: " (best)", len(statuses) - 1: " (worst)"}.get(k, "")
+        ax.set_title(wrapped(f"{status}{end}", 40 // len(statuses)), loc="center", fontsize=9.0)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=max(1, 6 // len(statuses)), integer=True))
+    label_rows(panels[0], labels)
+    panels[0].set_xlim(0, 1.06 * max(values["observed"].max(), values["high"].max()))
+    return finish(
+        figure,
+        title or fit_message(table),
+        origin_of(origin, table.attrs),
+        subtitle=subtitle or f"{counted(cases, 'area')} {items}; statuses from best to worst",
+        ways="← fewer  |  more →",
+        xlabel=f"number of {items}",
+        note=small_note(items) if (cases < SMALL_SAMPLE).any() else "",
+        handles=[
+            patch_key(PALE, "observed", edgecolor=DARK, linewidth=0.6),
+            line_key(f"model: mean, {words}", color=DARK, marker="o", markersize=4.5, markerfacecolor="white"),
+        ],
+    )
 
 
-def _draw_status(ax: Axes, values: dict[str, np.ndarray], shade: str) -> None:
+def _draw_status(ax: Axes, values: dict[str, Floats], shade: str) -> None:
     y = np.arange(len(values["mean"]))
     ax.barh(y, values["observed"], height=0.62, color=shade, edgecolor=DARK, linewidth=0.6)
     ax.hlines(y, values["low"], values["high"], color=DARK, linewidth=1.4)
@@ -512,16 +458,12 @@ def _draw_status(ax: Axes, values: dict[str, np.ndarray], shade: str) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def _fit_message(table: pd.DataFrame) -> str:
-    """How many counts lie outside what the model expects."""
-    outside = int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
+def count_outside(table: pd.DataFrame) -> int:
+    """How many counts lie outside their predictive intervals."""
+    return int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
+
+
+def fit_message(table: pd.DataFrame) -> str:
+    """How many counts lie outside what the model expects, in words."""
+    outside = count_outside(table)
     return f"{outside or 'None'} of {len(table)} counts lie{'s' if outside == 1 else ''} outside what the model expects"
-
-
-def _status_key(table: pd.DataFrame) -> list[Artist]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    label = f"model: mean, {interval_words(table.attrs, 'status bars')}"
-    dot = Line2D([], [], color=DARK, marker="o", markersize=4.5, markerfacecolor="white", label=label)
-    return [Patch(facecolor=PALE, edgecolor=DARK, linewidth=0.6, label="observed"), dot]

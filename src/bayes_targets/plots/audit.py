@@ -11,16 +11,16 @@ import pandas as pd
 from ..errors import DataError
 from ._rows import label_rows, row_height, text_column
 from ._sheet import finish, new_figure
-from ._style import AMBER, DARK, origin_of, plain, style, wrapped
+from ._style import AMBER, DARK, origin_of, patch_key, plain, styled, wrapped
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _VERDICTS = {"consistent": ("#B8D4E8", ""), "only if": (AMBER, "////"), "inconsistent": (DARK, "")}
 
 
+@styled
 def plot_audit(
     audit: pd.DataFrame, *, title: str | None = None, subtitle: str | None = None, origin: str | None = None
 ) -> Figure:
@@ -59,42 +59,42 @@ def plot_audit(
     from matplotlib.ticker import MaxNLocator
 
     counts = merge_consistent(count_verdicts(audit))
-    studies = list(dict.fromkeys(counts.index.get_level_values("study")))
-    told = origin_of(origin, [audit.attrs])
     total, wrong = int(counts.to_numpy().sum()), int(counts["inconsistent"].sum())
-    title = title or (
+    message = (
         f"{wrong} of {total:,} checks of printed numbers do not hold"
         if wrong
         else "The printed numbers agree with one another"
     )
-    if subtitle is None:
-        subtitle = f"Each check over the rounding of what is printed; {total:,} checks"
-    with style():
-        labels = [wrapped(f"{table}: {check}" if table else check, 28) for _, table, check in counts.index]
-        found = [_summary(row) for _, row in counts.iterrows()]
-        parts = [counts.index.get_level_values("study") == study for study in studies]
-        figure = new_figure(row_height([*labels, *found], 1) * len(labels))
-        heights = [int(part.sum()) for part in parts]
-        axes = figure.subplots(
-            len(parts), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
-        )[:, 0]
-        for ax, study, part in zip(axes, studies, parts, strict=True):
-            _draw_bars(ax, counts[part], [labels[i] for i in np.flatnonzero(part)])
-            text_column(ax, [found[i] for i in np.flatnonzero(part)])
-            if len(studies) > 1:
-                ax.set_title(plain(study), fontweight="bold")
-        axes[-1].set_xlim(0, 1.02 * counts.sum(axis=1).max())
-        axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-        finish(
-            figure,
-            title,
-            told,
-            subtitle=subtitle,
-            xlabel="number of checks",
-            along=[axes[-1]],
-            handles=_legend(),
-        )
-    return figure
+    labels = np.array(
+        [wrapped(f"{table}: {check}" if table else check, 28) for _, table, check in counts.index]
+    )
+    found = np.array([_summary(row) for _, row in counts.iterrows()])
+    studies = counts.index.get_level_values("study")
+    parts = {study: studies == study for study in dict.fromkeys(studies)}
+    figure = new_figure(row_height([*labels, *found], 1) * len(labels))
+    heights = {"height_ratios": [part.sum() for part in parts.values()]}
+    axes = figure.subplots(len(parts), sharex=True, squeeze=False, gridspec_kw=heights)[:, 0]
+    for ax, (study, part) in zip(axes, parts.items(), strict=True):
+        _draw_bars(ax, counts[part], labels[part].tolist())
+        text_column(ax, found[part].tolist())
+        if len(parts) > 1:
+            ax.set_title(plain(study), fontweight="bold")
+    axes[-1].set_xlim(0, 1.02 * counts.sum(axis=1).max())
+    axes[-1].xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    words = {"only if": "consistent only if …"}
+    return finish(
+        figure,
+        title or message,
+        origin_of(origin, audit.attrs),
+        subtitle=f"Each check over the rounding of what is printed; {total:,} checks"
+        if subtitle is None
+        else subtitle,
+        xlabel="number of checks",
+        handles=[
+            patch_key(colour, words.get(verdict, verdict), hatch=hatch, edgecolor=DARK, linewidth=0.6)
+            for verdict, (colour, hatch) in _VERDICTS.items()
+        ],
+    )
 
 
 def count_verdicts(audit: pd.DataFrame) -> pd.DataFrame:
@@ -163,13 +163,3 @@ def _summary(row: pd.Series) -> str:
         return f"all {row.sum()} consistent" if row.sum() > 1 else "consistent"
     first, _, rest = parts[0].partition(" ")
     return "; \n".join([f"{first} of {row.sum()} {rest}", *parts[1:]])
-
-
-def _legend() -> list[Artist]:
-    from matplotlib.patches import Patch
-
-    words = {"only if": "consistent only if …"}
-    return [
-        Patch(facecolor=colour, hatch=hatch, edgecolor=DARK, linewidth=0.6, label=words.get(verdict, verdict))
-        for verdict, (colour, hatch) in _VERDICTS.items()
-    ]

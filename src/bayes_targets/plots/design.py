@@ -9,15 +9,18 @@ import pandas as pd
 from ..errors import DataError
 from ._rows import note, numbers, require_rows
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, number, style
+from ._style import BLUE, DARK, DASHES, DOTS, ORANGE, direction, number, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LINES: tuple[tuple[Any, str], ...] = (("-", "o"), ((0, (5, 2)), "s"), ("-.", "D"), (":", "^"))
-_COLOURS = (BLUE, ORANGE, DARK, "#009E73")
+# By effect: line and marker of simulations, and colour.
+_LOOKS: tuple[tuple[Any, str, str], ...] = (
+    ("-", "o", BLUE), ((0, (5, 2)), "s", ORANGE), ("-.", "D", DARK), (":", "^", "#009E73")
+)  # fmt: skip
 
 
+@styled
 def plot_design(
     table: pd.DataFrame,
     *,
@@ -58,54 +61,46 @@ def plot_design(
     """
     require_rows(table.reset_index(drop=True), ["effect", "n_authorities", "convincing", "type_m"], "design")
     effects = list(dict.fromkeys(table["effect"]))
-    if not 1 <= len(effects) <= len(_LINES):
-        raise DataError(f"design: found {len(effects)} effects, expected 1 to {len(_LINES)}")
-    with style():
-        figure = new_figure(4.0)
-        left, right = figure.subplots(2, 1)
-        for effect, (line, marker), colour in zip(effects, _LINES, _COLOURS, strict=False):
-            part = table[table["effect"] == effect]
-            n = numbers(part, "n_authorities", "design")
-            looks = {"color": colour, "linestyle": line, "linewidth": 1.8, "label": f"{effect:g}"}
-            left.plot(n, numbers(part, "convincing", "design"), **looks)
-            exaggeration = numbers(part, "type_m", "design")
-            right.plot(n, exaggeration, **looks)
-            named = f"true effect {number(effect)}" if effect == effects[0] else number(effect)
-            note(left, number(effect), (n[0], float(part["convincing"].iloc[0])), (5, 4), color=colour)
-            note(right, named, (n[0], exaggeration[0]), (5, 4), color=colour)
-            if "simulated_convincing" in part.columns:
-                left.plot(n, part["simulated_convincing"], color=colour, marker=marker, linestyle="none")
-                right.plot(n, part["simulated_type_m"], color=colour, marker=marker, linestyle="none")
-        left.axhline(chance, color=DARK, linewidth=1.0, linestyle=DASHES)
-        right.axhline(1.0, color=DARK, linewidth=1.0)
-        for ax in (left, right):
-            ax.set_xscale("log")
-            ticks = sorted(set(table["n_authorities"].astype(int)))
-            kept = ticks[:: max(len(ticks) // 5, 1)]
-            ax.set_xticks(kept, [f"{tick:,}" for tick in kept])
-            ax.xaxis.minorticks_off()
-            ax.grid(axis="both")
-            if mark is not None:
-                ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=DOTS)
+    if not 1 <= len(effects) <= len(_LOOKS):
+        raise DataError(f"design: found {len(effects)} effects, expected 1 to {len(_LOOKS)}")
+    figure = new_figure(4.0)
+    chances, sizes = figure.subplots(2, 1)
+    simulated = "simulated_convincing" in table.columns
+    for effect, (line, marker, colour) in zip(effects, _LOOKS, strict=False):
+        part = table[table["effect"] == effect]
+        n = numbers(part, "n_authorities", "design")
+        named = f"true effect {number(effect)}" if effect == effects[0] else number(effect)
+        for ax, column, text in ((chances, "convincing", number(effect)), (sizes, "type_m", named)):
+            values = numbers(part, column, "design")
+            ax.plot(n, values, color=colour, linestyle=line, linewidth=1.8, label=f"{effect:g}")
+            note(ax, text, (n[0], values[0]), (5, 4), color=colour)
+            if simulated:
+                ax.plot(n, part[f"simulated_{column}"], color=colour, marker=marker, linestyle="none")
+    chances.axhline(chance, color=DARK, linewidth=1.0, linestyle=DASHES)
+    sizes.axhline(1.0, color=DARK, linewidth=1.0)
+    ticks = sorted(set(table["n_authorities"].astype(int)))
+    kept = ticks[:: max(len(ticks) // 5, 1)]
+    for ax in (chances, sizes):
+        ax.set_xscale("log")
+        ax.set_xticks(kept, [f"{tick:,}" for tick in kept])
+        ax.xaxis.minorticks_off()
+        ax.grid(axis="both")
         if mark is not None:
-            note(left, f"here: {mark:,}", (mark, 0), (3, 3), "x", va="bottom")
-        left.set_ylim(0, 1.06)
-        left.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-        left.set_ylabel("chance of convincing\n← worse  |  better →")
-        right.set_ylabel("exaggeration, times\n← better  |  worse →")
-        simulated = "simulated_convincing" in table.columns
-        told = (
-            f"By true effect, in {unit}; lines: exact{', dots: SIMULATED evaluations' if simulated else ''}"
-        )
-        finish(
-            figure,
-            title or _message(table, chance),
-            None,
-            subtitle=subtitle or told,
-            xlabel="← fewer  |  more →\nnumber of authorities",
-            along=[right],
-        )
-    return figure
+            ax.axvline(mark, color="#999999", linewidth=1.0, linestyle=DOTS)
+    if mark is not None:
+        note(chances, f"here: {mark:,}", (mark, 0), (3, 3), "x", va="bottom")
+    chances.set_ylim(0, 1.06)
+    chances.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
+    chances.set_ylabel(f"chance of convincing\n{direction('higher')}")
+    sizes.set_ylabel(f"exaggeration, times\n{direction('lower')}")
+    dots = ", dots: SIMULATED evaluations" if simulated else ""
+    return finish(
+        figure,
+        title or _message(table, chance),
+        subtitle=subtitle or f"By true effect, in {unit}; lines: exact{dots}",
+        ways="← fewer  |  more →",
+        xlabel="number of authorities",
+    )
 
 
 def _message(table: pd.DataFrame, chance: float) -> str:

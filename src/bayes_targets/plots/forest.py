@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,20 +11,22 @@ import pandas as pd
 from ..comparison.claims import percent_text
 from ..errors import DataError
 from ._rows import (
+    Floats,
     draw_rows,
+    fit_ticks,
     intervals,
     label_rows,
     numbers,
     offsets,
     pick,
-    ratio_ticks,
     reference_line,
     require_rows,
     row_height,
+    row_label,
     sizes,
+    small_keys,
     span,
     text_column,
-    ticks_that_fit,
 )
 from ._sheet import WIDTH, finish, new_figure
 from ._style import (
@@ -33,18 +35,16 @@ from ._style import (
     PALE,
     POSTERIOR,
     SMALL_SAMPLE,
-    balanced,
+    classical_percent,
     direction,
     estimate_text,
     interval_words,
     key,
     number,
     origin_of,
-    percent,
+    patch_key,
     plain,
-    row_label,
-    small_sample_key,
-    style,
+    styled,
 )
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ._rows import Floats
-
 _OLS = ("ols_estimate", "ols_low", "ols_high")
 _POSTERIOR = ("mean", "low", "high")
+_ROPE = ("rope_low", "rope_high")
 _MOST_PANELS = 4
 _ONE_SCALE = 20.0
 """Terms whose intervals reach more than this many times as far from zero as another's get their own axis."""
 
 
+@styled
 def plot_forest(
     table: pd.DataFrame | Mapping[str, pd.DataFrame],
     *,
@@ -118,31 +118,32 @@ def plot_forest(
     for name, each in tables.items():
         require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
     known = list(dict.fromkeys(term for each in tables.values() for term in each.index))
-    named = _focus(tables) if focus is None else pick(known, focus, "focus") if focus else []
-    in_focus = [term for term in named if term in known]
+    if focus is None:
+        named = [term for each in tables.values() for term in each.attrs.get("focus") or []]
+    else:
+        named = pick(known, focus, "focus") if focus else []
+    in_focus = [term for term in dict.fromkeys(named) if term in known]
     chosen = pick(known, terms or [*in_focus, *(term for term in known if term not in in_focus)], "table")
     in_focus = [term for term in chosen if term in in_focus]
-    panels = {name: each.reindex(chosen) for name, each in tables.items()}
-    _check_panels(tables, panels)
+    first = next(iter(tables.values()))
+    _check_alike(tables, first.attrs)
+    panels = {name: _read(each, chosen, name or "table") for name, each in tables.items()}
+    drawn = pd.concat(panels.values())
+    ends = drawn[[*_OLS, *_POSTERIOR]].abs().max(axis=1)
+    blocks = scale_blocks(ends.groupby(level=0, sort=False).max().loc[chosen])
 
-    told = origin_of(origin, [each.attrs for each in tables.values()])
-    blocks = scale_blocks(_reach(panels.values()))
-    xlabel = balanced(xlabel or "effect, in units of the outcome for each unit of the term", 60)
-    arrows = _direction(next(iter(tables.values())), in_focus)
-    if len(blocks) > 1:
-        xlabel += "\n(each block has its own scale)"
-    with style():
-        figure = _draw(panels, blocks, in_focus)
-        finish(
-            figure,
-            title or _message(panels, in_focus),
-            told,
-            subtitle=subtitle or _subtitle(panels, in_focus),
-            xlabel=f"{arrows}\n{xlabel}",
-            along=[figure.axes[-1]],
-            handles=_legend(panels),
-        )
-    return figure
+    bold = ", those in question in bold" if 0 < len(in_focus) < len(chosen) else ""
+    n = f"; n = {first.attrs['n']:,}" if first.attrs.get("n") else ""
+    return finish(
+        _draw(panels, blocks, in_focus),
+        title or _message(drawn, in_focus),
+        origin_of(origin, *(each.attrs for each in tables.values())),
+        subtitle=subtitle or f"{len(chosen)} term{'s' if len(chosen) > 1 else ''}{bold}{n}",
+        ways=_direction(first, in_focus),
+        xlabel=xlabel or "effect, in units of the outcome for each unit of the term",
+        note="(each block has its own scale)" if len(blocks) > 1 else "",
+        handles=_legend(drawn, first.attrs),
+    )
 
 
 def scale_blocks(reach: pd.Series) -> list[list[Any]]:
@@ -177,9 +178,54 @@ def _as_ols(table: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
-def _message(panels: Mapping[str, pd.DataFrame], focus: Sequence[Any]) -> str:
+def _check_alike(tables: Mapping[str, pd.DataFrame], first: Mapping[Any, Any]) -> None:
+    """Raise unless all tables speak of the same intervals and region."""
+    for name, each in tables.items():
+        interval_words(each.attrs, name or "table")
+        for kind in ("interval", "prob", "rope"):
+            if _plain(each.attrs.get(kind)) != _plain(first.get(kind)):
+                raise DataError(
+                    f"{name}: attrs[{kind!r}] differs from the first table's, expected one kind in a figure"
+                )
+
+
+def _plain(value: object) -> object:
+    """Make an attribute comparable; regions that differ by term may differ by table too."""
+    return tuple(value) if isinstance(value, list) else "by term" if isinstance(value, Mapping) else value
+
+
+def _read(table: pd.DataFrame, chosen: Sequence[Any], name: str) -> pd.DataFrame:
+    """The numbers of the terms chosen: estimates, probability, sample size, and region of practical equivalence."""
+    rows = table.loc[[term for term in chosen if term in table.index]]
+    values = [
+        *intervals(rows, _OLS, name, missing=True),
+        *intervals(rows, _POSTERIOR, name),
+        numbers(rows, "prob_positive", name, missing=True),
+        sizes(rows.get("n"), rows.index, name),
+        *np.array([_rope(table.attrs.get("rope"), str(term)) for term in rows.index]).reshape(-1, 2).T,
+    ]
+    columns = [*_OLS, *_POSTERIOR, "prob_positive", "n", *_ROPE]
+    panel = pd.DataFrame(dict(zip(columns, values, strict=True)), index=rows.index)
+    panel.attrs = dict(table.attrs)
+    return panel
+
+
+def _rope(rope: object, term: str) -> tuple[float, float]:
+    """The region of practical equivalence of a term by a table's attrs; NaN where it has none."""
+    region: Any = rope.get(term) if isinstance(rope, Mapping) else rope
+    if region is None:
+        return np.nan, np.nan
+    try:
+        low, high = (float(end) for end in region)
+    except (TypeError, ValueError):
+        raise DataError(f"table: attrs['rope'] has {region!r}, expected two numbers or None") from None
+    if not low < high:
+        raise DataError(f"table: attrs['rope'] has {region!r}, expected low < high")
+    return low, high
+
+
+def _message(drawn: pd.DataFrame, focus: Sequence[Any]) -> str:
     """Which of the terms in question have intervals clear of zero, or how many of all."""
-    drawn = pd.concat(panel.dropna(subset="mean") for panel in panels.values())
     clear = (drawn["low"] > 0) | (drawn["high"] < 0)
     if not 0 < len(focus) <= 2:
         return f"{clear.sum() or 'None'} of {len(drawn)} slopes clear of zero"
@@ -190,11 +236,6 @@ def _message(panels: Mapping[str, pd.DataFrame], focus: Sequence[Any]) -> str:
     return f"{parts[0] or parts[1]}: {'' if parts[0] else 'not '}clear of zero"
 
 
-def _focus(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
-    """The terms that any table says are in question."""
-    return list(dict.fromkeys(term for each in tables.values() for term in each.attrs.get("focus") or []))
-
-
 def _direction(table: pd.DataFrame, focus: Sequence[Any]) -> str:
     """Which way is better, below the axis: for all terms, or for those in question."""
     told = direction(table.attrs.get("better"))
@@ -203,176 +244,91 @@ def _direction(table: pd.DataFrame, focus: Sequence[Any]) -> str:
     return f"{plain(focus[0])}: {told}" if len(focus) == 1 else f"in bold: {told}"
 
 
-def _subtitle(panels: Mapping[str, pd.DataFrame], focus: Sequence[Any]) -> str:
-    """What is shown, of how many terms, and which of them are in question."""
-    rows = len(next(iter(panels.values())))
-    count = f"{rows} term{'s' if rows > 1 else ''}"
-    bold = ", those in question in bold" if 0 < len(focus) < rows else ""
-    n = next(iter(panels.values())).attrs.get("n")
-    return f"{count}{bold}{f'; n = {n:,}' if n else ''}"
-
-
-def _check_panels(tables: Mapping[str, pd.DataFrame], panels: Mapping[str, pd.DataFrame]) -> None:
-    """Raise unless all tables speak of the same intervals and region, and hold numbers."""
-    first = next(iter(tables.values()))
-    for name, each in tables.items():
-        interval_words(each.attrs, name or "table")
-        for kind in ("interval", "prob", "rope"):
-            if _plain(each.attrs.get(kind)) != _plain(first.attrs.get(kind)):
-                raise DataError(
-                    f"{name}: attrs[{kind!r}] differs from the first table's, expected one kind in a figure"
-                )
-        panels[name].attrs.update(each.attrs)
-        here = each.loc[[term for term in panels[name].index if term in each.index]]
-        intervals(here, _POSTERIOR, name or "table")
-        intervals(here, _OLS, name or "table", missing=True)
-        numbers(here, "prob_positive", name or "table", missing=True)
-        _ropes(each)
-
-
-def _plain(value: object) -> object:
-    """Make an attribute comparable; regions that differ by term may differ by table too."""
-    return tuple(value) if isinstance(value, list) else "by term" if isinstance(value, Mapping) else value
-
-
-def _ropes(table: pd.DataFrame) -> list[tuple[float, float] | None]:
-    """Read the region of practical equivalence of every row from a table's attrs."""
-    rope = table.attrs.get("rope")
-    by_term = rope if isinstance(rope, Mapping) else {str(term): rope for term in table.index}
-    regions: list[tuple[float, float] | None] = []
-    for term in table.index:
-        region = by_term.get(str(term))
-        if region is None:
-            regions.append(None)
-            continue
-        try:
-            low, high = (float(end) for end in region)
-        except (TypeError, ValueError):
-            raise DataError(f"table: attrs['rope'] has {region!r}, expected two numbers or None") from None
-        if not low < high:
-            raise DataError(f"table: attrs['rope'] has {region!r}, expected low < high")
-        regions.append((low, high))
-    return regions
-
-
-def _values(panel: pd.DataFrame, columns: tuple[str, ...]) -> Floats:
-    return panel[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan).T
-
-
-def _reach(panels: Collection[pd.DataFrame]) -> pd.Series:
-    ends = (*_OLS, *_POSTERIOR)
-    distances = [np.abs(_values(panel, ends)) for panel in panels]
-    return pd.Series(np.nanmax(np.concatenate(distances), axis=0), index=next(iter(panels)).index)
-
-
-def _sizes(panel: pd.DataFrame) -> list[float | None]:
-    return sizes(panel.get("n"), list(panel.index), "table")
-
-
 def _draw(panels: Mapping[str, pd.DataFrame], blocks: list[list[Any]], focus: Sequence[Any]) -> Figure:
     """Draw the panels and their blocks below one another; the same block of each has the same axis."""
-    parts = []
-    for name, panel in panels.items():
-        for b, block in enumerate(blocks):
-            part = panel.loc[block].dropna(subset="mean")
-            part.attrs.update(panel.attrs)
-            if len(part):
-                parts.append((name if b == 0 else "", b, part, _labels(part, focus)))
-    height = row_height([label for *_, labels in parts for label in labels])
-    figure = new_figure(height * sum(len(part) for *_, part, _ in parts))
-    rows = [len(part) for *_, part, _ in parts]
-    axes = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": rows})[:, 0]
-    for i, (ax, (name, b, part, labels)) in enumerate(zip(axes, parts, strict=True)):
-        _draw_panel(ax, part, labels, offsets(height), focus)
-        header = "P(better)" if part.attrs.get("better") else "P(>0)"
-        text_column(ax, [percent_text(p) for p in part["prob_positive"]], header if name or i == 0 else None)
+    parts = [
+        (name if b == 0 else "", b, panel.attrs, panel[panel.index.isin(block)])
+        for name, panel in panels.items()
+        for b, block in enumerate(blocks)
+        if panel.index.isin(block).any()
+    ]
+    labels = [_labels(part, focus, ratio=bool(attrs.get("ratio"))) for *_, attrs, part in parts]
+    height = row_height([label for rows in labels for label in rows])
+    figure = new_figure(height * sum(map(len, labels)))
+    heights = {"height_ratios": [len(rows) for rows in labels]}
+    axes = figure.subplots(len(parts), 1, squeeze=False, gridspec_kw=heights)[:, 0]
+    for ax, (name, block, attrs, part), rows in zip(axes, parts, labels, strict=True):
+        label_rows(ax, rows)
+        _draw_part(ax, part, offsets(height), focus)
+        header = ("P(better)" if attrs.get("better") else "P(>0)") if name or ax is axes[0] else None
+        text_column(ax, [percent_text(p) for p in part["prob_positive"]], header)
         if name:
             ax.set_title(plain(name), fontweight="bold")
-        _limit(ax, [other for *_, at, other, _ in parts if at == b])
-        (ratio_ticks if part.attrs.get("ratio") else ticks_that_fit)(ax, WIDTH - 2.2)
+        ax.set_xlim(*_limits([other for _, at, _, other in parts if at == block]))
+        fit_ticks(ax, WIDTH - 2.2, ratio=bool(attrs.get("ratio")))
     return figure
 
 
-def _labels(panel: pd.DataFrame, focus: Sequence[Any]) -> list[str]:
+def _labels(part: pd.DataFrame, focus: Sequence[Any], *, ratio: bool) -> list[str]:
     """Each term with its sample size, and its numbers below it where it is in question."""
     labels = []
-    for (term, n), (mean, low, high) in zip(
-        zip(panel.index, _sizes(panel), strict=True), _values(panel, _POSTERIOR).T, strict=True
-    ):
-        label = row_label(term, n, 22)
+    for term, row in part.iterrows():
+        label = row_label(term, row["n"], 22)
         if term in focus:
-            label += f"\n{estimate_text(mean, low, high, ratio=bool(panel.attrs.get('ratio')))}"
+            label += f"\n{estimate_text(*row[[*_POSTERIOR]], ratio=ratio)}"
         labels.append(label)
     return labels
 
 
-def _draw_panel(
-    ax: Axes, panel: pd.DataFrame, labels: list[str], shift: Floats, focus: Sequence[Any]
-) -> None:
-    y = np.arange(len(panel), dtype=np.float64)
-    small = np.array([n is not None and n < SMALL_SAMPLE for n in _sizes(panel)])
-    label_rows(ax, labels)
-    _draw_ropes(ax, panel)
+def _draw_part(ax: Axes, part: pd.DataFrame, shift: Floats, focus: Sequence[Any]) -> None:
+    """The region of practical equivalence, the zero line and both estimates of every term of one axes."""
+    _draw_ropes(ax, part[[*_ROPE]].to_numpy())
     reference_line(ax, 0.0, "zero line")
-    focal = np.isin(panel.index, list(focus))
+    focal = part.index.isin(list(focus))
+    small = (part["n"] < SMALL_SAMPLE).to_numpy()
     for rows, muted in ((~focal, bool(focus)), (focal, False)):
-        if not rows.any():
-            continue
         size = 6.0 if not focus else 5.0 if muted else 7.5
-        for look, columns, at, name in (
-            (DATA_ALONE, _OLS, shift[0], "OLS"),
-            (POSTERIOR, _POSTERIOR, shift[1], "posterior"),
+        for look, columns, at, name, hollow in (
+            (DATA_ALONE, _OLS, shift[0], "OLS", False),
+            (POSTERIOR, _POSTERIOR, shift[1], "posterior", small),
         ):
-            values = _values(panel.loc[rows], columns)
-            hollow = (small[rows] & (look is POSTERIOR)).tolist()
-            draw_rows(ax, y[rows] + at, values, MUTED[look] if muted else look, hollow, name, size)
+            values = np.where(rows, part[[*columns]].to_numpy().T, np.nan)
+            draw_rows(ax, at, values, MUTED[look] if muted else look, name, hollow=hollow, size=size)
     if focal.any() and not focal.all():
         for label, bold in zip(ax.get_yticklabels(), focal, strict=True):
             label.set_fontweight("bold" if bold else "normal")
 
 
-def _draw_ropes(ax: Axes, panel: pd.DataFrame) -> None:
+def _draw_ropes(ax: Axes, ropes: Floats) -> None:
     """Shade the region of practical equivalence: one band, or one a row where it differs by term."""
-    ropes = _ropes(panel)
-    if None not in ropes and len(set(ropes)) == 1:
-        low, high = ropes[0] or (0.0, 0.0)
-        ax.axvspan(low, high, facecolor=PALE, edgecolor="none", zorder=0.5, label="rope")
+    if np.isfinite(ropes).all() and (ropes == ropes[0]).all():
+        ax.axvspan(*ropes[0], facecolor=PALE, edgecolor="none", zorder=0.5, label="rope")
         return
-    for i, rope in enumerate(ropes):
-        if rope is not None:
-            low, high = rope
+    for i, (low, high) in enumerate(ropes):
+        if np.isfinite(low):
             ax.barh(i, high - low, left=low, height=1.0, color=PALE, linewidth=0, zorder=0.5, label="rope")
 
 
-def _limit(ax: Axes, parts: list[pd.DataFrame]) -> None:
-    """Limit a block's axis to all intervals and zero; regions too, unless they would dwarf them."""
-    values = [_values(part, columns) for part in parts for columns in (_OLS, _POSTERIOR)]
-    low, high = span(values, 0.0)
-    ends = [end for part in parts for rope in _ropes(part) if rope is not None for end in rope]
-    if ends and max(*ends, high) - min(*ends, low) <= 2 * (high - low):
-        low, high = span(values, 0.0, *ends)
-    ax.set_xlim(low, high)
+def _limits(parts: Sequence[pd.DataFrame]) -> tuple[float, float]:
+    """Limits of an axis for all intervals and zero; regions too, unless they would dwarf them."""
+    part = pd.concat(parts)
+    estimates, regions = part[[*_OLS, *_POSTERIOR]].to_numpy(), part[[*_ROPE]].to_numpy()
+    low, high = span([estimates], 0.0)
+    whole = [low, high, *regions.ravel()]
+    dwarfed = np.nanmax(whole) - np.nanmin(whole) > 2 * (high - low)
+    return (low, high) if dwarfed else span([estimates, regions], 0.0)
 
 
-def _legend(panels: Mapping[str, pd.DataFrame]) -> list[Artist]:
+def _legend(drawn: pd.DataFrame, attrs: Mapping[Any, Any]) -> list[Artist]:
     """Explain the marks, the band and the dagger."""
-    from matplotlib.patches import Patch
-
-    first = next(iter(panels.values()))
-    ols_level = percent(first.attrs, "ols_prob" if "ols_prob" in first.attrs else "prob", "table")
-    classical = "published" if first.attrs.get("published") else "OLS"
+    classical = "published" if attrs.get("published") else "OLS"
     handles: list[Artist] = [
-        key(DATA_ALONE, f"{classical}, {ols_level} confidence interval"),
-        key(POSTERIOR, f"posterior mean, {interval_words(first.attrs, 'table')}"),
+        key(DATA_ALONE, f"{classical}, {classical_percent(attrs, 'table')} confidence interval"),
+        key(POSTERIOR, f"posterior mean, {interval_words(attrs, 'table')}"),
     ]
-    regions = {rope for panel in panels.values() for rope in _ropes(panel) if rope is not None}
-    if regions:
-        low, high = min(regions)
-        if first.attrs.get("ratio"):
-            low, high = float(np.exp(low)), float(np.exp(high))
+    regions = drawn[[*_ROPE]].dropna().drop_duplicates().to_numpy()
+    if len(regions):
+        low, high = np.exp(regions[0]) if attrs.get("ratio") else regions[0]
         limits = f": {number(low)} to {number(high)}" if len(regions) == 1 else " (its width differs by term)"
-        label = f"practically {'none' if first.attrs.get('ratio') else 'zero'}{limits}"
-        handles.append(Patch(facecolor=PALE, label=label))
-    if any(n is not None and n < SMALL_SAMPLE for panel in panels.values() for n in _sizes(panel)):
-        handles.append(small_sample_key())
-    return handles
+        handles.append(patch_key(PALE, f"practically {'none' if attrs.get('ratio') else 'zero'}{limits}"))
+    return [*handles, *small_keys(drawn["n"].to_numpy())]

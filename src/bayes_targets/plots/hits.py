@@ -10,15 +10,16 @@ import xarray as xr
 
 from ..errors import DataError
 from ..inference.summary import equal_tails
-from ._rows import note, reference_line
+from ._rows import label_rows, note, reference_line
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, plain, style, wrapped
+from ._style import BLUE, DARK, plain, styled, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@styled
 def plot_hits(
     settings: Mapping[str, xr.Dataset],
     *,
@@ -59,37 +60,31 @@ def plot_hits(
     >>> figure = plot_hits({"as forecast": hits}, now=5)
     >>> [float(end) for end in figure.axes[0].get_xlim()]
     [0.0, 10.0]
-    """
     if not settings:
         raise DataError("hits: no setting, expected at least one")
     totals = {int(data["targets"].sum()) for data in settings.values()}
     if len(totals) != 1:
         raise DataError(f"hits: settings of {sorted(totals)} targets, expected the same targets in all")
     total = totals.pop()
-    with style():
-        figure = new_figure(0.78 * len(settings))
-        ax = figure.subplots()
-        for row, data in enumerate(settings.values()):
-            _draw_row(ax, row, data["total_hits"].to_numpy(), prob)
-        ax.set_ylim(len(settings) - 0.75, -0.95)
-        ax.set_yticks(range(len(settings)), [wrapped(name, 20) for name in settings])
-        ax.tick_params(axis="y", length=0, pad=6)
-        ax.spines["left"].set_visible(False)
-        ax.set_xlim(0, total)
-        ax.grid(axis="x")
-        told = f"{total:,} targets; dot, bar and numbers: mean and {100 * prob:.4g}% equal-tailed interval"
-        if now is not None:
-            reference_line(ax, now, now_label, dashed=True)
-            note(ax, f"{now} {plain(now_label)}", (now, 1), (0, 2), "x", va="bottom", ha="center")
-        finish(
-            figure,
-            title or _message(settings, total),
-            "simulated",
-            subtitle=subtitle or told,
-            xlabel="← fewer  |  more →\ntargets hit fully in the end",
-            along=[ax],
-        )
-    return figure
+    figure = new_figure(0.78 * len(settings))
+    ax = figure.subplots()
+    for row, data in enumerate(settings.values()):
+        _draw_row(ax, row, data["total_hits"].to_numpy(), prob)
+    label_rows(ax, [wrapped(name, 20) for name in settings])
+    ax.set_ylim(len(settings) - 0.75, -0.95)
+    ax.set_xlim(0, total)
+    if now is not None:
+        reference_line(ax, now, now_label, dashed=True)
+        note(ax, f"{now} {plain(now_label)}", (now, 1), (0, 2), "x", va="bottom", ha="center")
+    told = f"{total:,} targets; dot, bar and numbers: mean and {100 * prob:.4g}% equal-tailed interval"
+    return finish(
+        figure,
+        title or _message(settings, total),
+        "simulated",
+        subtitle=subtitle or told,
+        ways="← fewer  |  more →",
+        xlabel="targets hit fully in the end",
+    )
 
 
 def _message(settings: Mapping[str, xr.Dataset], total: int) -> str:

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DataError
-from ._rows import note, ratio_ticks, ticks_that_fit
+from ._rows import Floats, fit_ticks, no_scale, note
 from ._sheet import WIDTH, finish, new_figure
-from ._style import BLUE, DARK, DASHES, ORANGE, PALE, balanced, direction, style, wrapped
+from ._style import BLUE, DARK, ORANGE, PALE, PRIOR, direction, line_key, styled, wrapped
 from .priors import density, normal_density
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    Floats = NDArray[np.float64]
 
 _MOST_PANELS = 4
 
@@ -52,6 +49,7 @@ class Effect:
     exact: tuple[float, float] | None = None
 
 
+@styled
 def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = "", xlabel: str) -> Figure:
     """Posterior density of each effect, cut at the smallest effect worth having, with the mass of each part.
 
@@ -80,29 +78,19 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
     """
     if not 1 <= len(effects) <= _MOST_PANELS:
         raise DataError(f"effects: found {len(effects)}, expected 1 to {_MOST_PANELS} to draw")
-    with style():
-        from matplotlib.lines import Line2D
-
-        figure = new_figure(1.35 * len(effects))
-        grid = figure.subplots(len(effects), 1, squeeze=False)[:, 0]
-        for ax, (name, effect), ends in zip(grid, effects.items(), _ends(effects.values()), strict=True):
-            _draw(ax, name if len(effects) > 1 else "", effect, ends)
-        first = next(iter(effects.values()))
-        arrows = direction(first.better)
-        handles = []
-        if any(effect.prior is not None for effect in effects.values()):
-            handles = [Line2D([], [], color=DARK, linewidth=1.3, linestyle=DASHES, label="prior")]
-        finish(
-            figure,
-            title,
-            None,
-            subtitle=subtitle,
-            xlabel=f"{arrows}\n{balanced(xlabel, 60)}",
-            along=[grid[-1]],
-            handles=handles,
-        )
-    return figure
-
+    figure = new_figure(1.35 * len(effects))
+    axes = figure.subplots(len(effects), 1, squeeze=False)[:, 0]
+    for ax, (name, effect), ends in zip(axes, effects.items(), _ends(effects.values()), strict=True):
+        _draw(ax, name if len(effects) > 1 else "", effect, ends)
+    prior = any(effect.prior is not None for effect in effects.values())
+    return finish(
+        figure,
+        title,
+        subtitle=subtitle,
+        ways=direction(next(iter(effects.values())).better),
+        xlabel=xlabel,
+        handles=[line_key("prior", **PRIOR)] if prior else [],
+    )
 
 def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
     """Limits of each axis: one scale for all, unless one posterior would be a sliver on it."""
@@ -119,45 +107,33 @@ def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
 
 def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> None:
     """The density with its three parts, and the probability of each above it."""
-    grid = np.linspace(*ends, 401)
-    height = normal_density(grid, *effect.exact) if effect.exact else density(effect.draws, grid)
-    regions = {
-        "below": (grid <= -effect.smallest, effect.draws < -effect.smallest),
-        "inside": (np.abs(grid) <= effect.smallest, np.abs(effect.draws) <= effect.smallest),
-        "above": (grid >= effect.smallest, effect.draws > effect.smallest),
-    }
-    good, bad = ("above", "below") if effect.better == "higher" else ("below", "above")
-    looks = {
-        good: (BLUE, 0.45, "better"),
-        "inside": (PALE, 1.0, "practically\nnone"),
-        bad: (ORANGE, 0.45, "worse"),
-    }
+    grid, draws, smallest = np.linspace(*ends, 401), effect.draws, effect.smallest
+    height = normal_density(grid, *effect.exact) if effect.exact else density(draws, grid)
     top = float(height.max())
-    places = {
-        "below": 0.5 * (ends[0] - effect.smallest),
-        "inside": 0.0,
-        "above": 0.5 * (ends[1] + effect.smallest),
-    }
-    for region, (where, draws) in regions.items():
-        colour, alpha, words = looks[region]
-        ax.fill_between(grid, height, where=where, color=colour, alpha=alpha, linewidth=0, label=region)
-        weight = "bold" if region == good else "normal"
-        told = f"{_percent(float(draws.mean()))}\n{words}"
-        note(ax, told, (places[region], top * 1.5), (0, 0), ha="center", va="top", fontweight=weight)
+    good, none, bad = (BLUE, 0.45, "better"), (PALE, 1.0, "practically\nnone"), (ORANGE, 0.45, "worse")
+    below, above = (bad, good) if effect.better == "higher" else (good, bad)
+    for look, where, held, place in (
+        (below, grid <= -smallest, draws < -smallest, 0.5 * (ends[0] - smallest)),
+        (none, np.abs(grid) <= smallest, np.abs(draws) <= smallest, 0.0),
+        (above, grid >= smallest, draws > smallest, 0.5 * (ends[1] + smallest)),
+    ):
+        colour, alpha, words = look
+        ax.fill_between(grid, height, where=where, color=colour, alpha=alpha, linewidth=0)
+        told, weight = f"{_percent(float(held.mean()))}\n{words}", "bold" if look is good else "normal"
+        note(ax, told, (place, top * 1.5), (0, 0), ha="center", va="top", fontweight=weight)
     ax.plot(grid, height, color=DARK, linewidth=1.2)
     if effect.prior is not None:
         prior = normal_density(grid, *effect.prior)
-        ax.plot(grid, prior, color=DARK, linewidth=1.3, linestyle=DASHES, label="prior")
-    for edge in (-effect.smallest, effect.smallest):
+        ax.plot(grid, prior, label="prior", **PRIOR)
+    for edge in (-smallest, smallest):
         ax.axvline(edge, ymax=0.98, color=DARK, linewidth=0.8, linestyle=":")
     ax.axvline(0.0, ymax=0.64, color=DARK, linewidth=1.0, label="zero line")
     ax.set_xlim(*ends)
     ax.set_ylim(0, 1.54 * top)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
+    no_scale(ax)
     if name:
         ax.set_title(wrapped(name, 50, max_lines=1))
-    (ratio_ticks if effect.ratio else ticks_that_fit)(ax, WIDTH - 1.0)
+    fit_ticks(ax, WIDTH - 1.0, ratio=effect.ratio)
 
 
 def _percent(share: float) -> str:

@@ -11,17 +11,7 @@ from ..comparison.claims import percent_text
 from ..comparison.compare import quantiles
 from ..errors import DataError
 from ..evaluation import Evaluation
-from ._rows import (
-    draw_rows,
-    label_rows,
-    offsets,
-    ratio_ticks,
-    reference_line,
-    row_height,
-    span,
-    text_column,
-    ticks_that_fit,
-)
+from ._rows import draw_rows, fit_ticks, new_rows, reference_line, span, text_column
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -33,9 +23,11 @@ from ._style import (
     direction,
     estimate_text,
     key,
+    line_key,
+    patch_key,
     plain,
-    row_label,
-    style,
+    styled,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +38,7 @@ _MOST_ROWS = 60
 _MIDDLE = "#C4C4C4"
 
 
+@styled
 def plot_pooled(
     posterior: xr.DataTree,
     several: Evaluation,
@@ -97,7 +90,7 @@ def plot_pooled(
     estimate, se = (frame[name].to_numpy(float)[kept] for name in ("estimate", "se"))
     printed = np.stack([estimate, estimate - 1.959964 * se, estimate + 1.959964 * se])
     together = np.stack([_summary(draws["effect"].sel(study=str(frame.index[k]))) for k in kept], axis=1)
-    labels = [row_label(frame.index[k], None, 20) for k in kept]
+    labels = [wrapped(frame.index[k], 20) for k in kept]
     texts = [estimate_text(*values, ratio=ratio) for values in printed.T.tolist()]
     ends = [*printed[1:].ravel(), 0.0]
     if pooled:
@@ -105,51 +98,40 @@ def plot_pooled(
         labels += ["Mean effect", "Effect in a new place"]
         texts += [estimate_text(*values, ratio=ratio) for values in (mean, new)]
         ends += new[1:]
-    with style():
-        height = row_height(labels)
-        figure = new_figure(height * len(labels))
-        ax = figure.subplots()
-        label_rows(ax, labels)
-        y, shift, none = np.arange(len(kept), dtype=np.float64), offsets(height), [False] * len(kept)
-        draw_rows(ax, y + shift[0], printed, DATA_ALONE, none, "printed", 3)
-        ax.scatter(
-            estimate,
-            y + shift[0],
-            (4 + 4 * se.min() / se) ** 2,
-            marker="s",
-            color="white",
-            edgecolor=DARK,
-            zorder=3,
-        )
-        draw_rows(ax, y + shift[1], together, POSTERIOR, none, "in the light of all", 4)
-        if pooled:
-            row, (middle, low, high) = len(kept), mean
-            corners = np.array([(low, row), (middle, row - 0.3), (high, row), (middle, row + 0.3)])
-            ax.add_patch(Polygon(corners, facecolor=BLUE, edgecolor=BLUE))
-            ax.add_patch(Rectangle((new[1], row + 0.85), new[2] - new[1], 0.3, facecolor=ORANGE))
-        wide = 4 * float(np.quantile(np.abs(ends), 0.9))
-        ax.set_xlim(*span([np.clip(ends, -wide, wide)]))
-        (ratio_ticks if ratio else ticks_that_fit)(ax, 1.5)
-        reference_line(ax, 0.0, "no effect")
-        text_column(ax, texts, "95% interval")
-        if pooled:
-            for label in ax.get_yticklabels()[-2:]:
-                label.set_fontweight("bold")
-        told = "Printed and in the light of all, 95% intervals"
-        if len(kept) < len(frame):
-            told += f", the {len(kept)} most precise"
-        finish(
-            figure,
-            title or "What each evaluation found, and what all of them say",
-            None,
-            subtitle=subtitle or _told(several, told),
-            xlabel=_axis(several, xlabel),
-            along=[ax],
-            handles=[key(DATA_ALONE, "as printed"), key(POSTERIOR, "in the light of all")],
-        )
-    return figure
+    figure, ax, (first, second) = new_rows(labels)
+    draw_rows(ax, first, printed, DATA_ALONE, "printed", size=3)
+    places = np.arange(len(kept)) + first
+    ax.scatter(
+        estimate, places, (4 + 4 * se.min() / se) ** 2, marker="s", color="white", edgecolor=DARK, zorder=3
+    )
+    draw_rows(ax, second, together, POSTERIOR, "in the light of all", size=4)
+    if pooled:
+        row, (middle, low, high) = len(kept), mean
+        corners = np.array([(low, row), (middle, row - 0.3), (high, row), (middle, row + 0.3)])
+        ax.add_patch(Polygon(corners, facecolor=BLUE, edgecolor=BLUE))
+        ax.add_patch(Rectangle((new[1], row + 0.85), new[2] - new[1], 0.3, facecolor=ORANGE))
+    wide = 4 * float(np.quantile(np.abs(ends), 0.9))
+    ax.set_xlim(*span([np.clip(ends, -wide, wide)]))
+    fit_ticks(ax, 1.5, ratio=ratio)
+    reference_line(ax, 0.0, "no effect")
+    text_column(ax, texts, "95% interval")
+    if pooled:
+        for label in ax.get_yticklabels()[-2:]:
+            label.set_fontweight("bold")
+    told = "Printed and in the light of all, 95% intervals"
+    if len(kept) < len(frame):
+        told += f", the {len(kept)} most precise"
+    return finish(
+        figure,
+        title or "What each evaluation found, and what all of them say",
+        subtitle=subtitle or _told(several, told),
+        ways=direction(several.better),
+        xlabel=_unit(several, xlabel),
+        handles=[key(DATA_ALONE, "as printed"), key(POSTERIOR, "in the light of all")],
+    )
 
 
+@styled
 def plot_funnel(
     several: Evaluation,
     posterior: xr.DataTree | None = None,
@@ -185,52 +167,43 @@ def plot_funnel(
     """
     estimate, se = (several.estimates[name].to_numpy(float) for name in ("estimate", "se"))
     top = 1.05 * float(se.max())
-    with style():
-        from matplotlib.patches import Patch
-
-        figure = new_figure(2.9)
-        ax = figure.subplots()
-        line = np.linspace(0.0, top, 100)
-        for z, colour in ((1.959964, PALE), (1.644854, _MIDDLE)):
-            ax.fill_betweenx(line, -z * line, z * line, color=colour, linewidth=0)
-        handles: list[Artist] = [
-            Patch(facecolor=PALE, edgecolor=DARK, linewidth=0.3, label="p between .05 and .10"),
-            Patch(facecolor=_MIDDLE, edgecolor=DARK, linewidth=0.3, label="p above .10 (two-sided)"),
-        ]
-        ends = [estimate.min(), estimate.max(), 0.0]
-        if posterior is not None:
-            draws = posterior["posterior"].to_dataset()
-            middle, tau = float(draws["mu"].mean()), float(draws["tau"].mean())
-            width = 1.96 * np.sqrt(line**2 + tau**2)
-            ax.plot(middle - width, line, color=BLUE, linewidth=1.0, linestyle="--")
-            ax.plot(middle + width, line, color=BLUE, linewidth=1.0, linestyle="--")
-            ax.axvline(middle, color=BLUE, linewidth=1.5)
-            from matplotlib.lines import Line2D
-
-            handles.append(
-                Line2D([], [], color=BLUE, linestyle="--", label="95% of estimates, were all printed")
-            )
-            ends += [middle - 1.1 * width[-1], middle + 1.1 * width[-1]]
-        reference_line(ax, 0.0, "no effect")
-        ax.plot(estimate, se, "o", color=DARK, markersize=5)
-        room = 0.05 * (max(ends) - min(ends))
-        ax.set_xlim(min(ends) - room, max(ends) + room)
-        ax.set_ylim(top, 0.0)
-        ax.set_ylabel("standard error")
-        words = _axis(several, xlabel, logs=True)
-        significant = int((np.abs(estimate) > 1.959964 * se).sum())
-        finish(
-            figure,
-            title or f"{significant or 'None'} of {len(estimate)} evaluations significant at two-sided 5%",
-            None,
-            subtitle=subtitle or _told(several, "Estimates by standard error"),
-            xlabel=words,
-            along=[ax],
-            handles=handles,
-        )
-    return figure
+    figure = new_figure(2.9)
+    ax = figure.subplots()
+    line = np.linspace(0.0, top, 100)
+    for z, colour in ((1.959964, PALE), (1.644854, _MIDDLE)):
+        ax.fill_betweenx(line, -z * line, z * line, color=colour, linewidth=0)
+    handles: list[Artist] = [
+        patch_key(PALE, "p between .05 and .10", edgecolor=DARK, linewidth=0.3),
+        patch_key(_MIDDLE, "p above .10 (two-sided)", edgecolor=DARK, linewidth=0.3),
+    ]
+    ends = [estimate.min(), estimate.max(), 0.0]
+    if posterior is not None:
+        draws = posterior["posterior"].to_dataset()
+        middle, tau = float(draws["mu"].mean()), float(draws["tau"].mean())
+        width = 1.96 * np.sqrt(line**2 + tau**2)
+        for side in (middle - width, middle + width):
+            ax.plot(side, line, color=BLUE, linewidth=1.0, linestyle="--")
+        ax.axvline(middle, color=BLUE, linewidth=1.5)
+        handles.append(line_key("95% of estimates, were all printed", color=BLUE, linestyle="--"))
+        ends += [middle - 1.1 * width[-1], middle + 1.1 * width[-1]]
+    reference_line(ax, 0.0, "no effect")
+    ax.plot(estimate, se, "o", color=DARK, markersize=5)
+    room = 0.05 * (max(ends) - min(ends))
+    ax.set_xlim(min(ends) - room, max(ends) + room)
+    ax.set_ylim(top, 0.0)
+    ax.set_ylabel("standard error")
+    significant = int((np.abs(estimate) > 1.959964 * se).sum())
+    return finish(
+        figure,
+        title or f"{significant or 'None'} of {len(estimate)} evaluations significant at two-sided 5%",
+        subtitle=subtitle or _told(several, "Estimates by standard error"),
+        ways=direction(several.better),
+        xlabel=_unit(several, xlabel, logs=True),
+        handles=handles,
+    )
 
 
+@styled
 def plot_bubble(
     posterior: xr.DataTree,
     several: Evaluation,
@@ -276,32 +249,27 @@ def plot_bubble(
     draws = posterior["posterior"].to_dataset()
     if "coefficient" not in draws or moderator not in draws["moderator"].to_numpy():
         raise DataError(f"plot_bubble: the posterior has no moderator {moderator!r}")
-    x = several.estimates[moderator].to_numpy(float)
-    estimate, se = (several.estimates[name].to_numpy(float) for name in ("estimate", "se"))
+    x, estimate, se = (several.estimates[name].to_numpy(float) for name in (moderator, "estimate", "se"))
     slope = draws["coefficient"].sel(moderator=moderator).to_numpy().ravel()
     line = np.linspace(x.min(), x.max(), 60)
     fitted = draws["mu"].to_numpy().ravel() + slope * (line[:, None] - x.mean())
     low, high = quantiles(fitted, [0.025, 0.975])
     rises = float((slope > 0).mean())
-    with style():
-        figure = new_figure(2.9)
-        ax = figure.subplots()
-        ax.fill_between(line, low, high, color=BLUE, alpha=0.18, linewidth=0)
-        ax.plot(line, fitted.mean(axis=1), color=BLUE, linewidth=2)
-        ax.axhline(0.0, color=DARK, linewidth=1.0)
-        ax.scatter(x, estimate, s=160 * (se.min() / se) ** 1.0 + 8, facecolor="none", edgecolor=DARK)
-        ax.set_ylabel(_axis(several, ylabel, logs=True))
-        told = "Larger circles are more precise; line and band: fitted mean and its 95% interval"
-        finish(
-            figure,
-            title
-            or f"Effects {'rise' if rises >= 0.5 else 'fall'} with {plain(moderator)}: {percent_text(max(rises, 1 - rises))} sure",
-            None,
-            subtitle=subtitle or _told(several, told),
-            xlabel=plain(moderator),
-            along=[ax],
-        )
-    return figure
+    figure = new_figure(2.9)
+    ax = figure.subplots()
+    ax.fill_between(line, low, high, color=BLUE, alpha=0.18, linewidth=0)
+    ax.plot(line, fitted.mean(axis=1), color=BLUE, linewidth=2)
+    ax.axhline(0.0, color=DARK, linewidth=1.0)
+    ax.scatter(x, estimate, s=160 * se.min() / se + 8, facecolor="none", edgecolor=DARK)
+    ax.set_ylabel(f"{direction(several.better)}\n{_unit(several, ylabel, logs=True)}")
+    message = f"Effects {'rise' if rises >= 0.5 else 'fall'} with {plain(moderator)}"
+    told = "Larger circles are more precise; line and band: fitted mean and its 95% interval"
+    return finish(
+        figure,
+        title or f"{message}: {percent_text(max(rises, 1 - rises))} sure",
+        subtitle=subtitle or _told(several, told),
+        xlabel=moderator,
+    )
 
 
 def _summary(values: xr.DataArray) -> tuple[float, float, float]:
@@ -310,12 +278,10 @@ def _summary(values: xr.DataArray) -> tuple[float, float, float]:
     return float(flat.mean()), float(low), float(high)
 
 
-def _axis(several: Evaluation, xlabel: str | None, *, logs: bool = False) -> str:
-    """Label of the axis of effects, with the favourable direction."""
-    what = xlabel or several.ratio or several.unit or "effect, in units of the outcome"
-    if logs and several.ratio:
-        what = f"log {what}"
-    return f"{direction(several.better)}\n{what}"
+def _unit(several: Evaluation, asked: str | None, *, logs: bool = False) -> str:
+    """What the axis of effects shows."""
+    what = asked or several.ratio or several.unit or "effect, in units of the outcome"
+    return f"log {what}" if logs and several.ratio else what
 
 
 def _told(several: Evaluation, what: str) -> str:

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ._rows import note, numbers
+from ._rows import Floats, no_scale, note, numbers
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, DASHES, ORANGE, balanced, direction, number, origin_of, plain, style, wrapped
+from ._style import (
+    BLUE,
+    DARK,
+    DASHES,
+    ORANGE,
+    PRIOR,
+    direction,
+    line_key,
+    number,
+    origin_of,
+    patch_key,
+    plain,
+    styled,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 _MOST_PANELS = 12
 _MOST_CURVES = 3
 _ONE_SCALE = 12.0
 """Panels of one unit share an axis unless one is this many times as wide as another."""
-_HALVES = (0.25, 0.75)
 _KEPT = 0.9
 """A posterior of more than this share of its prior's width has hardly learnt."""
 _MOST_DRAWS = 4000
 """A kernel density of more draws than this costs time and shows nothing more."""
+_LINES: dict[str, dict[str, Any]] = {"prior": PRIOR, "posterior": {"color": BLUE, "linewidth": 1.8}}
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Exact:
     posterior: tuple[float, float]
 
 
+@styled
 def plot_prior_posterior(
     posterior: xr.DataTree,
     variables: str | Sequence[str] | None = None,
@@ -108,63 +119,57 @@ def plot_prior_posterior(
     >>> figure.axes[0].get_title(loc="left")
     'mu'
     """
-    groups = getattr(posterior, "children", {})
-    if "posterior" not in groups:
-        raise DataError(f"posterior: no group 'posterior', found {sorted(map(str, groups))}")
-    after = posterior["posterior"].to_dataset()
-    before = posterior["prior"].to_dataset() if "prior" in groups else None
-    found = _quantities(after, before, variables, posterior)
+    found = list(_quantities(posterior, variables))
     shown, left_out = found[:_MOST_PANELS], found[_MOST_PANELS:]
-    told = origin_of(origin, [posterior.attrs, after.attrs])
     columns = 1 if len(shown) < 3 else 2
     rows = -(-len(shown) // columns)
     units = {quantity.unit for quantity in shown}
     if xlabel is None and len(units) == 1:
         xlabel = units.pop() or "value, in the units of each quantity"
-    with style():
-        figure = new_figure(1.3 * rows)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        windows = _one_scale([_window(quantity) for quantity in shown], same_unit=xlabel is not None)
-        for ax, quantity, window in zip(grid.flat, shown, windows, strict=False):
-            _draw_panel(ax, quantity, window, 56 // columns, unit=xlabel is None)
-        for ax in grid.flat[len(shown) :]:
-            ax.set_axis_off()
-        finish(
-            figure,
-            title or _left_message(shown),
-            told,
-            subtitle=subtitle or _what(shown),
-            xlabel="\n".join(
-                part
-                for part in (direction(None), balanced(xlabel or "", 60), _left_out_words(left_out))
-                if part
-            ),
-            along=[grid[-1, 0], grid[0, -1]],
-            handles=_legend(any(quantity.prior is not None for quantity in shown)),
-        )
-    return figure
+    figure = new_figure(1.3 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    windows = _one_scale([_window(quantity) for quantity in shown], same_unit=xlabel is not None)
+    for ax, quantity, window in zip(axes.flat, shown, windows, strict=False):
+        _draw_panel(ax, quantity, window, 56 // columns, unit=xlabel is None)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    names = ", ".join(quantity.name for quantity in left_out)
+    left = f"{_MOST_PANELS} of {len(found)} quantities are shown; not shown: {names}" if left_out else ""
+    handles = [patch_key("#B3D5E8", "posterior density", edgecolor=BLUE, linewidth=1.8)]
+    if any(quantity.prior is not None for quantity in shown):
+        handles.insert(0, line_key("prior density", **PRIOR))
+    return finish(
+        figure,
+        title or _left_message(shown),
+        origin_of(origin, posterior.attrs, posterior["posterior"].attrs),
+        subtitle=subtitle or _what(shown),
+        ways=direction(),
+        xlabel=xlabel or "",
+        note=wrapped(left, 64),
+        handles=handles,
+    )
 
 
-def _quantities(
-    after: xr.Dataset, before: xr.Dataset | None, variables: str | Sequence[str] | None, tree: xr.DataTree
-) -> list[_Quantity]:
+def _quantities(tree: xr.DataTree, variables: str | Sequence[str] | None) -> Iterator[_Quantity]:
     """A quantity for each scalar variable wanted, and for each label of the others."""
+    groups = getattr(tree, "children", {})
+    if "posterior" not in groups:
+        raise DataError(f"posterior: no group 'posterior', found {sorted(map(str, groups))}")
+    after = tree["posterior"].to_dataset()
+    before: Mapping[Any, xr.DataArray] = tree["prior"].to_dataset() if "prior" in groups else {}
     known = [str(name) for name in after.data_vars]
     wanted = known if variables is None else [variables] if isinstance(variables, str) else list(variables)
     if not wanted:
         raise DataError(f"posterior: no variable to draw, found {known}")
-    found = []
     for name in wanted:
         if name not in known:
             raise DataError(f"posterior: no variable {name!r}; {did_you_mean(name, known)}")
-        prior = before[name] if before is not None and name in before.data_vars else None
-        found += _split(name, after[name], prior, tree, "" if len(wanted) == 1 else f"{name}: ")
-    return found
+        yield from _split(name, after[name], before.get(name), tree, "" if len(wanted) == 1 else f"{name}: ")
 
 
 def _split(
     name: str, after: xr.DataArray, before: xr.DataArray | None, tree: xr.DataTree, prefix: str
-) -> list[_Quantity]:
+) -> Iterator[_Quantity]:
     """Make a panel for a scalar, or one for each label of its dim, named after it."""
     labelled = [dim for dim in after.dims if dim not in ("chain", "draw")]
     if not {"chain", "draw"} <= set(after.dims) or len(labelled) > 1:
@@ -174,21 +179,28 @@ def _split(
         )
     unit = after.attrs.get("units") or after.attrs.get("unit")
     if not labelled:
-        return [_Quantity(name, _draws(name, after), None if before is None else _draws(name, before), unit)]
+        yield _Quantity(name, _draws(name, after), None if before is None else _draws(name, before), unit)
+        return
     dim = labelled[0]
     labels = after[dim].values
     if before is not None and (dim not in before.dims or not set(labels) <= set(before[dim].values)):
         raise DataError(f"prior, variable {name!r}: its labels along {dim!r} are not those of the posterior")
-    return [
-        _Quantity(
+    for i, label in enumerate(labels):
+        own = f"{name}: {label}"
+        yield _Quantity(
             f"{prefix}{label}",
-            _draws(f"{name}: {label}", after.isel({dim: i})),
-            None if before is None else _draws(f"{name}: {label}", before.sel({dim: label})),
+            _draws(own, after.isel({dim: i})),
+            None if before is None else _draws(own, before.sel({dim: label})),
             unit,
             exact_curves(tree, label, variable=name) if dim == "term" else None,
         )
-        for i, label in enumerate(labels)
-    ]
+
+
+def _draws(name: str, values: xr.DataArray) -> Floats:
+    draws = np.asarray(values.values, dtype=np.float64).ravel()
+    if not draws.size or not np.isfinite(draws).all():
+        raise DataError(f"{name}: found a draw that is not finite (or none at all), expected finite draws")
+    return draws
 
 
 def exact_curves(posterior: xr.DataTree, term: object, *, variable: str = "effect") -> Exact | None:
@@ -240,29 +252,22 @@ def _one_scale(windows: list[Floats], *, same_unit: bool) -> list[Floats]:
 
 def _what(shown: Sequence[_Quantity]) -> str:
     exact = sum(quantity.exact is not None for quantity in shown)
-    made = (
-        "exact curves"
-        if exact == len(shown)
-        else f"from {shown[0].posterior.size:,} draws"
-        if not exact
-        else "exact or from draws"
-    )
+    made = "exact or from draws" if exact else f"from {shown[0].posterior.size:,} draws"
+    if exact == len(shown):
+        made = "exact curves"
     return f"Density of {len(shown)} quantit{'y' if len(shown) == 1 else 'ies'}, {made}"
 
 
 def _left_message(shown: Sequence[_Quantity]) -> str:
     """How much narrower posteriors are than priors."""
     kept = [
-        float(np.ptp(np.quantile(quantity.posterior, _HALVES)) / np.ptp(np.quantile(quantity.prior, _HALVES)))
+        _half_width(quantity.posterior) / _half_width(quantity.prior)
         for quantity in shown
         if quantity.prior is not None and np.ptp(quantity.prior) > 0
     ]
     if not kept:
-        return (
-            f"{wrapped(shown[0].name, 40, max_lines=1)}: what the data say"
-            if len(shown) == 1
-            else "What the data say"
-        )
+        name = f"{wrapped(shown[0].name, 40, max_lines=1)}: what" if len(shown) == 1 else "What"
+        return f"{name} the data say"
     share = float(np.median(kept))
     if share > _KEPT:
         return "The data leave the prior about as it was"
@@ -270,25 +275,22 @@ def _left_message(shown: Sequence[_Quantity]) -> str:
     return f"The data leave {100 * share:.0f}% of {typical}"
 
 
-def _draws(name: str, values: xr.DataArray) -> Floats:
-    draws = np.asarray(values.values, dtype=np.float64).ravel()
-    if not draws.size or not np.isfinite(draws).all():
-        raise DataError(f"{name}: found a draw that is not finite (or none at all), expected finite draws")
-    return draws
+def _half_width(draws: Floats) -> float:
+    """Width of the middle half."""
+    return float(np.ptp(np.quantile(draws, [0.25, 0.75])))
 
 
 def _draw_panel(ax: Axes, quantity: _Quantity, grid: Floats, width: int, *, unit: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    note = "\n(prior flat or not sampled)" if quantity.prior is None else ""
-    ax.set_title(wrapped(quantity.name, width, max_lines=2) + note)
+    flat = "\n(prior flat or not sampled)" if quantity.prior is None else ""
+    ax.set_title(wrapped(quantity.name, width, max_lines=2) + flat)
     if quantity.prior is not None:
         _draw_density(ax, grid, quantity, quantity.prior, "prior")
     _draw_density(ax, grid, quantity, quantity.posterior, "posterior")
     ax.set_xlim(grid[0], grid[-1])
     ax.set_ylim(bottom=0)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
+    no_scale(ax)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     if grid[0] < 0 < grid[-1]:
         ax.axvline(0, color=DARK, linewidth=0.8, zorder=0.8, label="zero line")
@@ -298,9 +300,7 @@ def _draw_panel(ax: Axes, quantity: _Quantity, grid: Floats, width: int, *, unit
 
 def _draw_density(ax: Axes, grid: Floats, quantity: _Quantity, draws: Floats, name: str) -> None:
     if np.ptp(draws) == 0:
-        ax.axvline(
-            draws[0], color=BLUE if name == "posterior" else DARK, linewidth=2.0, label=f"{name}, constant"
-        )
+        ax.axvline(draws[0], color=_LINES[name]["color"], linewidth=2.0, label=f"{name}, constant")
         return
     if quantity.exact is not None:
         height = normal_density(grid, *getattr(quantity.exact, name))
@@ -308,9 +308,7 @@ def _draw_density(ax: Axes, grid: Floats, quantity: _Quantity, draws: Floats, na
         height = density(draws, grid, _bounds(quantity))
     if name == "posterior":
         ax.fill_between(grid, height, color=BLUE, alpha=0.3, linewidth=0)
-        ax.plot(grid, height, color=BLUE, linewidth=1.8, label=name)
-    else:
-        ax.plot(grid, height, color=DARK, linewidth=1.3, linestyle=DASHES, label=name)
+    ax.plot(grid, height, label=name, **_LINES[name])
 
 
 def _bounds(quantity: _Quantity) -> tuple[float, float]:
@@ -366,28 +364,7 @@ def density(draws: Floats, grid: Floats, bounds: tuple[float, float] = (-np.inf,
     return np.asarray(share * total, dtype=np.float64)
 
 
-def _left_out_words(left_out: list[_Quantity]) -> str:
-    """Name the quantities that found no room."""
-    if not left_out:
-        return ""
-    names = ", ".join(quantity.name for quantity in left_out)
-    total = _MOST_PANELS + len(left_out)
-    return wrapped(f"{_MOST_PANELS} of {total} quantities are shown; not shown: {names}", 64)
-
-
-def _legend(any_prior: bool) -> list[Artist]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    handles: list[Artist] = [
-        Patch(facecolor="#B3D5E8", edgecolor=BLUE, linewidth=1.8, label="posterior density")
-    ]
-    if any_prior:
-        line = Line2D([], [], color=DARK, linewidth=1.3, linestyle=DASHES, label="prior density")
-        handles.insert(0, line)
-    return handles
-
-
+@styled
 def plot_prior_curve(
     curves: pd.DataFrame | Mapping[str, pd.DataFrame],
     *,
@@ -432,26 +409,24 @@ def plot_prior_curve(
     for name, curve in panels.items():
         if not {"prior_sd", "probability"} <= set(curve.columns) or curve.empty:
             raise DataError(f"{name or 'curve'}: expected rows with columns 'prior_sd' and 'probability'")
-    told = origin_of(origin, [curve.attrs for curve in panels.values()])
-    with style():
-        figure = new_figure(1.9 * len(panels))
-        axes = figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0]
-        for ax, (name, curve) in zip(axes, panels.items(), strict=True):
-            _draw_curve(ax, name, curve, prob, first=ax is axes[0])
-            ax.set_ylabel("P(effect > 0)")
-        axes[0].yaxis.set_major_formatter(lambda p, _: f"{100 * p:.0f}%")
-        finish(
-            figure,
-            title or _curve_message(panels, prob),
-            told,
-            subtitle=subtitle or "Posterior probability of a positive effect, by width of the prior",
-            xlabel=f"← more sceptical  |  less sceptical →\n{balanced(xlabel, 60)}",
-            along=[axes[-1]],
-        )
-    return figure
+    figure = new_figure(1.9 * len(panels))
+    axes = figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0]
+    for ax, (name, curve) in zip(axes, panels.items(), strict=True):
+        _draw_curve(ax, name, curve, prob)
+        ax.set_ylabel("P(effect > 0)")
+    note(axes[0], f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), "y", color=DARK, va="bottom")
+    axes[0].yaxis.set_major_formatter(lambda p, _: f"{100 * p:.0f}%")
+    return finish(
+        figure,
+        title or _curve_message(panels, prob),
+        origin_of(origin, *(curve.attrs for curve in panels.values())),
+        subtitle=subtitle or "Posterior probability of a positive effect, by width of the prior",
+        ways="← more sceptical  |  less sceptical →",
+        xlabel=xlabel,
+    )
 
 
-def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float, *, first: bool) -> None:
+def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float) -> None:
     """The curve, the line it must pass to convince, and where it passes."""
     sd, probability = numbers(curve, "prior_sd", name), numbers(curve, "probability", name)
     ax.plot(sd, probability, color=BLUE, linewidth=2.0, label="curve")
@@ -461,16 +436,13 @@ def _draw_curve(ax: Axes, name: str, curve: pd.DataFrame, prob: float, *, first:
     ax.set_xlim(float(sd[0]), float(sd[-1]))
     ax.set_ylim(0.49, 1.04)
     ax.grid(axis="both")
-    if first:
-        note(ax, f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), "y", color=DARK, va="bottom")
     if name:
         ax.set_title(plain(name), fontweight="bold")
     crossing = _crossing(sd, probability, prob)
     if crossing is None:
-        short = probability.max() <= prob
-        words = (
-            f"never convincing:\nat most {100 * probability.max():.0f}%" if short else "every width convinces"
-        )
+        words = "every width convinces"
+        if probability.max() <= prob:
+            words = f"never convincing:\nat most {100 * probability.max():.0f}%"
         ax.text(0.97, 0.05, words, transform=ax.transAxes, ha="right", color=ORANGE)
         return
     ax.plot([crossing], [prob], marker="o", color=ORANGE, markersize=7, label="sceptic")
@@ -482,11 +454,8 @@ def _curve_message(panels: Mapping[str, pd.DataFrame], prob: float) -> str:
     """Which effects convince under some width of the prior."""
     convincing = [name for name, curve in panels.items() if curve["probability"].max() > prob]
     if len(panels) == 1:
-        return (
-            "Convincing, unless the prior is narrow"
-            if convincing
-            else "Not convincing, however wide the prior"
-        )
+        never = "Not convincing, however wide the prior"
+        return "Convincing, unless the prior is narrow" if convincing else never
     if len(panels) == 2 and len(convincing) == 1:
         other = next(name for name in panels if name not in convincing)
         return f"{plain(other)} never convinces; {plain(convincing[0]).lower()} does"
@@ -495,11 +464,8 @@ def _curve_message(panels: Mapping[str, pd.DataFrame], prob: float) -> str:
 
 def _crossing(sd: Floats, probability: Floats, prob: float) -> float | None:
     """Standard deviation at which the probability passes `prob`, by a line between its neighbours."""
-    above = probability > prob
-    if above.all() or not above.any():
-        return None
-    first = int(np.argmax(above))
-    if first == 0:
+    first = int(np.argmax(probability > prob))
+    if first == 0:  # at no width, or at every one from the first
         return None
     share = (prob - probability[first - 1]) / (probability[first] - probability[first - 1])
     return float(np.exp(np.log(sd[first - 1]) + share * np.log(sd[first] / sd[first - 1])))

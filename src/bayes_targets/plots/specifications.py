@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean
-from ._rows import intervals, numbers, require_rows
+from ._rows import Floats, intervals, numbers, require_rows
 from ._sheet import finish, new_figure
-from ._style import BLUE, DARK, ORANGE, balanced, direction, interval_words, origin_of, percent, plain, style
+from ._style import (
+    BLUE,
+    DARK,
+    ORANGE,
+    balanced,
+    direction,
+    interval_words,
+    origin_of,
+    patch_key,
+    percent,
+    plain,
+    styled,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from ._rows import Floats
 
 _WORDS = {
     "partial": "partly pooled",
@@ -32,6 +42,7 @@ _WORDS = {
 }
 
 
+@styled
 def plot_specifications(
     table: pd.DataFrame,
     *,
@@ -72,42 +83,37 @@ def plot_specifications(
     """
     columns = ["mean", "low", "high", "prob_positive", "passed"]
     require_rows(table.reset_index(drop=True), columns, "specifications")
-    told = origin_of(origin, [table.attrs])
-    words = interval_words(table.attrs, "specifications")
+    words, level = interval_words(table.attrs, "specifications"), percent(table.attrs, "prob", "specifications")
+    prob = float(table.attrs["prob"])
     shown = table[table["passed"].astype(bool)].sort_values("mean", kind="stable").reset_index(drop=True)
     if shown.empty:
         raise DataError("specifications: none passed its checks, expected at least one to draw")
-    shown.attrs = table.attrs
     values = intervals(shown, ("mean", "low", "high"), "specifications")
     positive = numbers(shown, "prob_positive", "specifications")
+    convincing = (positive > prob) | (positive < 1 - prob)
     rows = _choice_rows(shown, choices)
-    with style():
-        ratios = [2.2, 0.19 * max(len(rows), 1)]
-        figure = new_figure(sum(ratios))
-        curve, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
-        _draw_curve(curve, values, positive, float(table.attrs["prob"]))
-        curve.set_ylabel(f"{balanced(ylabel, 28)}\n{direction(table.attrs.get('better'))}")
-        _draw_choices(below, shown, rows)
-        finish(
-            figure,
-            title or _message(positive, float(table.attrs["prob"])),
-            told,
-            subtitle=subtitle or _told(shown, len(table) - len(shown), words),
-            xlabel=f"← smallest slope  |  largest →\n{len(shown):,} specifications",
-            along=[below],
-            handles=_legend(percent(table.attrs, "prob", "specifications")),
-        )
-    return figure
 
-
-def _message(positive: Floats, prob: float) -> str:
-    convincing = int(((positive > prob) | (positive < 1 - prob)).sum())
-    return f"The sign is convincing in {convincing:,} of {positive.size:,} specifications"
-
-
-def _told(shown: pd.DataFrame, left_out: int, words: str) -> str:
+    ratios = [2.2, 0.19 * max(len(rows), 1)]
+    figure = new_figure(sum(ratios))
+    curve, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
+    _draw_curve(curve, values, convincing)
+    curve.set_ylabel(f"{balanced(ylabel, 28)}\n{direction(table.attrs.get('better'))}")
+    _draw_choices(below, shown, rows)
+    left_out = len(table) - len(shown)
     without = f"; {left_out:,} without a sound posterior left out" if left_out else ""
-    return f"Posterior mean (line) and {words} of {len(shown):,} specifications{without}"
+    return finish(
+        figure,
+        title or f"The sign is convincing in {convincing.sum():,} of {len(shown):,} specifications",
+        origin_of(origin, table.attrs),
+        subtitle=subtitle
+        or f"Posterior mean (line) and {words} of {len(shown):,} specifications{without}",
+        ways="← smallest slope  |  largest →",
+        xlabel=f"{len(shown):,} specifications",
+        handles=[
+            patch_key(BLUE, f"sign more than {level} probable", edgecolor=BLUE, alpha=0.6),
+            patch_key(ORANGE, "sign in doubt", edgecolor=ORANGE, alpha=0.3),
+        ],
+    )
 
 
 def _choice_rows(shown: pd.DataFrame, choices: Sequence[str] | None) -> list[tuple[str, str]]:
@@ -122,23 +128,16 @@ def _choice_rows(shown: pd.DataFrame, choices: Sequence[str] | None) -> list[tup
     return [(name, str(option)) for name in choices for option in dict.fromkeys(shown[name])]
 
 
-def _draw_curve(ax: Axes, values: Floats, positive: Floats, prob: float) -> None:
+def _draw_curve(ax: Axes, values: Floats, convincing: NDArray[np.bool_]) -> None:
     place = np.arange(values.shape[1], dtype=np.float64)
-    convincing = (positive > prob) | (positive < 1 - prob)
+    # Thin lines that touch make a band; where there are few, they stay lines.
+    width = min(max(300.0 / place.size, 0.4), 3.0)
     for rows, colour, alpha, name in (
         (~convincing, ORANGE, 0.3, "open"), (convincing, BLUE, 0.6, "convincing")
     ):  # fmt: skip
         if rows.any():
-            # Thin lines that touch make a band; where there are few, they stay lines.
-            width = min(max(300.0 / values.shape[1], 0.4), 3.0)
             ax.vlines(
-                place[rows],
-                values[1, rows],
-                values[2, rows],
-                color=colour,
-                alpha=alpha,
-                linewidth=width,
-                label=name,
+                place[rows], *values[1:, rows], color=colour, alpha=alpha, linewidth=width, label=name
             )
     ax.plot(place, values[0], color=DARK, linewidth=1.6, label="mean")
     ax.axhline(0.0, color=DARK, linewidth=0.8, label="zero line")
@@ -160,12 +159,3 @@ def _draw_choices(ax: Axes, shown: pd.DataFrame, rows: list[tuple[str, str]]) ->
     last = [y for y in range(1, len(rows)) if rows[y][0] != rows[y - 1][0]]
     for y in last:
         ax.axhline(y - 0.5, color="#CCCCCC", linewidth=0.6)
-
-
-def _legend(prob: str) -> list[Artist]:
-    from matplotlib.patches import Patch
-
-    return [
-        Patch(color=BLUE, alpha=0.6, label=f"sign more than {prob} probable"),
-        Patch(color=ORANGE, alpha=0.3, label="sign in doubt"),
-    ]

@@ -24,6 +24,9 @@ from .cells import capital, number
 from .result import Picture, Result, Table
 from .words import Words, a
 
+# Tables by effect: "target", "stretch", or "types" where there is neither.
+ByEffect = Mapping[str, pd.DataFrame]
+
 # Groups that a figure or a table of the page can show; of more, those at both ends.
 MANY = 24
 # Where predictive p-values are said in the answer.
@@ -53,36 +56,47 @@ def units_result(
     more: dict[str, dict[str, pd.DataFrame]] = {"fit": {}, "checks_by_type": {}}
     posteriors: dict[str, xr.DataTree] = {}
     for effect, own in fits.items():
-        key = effect or "types"
+        key, partial = effect or "types", own["partial"]
         ols, note = _ols(units, effect, words)
         notes += note
-        comparison[key] = _with_error(compare(own["partial"], ols), own["partial"])
+        comparison[key] = _with_error(compare(partial, ols), partial)
         for pooling in ("partial", "none", "complete"):
             types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
         if "by_type" in own:
             types[f"{key}, slope"] = summarise_types(own["by_type"], "effect_by_type")
-        choices |= _choices(key, {name: tree for name, tree in own.items() if name != "scores"})
-        notes += _sized(own["partial"], choices.get(key), words)
-        more["checks_by_type"][key] = check_change_by_type(own["partial"])
-        more["fit"][key] = _fit_table(own["partial"], ols, effect, words)
+        draws = partial["posterior"].sizes
+        if left_out_draws(partial["constant_data"].sizes["authority"], draws["chain"] * draws["draw"]):
+            choices[key] = compare_pooling({name: tree for name, tree in own.items() if name != "scores"})
+        notes += _sized(partial, choices.get(key), words)
+        more["checks_by_type"][key] = check_change_by_type(partial)
+        more["fit"][key] = _fit_table(partial, ols, effect, words)
         if "scores" in own:
             more.setdefault("measured", {})[key] = _measured(own, words)
         posteriors |= {f"{key}_{name}": tree for name, tree in own.items()}
     result = authority_result(
-        comparison, types, choices, posteriors, more, words,
-        steps=_steps(units), scales=_scales(units), units=units, source=source,
-    )  # fmt: skip
+        comparison, types, choices, posteriors, more, words, steps=_steps(units), scales=_scales(units)
+    )
+    own_tables = {name: _own_column(table, words) for name, table in result.tables.items()}
     return replace(
         result,
         notes=tuple(dict.fromkeys(notes)),
-        tables={**result.tables, **left_out_table(units, words.unit, words.units)},
+        tables={**own_tables, **left_out_table(units, words.unit, words.units)},
+        title=_title(words, comparison),
+        question=_question(units, words, comparison, source),
     )
 
 
-def _choices(key: str, own: Mapping[str, xr.DataTree]) -> dict[str, pd.DataFrame]:
-    draws = own["partial"]["posterior"].sizes
-    n = own["partial"]["constant_data"].sizes["authority"]
-    return {key: compare_pooling(own)} if left_out_draws(n, draws["chain"] * draws["draw"]) else {}
+def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFrame, list[str]]:
+    """OLS with HC3, or HC1 where a type has one unit; and what has to be said of it."""
+    try:
+        return fit_ols(units, effect=effect), []  # type: ignore[arg-type]
+    except DataError as error:
+        if "HC2 and HC3 are not" not in str(error):
+            raise
+    note = (
+        f"{capital(a(words.group))} has one {words.unit} alone, so OLS has HC1 and not HC3 standard errors."
+    )
+    return fit_ols(units, effect=effect, cov_type="HC1"), [note]  # type: ignore[arg-type]
 
 
 def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words) -> list[str]:
@@ -110,138 +124,17 @@ def _with_error(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
     return table
 
 
-def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]:
-    """Rows of the user's file that were left out, by name and reason; nothing where none was."""
-    left: list[str] = list(data.attrs.get("left_out") or [])
-    if not left:
-        return {}
-    frame = pd.DataFrame([text.partition(": ")[::2] for text in left], columns=[one, "reason"])
-    count = f"1 {one} was" if len(left) == 1 else f"{len(left):,} {several} were"
-    few = f" The first {MANY} of them; all are in the CSV file." if len(left) > MANY else ""
-    return {"left_out": Table(frame, f"{count} left out, for the reason given.{few}", shown=frame.head(MANY))}
-
-
-def authority_result(
-    comparison: Mapping[str, pd.DataFrame],
-    types: Mapping[str, pd.DataFrame],
-    choices: Mapping[str, pd.DataFrame],
-    posteriors: Mapping[str, xr.DataTree],
-    more: Mapping[str, Mapping[str, pd.DataFrame]],
-    words: Words,
-    *,
-    steps: Mapping[str, float] | None = None,
-    scales: Mapping[str, float] | None = None,
-    units: xr.Dataset | None = None,
-    source: str = "",
-) -> Result:
-    """The result of an analysis of single units; with "RECONSTRUCTED" in words and titles where the data are.
-
-    `comparison`: effect ("target", "stretch"; "types" where there is neither) to the posterior beside OLS, by term. `types`:
-    ``"target, partial"`` and so on to the outcome of each type under a pooling, ``"target, slope"`` to the slope by type. `choices`:
-    effect to the comparison of poolings. `posteriors`: the headline first. `more`: further tables by name, by effect. `steps`: step of
-    each control that the page shows slopes for. `scales`: s.d. of each term, which figures show slopes for. `units` and `source`: the
-    user's own data and file, for title and question.
-    """
-    first = next(iter(comparison.values()))
-    origin = first.attrs["origin"]
-    made_up = origin == "reconstructed"
-    for tree in posteriors.values():
-        tree.attrs["words"] = json.dumps(words.as_record())
-    steps = dict(steps or {})
-    shown = {
-        effect: _shown(table, steps, types[f"{effect}, none"].index) for effect, table in comparison.items()
-    }
-    drawn = _per_sd(comparison, shown, scales or {}, types)
-    if units is not None:
-        shown = {effect: _renamed(table, words) for effect, table in shown.items()}
-        drawn = {effect: _renamed(table, words) for effect, table in drawn.items()}
-    ols = "Published estimate" if made_up else "OLS estimate"
-    group = {"authority_type": capital(words.group)}
-    tables = {
-        "comparison": Table(
-            _joined(comparison, "effect"),
-            _comparison_caption(words, made_up, shown, comparison),
-            shown=_joined(shown, "effect" if len(shown) > 1 else None),
-            headings={"ols_estimate": ols},
-            shares=("between_share",),
-        ),
-        "types": Table(
-            _joined(types, "quantity"),
-            f"{capital(words.what)} of each {words.group}. By itself and partially pooled, at average controls"
-            + ("" if "types" in comparison else f" and without {words.target}")
-            + f", and the slope by {words.group} where there is one. In {words.measure}; 95% equal-tailed intervals; {origin} data.",
-            shown=_types_shown(types, comparison, words),
-            headings=group,
-        ),
-    }
-    if choices:
-        tables["pooling"] = Table(
-            _joined(choices, "effect"),
-            "Pooling choices by leave-one-out cross-validation. The expected log predictive density (elpd) is how well a choice predicts "
-            "what it has not seen: higher is better, and a difference under 4 is no reason to prefer one. The CSV adds weights."
-            + (" Of the first reconstructed data set." if made_up else ""),
-            shown=_joined(
-                {effect: table.drop(columns="weight", errors="ignore") for effect, table in choices.items()},
-                "effect" if len(choices) > 1 else None,
-            ),
-            section="sensitivity",
-        )
-    for name, frames in more.items():
-        whole = pd.concat(dict(frames), names=["effect"]).reset_index()
-        short = _checks_shown(whole) if name == "checks_by_type" else whole
-        short = short if len(frames) > 1 else short.drop(columns="effect")
-        caption = f"{_caption(name, words)} {capital(origin)} data."
-        tables[name] = Table(whole, caption, shown=short, headings=group)
-    lead, *points = _answer(comparison, types, more, words, made_up)
-    return Result(
-        answer=lead,
-        points=tuple(points),
-        labels=_labels(posteriors, words),
-        tables=tables
-        if units is None
-        else {name: _own_column(table, words) for name, table in tables.items()},
-        pictures=_pictures(drawn, shown, types, words, origin, _size(posteriors, types)),
-        posteriors=posteriors,
-        methods=_methods(words, comparison),
-        limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
-        title="" if units is None else _title(words, comparison),
-        question="" if units is None else _question(units, words, comparison, source),
-    )
-
-
-def _joined(frames: Mapping[str, pd.DataFrame], name: str | None) -> pd.DataFrame:
-    """Tables below one another, told apart by a column of this name."""
-    if name is None:
-        return next(iter(frames.values()))
-    return pd.concat(dict(frames), names=[name]).reset_index(name)
-
-
-def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFrame, list[str]]:
-    """OLS with HC3, or HC1 where a type has one unit; and what has to be said of it."""
-    try:
-        return fit_ols(units, effect=effect), []  # type: ignore[arg-type]
-    except DataError as error:
-        if "HC2 and HC3 are not" not in str(error):
-            raise
-    note = (
-        f"{capital(a(words.group))} has one {words.unit} alone, so OLS has HC1 and not HC3 standard errors."
-    )
-    return fit_ols(units, effect=effect, cov_type="HC1"), [note]  # type: ignore[arg-type]
-
-
 def _fit_table(posterior: xr.DataTree, ols: pd.DataFrame, effect: str | None, words: Words) -> pd.DataFrame:
     """R² and the counterfactual, under names that are true of the data."""
-    table = summarise_fit(posterior, ols, effect=effect)
-    done = {"target": f"had all had {words.target}", "stretch": "had all had one point more stretch"}.get(
-        str(effect), ""
-    )
+    named = _named(str(effect), words)
+    done = f"had all had {words.target}" if effect == "target" else "had all had one point more stretch"
     names = {
-        "R² without target or stretch": f"R² without {_named(str(effect), words)}",
-        "R² added": f"R² added by {_named(str(effect), words)}",
+        "R² without target or stretch": f"R² without {named}",
+        "R² added": f"R² added by {named}",
         "mean change as things were": f"mean {words.what} as things were",
         "mean change had all had the target, or one point more stretch": f"mean {words.what} {done}",
     }
-    return table.rename(index=names)
+    return summarise_fit(posterior, ols, effect=effect).rename(index=names)
 
 
 def _measured(own: Mapping[str, xr.DataTree], words: Words) -> pd.DataFrame:
@@ -277,53 +170,6 @@ def _scales(units: xr.Dataset) -> dict[str, float]:
     return scales
 
 
-def _per_sd(
-    comparison: Mapping[str, pd.DataFrame],
-    shown: Mapping[str, pd.DataFrame],
-    scales: Mapping[str, float],
-    types: Mapping[str, pd.DataFrame],
-) -> dict[str, pd.DataFrame]:
-    """The comparisons as figures draw them: for one s.d. of each term if that of all is known, which makes widths compare."""
-    drawn = {}
-    for effect, table in comparison.items():
-        groups = types[f"{effect}, none"].index
-        known = set(table.index) <= {*groups, *scales, "constant", "Constant"}
-        drawn[effect] = _shown(table, scales, groups, named=False) if known else shown[effect]
-        drawn[effect].attrs |= {"per_sd": known}
-    return drawn
-
-
-def _shown(
-    table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index, *, named: bool = True
-) -> pd.DataFrame:
-    """What a page shows of a comparison: few contrasts of types, controls by a round step."""
-    shown = table.drop(columns=_NOT_SHOWN, errors="ignore")
-    contrasts = [name for name in shown.index if name in types]
-    if len(contrasts) > MANY // 2:
-        shown = shown.drop(index=contrasts)
-    numbers = ["ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]
-    numbers += ["mean_error"] if "mean_error" in shown else []
-    present = {name: step for name, step in steps.items() if name in shown.index}
-    shown = shown.copy()
-    for name, step in present.items():
-        shown.loc[name, numbers] = shown.loc[name, numbers] * step
-    labels = {name: f"{name} (per {step:,g})" for name, step in present.items()} if named else {}
-    shown = shown.rename(index=labels)
-    shown.attrs = dict(table.attrs)
-    return marked(shown).drop(columns="determined") if "determined" in shown else shown
-
-
-def _named(effect: str, words: Words) -> str:
-    return words.target if effect == "target" else f"the {effect}"
-
-
-def _renamed(table: pd.DataFrame, words: Words) -> pd.DataFrame:
-    """The row of the target under the user's own word for it."""
-    renamed = table.rename(index={"target": words.target.removeprefix("the ")})
-    renamed.attrs = table.attrs
-    return renamed
-
-
 def _own_column(table: Table, words: Words) -> Table:
     """A table whose column of groups bears the user's own word for them."""
 
@@ -339,6 +185,125 @@ def _own_column(table: Table, words: Words) -> Table:
     )
 
 
+def left_out_table(data: xr.Dataset, one: str, several: str) -> dict[str, Table]:
+    """Rows of the user's file that were left out, by name and reason; nothing where none was."""
+    left: list[str] = list(data.attrs.get("left_out") or [])
+    if not left:
+        return {}
+    frame = pd.DataFrame([text.partition(": ")[::2] for text in left], columns=[one, "reason"])
+    count = f"1 {one} was" if len(left) == 1 else f"{len(left):,} {several} were"
+    few = f" The first {MANY} of them; all are in the CSV file." if len(left) > MANY else ""
+    return {"left_out": Table(frame, f"{count} left out, for the reason given.{few}", shown=frame.head(MANY))}
+
+
+def authority_result(
+    comparison: ByEffect,
+    types: Mapping[str, pd.DataFrame],
+    choices: ByEffect,
+    posteriors: Mapping[str, xr.DataTree],
+    more: Mapping[str, ByEffect],
+    words: Words,
+    *,
+    steps: Mapping[str, float] | None = None,
+    scales: Mapping[str, float] | None = None,
+) -> Result:
+    """The result of an analysis of single units; with "RECONSTRUCTED" in words and titles where the data are.
+
+    `comparison`: the posterior beside OLS, by term. `types`: ``"target, partial"`` and so on to the outcome of each type under a
+    pooling, ``"target, slope"`` to the slope by type. `choices`: the comparison of poolings. `posteriors`: the headline first. `more`:
+    further tables by name. `steps`: step of each control that the page shows slopes for. `scales`: s.d. of each term, which figures
+    show slopes for.
+    """
+    origin = next(iter(comparison.values())).attrs["origin"]
+    made_up = origin == "reconstructed"
+    for tree in posteriors.values():
+        tree.attrs["words"] = json.dumps(words.as_record())
+    shown, drawn = dict[str, pd.DataFrame](), dict[str, pd.DataFrame]()
+    for effect, table in comparison.items():
+        groups = types[f"{effect}, none"].index
+        shown[effect] = _shown(table, steps or {}, groups, words)
+        # Where the s.d. of every term is known, figures show slopes for one s.d.: that makes widths compare.
+        known = set(table.index) <= {*groups, *(scales or {}), "constant", "Constant"}
+        drawn[effect] = _shown(table, scales or {}, groups, words, named=False) if known else shown[effect]
+        drawn[effect].attrs["per_sd"] = known
+    group = {"authority_type": capital(words.group)}
+    tables = {
+        "comparison": Table(
+            _joined(comparison, "effect", always=True),
+            _comparison_caption(words, made_up, max(len(comparison[e]) - len(shown[e]) for e in shown)),
+            shown=_joined(shown, "effect"),
+            headings={"ols_estimate": "Published estimate" if made_up else "OLS estimate"},
+            shares=("between_share",),
+        ),
+        "types": Table(
+            _joined(types, "quantity", always=True),
+            f"{capital(words.what)} of each {words.group}. By itself and partially pooled, at average controls"
+            + ("" if "types" in comparison else f" and without {words.target}")
+            + f", and the slope by {words.group} where there is one. In {words.measure}; 95% equal-tailed intervals; {origin} data.",
+            shown=_types_shown(types, comparison),
+            headings=group,
+        ),
+    }
+    if choices:
+        bare = {effect: table.drop(columns="weight", errors="ignore") for effect, table in choices.items()}
+        tables["pooling"] = Table(
+            _joined(choices, "effect", always=True),
+            "Pooling choices by leave-one-out cross-validation. The expected log predictive density (elpd) is how well a choice predicts "
+            "what it has not seen: higher is better, and a difference under 4 is no reason to prefer one. The CSV adds weights."
+            + (" Of the first reconstructed data set." if made_up else ""),
+            shown=_joined(bare, "effect"),
+            section="sensitivity",
+        )
+    for name, frames in more.items():
+        whole = pd.concat(dict(frames), names=["effect"]).reset_index()
+        few = _checks_shown(whole) if name == "checks_by_type" else whole
+        few = few if len(frames) > 1 else few.drop(columns="effect")
+        caption = f"{_caption(name, words)} {capital(origin)} data."
+        tables[name] = Table(whole, caption, shown=few, headings=group)
+    answer, points = _answer(comparison, types, more, words, made_up)
+    return Result(
+        answer=answer,
+        points=points,
+        labels=_labels(posteriors, words),
+        tables=tables,
+        pictures=_pictures(drawn, shown, types, words, origin, _size(posteriors, types)),
+        posteriors=posteriors,
+        methods=_methods(words, comparison),
+        limits=(*(_RECONSTRUCTION if made_up else ()), *_limits(words, comparison, made_up)),
+    )
+
+
+def _joined(frames: ByEffect, name: str, *, always: bool = False) -> pd.DataFrame:
+    """Tables below one another, told apart by a column of this name; one alone needs none, unless always."""
+    if len(frames) == 1 and not always:
+        return next(iter(frames.values()))
+    return pd.concat(dict(frames), names=[name]).reset_index(name)
+
+
+def _shown(
+    table: pd.DataFrame, steps: Mapping[str, float], types: pd.Index, words: Words, *, named: bool = True
+) -> pd.DataFrame:
+    """What a page shows of a comparison: few contrasts of types, controls by a round step, the user's word for the target."""
+    shown = table.drop(columns=_NOT_SHOWN, errors="ignore")
+    contrasts = [name for name in shown.index if name in types]
+    if len(contrasts) > MANY // 2:
+        shown = shown.drop(index=contrasts)
+    numbers = ["ols_estimate", "ols_low", "ols_high", "mean", "low", "high"]
+    numbers += ["mean_error"] if "mean_error" in shown else []
+    labels = {"target": words.target.removeprefix("the ")}
+    for name, step in steps.items():
+        if name in shown.index:
+            shown.loc[name, numbers] = shown.loc[name, numbers] * step
+            labels |= {name: f"{name} (per {step:,g})"} if named else {}
+    shown = shown.rename(index=labels)
+    shown.attrs = dict(table.attrs)
+    return marked(shown).drop(columns="determined") if "determined" in shown else shown
+
+
+def _named(effect: str, words: Words) -> str:
+    return words.target if effect == "target" else f"the {effect}"
+
+
 def ends(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The rows of a table by their mean, of many those at both ends; and words in brackets that say so."""
     ordered = table.sort_values("mean", ascending=False, kind="stable")
@@ -350,9 +315,7 @@ def ends(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return ordered, said
 
 
-def _types_shown(
-    types: Mapping[str, pd.DataFrame], comparison: Mapping[str, pd.DataFrame], words: Words
-) -> pd.DataFrame | None:
+def _types_shown(types: Mapping[str, pd.DataFrame], comparison: ByEffect) -> pd.DataFrame:
     """One row per group: by itself, pooled, and its slope."""
     parts = {}
     for effect in comparison:
@@ -360,10 +323,9 @@ def _types_shown(
         table.insert(0, "alone", types[f"{effect}, none"]["mean"])
         if f"{effect}, slope" in types:
             slope = types[f"{effect}, slope"]
-            for column in ("mean", "low", "high"):
-                table["slope" if column == "mean" else f"slope_{column}"] = slope[column]
+            table[["slope", "slope_low", "slope_high"]] = slope[["mean", "low", "high"]]
         parts[effect] = ends(table)[0]
-    return _joined(parts, "effect" if len(parts) > 1 else None)
+    return _joined(parts, "effect")
 
 
 def _checks_shown(checks: pd.DataFrame) -> pd.DataFrame:
@@ -386,19 +348,14 @@ def _caption(name: str, words: Words) -> str:
     }[name]
 
 
-def _comparison_caption(
-    words: Words, made_up: bool, shown: Mapping[str, pd.DataFrame], whole: Mapping[str, pd.DataFrame]
-) -> str:
+def _comparison_caption(words: Words, made_up: bool, left: int) -> str:
     ols = "the printed OLS" if made_up else "OLS with robust (HC3) standard errors"
     data = "pooled over the reconstructed data sets" if made_up else "of the hierarchical model"
     text = (
         f"Posterior {data} beside {ols}. {capital(words.what)} in {words.measure} for one unit of the term, or for the step in "
         "brackets; 95% equal-tailed intervals, t for OLS."
     )
-    left = max(len(whole[effect]) - len(shown[effect]) for effect in whole)
-    if left:
-        text += f" The {left:,} contrasts of {words.groups} are in the CSV file."
-    return text
+    return text + (f" The {left:,} contrasts of {words.groups} are in the CSV file." if left else "")
 
 
 def _digits(row: Any) -> Callable[[float], str]:
@@ -432,24 +389,22 @@ def _labels(posteriors: Mapping[str, xr.DataTree], words: Words) -> dict[str, st
 
 
 def _answer(
-    comparison: Mapping[str, pd.DataFrame],
+    comparison: ByEffect,
     types: Mapping[str, pd.DataFrame],
-    more: Mapping[str, Mapping[str, pd.DataFrame]],
+    more: Mapping[str, ByEffect],
     words: Words,
     made_up: bool,
-) -> list[str]:
-    """The first sentence, then the points."""
+) -> tuple[str, tuple[str, ...]]:
+    """The first sentence, and the points."""
     leads, points = list[str](), list[str]()
     for effect, table in comparison.items():
         row: Any = table.iloc[0]
         if effect == "types":
             leads.append(_types_answer(types["types, partial"], words))
             continue
-        lead = (
-            f"in {words.units} with {words.target} than in comparable ones without it"
-            if effect == "target"
-            else "for each point of stretch"
-        )
+        lead = "for each point of stretch"
+        if effect == "target":
+            lead = f"in {words.units} with {words.target} than in comparable ones without it"
         p, text, error = float(row["prob_positive"]), _digits(row), float(row.get("prob_error", 0.0))
         side, p = ("higher", p) if row["mean"] >= 0 else ("lower", 1 - p)
         leads.append(
@@ -462,18 +417,16 @@ def _answer(
         )
         if made_up:
             share = float(row["between_share"])
-            points.append(
-                f"What the printed table leaves open ({_named(effect, words)}): "
-                + ("almost nothing." if share < 0.05 else f"{share:.0%} of the variance.")
-            )
+            left = "almost nothing" if share < 0.05 else f"{share:.0%} of the variance"
+            points.append(f"What the printed table leaves open ({_named(effect, words)}): {left}.")
     points += _failures(more.get("checks_by_type", {}), words)
     if "types" in comparison:
         points.append(f"A cross-section cannot show a change, nor why {words.groups} differ.")
     elif not made_up:
         points.append(f"Whether {words.target} was the cause, this table cannot show.")
     if made_up:
-        leads = [f"On RECONSTRUCTED authorities: {leads[0][:1].lower()}{leads[0][1:]}"]
-    return [leads[0], *leads[1:], *points]
+        leads[0] = f"On RECONSTRUCTED authorities: {leads[0][:1].lower()}{leads[0][1:]}"
+    return leads[0], (*leads[1:], *points)
 
 
 def _types_answer(table: pd.DataFrame, words: Words) -> str:
@@ -503,23 +456,20 @@ def _failures(checks: Mapping[str, pd.DataFrame], words: Words) -> list[str]:
     ]
 
 
-def _methods(words: Words, comparison: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    named = {"target": words.target, "stretch": "the stretch"}
-    slope = "" if "types" in comparison else f", {' or '.join(named[e] for e in comparison)} times its slope"
+def _methods(words: Words, comparison: ByEffect) -> tuple[str, ...]:
+    slope, slopes = "", ""
+    if "types" not in comparison:
+        slope = f", {' or '.join(_named(effect, words) for effect in comparison)} times its slope"
+        slopes = f"; slopes are common, or differ by {words.group} and are partially pooled"
     return (
         f"The {words.what} of {a(words.unit)} is the sum of what its {words.group} has in common{slope}, the controls, and normal noise. "
-        f"{capital(words.groups)} share a normal distribution (partial pooling), are the same (complete) or stand alone (none)"
-        + (
-            ""
-            if "types" in comparison
-            else f"; slopes are common, or differ by {words.group} and are partially pooled"
-        )
-        + f". Priors are in {words.measure} and stand below.",
+        f"{capital(words.groups)} share a normal distribution (partial pooling), are the same (complete) or stand alone (none){slopes}. "
+        f"Priors are in {words.measure} and stand below.",
         "Pooling choices are compared by leave-one-out cross-validation (PSIS-LOO). Intervals are 95% equal-tailed.",
     )
 
 
-def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool) -> tuple[str, ...]:
+def _limits(words: Words, comparison: ByEffect, made_up: bool) -> tuple[str, ...]:
     if "types" in comparison:
         return (
             f"Any change: there is no earlier {words.outcome}, so what {words.groups} have in common may have been there before.",
@@ -542,13 +492,13 @@ def _limits(words: Words, comparison: Mapping[str, pd.DataFrame], made_up: bool)
     )
 
 
-def _title(words: Words, comparison: Mapping[str, pd.DataFrame]) -> str:
+def _title(words: Words, comparison: ByEffect) -> str:
     if "types" in comparison:
         return capital(f"{words.outcome} of {words.units}, by {words.group}")
     return capital(f"{words.what} of {words.units}, with and without {words.target}")
 
 
-def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataFrame], source: str) -> str:
+def _question(units: xr.Dataset, words: Words, comparison: ByEffect, source: str) -> str:
     n, kinds = units.sizes["authority"], len(set(units["authority_type"].to_numpy().tolist()))
     what = (
         f"How far does the {words.what} differ between {words.groups}"
@@ -560,9 +510,6 @@ def _question(units: xr.Dataset, words: Words, comparison: Mapping[str, pd.DataF
     return f"{what}, {pooled}? {n:,} {words.units} of {kinds:,} {words.groups}{named}."
 
 
-_EACH = {True: "one s.d. of the term (or from 0 to 1)", False: "one unit of the term or the step in brackets"}
-
-
 def _size(posteriors: Mapping[str, xr.DataTree], types: Mapping[str, pd.DataFrame]) -> int:
     """Number of units that were analysed; 0 where neither posteriors nor tables hold it."""
     for tree in posteriors.values():
@@ -572,89 +519,92 @@ def _size(posteriors: Mapping[str, xr.DataTree], types: Mapping[str, pd.DataFram
 
 
 def _pictures(
-    drawn: Mapping[str, pd.DataFrame],
-    comparison: Mapping[str, pd.DataFrame],
-    types: Mapping[str, pd.DataFrame],
-    words: Words,
-    origin: str,
-    n: int,
+    drawn: ByEffect, shown: ByEffect, types: Mapping[str, pd.DataFrame], words: Words, origin: str, n: int
 ) -> dict[str, Picture]:
+    """Of each effect the forest of its terms, each group by itself and pooled, and the slopes of the groups."""
     pictures = {}
     for effect, table in drawn.items():
         n = table.attrs.get("n", n)
         many = f"{capital(words.what_when)}{f'; {n:,} {words.units}' if n else ''}"
         rows = table.drop(index=["constant", "Constant"], errors="ignore")
         rows.attrs = table.attrs
-        clear = clear_of_zero(rows)
-        title = f"{len(clear) or 'None'} of {len(rows)} terms clear of zero"
-        if effect != "types":
-            first: Any = table.iloc[0]
-            text, more = _digits(first), first["mean"] >= 0
-            lead = words.target.removeprefix("the ") if effect == "target" else "stretch"
-            each = "" if effect == "target" else " per s.d." if table.attrs["per_sd"] else " per point"
-            title = f"{capital(lead)}: {text(abs(first['mean']))} {words.measure} {'higher' if more else 'lower'}{each}"
         if len(rows):
-            pictures[f"forest_{effect}"] = Picture(
-                plot_forest(
-                    rows,
-                    title=title,
-                    subtitle=f"{many}; OLS beside the hierarchical model",
-                    focus=[] if effect == "types" else [rows.index[0]],
-                    xlabel=f"{words.axis}, for {_EACH[table.attrs['per_sd']]}",
-                ),
-                "Dashed: OLS. Solid: the hierarchical model."
-                + (
-                    ""
-                    if table.attrs["per_sd"]
-                    else " Terms on very different scales have an axis of their own."
-                ),
-                f"Forest plot of OLS and posterior: {title} ({origin} data).",
-            )
-        pictures |= _group_pictures(effect, comparison[effect], types, words, origin, many)
+            pictures[f"forest_{effect}"] = _forest(effect, rows, table.iloc[0], words, origin, many)
+        pictures[f"types_{effect}"] = _shrinkage(effect, types, words, origin, many)
+        if f"{effect}, slope" in types:
+            slope = types[f"{effect}, slope"]
+            pictures[f"slopes_{effect}"] = _slopes(effect, shown[effect], slope, words, origin, many)
     return pictures
 
 
-def _group_pictures(
-    effect: str, table: pd.DataFrame, types: Mapping[str, pd.DataFrame], words: Words, origin: str, many: str
-) -> dict[str, Picture]:
-    few, said = ends(types[f"{effect}, partial"])
-    alone = types[f"{effect}, none"]["mean"]
+def _forest(effect: str, rows: pd.DataFrame, first: Any, words: Words, origin: str, many: str) -> Picture:
+    per_sd = rows.attrs["per_sd"]
+    if effect == "types":
+        title = f"{len(clear_of_zero(rows)) or 'None'} of {len(rows)} terms clear of zero"
+    else:
+        lead, each = words.target.removeprefix("the "), ""
+        if effect == "stretch":
+            lead, each = "stretch", " per s.d." if per_sd else " per point"
+        side = "higher" if first["mean"] >= 0 else "lower"
+        title = f"{capital(lead)}: {_digits(first)(abs(first['mean']))} {words.measure} {side}{each}"
+    unit = "one s.d. of the term (or from 0 to 1)" if per_sd else "one unit of the term or the step in brackets"
+    figure = plot_forest(
+        rows,
+        title=title,
+        subtitle=f"{many}; OLS beside the hierarchical model",
+        focus=[] if effect == "types" else [rows.index[0]],
+        xlabel=f"{words.axis}, for {unit}",
+    )
+    scales = "" if per_sd else " Terms on very different scales have an axis of their own."
+    return Picture(
+        figure,
+        f"Dashed: OLS. Solid: the hierarchical model.{scales}",
+        f"Forest plot of OLS and posterior: {title} ({origin} data).",
+    )
+
+
+def _shrinkage(
+    effect: str, types: Mapping[str, pd.DataFrame], words: Words, origin: str, many: str
+) -> Picture:
+    pooled, alone = types[f"{effect}, partial"], types[f"{effect}, none"]["mean"]
+    few, said = ends(pooled)
     text = _digits({"mean": np.ptp(alone), "low": 0.0, "high": np.ptp(alone)})
-    apart = [text(float(np.ptp(means))) for means in (types[f"{effect}, partial"]["mean"], alone)]
     without = "" if effect == "types" else f", without {words.target}"
-    pictures = {
-        f"types_{effect}": Picture(
-            plot_shrinkage(
-                types[f"{effect}, none"]["mean"].loc[few.index],
-                few,
-                average=float(types[f"{effect}, complete"]["mean"].iloc[0]),
-                title=f"Pooled, {words.groups} lie {apart[0]} apart instead of {apart[1]}",
-                subtitle=f"{many}, by {words.group}{said}",
-                xlabel=f"{words.axis}{without}, at average controls",
-                origin=origin,
-            ),
-            f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; dashed: if all were alike.",
-            f"{capital(words.what)} of each {words.group} by itself and partially pooled ({origin} data).",
-        )
-    }
-    if f"{effect}, slope" in types:
-        slope, said = ends(types[f"{effect}, slope"])
-        common: Any = table.iloc[0]
-        digits = _digits(common)
-        # OLS has one slope for all, so that it is drawn once, beside the one slope of the model
-        every = f"All {words.groups}"
-        drawn = pd.concat([table.iloc[[0]].set_axis([every]), slope])
-        drawn.attrs = slope.attrs
-        pictures[f"slopes_{effect}"] = Picture(
-            plot_forest(
-                drawn,
-                terms=[every, *slope.index],
-                title=f"Slopes by {words.group}: {digits(slope['mean'].min())} to {digits(slope['mean'].max())}",
-                subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{said}",
-                focus=[every],
-                xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
-            ),
-            f"Solid: the one slope of all {words.groups}, then that of each, partially pooled. Dashed: the one slope of OLS.",
-            f"Slopes of {_named(effect, words)} by {words.group} ({origin} data).",
-        )
-    return pictures
+    figure = plot_shrinkage(
+        alone.loc[few.index],
+        few,
+        average=float(types[f"{effect}, complete"]["mean"].iloc[0]),
+        title=f"Pooled, {words.groups} lie {text(np.ptp(pooled['mean']))} apart instead of {text(np.ptp(alone))}",
+        subtitle=f"{many}, by {words.group}{said}",
+        xlabel=f"{words.axis}{without}, at average controls",
+        origin=origin,
+    )
+    return Picture(
+        figure,
+        f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; dashed: if all were alike.",
+        f"{capital(words.what)} of each {words.group} by itself and partially pooled ({origin} data).",
+    )
+
+
+def _slopes(
+    effect: str, shown: pd.DataFrame, slopes: pd.DataFrame, words: Words, origin: str, many: str
+) -> Picture:
+    slope, said = ends(slopes)
+    text = _digits(shown.iloc[0])
+    # OLS has one slope for all, so that it is drawn once, beside the one slope of the model
+    every = f"All {words.groups}"
+    drawn = pd.concat([shown.iloc[[0]].set_axis([every]), slope])
+    drawn.attrs = slope.attrs
+    figure = plot_forest(
+        drawn,
+        terms=[every, *slope.index],
+        title=f"Slopes by {words.group}: {text(slope['mean'].min())} to {text(slope['mean'].max())}",
+        subtitle=f"{many}; slope of {_named(effect, words)} by {words.group}{said}",
+        focus=[every],
+        xlabel=f"{words.axis}, for {words.target if effect == 'target' else 'a point of stretch'}",
+    )
+    return Picture(
+        figure,
+        f"Solid: the one slope of all {words.groups}, then that of each, partially pooled. Dashed: the one slope of OLS.",
+        f"Slopes of {_named(effect, words)} by {words.group} ({origin} data).",
+    )

@@ -117,19 +117,15 @@ def analysis_page(
         "guidelines": _guidelines(there, result, cards, predictive, checks),
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
-        "has_intervals": "interval" in " ".join(_captions(result)),
+        "has_intervals": any(
+            "interval" in each.caption for each in (*result.pictures.values(), *result.tables.values())
+        ),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
     used = [
         (short, meaning) for short, meaning in (GLOSSARY | ABBREVIATIONS).items() if _is_used(short, text)
     ]
     return _render("analysis.html", **told, terms=[*result.terms, *used])
-
-
-def _captions(result: Result) -> list[str]:
-    return [picture.caption for picture in result.pictures.values()] + [
-        table.caption for table in result.tables.values()
-    ]
 
 
 def _is_used(short: str, text: str) -> bool:
@@ -266,11 +262,10 @@ def _items() -> list[dict[str, str]]:
 
 def _holds_bayes_factors(frame: pd.DataFrame) -> bool:
     """Whether a table has evidences, probabilities of no effect at all, or a row about Bayes factors."""
-    named = {str(column) for column in frame.columns} & {"log_evidence", "prob_zero", "bayes_factor"}
-    if frame.index.name == "question":
-        asked = frame.index.astype(str).str.lower()
-        return bool(named) or bool((asked.str.contains("bayes") | asked.str.contains("odds")).any())
-    return bool(named)
+    if not {"log_evidence", "prob_zero", "bayes_factor"}.isdisjoint(map(str, frame.columns)):
+        return True
+    asked = frame.index.astype(str) if frame.index.name == "question" else pd.Index([], dtype=str)
+    return bool(asked.str.contains("bayes|odds", case=False).any())
 
 
 def _check_summary(checks: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -284,7 +279,7 @@ def _check_summary(checks: pd.DataFrame, labels: Mapping[str, str]) -> dict[str,
             f"{named(row['posterior'], labels)}: {row['quantity']} is {number(float(row['value']))} ({row['limit']})"
             for row in checks[~passed].to_dict("records")
         ],
-        "worst": worst[:1].upper() + worst[1:],
+        "worst": capital(worst),
     }
 
 
@@ -294,20 +289,12 @@ _TOLD = (
     ("R-hat", "max", "largest R-hat {:.3f} (limit 1.01)"),
     ("bulk ESS", "min", "smallest bulk effective sample size {:,.0f} (limit 400)"),
     ("tail ESS", "min", "smallest tail effective sample size {:,.0f} (limit 400)"),
-    (
-        "mass at the edge",
-        "max",
-        "exact engine: largest share of the posterior beyond the grid {} (limit 1 in a million)",
-    ),
-    (
-        "change on refinement",
-        "max",
-        "largest change when the grid is refined {:.3f} Monte Carlo s.e. (limit 0.1)",
-    ),
+    ("mass at the edge", "max", "exact engine: largest share of the posterior beyond the grid {} (limit 1 in a million)"),
+    ("change on refinement", "max", "largest change when the grid is refined {:.3f} Monte Carlo s.e. (limit 0.1)"),
     ("acceptance", "min", "smallest acceptance {:.2f} (limit 0.2)"),
     ("bias of the learnt", "max", "learnt likelihood: largest bias {:.2f} s.d. (limit 0.25)"),
     ("predictive p-value", "min", "smallest posterior predictive p-value {:.3f} (limit 0.002)"),
-)
+)  # fmt: skip
 
 
 def _told(checks: pd.DataFrame, start: str) -> pd.Series[bool]:

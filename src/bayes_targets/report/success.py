@@ -26,6 +26,7 @@ from ..models.success.estimands import (
 )
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_status_bars
 from ..plots._style import SMALL_SAMPLE
+from ..plots.areas import count_outside, fit_message
 from .authorities import MANY, POOR, ends, left_out_table
 from .cells import capital
 from .result import Picture, Result, Table
@@ -39,14 +40,8 @@ _INTERVAL = "95% equal-tailed interval"
 _RAW = {"ols_estimate": "Raw share", "ols_low": "Low", "ols_high": "High"}
 # Columns of tables of shares and of differences between them that hold shares.
 SHARES = ("ols_estimate", "ols_low", "ols_high", "mean", "sd", "median", "low", "high", "raw_difference")
-SHARE, NONE, COMPLETE, NOT_WORST, ORDINAL, MULTINOMIAL = (
-    "share",
-    "share_none",
-    "share_complete",
-    "not_worst",
-    "ordinal",
-    "multinomial",
-)
+SHARE, NONE, COMPLETE, NOT_WORST = "share", "share_none", "share_complete", "not_worst"
+ORDINAL, MULTINOMIAL = "ordinal", "multinomial"
 
 
 def area_result(
@@ -76,11 +71,10 @@ def area_result(
     areas = area_shares(headline, counts, success=success)
     tables = {"comparison": _comparison(posteriors, counts, success, areas, words, named)}
     pictures = {"shares": _shares_picture(areas, words, title)}
-    more = (
-        _contrast(counts, posteriors, areas, success, words)
-        if len(areas) == 2
-        else _ranking(areas, headline, success, words)
-    )
+    if len(areas) == 2:
+        more = _contrast(counts, posteriors, areas, success, words)
+    else:
+        more = _ranking(areas, headline, success, words)
     tables |= more.tables
     pictures |= more.pictures
     points = [*more.points, *_verdict(models)]
@@ -132,36 +126,32 @@ def _limits(words: CountWords) -> tuple[str, ...]:
 
 
 def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: CountWords) -> Result:
-    ranks: Any = rank_probabilities(status_share(headline, success))
+    share = status_share(headline, success)
+    ranks: Any = rank_probabilities(share)
     last = ranks.columns[-1]
     best, worst = str(ranks[1].idxmax()), str(ranks[last].idxmax())
-    small = areas.index[areas["n"] < SMALL_SAMPLE]
+    small = int((areas["n"] < SMALL_SAMPLE).sum())
+    few = (f"one {words.area}", "says") if small == 1 else (f"{small:,} {words.areas}", "say")
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
-    one = len(small) == 1
-    few = (
-        [
-            f"Small numbers: the {'one' if one else f'{len(small):,}'} {words.area if one else words.areas} with fewer than "
-            f"{SMALL_SAMPLE} {words.items} {'says' if one else 'say'} next to nothing."
-        ]
-        if len(small)
-        else []
-    )
     row = areas.loc[best]
     hits = round(float(row["ols_estimate"] * row["n"]))
     p = float(ranks.loc[best, 1])
-    share = status_share(headline, success)
     error = simulation_error(share.sel(area=best, drop=True) == share.max("area"), headline)
     answer = (
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
         f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."
     )
-    points = (
+    points = [
         f"Overall: {areas.attrs['overall']:.0%}.",
         f"Is it the best of the {len(areas):,} {words.areas}? That is {words_for(p, error=error)} ({percent_text(p, error=error)}).",
         f"Most probably the last: {worst} ({percent_text(float(ranks.loc[worst, last]))}).",
-        *few,
         f"A new {words.area}: anything from {new['low']:.0%} to {new['high']:.0%} ({_INTERVAL}).",
-    )
+    ]
+    if small:
+        points.insert(
+            3,
+            f"Small numbers: the {few[0]} with fewer than {SMALL_SAMPLE} {words.items} {few[1]} next to nothing.",
+        )
     tables = {"ranks": _rank_table(ranks, words)}
     pictures = {}
     if len(ranks) <= MANY:
@@ -174,7 +164,7 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
             f"Each row adds up to 100%. Dark cells are ranks that {a(words.area)} probably has; a row of pale cells could be anywhere.",
             f"Heat map of rank probabilities; {best} most probably first, {worst} last.",
         )  # fmt: skip
-    return Result(answer, points=points, tables=tables, pictures=pictures)
+    return Result(answer, points=tuple(points), tables=tables, pictures=pictures)
 
 
 def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:
@@ -281,11 +271,9 @@ def _failures(checks: Mapping[str, pd.DataFrame], models: Any, words: CountWords
         "cut distances": f"how the distances between statuses differ between {words.areas}",
     }
     bad = [f"{named[str(c)]} (predictive p {p:.3f})" for c, p in checks[name]["p_value"].items() if p < POOR]
-    return (
-        (f"Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care.",)
-        if bad
-        else ()
-    )
+    if not bad:
+        return ()
+    return (f"Even the {name} model does not give {' nor '.join(bad)}: read its intervals with care.",)
 
 
 def _comparison(
@@ -376,7 +364,6 @@ def _counted(areas: pd.DataFrame, words: CountWords) -> str:
 
 
 def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
-    outside = int(((table["observed"] < table["low"]) | (table["observed"] > table["high"])).sum())
     areas = list(dict.fromkeys(table.index.get_level_values("area")))
     drawn, said = table, ""
     if len(areas) > MANY:
@@ -387,11 +374,11 @@ def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
         plot_status_bars(
             drawn,
             items=words.items,
-            title=f"{outside or 'None'} of {len(table)} counts lie{'s' if outside == 1 else ''} outside what the model expects",
+            title=fit_message(table),
             subtitle=f"{table['observed'].sum():,.0f} {words.items} in {len(areas):,} {words.areas} by status{said}; ordinal model",
         ),
-        f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {outside} of {len(table)} counts lie outside their "
-        "95% equal-tailed interval.",
+        f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {count_outside(table)} of {len(table)} counts lie "
+        "outside their 95% equal-tailed interval.",
         f"Bars of observed counts by {words.area} and status with predictive intervals over them.",
     )
 
