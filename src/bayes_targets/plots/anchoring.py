@@ -149,7 +149,7 @@ def plot_slope_by_weight(
         require_rows(band, ["median", "low", "high"], name)
     figure = new_figure(2.9)
     ax = figure.subplots()
-    medians = []
+    medians: list[Floats] = []
     for (name, band), look in zip(bands.items(), LOOKS, strict=False):
         x = band.index.to_numpy(float)
         median, low, high = (numbers(band, column, name) for column in ("median", "low", "high"))

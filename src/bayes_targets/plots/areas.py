@@ -441,7 +441,9 @@ def plot_status_bars(
         note=small_note(items) if (cases < SMALL_SAMPLE).any() else "",
         handles=[
             patch_key(PALE, "observed", edgecolor=DARK, linewidth=0.6),
-            line_key(f"model: mean, {words}", color=DARK, marker="o", markersize=4.5, markerfacecolor="white"),
+            line_key(
+                f"model: mean, {words}", color=DARK, marker="o", markersize=4.5, markerfacecolor="white"
+            ),
         ],
     )
 

@@ -60,6 +60,7 @@ def plot_hits(
     >>> figure = plot_hits({"as forecast": hits}, now=5)
     >>> [float(end) for end in figure.axes[0].get_xlim()]
     [0.0, 10.0]
+    """
     if not settings:
         raise DataError("hits: no setting, expected at least one")
     totals = {int(data["targets"].sum()) for data in settings.values()}

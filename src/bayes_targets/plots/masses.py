@@ -92,6 +92,7 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
         handles=[line_key("prior", **PRIOR)] if prior else [],
     )
 
+
 def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
     """Limits of each axis: one scale for all, unless one posterior would be a sliver on it."""
     found = []

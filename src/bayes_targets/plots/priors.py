@@ -135,9 +135,7 @@ def plot_prior_posterior(
         ax.set_axis_off()
     names = ", ".join(quantity.name for quantity in left_out)
     left = f"{_MOST_PANELS} of {len(found)} quantities are shown; not shown: {names}" if left_out else ""
-    handles = [patch_key("#B3D5E8", "posterior density", edgecolor=BLUE, linewidth=1.8)]
-    if any(quantity.prior is not None for quantity in shown):
-        handles.insert(0, line_key("prior density", **PRIOR))
+    prior = [line_key("prior density", **PRIOR)] if any(each.prior is not None for each in shown) else []
     return finish(
         figure,
         title or _left_message(shown),
@@ -146,7 +144,7 @@ def plot_prior_posterior(
         ways=direction(),
         xlabel=xlabel or "",
         note=wrapped(left, 64),
-        handles=handles,
+        handles=[*prior, patch_key("#B3D5E8", "posterior density", edgecolor=BLUE, linewidth=1.8)],
     )
 
 

@@ -83,7 +83,10 @@ def plot_specifications(
     """
     columns = ["mean", "low", "high", "prob_positive", "passed"]
     require_rows(table.reset_index(drop=True), columns, "specifications")
-    words, level = interval_words(table.attrs, "specifications"), percent(table.attrs, "prob", "specifications")
+    words, level = (
+        interval_words(table.attrs, "specifications"),
+        percent(table.attrs, "prob", "specifications"),
+    )
     prob = float(table.attrs["prob"])
     shown = table[table["passed"].astype(bool)].sort_values("mean", kind="stable").reset_index(drop=True)
     if shown.empty:
@@ -105,8 +108,7 @@ def plot_specifications(
         figure,
         title or f"The sign is convincing in {convincing.sum():,} of {len(shown):,} specifications",
         origin_of(origin, table.attrs),
-        subtitle=subtitle
-        or f"Posterior mean (line) and {words} of {len(shown):,} specifications{without}",
+        subtitle=subtitle or f"Posterior mean (line) and {words} of {len(shown):,} specifications{without}",
         ways="← smallest slope  |  largest →",
         xlabel=f"{len(shown):,} specifications",
         handles=[
@@ -136,9 +138,7 @@ def _draw_curve(ax: Axes, values: Floats, convincing: NDArray[np.bool_]) -> None
         (~convincing, ORANGE, 0.3, "open"), (convincing, BLUE, 0.6, "convincing")
     ):  # fmt: skip
         if rows.any():
-            ax.vlines(
-                place[rows], *values[1:, rows], color=colour, alpha=alpha, linewidth=width, label=name
-            )
+            ax.vlines(place[rows], *values[1:, rows], color=colour, alpha=alpha, linewidth=width, label=name)
     ax.plot(place, values[0], color=DARK, linewidth=1.6, label="mean")
     ax.axhline(0.0, color=DARK, linewidth=0.8, label="zero line")
     ax.set_xlim(-0.01 * place.size - 0.5, 1.01 * place.size - 0.5)

@@ -547,7 +547,9 @@ def _forest(effect: str, rows: pd.DataFrame, first: Any, words: Words, origin: s
             lead, each = "stretch", " per s.d." if per_sd else " per point"
         side = "higher" if first["mean"] >= 0 else "lower"
         title = f"{capital(lead)}: {_digits(first)(abs(first['mean']))} {words.measure} {side}{each}"
-    unit = "one s.d. of the term (or from 0 to 1)" if per_sd else "one unit of the term or the step in brackets"
+    unit = (
+        "one s.d. of the term (or from 0 to 1)" if per_sd else "one unit of the term or the step in brackets"
+    )
     figure = plot_forest(
         rows,
         title=title,

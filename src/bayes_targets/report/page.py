@@ -102,6 +102,8 @@ def analysis_page(
         "guidelines": checks is not None,
     }
     there = {name for name, part in parts.items() if part}
+    captions = [picture.caption for picture in result.pictures.values()]
+    captions += [table.caption for table in result.tables.values()]
     told = parts | {
         "summary": summary,
         "sections": {name: title for name, title in _SECTIONS.items() if name in there},
@@ -117,9 +119,7 @@ def analysis_page(
         "guidelines": _guidelines(there, result, cards, predictive, checks),
         "guidelines_source": _SOURCE,
         "has_posterior": bool(result.posteriors),
-        "has_intervals": any(
-            "interval" in each.caption for each in (*result.pictures.values(), *result.tables.values())
-        ),
+        "has_intervals": any("interval" in caption for caption in captions),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
     used = [
