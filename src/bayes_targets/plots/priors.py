@@ -409,10 +409,10 @@ def plot_prior_curve(
             raise DataError(f"{name or 'curve'}: expected rows with columns 'prior_sd' and 'probability'")
     figure = new_figure(1.9 * len(panels))
     axes = figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0]
+    note(axes[0], f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), "y", color=DARK, va="bottom")
     for ax, (name, curve) in zip(axes, panels.items(), strict=True):
         _draw_curve(ax, name, curve, prob)
         ax.set_ylabel("P(effect > 0)")
-    note(axes[0], f"{100 * prob:g}%: convincing", (0.02, prob), (0, 3), "y", color=DARK, va="bottom")
     axes[0].yaxis.set_major_formatter(lambda p, _: f"{100 * p:.0f}%")
     return finish(
         figure,
