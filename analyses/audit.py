@@ -14,14 +14,15 @@ from bayes_targets.studies import andrews2014, odpm2005
 STUDIES = (andrews2014, odpm2005)
 
 
+def by_study(run, make):
+    """One table from each study, below one another."""
+    frames = {source.CITED: make(run.study(source.NAME)) for source in STUDIES}
+    return pd.concat(frames, names=["study"]).reset_index("study").reset_index(drop=True)
+
+
 def analyse(run):
-    studies = {source.CITED: run.study(source.NAME) for source in STUDIES}
-    audit = pd.concat({cited: bt.audit(study) for cited, study in studies.items()}, names=["study"])
-    audit = audit.reset_index("study").reset_index(drop=True)
-    noted = pd.concat(
-        {cited: study.tables["discrepancies"] for cited, study in studies.items()}, names=["study"]
-    )
-    noted = noted.reset_index("study").reset_index(drop=True)
+    audit = by_study(run, bt.audit)
+    noted = by_study(run, lambda study: study.tables["discrepancies"])
     wrong = audit[audit["verdict"].str.startswith("inconsistent")]
     conditional = audit[audit["verdict"].str.startswith("only if")]
     kinds = ", ".join(f"{check} ({count})" for check, count in wrong["check"].value_counts().items())

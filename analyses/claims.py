@@ -45,29 +45,11 @@ LINKS = {
 
 
 def analyse(run):
-    ledgers = {}
-    for source, analyses in SOURCES.items():
-        study = run.study(source.NAME)
-        posteriors = {}
-        for analysis in analyses:
-            posteriors |= run.need(analysis).posteriors
-        others = run.fit_all(
-            {f"{name}, sceptical": model for name, model in source.sceptical_models(study).items()}
-        )
-        alternatives = {
-            "sceptical prior": {name.removesuffix(", sceptical"): tree for name, tree in others.items()}
-        }
-        if source is andrews2014:
-            more = tried_for_cohesion(run, study, alternatives)
-        else:
-            more = {"probabilities": tried_for_local(run)}
-        places = study.claims.set_index("id")["locator"]
-        ledgers[source.SHORT] = bt.judge_claims(study, posteriors, alternatives=alternatives, **more).join(
-            places
-        )
-    ledger = pd.concat(ledgers, names=["study"]).reset_index()
+    ledger = pd.concat(
+        {source.SHORT: judged(run, source) for source in SOURCES}, names=["study"]
+    ).reset_index()
     told = ledger.set_index("id")
-    judged = ledger["probability"].dropna()
+    known = ledger["probability"].dropna()
     target, stretch, local = (
         likely(told.loc[claim]) for claim in ("target-effect", "stretch-effect", "local-above-national")
     )
@@ -81,8 +63,8 @@ def analyse(run):
             f"Local targets were {local[0]} more often on course than national ones ({local[1]}).",
             f"What would change that: {run.need('sensitivity').answer.replace('An', 'an', 1)}",
             "What cannot be known: whether the targets were the cause. The tables of these two studies cannot show it.",
-            f"Of {len(ledger)} published claims the tables can speak to {len(judged)}: {(judged >= 0.9).sum()} are at least very likely "
-            f"true, {(judged <= 0.33).sum()} unlikely.",
+            f"Of {len(ledger)} published claims the tables can speak to {len(known)}: {(known >= 0.9).sum()} are at least very likely "
+            f"true, {(known <= 0.33).sum()} unlikely.",
         ),
         headlines=headlines(told, notes, LINKS),
         terms=(*andrews2014.TERMS, *odpm2005.TERMS),
@@ -109,6 +91,25 @@ def analyse(run):
     )
 
 
+def judged(run, source):
+    """Every claim of one publication with its probabilities and its place in print."""
+    study = run.study(source.NAME)
+    posteriors = {}
+    for analysis in SOURCES[source]:
+        posteriors |= run.need(analysis).posteriors
+    models = source.sceptical_models(study)
+    others = run.fit_all({f"{name}, sceptical": model for name, model in models.items()})
+    alternatives = {"sceptical prior": dict(zip(models, others.values(), strict=True))}
+    if source is andrews2014:
+        anchored = andrews2014.anchored(run.need("cohesion_anchoring").posteriors["anchoring"], study)
+        alternatives["targets set after the fact"] = anchored
+        tried = tried_for_cohesion(run)
+    else:
+        tried = tried_for_local(run)
+    ledger = bt.judge_claims(study, posteriors, alternatives=alternatives, **tried)
+    return ledger.join(study.claims.set_index("id")["locator"])
+
+
 def likely(row):
     """A probability as an adverb, and in per cent."""
     return adverb(str(row["reading"])), percent_text(row["probability"])
@@ -121,14 +122,11 @@ def lowest(row):
     return f"Lowest tried: {percent_text(row['lowest'], error=row['lowest_error'])} ({row['lowest_under']})."
 
 
-def tried_for_cohesion(run, study, alternatives):
-    anchoring = run.need("cohesion_anchoring")
-    tables = run.need("sensitivity").tables
-    after = andrews2014.anchored(anchoring.posteriors["anchoring"], study)
-    alternatives["targets set after the fact"] = after
+def tried_for_cohesion(run):
+    """Both effects under other priors, specifications, and ways to set targets."""
+    tables, weights = run.need("sensitivity").tables, run.need("cohesion_anchoring").tables["slope_by_weight"]
     found = andrews2014_sensitivity.tried_priors(tables["prior_grid"].frame)
-    weights = andrews2014_anchoring.tried_weights(anchoring.tables["slope_by_weight"].frame)
-    for claim, tried in weights.items():
+    for claim, tried in andrews2014_anchoring.tried_weights(weights.frame).items():
         found[claim] |= tried
     universes = {
         reference: tables[f"specifications_{effect}"].frame for effect, reference in UNIVERSES.items()
@@ -142,4 +140,4 @@ def tried_for_local(run):
     mix, moved = tables["mix"].frame["prob_positive"], tables["misprint"].frame["prob_positive"]
     tried = {"the mix of policy areas taken off": float(mix["difference left"])}
     tried |= {f"misplaced targets: {name}": float(p) for name, p in moved.items() if name != "as printed"}
-    return {"local-above-national": tried}
+    return {"probabilities": {"local-above-national": tried}}

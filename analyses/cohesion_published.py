@@ -6,12 +6,11 @@ printed estimate.
 """
 
 from bayes_targets.studies import andrews2014 as paper
-from bayes_targets.studies.andrews2014_published import models, published_result
 
 SECONDS = 3
 
 
 def analyse(run):
     study = run.study(paper.NAME)
-    posteriors = {name: run.fit(name, model) for name, model in models(study).items()}
-    return published_result(study, posteriors)
+    posteriors = {name: run.fit(name, model) for name, model in paper.models(study).items()}
+    return paper.published_result(study, posteriors)

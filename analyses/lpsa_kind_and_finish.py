@@ -11,7 +11,6 @@ from bayes_targets.report.result import Result
 from bayes_targets.report.success import contrast_rows, contrast_words
 from bayes_targets.studies import odpm2005 as report
 from bayes_targets.studies import odpm2005_contrasts as page
-from bayes_targets.studies import odpm2005_hits as forecast
 
 SECONDS = 2.5
 LOCAL = ("Local targets", "National targets")
@@ -42,7 +41,7 @@ def analyse(run):
     local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
     size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())
     mix = composition_bound(posteriors["margins"], areas, size, success=report.GREEN)
-    hits = forecast.hits_by_optimism(study, counts["finish"], posteriors["finish_ordinal"])
+    hits = report.hits_by_optimism(study, counts["finish"], posteriors["finish_ordinal"])
     tables, pictures = page.group_tables(posteriors, counts, SUCCESS, contrasts)
     more, histogram = page.hits_tables(hits, now=int(areas["count"].sel(status="green").sum()))
     survey = study.tables["survey"].set_index("id")["statement"]
@@ -70,6 +69,6 @@ def analyse(run):
         tables=tables,
         pictures=pictures | histogram,
         posteriors=posteriors,
-        methods=(*page.METHODS, *forecast.HITS_METHODS),
+        methods=(*page.METHODS, *report.HITS_METHODS),
         limits=(*report.LIMITS, report.MARGINS_LIMIT),
     )  # fmt: skip

@@ -25,10 +25,7 @@ CHOICES = {
 def analyse(run):
     study, settings = run.study(paper.NAME), run.settings
     ensemble = bt.reconstruct(study, n_datasets=DATASETS, seed=settings.seed)
-    scales = {
-        "target": 1.0,
-        "stretch": paper.estimates(study, model=3).set_index("term").loc[paper.STRETCH, "scale"],
-    }
+    scales = {"target": 1.0, "stretch": paper.scale_of_stretch(study)}
     universes = {}
     for effect, scale in scales.items():
         run.say(f"{run.name}: specifications of the {effect}")

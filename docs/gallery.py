@@ -15,7 +15,6 @@ from bayes_targets.models.success.estimands import predictive_counts
 from bayes_targets.plots import save_bytes
 from bayes_targets.studies import andrews2014, odpm2005
 from bayes_targets.studies import andrews2014_anchoring as paper
-from bayes_targets.studies import odpm2005_hits as forecast
 
 FOLDER = Path(__file__).parent / "figures"
 SEED = 1
@@ -111,7 +110,7 @@ def plot_status_bars() -> Figure:
 def plot_hits() -> Figure:
     areas, years = counts(), counts("finish")
     finish = bt.fit(bt.success_model(years, outcome="ordinal", pooling="none"), seed=SEED)
-    settings = forecast.hits_by_optimism(COUNTED, years, finish)
+    settings = odpm2005.hits_by_optimism(COUNTED, years, finish)
     return bt.plot_hits(
         settings, now=int(areas["count"].sel(status="green").sum()), now_label="targets were green"
     )

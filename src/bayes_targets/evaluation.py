@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,7 +236,7 @@ class Evaluation:
 
 
 _DERIVED = ("estimate", "se", "se_low", "se_high", "se_from", "df")
-_CONSTANTS = {"constant", "intercept", "cons", "const", "_cons"}
+_CONSTANTS = {"constant", "intercept", "cons", "const"}
 
 
 def is_constant(term: str) -> bool:
@@ -246,7 +247,7 @@ def is_constant(term: str) -> bool:
     >>> [is_constant(term) for term in ("(Intercept)", "_cons", "Constant", "Target")]
     [True, True, True, False]
     """
-    return term.strip().strip("()[]").lower() in _CONSTANTS
+    return re.sub(r"\W|_", "", term).lower() in _CONSTANTS
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {

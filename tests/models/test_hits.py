@@ -19,7 +19,7 @@ from bayes_targets.models.success.hits import (
 )
 from bayes_targets.models.success.survey import share_mixture, survey_shares
 from bayes_targets.readers.counts import read_counts
-from bayes_targets.studies import odpm2005, odpm2005_hits
+from bayes_targets.studies import odpm2005
 
 STATUSES = ["green", "amber", "red"]
 SURE = {
@@ -43,13 +43,13 @@ def finish_tree(late, early=(0.35, 0.38, 0.27)):
     share = xr.DataArray(
         np.array([early, late], float)[None, None],
         dims=("chain", "draw", "area", "status"),
-        coords={"area": [odpm2005_hits.EARLY, odpm2005_hits.LATE], "status": STATUSES},
+        coords={"area": [odpm2005.EARLY, odpm2005.LATE], "status": STATUSES},
     )
     return xr.DataTree.from_dict({"posterior": xr.Dataset({"share": share})})
 
 
 def test_the_calibration_is_the_printed_one(study):
-    chances = odpm2005_hits.calibration(study)
+    chances = odpm2005.calibration(study)
     assert (chances["green"].low, chances["green"].high, chances["green"].of) == (0.75, 1.0, "hit")
     assert (chances["amber"].low, chances["amber"].high) == (0.5, 0.75)
     hit, reach = chances["red"].draw(np.random.default_rng(1), 50_000)
@@ -70,7 +70,7 @@ def test_known_chances_give_the_binomial_distribution(finish):
 
 def test_a_common_chance_is_not_averaged_out(study, finish):
     """Mean by the calibration's means; variance mostly that of the common chances: 63² and 56² times 1/16 over 12."""
-    hits = eventual_hits(finish, odpm2005_hits.calibration(study), seed=1, draws=40_000)["total_hits"]
+    hits = eventual_hits(finish, odpm2005.calibration(study), seed=1, draws=40_000)["total_hits"]
     assert float(hits.mean()) == pytest.approx(63 * 0.875 + 56 * 0.625 + 36 * 0.025, abs=0.2)
     chance = np.array([1 / 16 / 12, 1 / 16 / 12])
     p = np.array([0.875, 0.625])
@@ -103,7 +103,7 @@ def test_partial_hits_are_paid_for_what_they_achieve():
 
 
 def test_the_same_seed_gives_the_same_hits(study, finish):
-    calibration = odpm2005_hits.calibration(study)
+    calibration = odpm2005.calibration(study)
     one, two, other = (eventual_hits(finish, calibration, seed=seed, draws=50) for seed in (3, 3, 4))
     assert one.identical(two)
     assert not one["total_hits"].equals(other["total_hits"])
@@ -126,25 +126,21 @@ def test_a_year_of_optimism_brings_the_later_ones_to_where_the_earlier_ones_are(
     early = np.array([0.35, 0.38, 0.27])
     log_odds = np.log(np.cumsum(early)[:-1]) - np.log(1 - np.cumsum(early)[:-1]) + 0.65
     late = np.diff(np.concatenate([[0], 1 / (1 + np.exp(-log_odds)), [1]]))
-    transition = odpm2005_hits.optimism(finish_tree(late))
-    matrix = transition.sel(area=odpm2005_hits.LATE).to_numpy()[0, 0]
+    transition = odpm2005.optimism(finish_tree(late))
+    matrix = transition.sel(area=odpm2005.LATE).to_numpy()[0, 0]
     assert late @ matrix == pytest.approx(early)
     assert np.allclose(np.tril(matrix, -1), 0)
-    assert transition.sel(area=odpm2005_hits.EARLY).to_numpy()[0, 0] == pytest.approx(np.eye(3))
-    further = (
-        odpm2005_hits.optimism(finish_tree(late), early_years=1)
-        .sel(area=odpm2005_hits.EARLY)
-        .to_numpy()[0, 0]
-    )
+    assert transition.sel(area=odpm2005.EARLY).to_numpy()[0, 0] == pytest.approx(np.eye(3))
+    further = odpm2005.optimism(finish_tree(late), early_years=1).sel(area=odpm2005.EARLY).to_numpy()[0, 0]
     odds = np.cumsum(early @ further)[:-1]
     assert np.log(odds / (1 - odds)) == pytest.approx(log_odds - 1.3)
 
 
 def test_optimism_lowers_the_number_of_hits(study, finish):
-    calibration = odpm2005_hits.calibration(study)
+    calibration = odpm2005.calibration(study)
     plain = eventual_hits(finish, calibration, seed=1)["total_hits"].mean().item()
     faded = eventual_hits(
-        finish, calibration, seed=1, transition=odpm2005_hits.optimism(finish_tree((0.51, 0.33, 0.16)))
+        finish, calibration, seed=1, transition=odpm2005.optimism(finish_tree((0.51, 0.33, 0.16)))
     )
     assert 3 < plain - faded["total_hits"].mean().item() < 8
     assert faded["targets"].values.tolist() == [100, 55]
@@ -172,7 +168,7 @@ def test_a_status_that_nobody_has_stays():
         (lambda: StatusCalibration(0.8, 0.5), "range is 0.8 to 0.5"),
         (lambda: StatusCalibration(0, 1, of="miss"), "of is 'miss', expected 'hit' or 'reach'"),
         (lambda: RewardRule(threshold=1.0), "expected shares from 0 to 1"),
-        (lambda: odpm2005_hits.optimism(finish_tree((0.5, 0.3, 0.2)), early_years=-1), "early_years is -1"),
+        (lambda: odpm2005.optimism(finish_tree((0.5, 0.3, 0.2)), early_years=-1), "early_years is -1"),
         (
             lambda: optimism_transition(
                 finish_tree((0.5, 0.3, 0.2)), early="2005 finish", late="2007", years={}

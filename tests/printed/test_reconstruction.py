@@ -30,7 +30,7 @@ from bayes_targets.printed.reconstruction.search import (
     multipliers,
     redraw_residuals,
 )
-from bayes_targets.printed.reconstruction.statistics import evaluate, jacobian, make_goals
+from bayes_targets.printed.reconstruction.statistics import derivatives, evaluate, make_goals
 from bayes_targets.printed.reconstruction.world import bend, change_and_baseline
 from bayes_targets.readers.package import Study, load_study
 from cases import SHARED, besides
@@ -74,7 +74,7 @@ def stretch(study: Study) -> xr.Dataset:
 @pytest.fixture(scope="module")
 def task(publication: Publication) -> Task:
     columns, given = make_columns(publication), no_covariates(publication)
-    goals = make_goals(publication, [column.name for column in columns], 0.0)
+    goals = make_goals(publication, columns, 0.0)
     main = publication.regression("stretch")
     assert main is not None
     return Task(
@@ -513,10 +513,10 @@ def test_a_table_without_any_data_ends_in_one_error_that_names_the_statistic(stu
     ("arguments", "message"),
     [
         ({"model": "targets"}, "did you mean 'target'"),
-        ({"n_datasets": 0}, "n_datasets: found 0"),
-        ({"seed": -1}, "seed: found -1"),
-        ({"tolerance": -0.1}, "tolerance: found -0.1"),
-        ({"concentration": 0.0}, "concentration: found 0.0"),
+        ({"n_datasets": 0}, "n_datasets is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"tolerance": -0.1}, "tolerance is -0.1"),
+        ({"concentration": 0.0}, "concentration is 0.0"),
     ],
 )
 def test_settings_that_cannot_be_are_named(arguments: dict[str, object], message: str, study: Study) -> None:
@@ -616,12 +616,12 @@ def test_the_table_of_a_known_truth_is_reproduced_from_print_alone(study: Study,
 def test_analytic_derivatives_are_those_of_finite_differences(task: Task) -> None:
     draw = draw_from_prior(np.random.default_rng(3), task)
     world = draw.world
-    _, derivatives = jacobian(world, task.publication)
+    slopes = derivatives(world, task.publication)
     step = np.random.default_rng(4).normal(size=world.values.shape) * world.values.std(axis=0) * 1e-6
     step[:, world.index("stretch")] *= world.free[:, world.index("stretch")]
     ahead = evaluate(replace(world, values=world.values + step), task.publication)
     behind = evaluate(replace(world, values=world.values - step), task.publication)
-    analytic = np.tensordot(derivatives, step, 2)
+    analytic = np.tensordot(slopes, step, 2)
     assert np.allclose((ahead - behind) / 2, analytic, rtol=1e-4, atol=1e-12)
 
 

@@ -506,15 +506,22 @@ def test_the_evaluations_of_a_package_are_its_printed_models():
     assert np.isnan(controls.estimates.loc["Constant", "scale"])
 
 
-def test_the_evaluations_hold_the_slopes_and_scales_that_the_study_has():
-    from bayes_targets.studies import andrews2014
-
+def test_the_evaluations_hold_the_printed_slopes_and_one_scale_of_each_predictor():
     study = tables.load_study("andrews2014")
+    ols = study.tables["ols"]
     for model, evaluation in zip((2, 3, 1), study.evaluations.values(), strict=True):
-        frame = andrews2014.estimates(study, model=model).set_index("term")
-        frame = frame[frame["se"] > 0]
-        for column in ("estimate", "se", "scale"):
-            np.testing.assert_array_equal(evaluation.estimates[column], frame[column])
+        printed = ols[ols["model"] == model].set_index("term")
+        for column in ("estimate", "se"):
+            np.testing.assert_array_equal(evaluation.estimates[column], printed[column])
+    scale = study.evaluations["stretch"].estimates["scale"]
+    assert scale["LAA (target stretch)"] == 3.93 and scale["Deprivation"] == 9.29
+    assert scale["NRF area"] == scale["London borough"] == 1
+    # Table 1 prints population and density unlogged: that of the logarithm of a lognormal variable.
+    for term, mean, sd in (
+        ("Population (log)", 327544, 247194),
+        ("Population density (log)", 2421.22, 2720.77),
+    ):
+        assert scale[term] == pytest.approx(np.sqrt(np.log1p((sd / mean) ** 2)))
 
 
 REGRESSION = [

@@ -7,7 +7,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.errors import DataError
-from bayes_targets.studies import odpm2005, odpm2005_hits
+from bayes_targets.studies import odpm2005
 from bayes_targets.workflow.analysis import Settings, conduct
 
 OWN = """service,done,late,missed
@@ -112,5 +112,5 @@ def test_each_setting_of_optimism_is_about_the_same_targets():
     study = bt.load_study("odpm2005")
     counts = odpm2005.counts(study, "finish")
     finish = bt.fit(bt.success_model(counts, outcome="ordinal", pooling="none"), seed=1)
-    hits = odpm2005_hits.hits_by_optimism(study, counts, finish)
+    hits = odpm2005.hits_by_optimism(study, counts, finish)
     assert {int(data["targets"].sum()) for data in hits.values()} == {155}

@@ -11,8 +11,7 @@ from ..errors import DataError
 from ..models.cohesion.estimands import counterfactual_change, r_squared
 from ..models.success.estimands import summarise_draws
 from ..printed.reconstruction import pool_datasets
-
-NOT_DETERMINED = "not determined by the published table"
+from ..printed.reconstruction.build import NOT_DETERMINED as NOT_DETERMINED
 
 
 def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:

@@ -1,28 +1,34 @@
-"""Andrews, Downe & Guarneros-Meza (2014), on Local Area Agreements and social cohesion."""
+"""Andrews, Downe & Guarneros-Meza (2014), on Local Area Agreements and social cohesion: its printed regressions, and their page."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import pandas as pd
 import xarray as xr
 
+from ..comparison.claims import adverb, percent_text, words_for
+from ..comparison.compare import clear_of_zero, compare
 from ..comparison.ols import ols_from_estimates
 from ..errors import DataError
+from ..evaluation import Evaluation
+from ..inference.summary import summarise_draws
 from ..model import Model
 from ..models.published.model import published_model
 from ..models.published.priors import PublishedPriors
-from ..priors import Normal
+from ..plots import plot_forest
+from ..priors import Flat, Normal
 from ..readers.package import Study
+from ..report.result import Picture, Result, Table
+from ..report.table import table_result
 
 NAME = "andrews2014"
 SHORT = "Andrews, Downe & Guarneros-Meza (2014), social cohesion"
 CITED = "Andrews et al. (2014)"
-OUTCOME = "change in cohesion from 2006 to 2008, per cent of the score of 2006"
-REFERENCE = "Unitary authority"
-TYPE_GROUP = "authority type"
+# The models of Table 2, by the names of the package's evaluations; the headline first.
+MODELS = {2: "target", 3: "stretch", 1: "controls"}
 
 # Half a point: half of what the paper itself calls a comparatively small effect ("almost a whole percentage point"),
 # and a sixth of the error of +/- 3 points that one survey score carries.
@@ -87,8 +93,26 @@ COVER = (
     "the default prior. Curves: posteriors. Blue: more than the smallest improvement worth having."
 )
 
-# Predictors that Table 2 uses in another form than Table 1 describes.
-_LOGGED = {"Population (log)": "Population", "Population density (log)": "Population density"}
+PLAIN = {ON: "having a target", STRETCH: "stretch"}
+LABELS = {
+    f"model_{number}{kind}": f"{what}{said}"
+    for number, what in ((2, "target (Model 2)"), (3, "stretch (Model 3)"), (1, "controls alone (Model 1)"))
+    for kind, said in (
+        ("", ", default prior"),
+        ("_flat", ", flat priors"),
+        ("_types", ", types partially pooled"),
+    )
+}
+SHOWN = [
+    "posterior", "published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better", "rope_above",
+]  # fmt: skip
+
+
+def evaluation(study: Study, model: int) -> Evaluation:
+    """One model of Table 2."""
+    if model not in MODELS:
+        raise DataError(f"model is {model!r}, expected one of {sorted(MODELS)}")
+    return study.evaluations[MODELS[model]]
 
 
 def estimates(study: Study, *, model: int) -> pd.DataFrame:
@@ -103,22 +127,18 @@ def estimates(study: Study, *, model: int) -> pd.DataFrame:
     >>> frame.attrs["df"]
     137
     """
-    table = study.tables["ols"]
-    chosen = table[table["model"] == model]
-    if chosen.empty:
-        raise DataError(f"model is {model!r}, expected one of {sorted(table['model'].unique().tolist())}")
-    frame = chosen[["term", "estimate", "se"]].reset_index(drop=True)
-    scales = _scales(study)
-    frame["scale"] = [scales.get(term, math.nan) for term in frame["term"]]
-    is_type = chosen["kind"].eq("authority type").to_numpy()
-    frame["group"] = [TYPE_GROUP if pooled else "" for pooled in is_type]
-    reference = pd.DataFrame(
-        {"term": [REFERENCE], "estimate": [0.0], "se": [0.0], "scale": [1.0], "group": [TYPE_GROUP]}
-    )
-    result = pd.concat([frame, reference], ignore_index=True)
-    fits = study.tables["ols_fit"]
-    n = int(fits.loc[fits["model"] == model, "n"].iloc[0])
-    result.attrs = {**table.attrs, "origin": "published", "n": n, "df": n - len(frame), "hoped": HOPED}
+    printed = evaluation(study, model)
+    frame = printed.estimates.reset_index()[["term", "estimate", "se", "scale", "group"]]
+    group = frame["group"].max()  # of the authority types; other terms have none
+    reference = {"term": printed.reference[0], "estimate": 0.0, "se": 0.0, "scale": 1.0, "group": group}
+    result = pd.concat([frame, pd.DataFrame([reference])], ignore_index=True)
+    result.attrs = {
+        **study.tables["ols"].attrs,
+        "origin": "published",
+        "n": printed.n,
+        "df": int(printed.estimates["df"].iloc[0]),
+        "hoped": printed.hoped,
+    }
     return result
 
 
@@ -138,25 +158,14 @@ def ropes(estimates: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return {str(term): (ROPE[0] / scale, ROPE[1] / scale) for term, scale in scaled.items()}
 
 
-def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
-    """How each authority type differs from the average type, under partial pooling."""
-    draws = posterior["posterior"]["deviation"]
-    low, high = (draws.quantile(q, ("chain", "draw")) for q in ((1 - prob) / 2, (1 + prob) / 2))
-    return pd.DataFrame(
-        {
-            "mean": draws.mean(("chain", "draw")).to_numpy(),
-            "sd": draws.std(("chain", "draw"), ddof=1).to_numpy(),
-            "low": low.to_numpy(),
-            "high": high.to_numpy(),
-            "prob_positive": (draws > 0).mean(("chain", "draw")).to_numpy(),
-        },
-        index=pd.Index(draws["category"].to_numpy().astype(str), name="authority_type"),
-    )
+def scale_of_stretch(study: Study) -> float:
+    """One standard deviation of stretch, in points."""
+    return float(evaluation(study, 3).estimates["scale"].loc[STRETCH])
 
 
 def headline(posteriors: Mapping[str, xr.DataTree]) -> xr.DataTree:
     """Prior and posterior of the two target effects alone, for a figure."""
-    terms = {"model_2": "LAA (target on)", "model_3": "LAA (target stretch)"}
+    terms = {"model_2": ON, "model_3": STRETCH}
     groups = {}
     for group in ("prior", "posterior", "constant_data", "observed_data"):
         if all(group in posteriors[name].children for name in terms):
@@ -192,18 +201,110 @@ def anchored(posterior: xr.DataTree, study: Study) -> dict[str, xr.DataTree]:
     if "causal_slope" not in group:
         raise DataError("posterior has no variable 'causal_slope', expected one of the anchoring model")
     slope = group["causal_slope"].reset_coords(drop=True).expand_dims(term=[STRETCH])
-    scaled = {"effect": slope, "standardised": slope * _scales(study)[STRETCH]}
+    scaled = {"effect": slope, "standardised": slope * scale_of_stretch(study)}
     return {"model_3": xr.DataTree.from_dict({"posterior": xr.Dataset(scaled)})}
 
 
-def _scales(study: Study) -> dict[str, float]:
-    table = study.tables["descriptives"]
-    names, binary = table["variable"].astype(str).tolist(), set(table.attrs["binary"])
-    mean = dict(zip(names, table["mean"].to_numpy(float), strict=True))
-    sd = dict(zip(names, table["sd"].to_numpy(float), strict=True))
-    scales = {name: 1.0 if name in binary else sd[name] for name in names}
-    for logged, raw in _LOGGED.items():
-        scales[logged] = math.sqrt(math.log1p((sd[raw] / mean[raw]) ** 2))
-    kinds = study.tables["ols"].drop_duplicates("term").set_index("term")["kind"]
-    scales |= {str(term): 1.0 for term in kinds.index[kinds.eq("authority type")]}
-    return scales
+# ---- the page of the printed regressions ------------------------------------------------------------------
+
+
+def models(study: Study) -> dict[str, Model]:
+    """Each printed model under its default priors, flat ones, and with partially pooled authority types."""
+    found: dict[str, Model] = {}
+    for model in MODELS:
+        printed = evaluation(study, model)
+        found |= {
+            f"model_{model}": published_model(printed),
+            f"model_{model}_flat": published_model(printed, priors=PublishedPriors(effect=Flat())),
+            f"model_{model}_types": published_model(printed, pooling="partial"),
+        }
+    return found
+
+
+def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Result:
+    """What only this paper has beside the page that any printed table gets: other priors, types, standardised slopes."""
+    asked = {f"model_{model}": evaluation(study, model) for model in MODELS}
+    result = table_result(asked, {name: posteriors[name] for name in asked}, names=PLAIN)
+    tables = {
+        f"{name}{kind}": compare(posteriors[f"{name}{kind}"], printed).join(
+            ols(study, model=model)[["p_one_tailed", "p_two_tailed"]]
+        )
+        for model, (name, printed) in zip(MODELS, asked.items(), strict=True)
+        for kind in ("", "_flat", "_types")
+    }
+    comparison = pd.concat(tables, names=["posterior"]).reset_index("posterior")
+    answer = result.tables["comparison"]
+    beside = {
+        "answer": replace(answer, frame=answer.frame if answer.shown is None else answer.shown),
+        "comparison": Table(
+            comparison,
+            "The two target measures under other priors. Posterior beside the published OLS, in per cent of the cohesion score of 2006 for "
+            "one unit of the term; both intervals 95% (equal-tailed; t for OLS). The smallest effect worth having: half a per cent for one "
+            "s.d. of the predictor (or from 0 to 1). Rows: the default prior, flat priors, partially pooled authority types. The CSV file "
+            "holds every term, both p-values and the rest.",
+            shown=comparison.loc[comparison.index.isin([ON, STRETCH]), SHOWN],
+        ),
+        "types": Table(type_table(posteriors["model_1_types"]), TYPE_CAPTION),
+    }
+    target = tables["model_2"].to_dict("index")[ON]
+    stretch = tables["model_3"].to_dict("index")[STRETCH]
+    likely = {
+        name: (adverb(words_for(row["prob_positive"])), percent_text(row["prob_positive"]))
+        for name, row in (("target", target), ("stretch", stretch))
+    }
+    flat = percent_text(tables["model_2_flat"]["prob_positive"].loc[ON])
+    return replace(
+        result,
+        answer=f"Places with a cohesion target {likely['target'][0]} improved more than places without one ({likely['target'][1]}).",
+        points=(
+            f"Having a target: {likely['target'][1]} under the default prior, {flat} under a flat one.",
+            f"Tougher targets: areas whose target lay further above the score of 2006 {likely['stretch'][0]} ({likely['stretch'][1]}) "
+            "improved more.",
+            f"How much: {_size(target)} more with a target, and {_size(stretch)} more for each point of stretch, in per cent of the score "
+            "of 2006.",
+            f"More than half a per cent, the smallest worth having: {percent_text(target['rope_above'])} with a target, "
+            f"{percent_text(stretch['rope_above'])} for one s.d. of stretch.",
+            *result.points,
+        ),
+        labels=LABELS,
+        terms=PAGE_TERMS,
+        tables=beside | {name: table for name, table in result.tables.items() if name not in beside},
+        pictures={"forest": _forest(study, posteriors), "masses": result.pictures["masses"]},
+        posteriors=posteriors,
+        methods=(*result.methods, *METHODS),
+        limits=(*LIMITS, *result.limits[1:]),
+        title="",
+        question="",
+    )
+
+
+def type_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
+    """How each authority type differs from the average type, under partial pooling."""
+    draws = posterior["posterior"].to_dataset()["deviation"]
+    table = summarise_draws(draws, prob)[["mean", "sd", "low", "high"]].rename_axis("authority_type")
+    return table.assign(prob_positive=(draws > 0).mean(("chain", "draw")).to_numpy())
+
+
+def _size(row: Mapping[Hashable, float]) -> str:
+    words = f"{row['mean']:.2f} (95% interval {row['low']:.2f} to {row['high']:.2f})"
+    return words.replace("-", "\N{MINUS SIGN}")
+
+
+def _forest(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Picture:
+    """The slopes of the two models with targets for one s.d. of the predictor, which puts them on one axis."""
+    names = {term: plain.capitalize() for term, plain in PLAIN.items()}
+    panels = {
+        f"Model {model}": compare(
+            posteriors[f"model_{model}"],
+            ols(study, model=model, standardised=True),
+            rope=ROPE,
+            variables=["standardised"],
+        ).rename(index=names)
+        for model in (2, 3)
+    }
+    clear = "; ".join(f"{name}: {', '.join(clear_of_zero(panels[name])) or 'none'}" for name in panels)
+    return Picture(
+        plot_forest(panels, subtitle=FOREST_SUBTITLE, focus=list(names.values()), xlabel=FOREST_X),
+        f"Dashed: published OLS. Solid: posterior. The grey band marks effects under half a per cent. Clear of zero: {clear}.",
+        f"Forest plot of all slopes of two models, per standard deviation. Terms whose interval excludes zero: {clear}.",
+    )

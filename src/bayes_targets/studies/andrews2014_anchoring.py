@@ -8,9 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.claims import allowed_text
+from ..inference.summary import summarise_draws
 from ..models.anchoring.answers import gap_for_regression_to_mean
 from ..models.anchoring.world import Design
 from ..readers.package import Study
+from .andrews2014 import ON, STRETCH, evaluation
 
 # "Data and measures": 86 of the 150 partnerships had targets for cohesion; 1,100 answers in each area gave +/- 3 points at
 # 95%. (At a score of 77% the binomial error of 1,100 answers is 1.27 points; weighting makes it larger.)
@@ -61,33 +63,32 @@ def anchoring_summary(study: Study) -> pd.DataFrame:
     >>> summary.loc[["slope", "slope_se", "min_stretch"], "value"].tolist(), summary.attrs["design"].n_missing
     ([0.651, 0.09, -14.34], 19)
     """
-    table = study.tables["descriptives"].set_index("variable").to_dict("index")
-    rows = {"before": "Cohesion 2006", "after": "Cohesion 2008", "stretch": "LAA (target stretch)"}
+    described = study.tables["descriptives"].set_index("variable")
+    rows = {"before": "Cohesion 2006", "after": "Cohesion 2008", "stretch": STRETCH}
     values = {
-        f"{what}_{of}": float(table[row][what])
+        f"{what}_{of}": described.loc[row, what]
         for of, row in rows.items()
         for what in ("mean", "sd", "min", "max")
     }
-    ols, fits = study.tables["ols"], study.tables["ols_fit"].set_index("model").to_dict("index")
-    slope = ols[ols["model"] == 3].set_index("term").to_dict("index")["LAA (target stretch)"]
-    values |= {"slope": float(slope["estimate"]), "slope_se": float(slope["se"])}
-    values |= {"r2_with": float(fits[3]["r2"]), "r2_without": float(fits[1]["r2"])}
+    fits = study.tables["ols_fit"].set_index("model")
+    slope, n = evaluation(study, 3).estimates.to_dict("index")[STRETCH], fits["n"].astype(int)
+    values |= {"slope": slope["estimate"], "slope_se": slope["se"]}
+    values |= {"r2_with": fits.loc[3, "r2"], "r2_without": fits.loc[1, "r2"]}
     design = Design(
-        n_authorities=int(fits[1]["n"]),
+        n_authorities=int(n[1]),
         n_targets=N_TARGETS,
-        n_missing=int(fits[1]["n"]) - int(fits[3]["n"]),
-        n_controls=int((ols["model"].eq(1) & ols["kind"].ne("constant")).sum()),
+        n_missing=int(n[1] - n[3]),
+        n_controls=len(evaluation(study, 1).estimates) - 1,  # all terms but the constant
         survey_se=SURVEY_SE,
     )
-    frame = pd.DataFrame({"value": values}).rename_axis("statistic")
+    frame = pd.DataFrame({"value": values}, dtype=float).rename_axis("statistic")
     frame.attrs = {"design": design, "origin": "published", "file": "andrews2014, Tables 1 and 2"}
     return frame
 
 
 def regression_to_mean(study: Study, posterior: xr.DataTree, *, seed: int) -> pd.DataFrame:
     """`gap_for_regression_to_mean` for the printed effect of having a target (Table 2, Model 2)."""
-    ols = study.tables["ols"]
-    on = ols[ols["model"] == 2].set_index("term").to_dict("index")["LAA (target on)"]
+    on = evaluation(study, 2).estimates.to_dict("index")[ON]
     return gap_for_regression_to_mean(posterior, float(on["estimate"]), float(on["se"]), seed=seed)
 
 
@@ -107,6 +108,7 @@ def answer(
         allowed_text(100 * (1 - row["median"] / printed), 100 * row["mcse"] / printed, 0)
         for row in (first, worst)
     ]
+    falls = " and ".join(below(tips.T[FIGURES], "falls "))
     sentence = (
         f"Between about {shares[0]}% and {shares[1]}% of the printed slope of stretch ({printed:g}) may be arithmetic, depending on "
         "which score the targets were set from; the printed statistics do not tell which."
@@ -115,7 +117,7 @@ def answer(
         f"Targets set from the score of 2006: a causal slope of {_interval(first)}, posterior median and 95% interval.",
         f"Targets set from the later score: {_interval(last)}, or {_interval(worst)} where target setters saw the published figures of "
         "2008.",
-        _tip_words(tips),
+        f"Probability of a positive slope, if target setters saw the published figures: it {falls}.",
         f"Survey noise alone: with targets set from the true level of 2006 it gives a slope of {true['mean']:.2f}, "
         f"{100 * true['share_of_printed']:.0f}% of the printed one.",
         f"Having a target: regression to the mean alone gives the printed .952 if areas with a target scored about {drift['gap']:.0f} "
@@ -128,39 +130,24 @@ def _interval(row: pd.Series[float]) -> str:
     return f"{allowed_text(row['median'], row['mcse'])} ({low} to {high})"
 
 
-def _tip_words(tips: pd.DataFrame) -> str:
-    """At which weight doubt begins, in a sentence."""
-    parts = []
-    for level in tips.columns:
-        value = float(tips[level].to_dict()[FIGURES])
-        parts.append(
-            f"never falls below {level:.0%}"
-            if math.isnan(value)
-            else f"falls below {level:.0%} once the later score has a weight of about {weight_text(value)}"
-        )
-    return f"Probability of a positive slope, if target setters saw the published figures: it {' and '.join(parts)}."
+def below(tips: pd.Series[float], verb: str = "") -> list[str]:
+    """For each level of a probability, the weight of the later score from which it lies (or `verb`) below.
 
-
-def weight_text(weight: float) -> str:
-    """A weight in per cent, to the nearest five: between the weights that were computed it is no surer than that."""
-    return f"{5 * round(20 * weight)}%"
+    In per cent, to the nearest five: between the weights that were computed it is no surer than that.
+    """
+    return [
+        f"never {verb}below {float(str(level)):.0%}"
+        if math.isnan(weight)
+        else f"{verb}below {float(str(level)):.0%} once the later score has a weight of about {5 * round(20 * weight)}%"
+        for level, weight in tips.astype(float).items()
+    ]
 
 
 def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
     """Posterior mean, s.d. and equal-tailed interval of every parameter, with its unit."""
     draws = posterior["posterior"].to_dataset()
-    rows = {}
-    for name, unit in UNITS.items():
-        values = draws[name]
-        low, high = values.quantile([(1 - prob) / 2, (1 + prob) / 2]).to_numpy().tolist()
-        rows[name] = {
-            "mean": float(values.mean()),
-            "sd": float(values.std()),
-            "low": low,
-            "high": high,
-            "unit": unit,
-        }
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+    table = pd.concat([summarise_draws(draws[name], prob) for name in UNITS])
+    table = table.drop(columns="median").assign(unit=pd.Series(UNITS)).rename_axis("parameter")
     table.attrs = {"interval": "eti", "prob": prob}
     return table
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,10 @@ from ..sensitivity import (
 )
 from ..sensitivity.prior_grid import grid_of_estimate, prior_families
 from . import andrews2014 as paper
-from .andrews2014_anchoring import weight_text
+from .andrews2014_anchoring import below
 
 NAMES = {"target": "Having a target", "stretch": "A point of stretch"}
 _MODELS = {"target": 2, "stretch": 3}
-_TERMS = {"target": paper.ON, "stretch": paper.STRETCH}
 _WHERE = "change in cohesion, English authorities, 2006 to 2008, n = 150 (stretch: 131)"
 _DESIGN_EFFECTS = (0.5, 1.0, 2.0)
 _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
@@ -60,6 +60,70 @@ LIMITS = (
 )
 
 
+@dataclass(frozen=True)
+class _Effect:
+    """One of the two printed effects: its OLS, and its specifications."""
+
+    name: str
+    term: str
+    printed: pd.DataFrame
+    scale: float  # one s.d. of the predictor, or 1
+    universe: Multiverse
+
+    @property
+    def estimate(self) -> float:
+        return float(self.printed["estimate"].loc[self.term])
+
+    @property
+    def se(self) -> float:
+        return float(self.printed["se"].loc[self.term])
+
+    @cached_property
+    def grid(self) -> pd.DataFrame:
+        """The effect for one `scale` of the predictor under nine priors."""
+        priors = prior_families(paper.HOPED, neutral_sd=5.0)
+        return grid_of_estimate(self.estimate * self.scale, self.se * self.scale, priors)
+
+    @property
+    def passed(self) -> pd.DataFrame:
+        """The specifications that passed their checks."""
+        table = self.universe.table
+        return table[table["passed"].astype(bool)]
+
+    @property
+    def convincing(self) -> str:
+        """In how many specifications the sign is more than 95% probable, from the fewest to the most that simulation error allows."""
+        table = self.passed
+        error = 2 * table["prob_error"] if "prob_error" in table else 0.0
+        few, many = (int((table["prob_positive"] + step * error > 0.95).sum()) for step in (-1, 1))
+        return f"{few} of {len(table)}" if few == many else f"{few} to {many} of {len(table)}"
+
+    @property
+    def range_words(self) -> str:
+        """Least and greatest mean and probability over the specifications, in the digits that their simulation errors allow."""
+        by_mean, by_prob = (
+            self.passed.sort_values(name).to_dict("records") for name in ("mean", "prob_positive")
+        )
+        means = " to ".join(
+            allowed_text(row["mean"], row.get("mean_error", 0.0)) for row in (by_mean[0], by_mean[-1])
+        )
+        probs = " to ".join(
+            percent_text(row["prob_positive"], error=row.get("prob_error", 0.0))
+            for row in (by_prob[0], by_prob[-1])
+        )
+        return f"{means}; P(above 0) {probs}; above 95% in {self.convincing} specifications"
+
+
+def _effects(study: Study, universes: Mapping[str, Multiverse]) -> dict[str, _Effect]:
+    found = {}
+    for effect, universe in universes.items():
+        model, evaluation = _MODELS[effect], study.evaluations[effect]
+        term = evaluation.focal_terms[0]
+        scale = float(evaluation.estimates["scale"].loc[term])
+        found[effect] = _Effect(NAMES[effect], term, paper.ols(study, model=model), scale, universe)
+    return found
+
+
 def robustness_table(
     study: Study,
     universes: Mapping[str, Multiverse],
@@ -69,11 +133,11 @@ def robustness_table(
 ) -> pd.DataFrame:
     """What would change the answer to the two printed effects, one row per question; `sd_change` by reconstructed data set."""
     columns, numbers = {}, {}
-    for effect in universes:
-        rows, found = _answers(study, effect, universes[effect], sd_change)
-        if tipping and effect in tipping:
-            rows["Tipping point: targets set after the fact"] = tipping[effect]
-        columns[NAMES[effect]], numbers[effect] = rows, found
+    for key, effect in _effects(study, universes).items():
+        rows, numbers[key] = _answers(effect, sd_change)
+        if tipping and key in tipping:
+            rows["Tipping point: targets set after the fact"] = tipping[key]
+        columns[effect.name] = rows
     table = pd.DataFrame(columns).rename_axis("question")
     table.attrs["numbers"] = numbers
     return table
@@ -105,15 +169,9 @@ def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
     >>> words["stretch"]
     'The probability of a positive slope is below 90% once the later score has a weight of about 40%; never below 50%'
     """
-    falls = [
-        f"never below {float(str(level)):.0%}"
-        if math.isnan(weight)
-        else f"below {float(str(level)):.0%} once the later score has a weight of about {weight_text(weight)}"
-        for level, weight in tips.iloc[-1].astype(float).items()
-    ]
     least = gap.sort_values("gap").iloc[0]
     return {
-        "stretch": f"The probability of a positive slope is {'; '.join(falls)}",
+        "stretch": f"The probability of a positive slope is {'; '.join(below(tips.iloc[-1]))}",
         "target": f"Regression to the mean alone would do if areas with a target had scored about {least['gap']:.0f} points "
         f"({least['gap_in_sd']:.1f} s.d.) lower in 2006",
     }
@@ -128,15 +186,14 @@ def sensitivity_result(
 ) -> Result:
     """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes."""
     table = robustness_table(study, universes, sd_change=sd_change, tipping=tipping)
-    numbers = table.attrs["numbers"]
-    target, stretch = numbers["target"], numbers["stretch"]
+    target, stretch = (table.attrs["numbers"][effect] for effect in ("target", "stretch"))
+    effects = _effects(study, universes)
     design = design_analysis(_DESIGN_EFFECTS, _DESIGN_NUMBERS, **_DESIGN)
     needed = needed_authorities(1.0, **_DESIGN)
-    grid = pd.concat({NAMES[e]: _grid(study, e) for e in universes}, names=["effect"]).reset_index("effect")
+    grid = pd.concat({e.name: e.grid for e in effects.values()}, names=["effect"]).reset_index("effect")
     influence = pd.concat(
-        {NAMES[e]: u.influence for e, u in universes.items()}, names=["effect"]
+        {e.name: e.universe.influence for e in effects.values()}, names=["effect"]
     ).reset_index()
-    curves = {NAMES[e]: prior_curve(n["estimate"], n["se"]) for e, n in numbers.items()}
     return Result(
         answer=(
             f"An omitted cause that explains {target['rv']:.0%} of what is left unexplained would account for all that goes with having a "
@@ -188,32 +245,26 @@ def sensitivity_result(
                 for effect, universe in universes.items()
             },
         },
-        pictures=_pictures(universes, curves, design, needed),
+        pictures=_pictures(effects, design, needed),
         methods=METHODS,
         limits=LIMITS,
         terms=paper.PAGE_TERMS,
     )  # fmt: skip
 
 
-def _answers(
-    study: Study, effect: str, universe: Multiverse, sd_change: pd.Series[float]
-) -> tuple[dict[str, str], dict[str, float]]:
+def _answers(effect: _Effect, sd_change: pd.Series[float]) -> tuple[dict[str, str], dict[str, float]]:
     """The rows of one effect, as text and as numbers."""
-    printed = paper.ols(study, model=_MODELS[effect])
-    estimate, se = printed["estimate"][_TERMS[effect]], printed["se"][_TERMS[effect]]
-    df, scale = float(printed.attrs["df"]), _scale(study, effect)
+    estimate, se, df = effect.estimate, effect.se, float(effect.printed.attrs["df"])
     credible = reverse_bayes(estimate, se, tails=1)
     robust = robustness_value(estimate / se, df)
-    controls = printed.drop(index=[_TERMS[effect], "Constant"], errors="ignore")
+    controls = effect.printed.drop(index=[effect.term, "Constant"], errors="ignore")
     t = (controls["estimate"] / controls["se"]).abs()
     bound = confounder_bounds(estimate, se, df, benchmark_outcome=float(t.max() ** 2 / (t.max() ** 2 + df)))
     ratios = [
-        e_value(*approximate_risk_ratio(estimate, se, sd, step=scale))
+        e_value(*approximate_risk_ratio(estimate, se, sd, step=effect.scale))
         for sd in (sd_change.mean(), *sd_change)
     ]
-    grid = _grid(study, effect).set_index(["attitude", "family"])["prob_positive"]
-    universal = universe.summary
-    sceptical = float(grid["sceptical", "normal"])
+    grid = effect.grid.set_index(["attitude", "family"])["prob_positive"]
     rows = {
         "Printed slope (standard error)": f"{estimate:.3f} ({se:.3f})",
         "Probability that it is above 0: default (neutral), sceptical, enthusiastic prior": " / ".join(
@@ -235,14 +286,14 @@ def _answers(
         "E-value (its limit)": "{} ({})".format(*(
             _with_error(values) for values in ([one.point for one in ratios], [one.limit for one in ratios])
         )),
-        "Range over the multiverse": _range_words(universe),
+        "Range over the multiverse": effect.range_words,
     }  # fmt: skip
     numbers = {name: value for name, value in asdict(credible).items() if isinstance(value, float)}
     numbers |= {
         "rv": robust.rv,
-        "sceptical": sceptical,
+        "sceptical": float(grid["sceptical", "normal"]),
         "neutral": float(grid["neutral", "normal"]),
-        **{str(name): float(value) for name, value in universal.items()},
+        **{str(name): float(value) for name, value in effect.universe.summary.items()},
     }
     return rows, numbers
 
@@ -253,48 +304,13 @@ def _with_error(values: Sequence[float]) -> str:
     return allowed_text(values[0], others.std(ddof=1) / math.sqrt(len(others)) if len(others) > 1 else 0.0)
 
 
-def _range_words(universe: Multiverse) -> str:
-    """Least and greatest mean and probability over the specifications, in the digits that their simulation errors allow."""
-    table = universe.table[universe.table["passed"].astype(bool)]
-    rows = {name: table.sort_values(name).to_dict("records") for name in ("mean", "prob_positive")}
-    ends = [rows[name][place] for name in rows for place in (0, -1)]
-    means = [allowed_text(row["mean"], row.get("mean_error", 0.0)) for row in ends[:2]]
-    probs = [percent_text(row["prob_positive"], error=row.get("prob_error", 0.0)) for row in ends[2:]]
-    return f"{means[0]} to {means[1]}; P(above 0) {probs[0]} to {probs[1]}; above 95% in {_convincing(universe)} specifications"
-
-
-def _convincing(universe: Multiverse) -> str:
-    """In how many specifications the sign is more than 95% probable, from the fewest to the most that simulation error allows."""
-    table = universe.table[universe.table["passed"].astype(bool)]
-    error = 2 * table["prob_error"] if "prob_error" in table else 0.0
-    few, many = (int((table["prob_positive"] + step * error > 0.95).sum()) for step in (-1, 1))
-    return f"{few} of {len(table)}" if few == many else f"{few} to {many} of {len(table)}"
-
-
-def _scale(study: Study, effect: str) -> float:
-    frame = paper.estimates(study, model=_MODELS[effect]).set_index("term")
-    return float(frame["scale"][_TERMS[effect]])
-
-
-def _grid(study: Study, effect: str) -> pd.DataFrame:
-    """The effect for one `scale` of the predictor under nine priors."""
-    printed, scale = paper.ols(study, model=_MODELS[effect]), _scale(study, effect)
-    estimate, se = printed["estimate"][_TERMS[effect]], printed["se"][_TERMS[effect]]
-    priors = prior_families(paper.HOPED, neutral_sd=5.0)
-    return grid_of_estimate(float(estimate) * scale, float(se) * scale, priors)
-
-
 def _odds(bayes_factor: float) -> str:
     odds = math.inf if bayes_factor == 0 else 1 / bayes_factor
     return f"{odds:.1f} to 1" if odds < 1000 else "more than 1000 to 1"
 
 
-def _pictures(
-    universes: Mapping[str, Multiverse],
-    curves: Mapping[str, pd.DataFrame],
-    design: pd.DataFrame,
-    needed: int,
-) -> dict[str, Picture]:
+def _pictures(effects: Mapping[str, _Effect], design: pd.DataFrame, needed: int) -> dict[str, Picture]:
+    curves = {effect.name: prior_curve(effect.estimate, effect.se) for effect in effects.values()}
     pictures = {
         "prior_curve": Picture(
             plot_prior_curve(
@@ -307,18 +323,18 @@ def _pictures(
             "levels off below 95%, that of stretch passes 95% at a very narrow prior.",
         )
     }
-    for effect, universe in universes.items():
-        sure = _convincing(universe)
-        pictures[f"specifications_{effect}"] = Picture(
+    for key, effect in effects.items():
+        summary = effect.universe.summary
+        pictures[f"specifications_{key}"] = Picture(
             plot_specifications(
-                universe.table,
-                title=f"{NAMES[effect]}: sign convincing in {sure} specifications",
+                effect.universe.table,
+                title=f"{effect.name}: sign convincing in {effect.convincing} specifications",
                 subtitle=f"Posterior mean (line) and 95% equal-tailed interval; {_WHERE}",
                 ylabel="percentage points of change in cohesion",
             ),
             "Each vertical line is a posterior; blue where its sign is more than 95% probable. Below: its choices.",
-            f"Specification curve of {universe.summary['passed']:.0f} posteriors, means from {universe.summary['mean_min']:.2f} to "
-            f"{universe.summary['mean_max']:.2f}.",
+            f"Specification curve of {summary['passed']:.0f} posteriors, means from {summary['mean_min']:.2f} to "
+            f"{summary['mean_max']:.2f}.",
         )
     pictures["design"] = Picture(
         plot_design(

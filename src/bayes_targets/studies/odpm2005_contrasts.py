@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import raw_shares
 from ..inference.quadrature.stratified import independent_pairs
-from ..models.success.estimands import status_share, summarise_draws
+from ..inference.summary import summarise_draws
+from ..models.success.estimands import status_share
 from ..models.success.hits import summarise_hits
 from ..plots import plot_hits, plot_shares
 from ..report.result import Picture, Table
@@ -79,6 +82,15 @@ def group_tables(
     return tables, {"shares": picture}
 
 
+def _difference(draws: ArrayLike) -> dict[str, float]:
+    """Mean, interval and probability above 0 of draws."""
+    values = np.ravel(draws)
+    row = summarise_draws(xr.DataArray(values[None], dims=("chain", "draw"), name="difference")).iloc[0]
+    return {name: float(row[name]) for name in ("mean", "low", "high")} | {
+        "prob_positive": float((values > 0).mean())
+    }
+
+
 def misprint_table(
     as_printed: pd.Series[float],
     others: Mapping[str, xr.DataTree],
@@ -86,21 +98,12 @@ def misprint_table(
     pair: tuple[str, str],
 ) -> Table:
     """Contrast of two groups, wherever the three targets that are misplaced in print belong."""
-    rows = {
-        "as printed": {
-            "weight": float("nan"),
-            **as_printed[["mean", "low", "high", "prob_positive"]].to_dict(),
-        }
-    }
+    numbers = {name: float(as_printed[name]) for name in ("mean", "low", "high", "prob_positive")}
+    rows = {"as printed": {"weight": float("nan"), **numbers}}
     for name, posterior in others.items():
         share = posterior["posterior"]["share"]
         gap = share.sel(area=pair[0], drop=True) - share.sel(area=pair[1], drop=True)
-        row = summarise_draws(gap.rename("difference")).iloc[0]
-        rows[name] = {
-            "weight": float(weight[name]),
-            **row[["mean", "low", "high"]].to_dict(),
-            "prob_positive": float((gap > 0).mean()),
-        }
+        rows[name] = {"weight": float(weight[name]), **_difference(gap)}
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("table")
     return Table(
         frame,
@@ -125,14 +128,7 @@ def mix_table(
         "largest that the mix of policy areas could make": mix,
         "difference left": gap - mix,
     }
-    frame = pd.concat(
-        {
-            name: summarise_draws(xr.DataArray(values[None], dims=("chain", "draw"), name="value")).iloc[0]
-            for name, values in rows.items()
-        },
-        axis=1,
-    ).T[["mean", "low", "high"]]
-    frame["prob_positive"] = [float((values > 0).mean()) for values in rows.values()]
+    frame = pd.DataFrame({name: _difference(values) for name, values in rows.items()}).T
     return Table(
         frame.rename_axis("quantity"),
         f"{pair[0]} minus {pair[1].lower()}, and what the mix of policy areas could make of it. Difference in the share "

@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...printed.auditing.shares import count_words, possible_counts, told_box
+from ...printed.auditing.shares import count_words, told_box
+from ...printed.intervals import possible_counts
+from ...printed.table import Printed
 from ...priors import Beta
 from ...readers.cells import plain_decimal
 
@@ -139,7 +141,7 @@ def survey_shares(table: pd.DataFrame, *, prior: Beta | None = None, prob: float
     rows = {}
     for row in range(len(table)):
         cells = table.iloc[row]
-        box = told_box("survey", table, row, plain_decimal(str(cells["share_printed"])))
+        box = told_box(Printed("survey", table), row, plain_decimal(str(cells["share_printed"])))
         rows[str(cells["id"])] = _summary(box, cells, prior, prob)
     result = pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
     result.attrs = {"interval": "eti", "prob": prob, "prior": str(prior)}

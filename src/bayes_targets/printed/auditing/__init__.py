@@ -8,20 +8,20 @@ only where no unrounded number could give what is printed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, fields
 
 import pandas as pd
 
 from ...evaluation import Evaluation
+from ..table import HasTables, Tables
 from .counts import check_counts
 from .descriptives import check_descriptives
 from .estimates import check_estimates
-from .findings import CONSISTENT, INCONSISTENT, ONLY_IF, Check, HasTables, Tables, p_value, stars
+from .findings import Check
 from .fit import check_regression_fit
 from .regression import check_regression
 from .shares import check_bases, check_shares
 
-__all__ = ["audit", "p_value", "stars", "summarise"]
+__all__ = ["audit"]
 
 _CHECKS: dict[str, Callable[[str, Tables], list[Check]]] = {
     "descriptives": check_descriptives,
@@ -91,25 +91,6 @@ def audit(study: HasTables | Evaluation) -> pd.DataFrame:
             check_table = _CHECKS.get(str(table.attrs.get("role")))
             if check_table is not None:
                 checks += check_table(name, study.tables)
-    columns = [field.name for field in fields(Check)]
     # A lone surrogate in a cell has no place in a table that is to be written.
-    rows = [[text.encode("utf-8", "replace").decode() for text in astuple(check)] for check in checks]
-    return pd.DataFrame(rows, columns=columns, dtype=str)
-
-
-def summarise(checks: pd.DataFrame) -> pd.Series[int]:
-    """Count the checks by kind of verdict.
-
-    Examples
-    --------
-    >>> summarise(pd.DataFrame({"verdict": ["consistent", "only if N is large", "consistent"]}))
-    verdict
-    consistent      2
-    only if         1
-    inconsistent    0
-    Name: checks, dtype: int64
-    """
-    kinds = [CONSISTENT, ONLY_IF, INCONSISTENT]
-    kind = checks["verdict"].where(~checks["verdict"].str.startswith(ONLY_IF), ONLY_IF)
-    counts = kind.value_counts().reindex(kinds, fill_value=0)
-    return counts.rename_axis("verdict").rename("checks")
+    rows = [[text.encode("utf-8", "replace").decode() for text in check] for check in checks]
+    return pd.DataFrame(rows, columns=list(Check._fields), dtype=str)

@@ -5,26 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from ...errors import DataError, did_you_mean
 from ...readers.cells import Number
-from ...readers.schema import check_role, file_of, require_columns
-from .findings import (
-    CONSISTENT,
-    INCONSISTENT,
-    Check,
-    Tables,
-    count_cell,
-    either,
-    exact_box,
-    locator_of,
-    mapping_property,
-    number,
-    only_if,
-    printed_cell,
-    text_cell,
-)
+from ...readers.schema import require_columns
+from ..intervals import exact_box
+from ..table import Printed, Tables
+from .findings import Check, judge, number
 from .shares import check_shares_of_100, rounding_rules
 
 
@@ -67,57 +52,44 @@ class CountTable:
         return total_of([line.total for line in self.lines])
 
 
-def read_count_table(name: str, table: pd.DataFrame) -> CountTable:
+def read_count_table(name: str, tables: Tables) -> CountTable:
     """Read a table with role ``"counts"``."""
-    check_role(name, table)
-    label, statuses, total = str(table.attrs["label"]), table.attrs["statuses"], str(table.attrs["total"])
+    table = Printed.checked(name, tables)
+    label, statuses, total = str(table.attr("label")), table.attr("statuses"), str(table.attr("total"))
     if not isinstance(statuses, list | tuple) or not statuses:
-        raise DataError(
-            f"{file_of(name, table)}, property 'statuses': found {statuses!r}, expected a list of columns"
-        )
-    percents = mapping_property(name, table, "percents")
-    for status in percents:
-        if status not in statuses:
-            hint = did_you_mean(str(status), [str(s) for s in statuses])
-            raise DataError(
-                f"{file_of(name, table)}, property 'percents': found {status!r}, expected a status; {hint}"
-            )
-    require_columns(name, table, [label, *statuses, total], list(percents.values()))
+        raise table.wrong_property("statuses", statuses, "a list of columns")
+    percents = table.mapping("percents")
+    table.require_known("percents", percents, statuses, "a status")
+    require_columns(name, table.frame, [label, *statuses, total], list(percents.values()))
     lines = [
         Line(
-            label=text_cell(table, label, row),
-            counts=tuple(count_cell(name, table, status, row) for status in statuses),
-            total=count_cell(name, table, total, row),
+            label=table.text(label, row),
+            counts=tuple(table.count(status, row) for status in statuses),
+            total=table.count(total, row),
             percents=tuple(
-                printed_cell(name, table, percents[status], row) if status in percents else None
-                for status in statuses
+                table.number(percents[status], row) if status in percents else None for status in statuses
             ),
         )
-        for row in range(len(table))
+        for row in table.rows
     ]
-    total_label = table.attrs.get("total_label")
-    total_line = next((line for line in lines if line.label == total_label), None)
-    if total_label is not None and total_line is None:
-        hint = did_you_mean(str(total_label), [line.label for line in lines])
-        raise DataError(
-            f"{file_of(name, table)}, property 'total_label': found {total_label!r}, "
-            f"expected the name of a line; {hint}"
+    total_label = table.attr("total_label")
+    if total_label is not None:
+        table.require_known(
+            "total_label", [total_label], [line.label for line in lines], "the name of a line"
         )
+    total_line = next((line for line in lines if line.label == total_label), None)
     return CountTable(
-        locator_of(name, table),
+        table.where(),
         tuple(str(status) for status in statuses),
         [line for line in lines if line is not total_line],
         total_line,
-        table.attrs.get("population"),
+        table.attr("population"),
     )
-
-
-_SEPARATOR = " / "
 
 
 def check_counts(name: str, tables: Tables) -> list[Check]:
     """All checks of one table with role ``"counts"``, also against earlier tables of its population."""
-    table = read_count_table(name, tables[name])
+    table = read_count_table(name, tables)
     checks: list[Check] = []
     for line in (*table.lines, *([table.total_line] if table.total_line else [])):
         where = f"{table.locator}, {line.label}"
@@ -129,7 +101,7 @@ def check_counts(name: str, tables: Tables) -> list[Check]:
         if other_name == name:
             break
         if other.attrs.get("role") == "counts" and table.population is not None:
-            sister = read_count_table(other_name, other)
+            sister = read_count_table(other_name, tables)
             if sister.population == table.population:
                 checks += _check_margins(table, sister)
                 checks += _check_grand_totals(table, sister)
@@ -137,55 +109,48 @@ def check_counts(name: str, tables: Tables) -> list[Check]:
 
 
 def _joined(values: Sequence[object]) -> str:
-    return _SEPARATOR.join("-" if value is None else str(value) for value in values)
+    return " / ".join("-" if value is None else str(value) for value in values)
 
 
 def _check_row_sum(where: str, line: Line) -> list[Check]:
     total = total_of(line.counts)
     if total is None or line.total is None:
         return []
-    printed, verdict = f"{_joined(line.counts)}, total {line.total}", either(total == line.total)
+    printed, verdict = f"{_joined(line.counts)}, total {line.total}", judge(total == line.total)
     return [Check("counts of a line add up to its total", where, printed, f"sum {total}", verdict)]
 
 
-# ---- percentages ----------------------------------------------------------------------------------------
-
-
 def _check_percents(where: str, statuses: Sequence[str], line: Line) -> list[Check]:
-    cells = [
-        (status, count, percent)
-        for status, count, percent in zip(statuses, line.counts, line.percents, strict=True)
-        if count is not None and percent is not None
-    ]
-    if not cells or not line.total:
+    if not line.total:
         return []
-    rules = [rounding_rules(count, line.total, percent) for _, count, percent in cells]
-    words = [
-        f"{count}/{line.total} = {number(100 * count / line.total, percent.decimals + 2)}"
-        for _, count, percent in cells
-    ]
-    shared = set.intersection(*rules)
-    verdict = CONSISTENT
-    if {"half up", "half even"} & shared:
-        if len({"half up", "half even"} & shared) == 1:
-            words.append(f"a tie, rounded {'up' if 'half up' in shared else 'to the even digit'}")
-    elif "cut off" in shared:
-        verdict = only_if("the percentages are cut off, not rounded")
-    else:
-        verdict = INCONSISTENT
-        wrong = [status for (status, _, _), rule in zip(cells, rules, strict=True) if not rule - {"cut off"}]
+    printed, words, wrong = [], [], []
+    shared = {"half up", "half even", "cut off"}
+    for status, count, percent in zip(statuses, line.counts, line.percents, strict=True):
+        if count is not None and percent is not None:
+            rules = rounding_rules(count, line.total, percent)
+            shared &= rules
+            if not rules - {"cut off"}:
+                wrong.append(status)
+            share = number(100 * count / line.total, percent.decimals + 2)
+            words.append(f"{count}/{line.total} = {share}")
+            printed.append(percent.text)
+    if not printed:
+        return []
+    rounded, cut_off = shared & {"half up", "half even"}, "cut off" in shared
+    if len(rounded) == 1:
+        words.append(f"a tie, rounded {'up' if 'half up' in rounded else 'to the even digit'}")
+    elif not rounded and not cut_off:
         words.append(f"does not round to the printed figure: {', '.join(wrong) or 'ties rounded both ways'}")
-    printed = _joined([percent.text for _, _, percent in cells])
-    return [Check("percentages against counts", where, printed, "; ".join(words), verdict)]
+    verdict = judge(bool(rounded), (cut_off, "the percentages are cut off, not rounded"))
+    return [Check("percentages against counts", where, _joined(printed), "; ".join(words), verdict)]
 
 
 def _check_percent_sum(where: str, line: Line) -> list[Check]:
     shares = [percent for percent in line.percents if percent is not None]
     if not shares or len(shares) < len(line.percents):
         return []
-    texts = [share.text for share in shares]
     boxes = [exact_box(share) for share in shares]
-    return [check_shares_of_100("percentages of a line add up to 100", where, texts, boxes)]
+    return [check_shares_of_100("percentages of a line add up to 100", where, shares, boxes)]
 
 
 # ---- margins --------------------------------------------------------------------------------------------
@@ -195,21 +160,19 @@ def _check_column_sums(table: CountTable) -> list[Check]:
     """Compare the lines' sums with the total line, column by column where the total line prints one."""
     if table.total_line is None:
         return []
-    sums = [table.margin(status) for status in table.statuses]
-    sums.append(total_of([line.total for line in table.lines]))
-    triples = zip(
-        [*table.statuses, "total"], [*table.total_line.counts, table.total_line.total], sums, strict=True
-    )
+    sums = [
+        *(table.margin(status) for status in table.statuses),
+        total_of([line.total for line in table.lines]),
+    ]
+    told = [*table.total_line.counts, table.total_line.total]
+    triples = zip([*table.statuses, "total"], told, sums, strict=True)
     known = [triple for triple in triples if None not in triple]
     if not known:
         return []
-    columns, told, added = zip(*known, strict=True)
-    where, printed = f"{table.locator}, {table.total_line.label}", f"{_joined(told)} ({_joined(columns)})"
-    return [
-        Check(
-            "lines add up to the total line", where, printed, f"sums {_joined(added)}", either(told == added)
-        )
-    ]
+    columns, printed, added = zip(*known, strict=True)
+    where, words = f"{table.locator}, {table.total_line.label}", f"{_joined(printed)} ({_joined(columns)})"
+    check, verdict = "lines add up to the total line", judge(printed == added)
+    return [Check(check, where, words, f"sums {_joined(added)}", verdict)]
 
 
 def _check_margins(table: CountTable, sister: CountTable) -> list[Check]:
@@ -229,7 +192,7 @@ def _check_margins(table: CountTable, sister: CountTable) -> list[Check]:
         words += f"; differences {_joined([f'{own - other:+d}' for _, own, other in known])}"
     check, where = "margins of two tables of one population", f"{table.locator} against {sister.locator}"
     printed = f"lines add up to {_joined(owns)} ({_joined(statuses)})"
-    return [Check(check, where, printed, words, either(owns == others))]
+    return [Check(check, where, printed, words, judge(owns == others))]
 
 
 def _check_grand_totals(table: CountTable, sister: CountTable) -> list[Check]:
@@ -237,4 +200,4 @@ def _check_grand_totals(table: CountTable, sister: CountTable) -> list[Check]:
     if own is None or other is None:
         return []
     check, where = "grand totals of two tables of one population", f"{table.locator} against {sister.locator}"
-    return [Check(check, where, f"total {own}", f"{sister.locator} has {other}", either(own == other))]
+    return [Check(check, where, f"total {own}", f"{sister.locator} has {other}", judge(own == other))]

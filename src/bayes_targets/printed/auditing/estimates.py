@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from ...evaluation import Evaluation
+from ...readers import uncertainty
 from ...readers.rows import Row, printed_rows
-from ...readers.uncertainty import Figure, critical, p_value
-from .findings import (
-    CONSISTENT,
-    INCONSISTENT,
-    Check,
-    Interval,
-    number,
-    only_if,
-    probability_span,
-    quotient,
-    size_of,
-    span,
-)
-from .stars import TAILS, Convention, check_tails, other_tails, star_verdict
+from ...readers.uncertainty import Figure, critical
+from ..intervals import Interval, quotient, size_of
+from .findings import Check, judge, number, span
+from .stars import TAILS, Convention, Starred, check_star, check_tails, p_box, p_words
 
 _NORMAL = "the normal distribution is the reference"
+_FEW = "degrees of freedom are few, which are not known"
 _NEEDS = {
     "t against b/s.e.": ("t", "a standard error and a t"),
     "p against b/s.e.": ("p", "a p-value, and a standard error, a t or an interval"),
@@ -30,6 +24,64 @@ _NEEDS = {
     "estimate midway in its interval": ("low", "an interval"),
     "star against b/s.e.": ("star", "stars"),
 }
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One row of the table: its figures and the texts that they were read from."""
+
+    evaluation: Evaluation
+    row: Row
+
+    @property
+    def figures(self) -> Mapping[str, Figure]:
+        return self.row.figures
+
+    @property
+    def where(self) -> str:
+        return _place(self.evaluation, self.row.term)
+
+    @property
+    def df(self) -> float:
+        return float(self.evaluation.estimates["df"].get(self.row.term, math.inf))
+
+    @property
+    def reference(self) -> str:
+        """The distribution that the ratio is held against."""
+        return "normal" if math.isinf(self.df) else f"t with {self.df:g} df"
+
+    def has(self, *names: str) -> bool:
+        return self.figures.keys() >= set(names)
+
+    @cached_property
+    def cells(self) -> dict[str, str]:
+        """The row as printed, its two ends as one interval."""
+        cells = {str(k): str(v) for k, v in self.evaluation.printed.loc[self.row.term].items()}
+        return cells | {"interval": f"{cells.get('low')} to {cells.get('high')}"}
+
+    def told(self, *names: str) -> str:
+        """The cells of some names as printed, those that are."""
+        words = {"estimate": "b", "se": "s.e."}
+        return ", ".join(
+            f"{words.get(name, name)} {self.cells[name]}" for name in names if self.cells.get(name)
+        )
+
+    @cached_property
+    def size(self) -> Interval | None:
+        """Sizes that t can have: from the s.e., else t itself, else the width of the interval."""
+        figures = self.figures
+        if self.has("se"):
+            spread = uncertainty.from_se(figures["se"])
+        elif self.has("variance"):
+            spread = uncertainty.from_variance(figures["variance"])
+        elif self.has("t"):
+            return size_of(_ends(figures["t"]))
+        elif self.has("low", "high"):
+            level = self.evaluation.level
+            spread = uncertainty.from_interval(figures["low"], figures["high"], level, self.df)
+        else:
+            return None
+        return size_of(quotient(_ends(figures["estimate"]), Interval(spread.low, spread.high)))
 
 
 def check_estimates(evaluation: Evaluation) -> list[Check]:
@@ -48,11 +100,9 @@ def check_estimates(evaluation: Evaluation) -> list[Check]:
         exact=evaluation.reading.get("exact") == "yes",
         label=evaluation.source,
     )
-    checks: list[Check] = []
-    for row in rows:
-        df = float(evaluation.estimates["df"].get(row.term, math.inf))
-        checks += _row_checks(row, df, evaluation)
-    checks += _stars_as_a_whole(rows, evaluation)
+    lines = [_Line(evaluation, row) for row in rows]
+    checks = [check for line in lines for check in _line_checks(line)]
+    checks += _stars_as_a_whole(lines, evaluation)
     return checks + _not_made(checks, evaluation)
 
 
@@ -60,227 +110,163 @@ def _place(evaluation: Evaluation, term: str = "") -> str:
     return ", ".join(part for part in (evaluation.heading or evaluation.source, term) if part)
 
 
-def _row_checks(row: Row, df: float, evaluation: Evaluation) -> list[Check]:
-    figures, text = row.figures, {str(k): str(v) for k, v in evaluation.printed.loc[row.term].items()}
-    where, found = _place(evaluation, row.term), []
-    estimate = figures["estimate"]
-    size = _sizes(row, df, evaluation.level)
-    if "se" in figures and "variance" in figures:
-        found.append(_variance(row, text, where))
-    if "t" in figures and "se" in figures:
-        ratio = _quotient(estimate, figures["se"])
-        shown, words = _shown(text, "estimate", "se", "t"), f"b/s.e. = {_with_box(ratio)}"
-        verdict = _meeting(ratio, _either_sign(figures["t"], ratio))
-        found.append(Check("t against b/s.e.", where, shown, words, verdict))
-    elif "t" in figures and estimate.low > 0 > figures["t"].high:
-        # Without its sign a t is positive: this one is negative, and the estimate is not.
-        shown = _shown(text, "estimate", "t")
-        found.append(Check("t against b/s.e.", where, shown, "b/s.e. is positive", "inconsistent"))
-    if "low" in figures and "high" in figures:
-        found.append(_midway(row, text, where, evaluation))
-        if "se" in figures or "t" in figures:
-            found.append(_interval(row, text, where, df, evaluation.level))
-    if "p" in figures and size is not None:
-        found.append(_p(figures["p"], size, text, where, df, evaluation.tails))
+def _line_checks(line: _Line) -> list[Check]:
+    evaluation, size, found = line.evaluation, line.size, []
+    if line.has("se", "variance"):
+        found.append(_variance(line))
+    if line.has("t"):
+        found += _t(line)
+    if line.has("low", "high"):
+        found.append(_midway(line))
+        if line.has("se") or line.has("t"):
+            found.append(_interval(line))
+    if line.has("p") and size is not None:
+        found.append(_p(line, size))
     if evaluation.stars and "star" in evaluation.printed.columns and size is not None:
-        found.append(_star(row.star, size, text, where, df, evaluation))
+        found.append(_star(line, size))
     return found
 
 
-# ---- boxes ------------------------------------------------------------------------------------------------
+# ---- figures ----------------------------------------------------------------------------------------------
+
+
+def _ends(x: Figure) -> Interval:
+    return Interval(x.low, x.high)
 
 
 def _quotient(top: Figure, below: Figure) -> Figure:
     """Every quotient over the rounding of both; the divisor is positive."""
     value = top.value / below.value if below.value > 0 else math.nan
-    return Figure(value, *quotient(Interval(*top[1:]), Interval(*below[1:])))
-
-
-def _either_sign(t: Figure, ratio: Figure) -> Figure:
-    """A t that is printed without its sign has that of the ratio."""
-    return Figure(-t.value, -t.high, -t.low) if t.value > 0 > ratio.value and ratio.high < 0 else t
-
-
-def _size(x: Figure) -> Interval:
-    return size_of(Interval(x.low, x.high))
-
-
-def _sizes(row: Row, df: float, level: float) -> Interval | None:
-    """Sizes that t can have: from the s.e., else t itself, else the width of the interval."""
-    figures = row.figures
-    if "se" in figures:
-        return _size(_quotient(figures["estimate"], figures["se"]))
-    if "variance" in figures:
-        roots = Figure(*(math.sqrt(max(x, 0.0)) for x in figures["variance"]))
-        return _size(_quotient(figures["estimate"], roots))
-    if "t" in figures:
-        return _size(figures["t"])
-    if "low" in figures and "high" in figures:
-        low, high, twice = figures["low"], figures["high"], 2 * critical(1 - level, df)
-        width = Figure(
-            (high.value - low.value) / twice,
-            max(high.low - low.high, 0.0) / twice,
-            (high.high - low.low) / twice,
-        )
-        return _size(_quotient(figures["estimate"], width))
-    return None
-
-
-def _ps(size: Interval, df: float, tails: int) -> Interval:
-    """P falls as the size of t grows, so the ends change places."""
-    return Interval(p_value(size.high, df, tails), p_value(size.low, df, tails))
-
-
-# ---- words ------------------------------------------------------------------------------------------------
-
-
-def _shown(text: Mapping[str, str], *names: str) -> str:
-    words = {"estimate": "b", "se": "s.e.", "star": "star", "variance": "variance"}
-    if {"low", "high"} <= set(names):
-        names = tuple(name for name in names if name != "high")
-    parts = []
-    for name in names:
-        if name == "low":
-            parts.append(f"interval {text['low']} to {text['high']}")
-        elif text.get(name):
-            parts.append(f"{words.get(name, name)} {text[name]}")
-    return ", ".join(parts)
-
-
-def _meeting(one: Figure, other: Figure) -> str:
-    return CONSISTENT if one.meets(other) else INCONSISTENT
-
-
-def _decimals(x: Iterable[float]) -> int:
-    """Decimals that show three digits of the smallest of some numbers."""
-    sizes = [abs(value) for value in x if value and math.isfinite(value)]
-    return max(3, 2 - math.floor(math.log10(min(sizes)))) if sizes else 3
+    return Figure(value, *quotient(_ends(top), _ends(below)))
 
 
 def _with_box(x: Figure) -> str:
-    decimals = min(_decimals((x.low, x.high)), 6)
-    words = span(Interval(x.low, x.high), decimals)
-    value = number(x.value, decimals) if math.isfinite(x.value) else ""
-    return words if not value or value == words else f"{value} ({words})"
+    """A figure with its interval, to three digits of the smaller end."""
+    sizes = [abs(end) for end in x[1:] if end and math.isfinite(end)]
+    decimals = max(3, 2 - math.floor(math.log10(min(sizes)))) if sizes else 3
+    return span(_ends(x), min(decimals, 6), value=x.value)
 
 
 # ---- checks -----------------------------------------------------------------------------------------------
 
 
-def _variance(row: Row, text: Mapping[str, str], where: str) -> Check:
-    se = row.figures["se"]
+def _variance(line: _Line) -> Check:
+    se = line.figures["se"]
     square = Figure(se.value**2, max(se.low, 0.0) ** 2, se.high**2)
-    verdict, words = _meeting(square, row.figures["variance"]), f"s.e. squared = {_with_box(square)}"
-    return Check("variance against s.e.", where, _shown(text, "se", "variance"), words, verdict)
+    verdict, words = judge(square.meets(line.figures["variance"])), f"s.e. squared = {_with_box(square)}"
+    return Check("variance against s.e.", line.where, line.told("se", "variance"), words, verdict)
 
 
-def _midway(row: Row, text: Mapping[str, str], where: str, evaluation: Evaluation) -> Check:
+def _t(line: _Line) -> list[Check]:
+    estimate, t, check = line.figures["estimate"], line.figures["t"], "t against b/s.e."
+    if line.has("se"):
+        ratio = _quotient(estimate, line.figures["se"])
+        # A t that is printed without its sign has that of the ratio.
+        if t.value > 0 > ratio.value and ratio.high < 0:
+            t = Figure(-t.value, -t.high, -t.low)
+        printed, words = line.told("estimate", "se", "t"), f"b/s.e. = {_with_box(ratio)}"
+        return [Check(check, line.where, printed, words, judge(ratio.meets(t)))]
+    # Without its sign a t is positive: a negative one beside a positive estimate is wrong.
+    wrong = estimate.low > 0 > t.high
+    printed = line.told("estimate", "t")
+    return [Check(check, line.where, printed, "b/s.e. is positive", judge(False))] if wrong else []
+
+
+def _midway(line: _Line) -> Check:
     """Whether the estimate is the middle of its interval, for ratios on the log scale."""
-    estimate, low, high = (row.figures[name] for name in ("estimate", "low", "high"))
-    middle = Figure(0.5 * (low.value + high.value), 0.5 * (low.low + high.low), 0.5 * (low.high + high.high))
-    verdict, shown = _meeting(middle, estimate), middle
+    evaluation = line.evaluation
+    estimate, low, high = (line.figures[name] for name in ("estimate", "low", "high"))
+    middle = shown = _middle(low, high)
+    other_scale, kind = (False, ""), ""
     if evaluation.ratio is not None and evaluation.reading.get("logs") != "both":
-        shown = Figure(*(math.exp(x) for x in middle))
-        plain = [Figure(*(math.exp(x) for x in figure)) for figure in (estimate, low, high)]
-        line = Figure(*(0.5 * (plain[1][i] + plain[2][i]) for i in range(3)))
-        if verdict == INCONSISTENT and line.meets(plain[0]):
-            verdict = only_if(
-                f"the interval was computed on the scale of the {evaluation.ratio} itself, not of its logarithm"
-            )
-    words = f"middle {_with_box(shown)}" + (" (geometric)" if shown is not middle else "")
-    return Check(
-        "estimate midway in its interval", where, _shown(text, "estimate", "low", "high"), words, verdict
-    )
+        shown, kind = _exp(middle), " (geometric)"
+        plain = (
+            f"the interval was computed on the scale of the {evaluation.ratio} itself, not of its logarithm"
+        )
+        other_scale = _middle(_exp(low), _exp(high)).meets(_exp(estimate)), plain
+    verdict, printed = judge(middle.meets(estimate), other_scale), line.told("estimate", "interval")
+    words = f"middle {_with_box(shown)}{kind}"
+    return Check("estimate midway in its interval", line.where, printed, words, verdict)
 
 
-def _interval(row: Row, text: Mapping[str, str], where: str, df: float, level: float) -> Check:
+def _middle(low: Figure, high: Figure) -> Figure:
+    return Figure(*(0.5 * (a + b) for a, b in zip(low, high, strict=True)))
+
+
+def _exp(logarithm: Figure) -> Figure:
+    return Figure(*(math.exp(x) for x in logarithm))
+
+
+def _interval(line: _Line) -> Check:
     """Whether the interval reaches as far as the quantile of its level says."""
-    figures = row.figures
-    name = "se" if "se" in figures else "t"
-    se = figures["se"] if name == "se" else _standard_error(figures)
-    half = Figure(
-        0.5 * (figures["high"].value - figures["low"].value),
-        0.5 * max(figures["high"].low - figures["low"].high, 0.0),
-        0.5 * (figures["high"].high - figures["low"].low),
-    )
-    reach = _quotient(half, se)
-    printed = _shown(text, "estimate", name, "low", "high")
+    figures, df, level = line.figures, line.df, line.evaluation.level
+    name, se = "se", figures.get("se")
+    if se is None:
+        name, se = "t", Figure(*uncertainty.from_t(figures["estimate"], figures["t"])[:3])
+    low, high = figures["low"], figures["high"]
+    widths = (high.value - low.value, max(high.low - low.high, 0.0), high.high - low.low)
+    reach = _quotient(Figure(*(0.5 * width for width in widths)), se)
+
+    def is_reached(x: float) -> bool:
+        return Figure(x, x, x).meets(reach)
+
     expected, normal = critical(1 - level, df), critical(1 - level)
-    words = f"half its width is {_with_box(reach)} standard errors, {number(expected)} expected"
-    words += f" ({100 * level:g}% interval, " + ("normal)" if math.isinf(df) else f"t with {df:g} df)")
-    if _within(expected, reach):
-        verdict = CONSISTENT
-    elif math.isfinite(df) and _within(normal, reach):
-        verdict = only_if(_NORMAL)
-    elif math.isinf(df) and normal < reach.high and reach.low < critical(1 - level, 1.0):
-        verdict = only_if("degrees of freedom are few, which are not known")
-    else:
-        other = [
-            x for x in (0.8, 0.9, 0.95, 0.99) if abs(x - level) > 1e-9 and _within(critical(1 - x, df), reach)
-        ]
-        verdict = only_if(f"it is a {100 * other[0]:g}% interval") if other else INCONSISTENT
-    return Check("interval against b and s.e.", where, printed, words, verdict)
-
-
-def _within(x: float, box: Figure) -> bool:
-    return Figure(x, x, x).meets(box)
-
-
-def _standard_error(figures: Mapping[str, Figure]) -> Figure:
-    size, t = _size(figures["estimate"]), _size(figures["t"])
-    value = abs(figures["estimate"].value / figures["t"].value) if figures["t"].value else math.nan
-    return Figure(
-        value, size.low / t.high if t.high > 0 else 0.0, size.high / t.low if t.low > 0 else math.inf
+    others = [x for x in (0.8, 0.9, 0.95, 0.99) if abs(x - level) > 1e-9 and is_reached(critical(1 - x, df))]
+    verdict = judge(
+        is_reached(expected),
+        (math.isfinite(df) and is_reached(normal), _NORMAL),
+        (math.isinf(df) and normal < reach.high and reach.low < critical(1 - level, 1.0), _FEW),
+        *((True, f"it is a {100 * other:g}% interval") for other in others),
     )
+    words = f"half its width is {_with_box(reach)} standard errors, {number(expected)} expected"
+    words += f" ({100 * level:g}% interval, {line.reference})"
+    printed = line.told("estimate", name, "interval")
+    return Check("interval against b and s.e.", line.where, printed, words, verdict)
 
 
-def _p_words(size: Interval, df: float, tails: int) -> str:
-    reference = "normal" if math.isinf(df) else f"t with {df:g} df"
-    return f"{TAILS[tails]} p = {probability_span(_ps(size, df, tails))} ({reference})".replace("= <", "<")
+def _p_words(line: _Line, size: Interval) -> str:
+    return f"{p_words(size, line.df, line.evaluation.tails)} ({line.reference})"
 
 
-def _p(p: Figure, size: Interval, text: Mapping[str, str], where: str, df: float, tails: int) -> Check:
+def _p(line: _Line, size: Interval) -> Check:
     """Whether the printed p can come from the sizes that t can have."""
-    box, printed = _ps(size, df, tails), Interval(p.low, p.high)
-    words = _p_words(size, df, tails)
-    normal, other = _ps(size, math.inf, tails), _ps(size, df, 3 - tails)
-    if box.meets(printed):
-        verdict = CONSISTENT
-    elif math.isfinite(df) and normal.meets(printed):
-        verdict = only_if(_NORMAL)
-    elif other.meets(printed):
-        verdict = only_if(f"the test is {TAILS[3 - tails]}")
-    elif math.isinf(df) and printed.high > box.high:
-        verdict = only_if("degrees of freedom are few, which are not known")
-    else:
-        verdict = INCONSISTENT
-    return Check("p against b/s.e.", where, _shown(text, "estimate", "se", "t", "p"), words, verdict)
+    df, tails, printed = line.df, line.evaluation.tails, _ends(line.figures["p"])
+    own, normal, other = (p_box(size, *way) for way in ((df, tails), (math.inf, tails), (df, 3 - tails)))
+    verdict = judge(
+        own.meets(printed),
+        (math.isfinite(df) and normal.meets(printed), _NORMAL),
+        (other.meets(printed), f"the test is {TAILS[3 - tails]}"),
+        (math.isinf(df) and printed.high > own.high, _FEW),
+    )
+    told = line.told("estimate", "se", "t", "p")
+    return Check("p against b/s.e.", line.where, told, _p_words(line, size), verdict)
 
 
-def _star(
-    star: str, size: Interval, text: Mapping[str, str], where: str, df: float, evaluation: Evaluation
-) -> Check:
-    convention = Convention(evaluation.tails, evaluation.stars)
-    words = _p_words(size, df, evaluation.tails)
-    printed = _shown(text, "estimate", "se", "t", "star") + ("" if star else ", no star")
-    verdict = f"not checked: the level of {star!r} is not given"
+def _convention(evaluation: Evaluation) -> Convention:
+    return Convention(evaluation.tails, evaluation.stars)
+
+
+def _star(line: _Line, size: Interval) -> Check:
+    star, words = line.row.star, _p_words(line, size)
+    convention = _convention(line.evaluation)
+    printed = line.told("estimate", "se", "t", "star") + ("" if star else ", no star")
     if star in convention.symbols:
-        verdict = star_verdict(star, size, df, convention)
-        words += f"; {other_tails(star, size, df, convention)}" if verdict == INCONSISTENT else ""
-    return Check("star against b/s.e.", where, printed, words, verdict)
+        return check_star(line.where, Starred(star, size, line.df), convention, printed, words)
+    verdict = f"not checked: the level of {star!r} is not given"
+    return Check("star against b/s.e.", line.where, printed, words, verdict)
 
 
-def _stars_as_a_whole(rows: Sequence[Row], evaluation: Evaluation) -> list[Check]:
+def _stars_as_a_whole(lines: Iterable[_Line], evaluation: Evaluation) -> list[Check]:
     """Under how many tails the stars are possible, all together."""
     if not evaluation.stars or "star" not in evaluation.printed.columns:
         return []
-    convention, pairs = Convention(evaluation.tails, evaluation.stars), []
-    for row in rows:
-        df = float(evaluation.estimates["df"].get(row.term, math.inf))
-        size = _sizes(row, df, evaluation.level)
-        if size is not None and row.star in convention.symbols:
-            pairs.append((row.star, size, df))
-    return check_tails(_place(evaluation), pairs, convention)
+    convention = _convention(evaluation)
+    starred = [
+        Starred(line.row.star, size, line.df)
+        for line in lines
+        if (size := line.size) is not None and line.row.star in convention.symbols
+    ]
+    return check_tails(_place(evaluation), starred, convention)
 
 
 def _not_made(made: Sequence[Check], evaluation: Evaluation) -> list[Check]:
@@ -290,8 +276,7 @@ def _not_made(made: Sequence[Check], evaluation: Evaluation) -> list[Check]:
     for check, (column, needs) in _NEEDS.items():
         if check in done:
             continue
-        missing = f"{needs} would be needed"
-        printed = ""
+        missing, printed = f"{needs} would be needed", ""
         if column == "star" and "star" in evaluation.printed.columns and not evaluation.stars:
             printed = ", ".join(f"{term} {star}" for term, star in evaluation.printed["star"].items() if star)
             missing = "levels not given"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +10,40 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError
-from ...readers.cells import Number, plain_decimal
+from ...readers.cells import Number
 from ...readers.package import Study
-from .publication import Described, FloatArray, Publication, Regression, read_publication
+from .publication import FloatArray, Publication, Regression, read_publication
 from .statistics import ols_statistics
 
 
 @dataclass(frozen=True)
 class _Line:
+    """One printed statistic, its value in each data set, and how far that may be beyond the rounding (relative)."""
+
     statistic: str
-    printed: str
-    low: float
-    high: float
+    printed: Number
     values: FloatArray
+    slack: float = 0.0
+
+    @property
+    def row(self) -> dict[str, object]:
+        spare = self.slack * abs(self.printed.value)
+        inside = (self.values >= self.printed.low - spare) & (self.values <= self.printed.high + spare)
+        some = f"{100 * inside.mean():.0f}% of data sets"
+        return {
+            "statistic": self.statistic,
+            "printed": self.printed.text,
+            "reconstructed_mean": float(self.values.mean()),
+            "reconstructed_low": float(self.values.min()),
+            "reconstructed_high": float(self.values.max()),
+            "agrees": "yes" if inside.all() else some if inside.any() else "no",
+        }
+
+    @property
+    def departure(self) -> float:
+        """Largest relative distance from the rounding range."""
+        outside = np.abs(np.clip(self.values, self.printed.low, self.printed.high) - self.values)
+        return float(outside.max()) / self.printed.value
 
 
 def reconstruction_table(datasets: xr.Dataset, study: Study) -> pd.DataFrame:
@@ -73,105 +94,80 @@ def reconstruction_table(datasets: xr.Dataset, study: Study) -> pd.DataFrame:
         raise DataError(f"datasets: no control {absent[0]!r}, which {study.name!r} has")
     tolerance = float(ensemble.attrs.get("tolerance", 0.0))
     lines = [*_counts(ensemble, publication), *_descriptives(ensemble, publication)]
-    departure = 0.0
     for regression in publication.regressions:
-        found = list(_regression(ensemble, publication, regression, tolerance))
-        lines += found
-        departure = max(departure, _departure(found))
-    table = pd.DataFrame([_row(line) for line in lines])
+        lines += _regression(ensemble, publication, regression, tolerance)
+    table = pd.DataFrame([line.row for line in lines])
+    errors = [line for line in lines if line.statistic.endswith("robust s.e.")]
     table.attrs = {
         "origin": "reconstructed",
         "tolerance": tolerance,
         "standard_errors": "HC1",
         "n_datasets": int(ensemble.sizes["dataset"]),
-        "largest_se_departure": departure,
+        "largest_se_departure": max((line.departure for line in errors), default=0.0),
     }
     return table
 
 
-def _row(line: _Line) -> dict[str, object]:
-    inside = (line.values >= line.low) & (line.values <= line.high)
-    agrees = (
-        "yes" if inside.all() else "no" if not inside.any() else f"{100 * inside.mean():.0f}% of data sets"
-    )
-    return {
-        "statistic": line.statistic,
-        "printed": line.printed,
-        "reconstructed_mean": float(line.values.mean()),
-        "reconstructed_low": float(line.values.min()),
-        "reconstructed_high": float(line.values.max()),
-        "agrees": agrees,
-    }
-
-
-def _count(name: str, printed: int, values: np.ndarray) -> _Line:
-    return _Line(name, str(printed), printed, printed, np.atleast_1d(values).astype(float))
+def _count(name: str, printed: int, values: xr.DataArray | FloatArray) -> _Line:
+    return _Line(name, Number(printed, 0.0, str(printed)), np.asarray(values, dtype=float))
 
 
 def _counts(ensemble: xr.Dataset, publication: Publication) -> Iterator[_Line]:
-    size = ensemble.sizes["dataset"]
-    yield _count("Authorities", publication.n, np.full(size, ensemble.sizes["authority"]))
+    every = np.ones(ensemble.sizes["dataset"])
+    yield _count("Authorities", publication.n, every * ensemble.sizes["authority"])
     for name, count in publication.types.items():
         found = int((ensemble["authority_type"] == name).sum())
-        yield _count(f"Authorities of type {name}", count, np.full(size, found))
-    yield _count(
-        "Authorities with a target", publication.n_target, ensemble["target"].sum("authority").values
-    )
+        yield _count(f"Authorities of type {name}", count, every * found)
+    target = ensemble["target"]
+    yield _count("Authorities with a target", publication.n_target, target.sum("authority"))
     if publication.stretch is not None:
         stretch = ensemble["stretch"]
-        yield _count(
-            "Authorities with known stretch", publication.n_known, stretch.notnull().sum("authority").values
-        )
-        stray = ((ensemble["target"] == 0) & (stretch != 0)).sum("authority").values
+        known = stretch.notnull().sum("authority")
+        yield _count("Authorities with known stretch", publication.n_known, known)
+        stray = ((target == 0) & (stretch != 0)).sum("authority")
         yield _count("Stretch other than 0 without a target", 0, stray)
 
 
 def _descriptives(ensemble: xr.Dataset, publication: Publication) -> Iterator[_Line]:
     """Mean, min, max and s.d., unlogged where the table of descriptive statistics is."""
-    found: dict[str, tuple[Described, FloatArray]] = {
-        "target": (publication.target, ensemble["target"].values),
-        "outcome": (publication.outcome, ensemble["outcome"].values),
-        "baseline": (publication.baseline, ensemble["baseline"].values),
-    }
+    found = [
+        (publication.target, ensemble["target"].values),
+        (publication.outcome, ensemble["outcome"].values),
+        (publication.baseline, ensemble["baseline"].values),
+    ]
     if publication.stretch is not None:
-        found["stretch"] = (publication.stretch, ensemble["stretch"].values)
+        found.append((publication.stretch, ensemble["stretch"].values))
     controls = {**publication.measured, **publication.binary}
     for term in publication.controls:
-        described = controls[term]
         values = ensemble["controls"].sel(control=term).values
-        found[term] = (described, np.exp(values) if described.logged else values)
-    for described, values in found.values():
-        for name, printed, statistic in (
-            ("mean", described.mean, np.nanmean(values, axis=1)),
-            ("min", described.low, np.nanmin(values, axis=1)),
-            ("max", described.high, np.nanmax(values, axis=1)),
-            ("s.d.", described.sd, np.nanstd(values, axis=1, ddof=1)),
-        ):
-            yield _Line(f"{described.name}, {name}", printed.text, printed.low, printed.high, statistic)
+        found.append((controls[term], np.exp(values) if controls[term].logged else values))
+    for described, values in found:
+        at = described.name
+        yield _Line(f"{at}, mean", described.mean, np.nanmean(values, axis=1))
+        yield _Line(f"{at}, min", described.low, np.nanmin(values, axis=1))
+        yield _Line(f"{at}, max", described.high, np.nanmax(values, axis=1))
+        yield _Line(f"{at}, s.d.", described.sd, np.nanstd(values, axis=1, ddof=1))
 
 
 def _regression(
     ensemble: xr.Dataset, publication: Publication, regression: Regression, tolerance: float
 ) -> Iterator[_Line]:
-    fits = [_fit(ensemble.isel(dataset=i), publication, regression) for i in range(ensemble.sizes["dataset"])]
+    data_sets = [ensemble.isel(dataset=i) for i in range(ensemble.sizes["dataset"])]
+    cases, fits = zip(*(_fit(one, publication, regression) for one in data_sets), strict=True)
+    values, p = np.array(fits).T, len(regression.terms)
     at = f"Model {regression.model}"
-
-    def line(name: str, printed: Number, key: str, slack: float = 0.0) -> _Line:
-        spare = slack * abs(printed.value)
-        values = np.array([fit[key] for fit in fits])
-        return _Line(f"{at}, {name}", printed.text, printed.low - spare, printed.high + spare, values)
-
     for i, term in enumerate(regression.terms):
         label = "" if term == publication.constant else ", slope"
-        yield line(f"{term}{label}", regression.estimates[term], f"slope {i}")
-        yield line(f"{term}, robust s.e.", regression.errors[term], f"se {i}", tolerance)
-    yield line("R²", regression.r2, "r2")
+        yield _Line(f"{at}, {term}{label}", regression.estimates[term], values[i])
+        yield _Line(f"{at}, {term}, robust s.e.", regression.errors[term], values[p + i], tolerance)
+    yield _Line(f"{at}, R²", regression.r2, values[2 * p])
     if regression.f is not None:
-        yield line("F", regression.f, "f", tolerance)
-    yield _count(f"{at}, N", regression.n, np.array([fit["n"] for fit in fits]))
+        yield _Line(f"{at}, F", regression.f, values[-1], tolerance)
+    yield _count(f"{at}, N", regression.n, np.array(cases))
 
 
-def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> Mapping[str, float]:
+def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> tuple[int, FloatArray]:
+    """Cases and statistics of a regression on one data set."""
     if regression.effect == "stretch":
         one = one.isel(authority=one["stretch"].notnull().values)
     columns = []
@@ -184,18 +180,4 @@ def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> M
             columns.append(one["controls"].sel(control=term).values)
         else:
             columns.append((one["authority_type"] == term).values.astype(float))
-    change = one["change"].to_numpy()
-    values = ols_statistics(np.column_stack(columns), change)
-    names = [f"{what} {i}" for what in ("slope", "se") for i in range(len(columns))]
-    return dict(zip([*names, "r2", "f", "n"], [*values.tolist(), float(len(change))], strict=True))
-
-
-def _departure(lines: list[_Line]) -> float:
-    """Largest relative distance of a standard error from its own rounding range."""
-    largest = 0.0
-    for line in lines:
-        if line.statistic.endswith("robust s.e."):
-            printed = plain_decimal(line.printed)
-            outside = np.abs(np.clip(line.values, printed.low, printed.high) - line.values)
-            largest = max(largest, float(outside.max()) / printed.value)
-    return largest
+    return one.sizes["authority"], ols_statistics(np.column_stack(columns), one["change"].to_numpy())

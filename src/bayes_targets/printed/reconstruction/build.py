@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, cell_message, did_you_mean
+from ...errors import DataError, did_you_mean, require_choice, require_count, require_number, wrong_cell
 from ...inference.summary import equal_tails
 from ...readers.cells import Problems, read_numbers
 from ...readers.dataset import authority_dataset, dependent_columns
@@ -45,11 +46,7 @@ def read_covariates(publication: Publication, covariates: pd.DataFrame) -> Given
     names = [str(name) for name in covariates["authority"]]
     for row, name in enumerate(names, 1):
         if name in names[: row - 1]:
-            raise DataError(
-                cell_message(
-                    file=_FRAME, row=row, column="authority", value=name, expected="each authority once"
-                )
-            )
+            raise wrong_cell(_FRAME, row, "authority", name, "each authority once")
     controls = {}
     for column in covariates.columns:
         if column not in ("authority", "authority_type"):
@@ -77,15 +74,8 @@ def _kinds(publication: Publication, column: pd.Series) -> np.ndarray:
     types = list(publication.types)
     for row, name in enumerate(column, 1):
         if name not in types:
-            raise DataError(
-                cell_message(
-                    file=_FRAME,
-                    row=row,
-                    column="authority_type",
-                    value=name,
-                    expected="one of the study's types; " + did_you_mean(str(name), types),
-                )
-            )
+            expected = f"one of the study's types; {did_you_mean(str(name), types)}"
+            raise wrong_cell(_FRAME, row, "authority_type", name, expected)
     absent = [name for name in types if name not in set(column)]
     if absent:
         raise DataError(f"{_FRAME}, column 'authority_type': no authority is a {absent[0]}")
@@ -103,11 +93,7 @@ def _numbers(publication: Publication, column: pd.Series, term: str, logged: boo
         wrong |= numbers <= 0
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(
-            cell_message(
-                file=_FRAME, row=row + 1, column=str(column.name), value=column.iloc[row], expected=expected
-            )
-        )
+        raise wrong_cell(_FRAME, row + 1, str(column.name), column.iloc[row], expected)
     return np.asarray(np.log(numbers) if logged else numbers)
 
 
@@ -217,14 +203,20 @@ def reconstruct(
     >>> int(authorities["target"].sum()), int(authorities["stretch"].notnull().sum()), authorities.attrs["origin"]
     (86, 131, 'reconstructed')
     """
-    _check_settings(model, n_datasets, seed, tolerance, concentration)
+    require_choice("model", model, EFFECTS)
+    require_count("n_datasets", n_datasets)
+    if seed is not None:
+        require_count("seed", seed, 0)
+    share = "a share of 0 or more, below 1"
+    require_number("tolerance", tolerance, above=-1e-300, below=1.0, expected=share)
+    require_number("concentration", concentration, above=0.0)
     publication = read_publication(study)
     wanted = publication.regression(model)
     if wanted is None:
         raise DataError(f"study {study.name!r} prints no regression with the {model}")
     given = no_covariates(publication) if covariates is None else read_covariates(publication, covariates)
     columns = make_columns(publication)
-    goals = make_goals(publication, [column.name for column in columns], tolerance)
+    goals = make_goals(publication, columns, tolerance)
     task = Task(
         publication=publication,
         columns=columns,
@@ -260,21 +252,6 @@ def reconstruct(
         combine_attrs="override",
     )
     return ensemble.assign_coords(dataset=np.arange(n_datasets))
-
-
-def _check_settings(
-    model: str, n_datasets: int, seed: int | None, tolerance: float, concentration: float
-) -> None:
-    if model not in EFFECTS:
-        raise DataError(f"model: found {model!r}; {did_you_mean(str(model), list(EFFECTS))}")
-    if not isinstance(n_datasets, int | np.integer) or n_datasets < 1:
-        raise DataError(f"n_datasets: found {n_datasets!r}, expected a whole number of 1 or more")
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-        raise DataError(f"seed: found {seed!r}, expected a whole number of 0 or more")
-    if not 0 <= tolerance < 1:
-        raise DataError(f"tolerance: found {tolerance!r}, expected a share of 0 or more, below 1")
-    if not (np.isfinite(concentration) and concentration > 0):
-        raise DataError(f"concentration: found {concentration!r}, expected a number above 0")
 
 
 def _enforced(publication: Publication, goals: Goals, given: Given, wanted: Regression) -> np.ndarray:
@@ -399,34 +376,20 @@ def pool_datasets(draws: xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
             raise DataError(f"draws: no dim {dim!r}, expected dataset, chain and draw; found {draws.dims}")
     if draws.sizes["dataset"] < 2:
         raise DataError(f"draws: found {draws.sizes['dataset']} data set, expected two or more to pool")
-    if not 0 < prob < 1:
-        raise DataError(f"prob: found {prob!r}, expected a probability between 0 and 1")
     if not bool(np.isfinite(draws).all()):
         raise DataError("draws: found a draw that is not finite, expected numbers")
     name = str(draws.name) if draws.name is not None else "estimand"
     rest = [dim for dim in draws.dims if dim not in ("dataset", "chain", "draw")]
-    stacked = draws.stack(_draw=("chain", "draw"), create_index=False)
-    if not rest:
-        rows = {name: _pool(stacked.transpose("dataset", "_draw").values, prob)}
-    else:
-        flat = stacked.stack(_term=rest, create_index=False).transpose("_term", "dataset", "_draw")
-        rows = {
-            f"{name}[{label}]": _pool(values, prob)
-            for label, values in zip(_labels(draws, rest), flat.values, strict=True)
-        }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "term"
+    by_cell = draws.transpose(*rest, "dataset", "chain", "draw").to_numpy()
+    cells = by_cell.reshape(-1, draws.sizes["dataset"], draws.sizes["chain"] * draws.sizes["draw"])
+    labels = itertools.product(*([str(value) for value in draws[dim].values] for dim in rest))
+    rows = {
+        f"{name}[{', '.join(label)}]" if label else name: _pool(values, prob)
+        for label, values in zip(labels, cells, strict=True)
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("term")
     table.attrs = {"interval": "eti", "prob": prob, "n_datasets": int(draws.sizes["dataset"])}
     return table
-
-
-def _labels(draws: xr.DataArray, dims: list[object]) -> list[str]:
-    """Labels of the cells of the other dims, in the order in which xarray stacks them."""
-    values = [[str(v) for v in draws[dim].values] for dim in dims]
-    labels = [""]
-    for level in values:
-        labels = [f"{label}, {value}" if label else value for label in labels for value in level]
-    return labels
 
 
 def _pool(draws: np.ndarray, prob: float) -> dict[str, float | str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import DataError
-from .publication import Described, FloatArray, IntArray, Publication, Regression, logistic, possible_counts
+from .publication import Described, FloatArray, IntArray, Publication, Regression, logistic, possible_ones
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Column:
     def logged(self) -> bool:
         """Whether the regressions use the variable's logarithm."""
         return self.described.logged
+
+    def values(self, latent: FloatArray) -> FloatArray:
+        """Values where a standard normal variable gives the positions."""
+        position = self.location + self.spread * latent
+        return np.asarray(self.low + (self.high - self.low) * logistic(position))
 
 
 def make_columns(publication: Publication) -> tuple[Column, ...]:
@@ -112,45 +117,32 @@ def draw_coefficients(
     """
     from scipy.optimize import lsq_linear
 
-    places = _places(publication)
-    low, high, drawn = np.empty(len(places)), np.empty(len(places)), np.empty(len(places))
-    for (model, term), i in places.items():
-        printed = _by_model(publication, model).estimates[term]
-        low[i], high[i] = printed.low, printed.high
-        drawn[i] = rng.uniform(printed.low, printed.high)
+    pairs = [(regression, term) for regression in publication.regressions for term in regression.terms]
+    places = {(regression.model, term): i for i, (regression, term) in enumerate(pairs)}
+    printed = [regression.estimates[term] for regression, term in pairs]
+    low, high = np.array([(number.low, number.high) for number in printed]).T
+    drawn = rng.uniform(low, high)
     half = (high - low) / 2
     rows, aims = [np.eye(len(places))], [(drawn - low) / half - 1]
     for regression in publication.regressions:
-        row, aim = _constant_row(publication, regression, terms, level[regression.model], places)
+        row = _constant_row(publication, regression, terms, places)
         rows.append(row * half / _CONSTANT)
-        aims.append((aim - row @ (low + half)) / _CONSTANT)
+        aims.append(np.atleast_1d((level[regression.model] - row @ (low + half)) / _CONSTANT))
         block = _shift_rows(publication, regression, terms, places, drawn)
         if block is not None:
             rows.append(block * half)
             aims.append(rng.normal(size=len(block)) - block @ (low + half))
-    fit = lsq_linear(
-        np.vstack(rows), np.concatenate([np.atleast_1d(aim) for aim in aims]), bounds=(-0.98, 0.98)
-    )
+    fit = lsq_linear(np.vstack(rows), np.concatenate(aims), bounds=(-0.98, 0.98))
     solved = low + half * (1 + fit.x)
     return {r.model: {t: float(solved[places[r.model, t]]) for t in r.terms} for r in publication.regressions}
-
-
-def _places(publication: Publication) -> dict[tuple[int, str], int]:
-    pairs = [(r.model, term) for r in publication.regressions for term in r.terms]
-    return {pair: i for i, pair in enumerate(pairs)}
-
-
-def _by_model(publication: Publication, model: int) -> Regression:
-    return next(r for r in publication.regressions if r.model == model)
 
 
 def _constant_row(
     publication: Publication,
     regression: Regression,
     terms: Mapping[str, FloatArray],
-    level: float,
     places: Mapping[tuple[int, str], int],
-) -> tuple[FloatArray, float]:
+) -> FloatArray:
     """Constant plus slopes times means, which is the mean of the change."""
     row = np.zeros(len(places))
     for term in regression.terms:
@@ -158,12 +150,10 @@ def _constant_row(
             mean = 1.0
         elif term in terms:
             mean = float(terms[term].mean())
-        elif regression.effect == "stretch" and publication.stretch is not None:
-            mean = publication.stretch.mean.value
         else:
-            mean = publication.n_target / publication.n
+            mean, _ = publication.effect_moments(regression.effect)
         row[places[regression.model, term]] = mean
-    return row, level
+    return row
 
 
 def _shift_rows(
@@ -177,11 +167,7 @@ def _shift_rows(
     without = publication.regression(None)
     if regression.effect is None or without is None:
         return None
-    if regression.effect == "stretch" and publication.stretch is not None:
-        variance = publication.stretch.sd.value**2
-    else:
-        share = publication.n_target / publication.n
-        variance = share * (1 - share)
+    _, variance = publication.effect_moments(regression.effect)
     names = [term for term in without.terms if term != publication.constant]
     x = np.column_stack([terms[name] - terms[name].mean() for name in names]) / np.sqrt(len(terms[names[0]]))
     whitened = np.linalg.qr(x, mode="r")
@@ -197,15 +183,6 @@ def _shift_rows(
 # Robust and classical errors of one term may differ by a sixth or so: a third in the logarithm of the variance.
 _SLACK = 0.35
 _CANDIDATES = 5000
-
-
-@dataclass(frozen=True, eq=False)
-class Correlations:
-    """A drawn correlation matrix, as its lower Cholesky factor, and the residual s.d. that goes with it."""
-
-    factor: FloatArray  # controls and type dummies first
-    residual: dict[int, float]  # by model, in % of the baseline score; empty where nothing was weighed
-    effective: float  # number of the candidates that were weighed
 
 
 def lkj_factors(
@@ -238,12 +215,16 @@ def draw_correlations(
     size: int,
     concentration: float,
     weigh: bool,
-) -> Correlations:
-    """Draw correlations from the LKJ prior, given those that are known and in the light of the printed errors."""
+) -> tuple[FloatArray, dict[int, float]]:
+    """Draw correlations from the LKJ prior, given those that are known and in the light of the printed errors.
+
+    As lower Cholesky factor, controls and type dummies first, with the residual s.d. by model that goes with it (in % of the
+    baseline score; none where nothing was weighed).
+    """
     count = _CANDIDATES if weigh else 1
     factors = lkj_factors(rng, fixed, size, concentration, count)
     if not weigh:
-        return Correlations(factors[0], {}, 1.0)
+        return factors[0], {}
     k = len(terms)
     block = factors[:, :k, :k]
     inflation = (np.linalg.inv(block) ** 2).sum(axis=1)
@@ -263,11 +244,7 @@ def draw_correlations(
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     chosen = int(rng.choice(count, p=weight))
-    return Correlations(
-        factors[chosen],
-        {model: float(values[chosen]) for model, values in residual.items()},
-        float(1 / np.sum(weight**2)),
-    )
+    return factors[chosen], {model: float(values[chosen]) for model, values in residual.items()}
 
 
 def _explained_gap(
@@ -314,30 +291,31 @@ def draw_predictors(
 ) -> Predictors:
     """Draw correlations, then variables that have them exactly, and bring these to their printed form."""
     kind, n = given.kind, len(given.kind)
+    measured = {column.name: column for column in columns}
     place = {name: i for i, name in enumerate(publication.types)}
     known = {t: (kind == place[t]).astype(float) for t in publication.contrasts} | dict(given.controls)
     terms = [*known, *(term for term in publication.controls if term not in known)]
     shown = np.column_stack([standard(x) for x in known.values()])
-    correlations = draw_correlations(
+    factor, residual = draw_correlations(
         rng,
         publication,
         terms,
-        np.array([_sd(publication, columns, known, term) for term in terms]),
+        np.array([_sd(publication, measured, known, term) for term in terms]),
         fixed=shown.T @ shown / n,
         size=len(terms) + len(_OTHERS),
         concentration=concentration,
         weigh=weigh,
     )
-    basis = _whitened(rng, shown, correlations.factor)
-    latent = dict(zip([*terms, *_OTHERS], (basis @ correlations.factor.T).T, strict=True))
+    basis = _whitened(rng, shown, factor)
+    latent = dict(zip([*terms, *_OTHERS], (basis @ factor.T).T, strict=True))
     latent["target"] = basis[:, len(terms)]
     scaled = dict(known)
     for term in terms[len(known) :]:
         if term in publication.binary:
-            scaled[term] = top(latent[term], int(rng.choice(possible_counts(publication.binary[term]))))
+            scaled[term] = top(latent[term], int(rng.choice(possible_ones(publication.binary[term]))))
         else:
-            scaled[term] = _bent(columns, term, latent[term])
-    return Predictors(latent, scaled, correlations.residual)
+            scaled[term] = measured[term].values(latent[term])
+    return Predictors(latent, scaled, residual)
 
 
 def standard(x: FloatArray) -> FloatArray:
@@ -353,14 +331,14 @@ def top(x: FloatArray, count: int) -> FloatArray:
 
 
 def _sd(
-    publication: Publication, columns: tuple[Column, ...], known: Mapping[str, FloatArray], term: str
+    publication: Publication, measured: Mapping[str, Column], known: Mapping[str, FloatArray], term: str
 ) -> float:
     """Standard deviation on the scale of the regressions."""
     if term in known:
         return float(known[term].std(ddof=1))
     if term in publication.binary:
         return publication.binary[term].sd.value
-    return next(column.sd for column in columns if column.name == term)
+    return measured[term].sd
 
 
 def _whitened(rng: np.random.Generator, shown: FloatArray, factor: FloatArray) -> FloatArray:
@@ -370,9 +348,3 @@ def _whitened(rng: np.random.Generator, shown: FloatArray, factor: FloatArray) -
     q, r = np.linalg.qr(np.column_stack([np.ones(n), basis, rng.normal(size=(n, len(factor) - k))]))
     fresh = (q * np.sign(np.diag(r)))[:, k + 1 :] * np.sqrt(n)
     return np.column_stack([basis, fresh])
-
-
-def _bent(columns: tuple[Column, ...], term: str, latent: FloatArray) -> FloatArray:
-    column = next(column for column in columns if column.name == term)
-    position = column.location + column.spread * latent
-    return np.asarray(column.low + (column.high - column.low) * logistic(position))

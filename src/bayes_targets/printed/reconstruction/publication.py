@@ -1,13 +1,12 @@
 """What a publication prints of its authorities: descriptive statistics, regressions, counts, read from its tables.
 
-Number numbers that contradict one another are found here, before a search for data would find nothing.
+Numbers that contradict one another are found here, before a search for data would find nothing.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...errors import DataError, cell_message, did_you_mean
-from ...readers.cells import Number, plain_decimal
+from ...errors import DataError, did_you_mean
+from ...readers.cells import Number
 from ...readers.package import Study
+from ..intervals import Interval, binary_sd, box, exact_box, possible_counts, sd_bounds
+from ..table import Printed
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -86,29 +87,32 @@ class Publication:
         """The regression with this effect (None: with controls and types only), or None where there is none."""
         return next((r for r in self.regressions if r.effect == effect), None)
 
+    def effect_moments(self, effect: Effect | None) -> tuple[float, float]:
+        """Mean and variance of the target or the stretch over all authorities that its regression uses."""
+        if effect == "stretch" and self.stretch is not None:
+            return self.stretch.mean.value, self.stretch.sd.value**2
+        share = self.n_target / self.n
+        return share, share * (1 - share)
+
     @property
     def contrasts(self) -> tuple[str, ...]:
         """The types that have a dummy, in the order of the table of types."""
         return tuple(name for name in self.types if name != self.reference)
 
 
-def possible_counts(variable: Described) -> list[int]:
+def possible_ones(variable: Described) -> list[int]:
     """Numbers of ones whose mean and standard deviation print as those of a 0/1 variable do.
 
     Examples
     --------
+    >>> from bayes_targets.readers.cells import plain_decimal
     >>> nrf = Described("NRF area", plain_decimal(".47"), plain_decimal(".50"), plain_decimal("0"), plain_decimal("1"), n=150)
-    >>> possible_counts(nrf)
+    >>> possible_ones(nrf)
     [70, 71]
     """
-    n = variable.n
-    counts = []
-    for ones in range(1, n):
-        mean = ones / n
-        sd = math.sqrt(mean * (1 - mean) * n / (n - 1))
-        if variable.mean.low <= mean <= variable.mean.high and variable.sd.low <= sd <= variable.sd.high:
-            counts.append(ones)
-    return counts
+    n, sd = variable.n, box(variable.sd)
+    counts = possible_counts(exact_box(variable.mean), n)
+    return [k for k in counts if 0 < k < n and binary_sd(Interval(k / n, k / n), n).meets(sd)]
 
 
 def check_publication(publication: Publication, file: str) -> None:
@@ -120,7 +124,7 @@ def check_publication(publication: Publication, file: str) -> None:
     for variable in [*variables, publication.stretch] if publication.stretch else variables:
         _check_moments(variable, file)
     for variable in publication.binary.values():
-        if not possible_counts(variable):
+        if not possible_ones(variable):
             raise DataError(
                 f"{file}, {variable.name!r}: no number of ones among {variable.n} has mean {variable.mean.text} "
                 f"and s.d. {variable.sd.text}"
@@ -137,23 +141,19 @@ def check_publication(publication: Publication, file: str) -> None:
 
 
 def _check_moments(variable: Described, file: str) -> None:
-    n, where = variable.n, f"{file}, {variable.name!r}"
-    low, high, mean = variable.low.value, variable.high.value, variable.mean.value
-    if not low < mean < high:
+    where, low, high = f"{file}, {variable.name!r}", variable.low.value, variable.high.value
+    if not low < variable.mean.value < high:
         raise DataError(f"{where}: mean {variable.mean.text} does not lie between min and max")
     if variable.logged and low <= 0:
         raise DataError(
             f"{where}: min {variable.low.text}, expected a number above 0 of a variable that is logged"
         )
-    largest = math.sqrt((variable.mean.high - low) * (high - variable.mean.low) * n / (n - 1))
-    rest = (n * mean - low - high) / (n - 2)
-    smallest = math.sqrt(
-        max(((low - mean) ** 2 + (high - mean) ** 2 + (n - 2) * (rest - mean) ** 2) / (n - 1), 0.0)
-    )
-    if variable.sd.low > largest or variable.sd.high < smallest * (1 - 1e-3):
+    # Two authorities hold the printed ends themselves.
+    possible = sd_bounds(box(variable.mean), Interval(low, low), Interval(high, high), variable.n)
+    if not possible.meets(box(variable.sd)):
         raise DataError(
-            f"{where}: s.d. {variable.sd.text} is impossible; with this mean, min, max and n = {n} it lies "
-            f"between {smallest:.4g} and {largest:.4g}"
+            f"{where}: s.d. {variable.sd.text} is impossible; with this mean, min, max and n = {variable.n} it lies "
+            f"between {possible.low:.4g} and {possible.high:.4g}"
         )
 
 
@@ -195,84 +195,78 @@ def read_publication(study: Study) -> Publication:
     >>> publication.n, publication.n_target, publication.n_known, publication.baseline.name
     (150, 86, 131, 'Cohesion 2006')
     """
-    described_table, ols = _table(study, "descriptives"), _table(study, "ols")
-    fit, type_table = _table(study, "ols_fit"), _table(study, "authority_types")
-    kinds = ols.drop_duplicates("term").set_index("term")["kind"]
-    logged = dict(ols.attrs.get("logged", {}))
-    described = _described(described_table, set(logged.values()))
-    effects = _effects(described_table, kinds)
+    table, ols, fit, type_table = (
+        _table(study, name) for name in ("descriptives", "ols", "ols_fit", "authority_types")
+    )
+    kinds = ols.frame.drop_duplicates("term").set_index("term")["kind"]
+    logged = dict(ols.mapping("logged"))
+    described = _described(table, set(logged.values()))
+    effects = _effects(table, kinds)
     controls = tuple(str(term) for term in kinds.index[kinds.eq("control")])
-    by_term = {term: _of(described, logged.get(term, term), described_table) for term in controls}
-    is_binary = set(described_table.attrs.get("binary", []))
-    scores = _scores(described_table, described, {v.name for v in by_term.values()} | set(effects.values()))
-    types = {str(t): int(n) for t, n in zip(type_table["authority_type"], type_table["count"], strict=True)}
-    n = int(described_table.attrs["n"])
+    by_term = {term: _of(described, logged.get(term, term), table) for term in controls}
+    is_binary = set(table.listed("binary"))
+    baseline, outcome = _scores(table, described, {v.name for v in by_term.values()} | set(effects.values()))
+    types = dict(zip(type_table.texts("authority_type"), type_table.frame["count"].astype(int), strict=True))
     stretch = described.get(effects["stretch"]) if "stretch" in effects else None
+    n = int(table.attr("n"))
     publication = Publication(
         name=study.name,
         citation=study.citation,
         n=n,
-        n_target=_target_count(described_table, described[effects["target"]]),
+        n_target=_target_count(table, described[effects["target"]]),
         n_known=stretch.n if stretch is not None else n,
         types=types,
-        reference=_reference(type_table, kinds),
-        constant=str(ols.attrs.get("constant", "Constant")),
+        reference=_reference(list(types), kinds),
+        constant=str(ols.attr("constant", "Constant")),
         controls=controls,
         measured={t: v for t, v in by_term.items() if v.name not in is_binary},
         binary={t: v for t, v in by_term.items() if v.name in is_binary},
-        baseline=scores[0],
-        outcome=scores[1],
+        baseline=baseline,
+        outcome=outcome,
         target=described[effects["target"]],
         stretch=stretch,
         regressions=tuple(_regressions(ols, fit, effects)),
-        extremes=_extremes(study),
+        extremes=tuple(_extremes(study)),
     )
-    check_publication(publication, described_table.attrs.get("file", "descriptives"))
+    check_publication(publication, table.file)
     return publication
 
 
-def _table(study: Study, name: str) -> pd.DataFrame:
+def _table(study: Study, name: str) -> Printed:
     if name not in study.tables:
         hint = did_you_mean(name, sorted(study.tables))
         raise DataError(f"study {study.name!r} has no table {name!r}, which a reconstruction needs; {hint}")
-    return study.tables[name]
+    return Printed(name, study.tables[name])
 
 
-def _printed(table: pd.DataFrame, row: int, column: str) -> Number:
-    text = str(table[f"{column}_printed"].iloc[row]) if f"{column}_printed" in table else ""
-    if not text:
-        raise DataError(
-            cell_message(
-                file=table.attrs.get("file", "table"), row=row + 1, column=column, expected="a printed number"
-            )
-        )
-    return plain_decimal(text)
+def _number(table: Printed, column: str, row: int) -> Number:
+    printed = table.number(column, row)
+    if printed is None:
+        raise table.wrong_cell(row, column, None, "a printed number")
+    return printed
 
 
-def _described(table: pd.DataFrame, logged: set[str]) -> dict[str, Described]:
-    cases = dict(table.attrs.get("n_by_variable", {}))
-    described = {}
-    for row, name in enumerate(table["variable"].astype(str)):
-        mean, sd, low, high = (_printed(table, row, column) for column in ("mean", "sd", "min", "max"))
-        n = int(cases.get(name, table.attrs["n"]))
+def _described(table: Printed, logged: set[str]) -> dict[str, Described]:
+    cases, described = table.mapping("n_by_variable"), {}
+    for row, name in enumerate(table.texts("variable")):
+        mean, sd, low, high = (_number(table, column, row) for column in ("mean", "sd", "min", "max"))
+        n = int(cases.get(name, table.attr("n")))
         described[name] = Described(name, mean, sd, low, high, n, name in logged)
     return described
 
 
-def _of(described: Mapping[str, Described], name: str, table: pd.DataFrame) -> Described:
+def _of(described: Mapping[str, Described], name: str, table: Printed) -> Described:
     if name not in described:
-        file = table.attrs.get("file", "descriptives")
-        raise DataError(
-            f"{file}: no row for {name!r}, which a regression uses; {did_you_mean(name, list(described))}"
-        )
+        hint = did_you_mean(name, list(described))
+        raise DataError(f"{table.file}: no row for {name!r}, which a regression uses; {hint}")
     return described[name]
 
 
-def _effects(table: pd.DataFrame, kinds: pd.Series) -> dict[str, str]:
+def _effects(table: Printed, kinds: pd.Series) -> dict[Effect, str]:
     """The described name of the target (0/1) and of the stretch; the target need not be in a regression."""
-    binary = [str(name) for name in table.attrs.get("binary", [])]
+    binary = [str(name) for name in table.listed("binary")]
     names = [str(term) for term in kinds.index[kinds.eq("effect")]]
-    effects = {("target" if name in binary else "stretch"): name for name in names}
+    effects: dict[Effect, str] = {("target" if name in binary else "stretch"): name for name in names}
     spare = [name for name in binary if name not in kinds.index]
     if "target" not in effects and len(spare) == 1:
         effects["target"] = spare[0]
@@ -282,82 +276,72 @@ def _effects(table: pd.DataFrame, kinds: pd.Series) -> dict[str, str]:
             "expected one 0/1 variable that is the target, and at most one other effect"
         )
     for name in effects.values():
-        if name not in set(table["variable"]):
-            raise DataError(f"{table.attrs.get('file', 'descriptives')}: no row for the effect {name!r}")
+        if name not in table.texts("variable"):
+            raise DataError(f"{table.file}: no row for the effect {name!r}")
     return effects
 
 
 def _scores(
-    table: pd.DataFrame, described: Mapping[str, Described], used: set[str]
+    table: Printed, described: Mapping[str, Described], used: set[str]
 ) -> tuple[Described, Described]:
-    named = table.attrs.get("scores")
+    """The scores before and after: as stated, else the two variables that no regression uses, by their years."""
+    named = table.mapping("scores")
     if named:
         return _of(described, named["baseline"], table), _of(described, named["outcome"], table)
     rest = [name for name in described if name not in used]
-    years = {name: re.search(r"\d{4}", name) for name in rest}
-    if len(rest) != 2 or not all(years.values()):
+    years = {name: found.group() for name in rest if (found := re.search(r"\d{4}", name))}
+    if len(rest) != 2 or len(years) != 2:
         raise DataError(
-            f"{table.attrs.get('file', 'descriptives')}: found {rest} as variables that no regression uses, "
-            "expected two scores with their years"
+            f"{table.file}: found {rest} as variables that no regression uses, expected two scores with their years"
         )
-    first, second = sorted(rest, key=lambda name: years[name].group())  # type: ignore[union-attr]
+    first, second = sorted(rest, key=years.__getitem__)
     return described[first], described[second]
 
 
-def _target_count(table: pd.DataFrame, target: Described) -> int:
-    counts = possible_counts(target)
-    reported = dict(table.attrs.get("reported_counts", {})).get(target.name)
+def _target_count(table: Printed, target: Described) -> int:
+    counts = possible_ones(target)
+    reported = table.mapping("reported_counts").get(target.name)
     if reported is None and counts:
         return counts[len(counts) // 2]
     if reported not in counts:
         raise DataError(
-            f"{table.attrs.get('file', 'descriptives')}, {target.name!r}: {reported} of {target.n} do not have the "
+            f"{table.file}, {target.name!r}: {reported} of {target.n} do not have the "
             f"printed mean {target.mean.text} and s.d. {target.sd.text}"
         )
     return int(reported)
 
 
-def _reference(type_table: pd.DataFrame, kinds: pd.Series) -> str:
-    names = [str(name) for name in type_table["authority_type"]]
+def _reference(types: list[str], kinds: pd.Series) -> str:
     dummies = [str(term) for term in kinds.index[kinds.eq("authority type")]]
-    rest = [name for name in names if name not in dummies]
-    if len(rest) != 1 or len(dummies) != len(names) - 1:
-        raise DataError(f"ols: found the types {dummies}, expected all but one of {names}")
+    rest = [name for name in types if name not in dummies]
+    if len(rest) != 1 or len(dummies) != len(types) - 1:
+        raise DataError(f"ols: found the types {dummies}, expected all but one of {types}")
     return rest[0]
 
 
-def _regressions(ols: pd.DataFrame, fit: pd.DataFrame, effects: Mapping[str, str]) -> list[Regression]:
+def _regressions(ols: Printed, fit: Printed, effects: Mapping[Effect, str]) -> Iterator[Regression]:
     order = ["constant", "effect", "control", "authority type"]
-    role: dict[str, Effect] = {
-        name: "target" if key == "target" else "stretch" for key, name in effects.items()
-    }
-    found = []
-    for row, model in enumerate(fit["model"]):
-        rows = [i for i in range(len(ols)) if ols["model"].iloc[i] == model]
-        rows.sort(key=lambda i: order.index(str(ols["kind"].iloc[i])))
-        terms = tuple(str(ols["term"].iloc[i]) for i in rows)
-        f_there = "f_printed" in fit and str(fit["f_printed"].iloc[row]) != ""
-        found.append(
-            Regression(
-                model=int(model),
-                effect=next((role[term] for term in terms if term in role), None),
-                n=int(fit["n"].iloc[row]),
-                terms=terms,
-                estimates={t: _printed(ols, i, "estimate") for t, i in zip(terms, rows, strict=True)},
-                errors={t: _printed(ols, i, "se") for t, i in zip(terms, rows, strict=True)},
-                r2=_printed(fit, row, "r2"),
-                f=_printed(fit, row, "f") if f_there else None,
-            )
+    effect_of = {name: effect for effect, name in effects.items()}
+    terms, kinds, models = ols.texts("term"), ols.texts("kind"), ols.frame["model"].tolist()
+    for row, model in enumerate(fit.frame["model"]):
+        rows = [i for i in ols.rows if models[i] == model]
+        rows.sort(key=lambda i: order.index(kinds[i]))
+        own = tuple(terms[i] for i in rows)
+        yield Regression(
+            model=int(model),
+            effect=next((effect_of[term] for term in own if term in effect_of), None),
+            n=int(fit.frame["n"].iloc[row]),
+            terms=own,
+            estimates={terms[i]: _number(ols, "estimate", i) for i in rows},
+            errors={terms[i]: _number(ols, "se", i) for i in rows},
+            r2=_number(fit, "r2", row),
+            f=fit.number("f", row),
         )
-    return found
 
 
-def _extremes(study: Study) -> tuple[tuple[str, str, str | None], ...]:
-    table = study.tables.get("extreme_targets")
-    if table is None:
-        return ()
-    kinds = table["authority_type"] if "authority_type" in table else [None] * len(table)
-    return tuple(
-        (str(group), str(name), None if kind is None else str(kind))
-        for group, name, kind in zip(table["group"], table["authority"], kinds, strict=True)
-    )
+def _extremes(study: Study) -> Iterator[tuple[str, str, str | None]]:
+    if "extreme_targets" in study.tables:
+        table = Printed("extreme_targets", study.tables["extreme_targets"])
+        for row in table.rows:
+            kind = table.text("authority_type", row) or None
+            yield table.text("group", row), table.text("authority", row), kind

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import DataError
 from .columns import Column, Given, Predictors, draw_coefficients, draw_predictors
 from .publication import BoolArray, FloatArray, Publication, Regression
-from .statistics import Goals, evaluate, jacobian, outcome_slopes
+from .statistics import Goals, derivatives, evaluate, outcome_slopes
 from .world import (
     Noise,
     World,
@@ -21,6 +21,7 @@ from .world import (
     draw_change,
     draw_stretch,
     draw_targets,
+    hold_ends,
     implied_variance,
     place_extremes,
 )
@@ -82,30 +83,29 @@ def approach(
     publication, goals = task.publication, task.goals
     asked = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     scale = goals.scale[asked]
-    values, derivatives = jacobian(world, publication)
+    values = evaluate(world, publication)
     cost = _cost(values, low, high, goals)
     for _ in range(_MAX_STEPS):
         if cost <= close_enough or (close_enough == 0 and in_range(values, goals, asked)):
             break
-        tangent = _tangent(world, derivatives[asked], metric) / scale[:, None]
+        tangent = _tangent(world, derivatives(world, publication)[asked], metric) / scale[:, None]
         gram = tangent @ tangent.T
         to_low, to_high = (low[asked] - values[asked]) / scale, (high[asked] - values[asked]) / scale
         before = cost
         while damping < _DAMPING[1]:
             step = tangent.T @ multipliers(gram, to_low, to_high, damping)
             candidate = _take(world, step, metric)
-            cost = _cost(evaluate(candidate, publication), low, high, goals)
+            moved = evaluate(candidate, publication)
+            cost = _cost(moved, low, high, goals)
             if cost < before:
                 break
             damping *= 6
         if not cost < before:
             break
         damping = max(damping / (10 if cost < 0.3 * before else 3), _DAMPING[0])
-        world = candidate
-        values, derivatives = jacobian(world, publication)
+        world, values = candidate, moved
         if before - cost < least_gain * before:
             break
-    values = evaluate(world, publication)
     return Attempt(world, values, in_range(values, goals, asked))
 
 
@@ -141,21 +141,21 @@ def in_range(values: FloatArray, goals: Goals, asked: np.ndarray) -> bool:
 
 def _cost(values: FloatArray, low: FloatArray, high: FloatArray, goals: Goals) -> float:
     """Sum of squared scaled misfits; infinite where a statistic is not defined."""
-    misfit = (np.clip(values, low, high) - values) / goals.scale
+    misfit = goals.misfit(values, low, high)
     cost = float(misfit @ misfit)
     return cost if np.isfinite(cost) else np.inf
 
 
-def _tangent(world: World, derivatives: FloatArray, metric: Metric) -> FloatArray:
+def _tangent(world: World, by_value: FloatArray, metric: Metric) -> FloatArray:
     """Derivatives by unit moves: of each position, and of each residual (in the outcome's place)."""
     b, o = world.index("baseline"), world.index("outcome")
     by_change, by_baseline = outcome_slopes(world)
-    through_change = derivatives[:, :, o] * by_change
-    moves = derivatives + through_change[:, :, None] * metric.slopes
-    moves[:, :, b] += derivatives[:, :, o] * by_baseline
+    through_change = by_value[:, :, o] * by_change
+    moves = by_value + through_change[:, :, None] * metric.slopes
+    moves[:, :, b] += by_value[:, :, o] * by_baseline
     moves *= world.step_sizes()
     moves[:, :, o] = through_change * metric.residual
-    return moves.reshape(len(derivatives), -1)
+    return moves.reshape(len(by_value), -1)
 
 
 def _take(world: World, step: FloatArray, metric: Metric) -> World:
@@ -223,8 +223,7 @@ def _make_world(
             latent = predictors.latent[column.name]
             position[:, i] = column.location + column.spread * latent
             free[:, i] = True
-            for place, end in ((np.argmin(latent), column.low), (np.argmax(latent), column.high)):
-                free[place, i], fixed[place, i] = False, end
+            hold_ends(free[:, i], fixed[:, i], column, np.argmin(latent), np.argmax(latent))
     moving = {column.name for column in columns}
     ones = {term: x for term, x in predictors.scaled.items() if term not in moving}
     world = World(
@@ -282,7 +281,7 @@ def _search(task: Task, rng: np.random.Generator) -> World:
 
 def _worst(task: Task, attempt: Attempt) -> tuple[int, float]:
     goals = task.goals
-    misfit = np.abs(np.clip(attempt.values, goals.low, goals.high) - attempt.values) / goals.scale
+    misfit = np.abs(goals.misfit(attempt.values, goals.low, goals.high))
     misfit = np.where(task.enforced & np.isfinite(attempt.values), misfit, 0.0)
     return int(np.argmax(misfit)), float(misfit.max())
 
@@ -315,7 +314,7 @@ def _project(task: Task, draw: Draw, rng: np.random.Generator) -> Attempt:
 def _far(task: Task, attempt: Attempt) -> bool:
     """Whether the first search ended where the second would only waste time."""
     goals = task.goals
-    misfit = (np.clip(attempt.values, goals.low, goals.high) - attempt.values) / goals.scale
+    misfit = goals.misfit(attempt.values, goals.low, goals.high)
     return not float(np.sum(misfit[task.enforced] ** 2)) < _HOPELESS
 
 

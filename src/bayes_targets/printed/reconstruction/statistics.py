@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...inference.least_squares import LeastSquares, least_squares
 from ...readers.cells import Number
-from .publication import Described, FloatArray, Publication
+from .columns import Column
+from .publication import FloatArray, Publication
 from .world import World, bend_slope, design
 
 
@@ -27,42 +29,31 @@ class Goals:
     def __len__(self) -> int:
         return len(self.names)
 
+    def misfit(self, values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+        """How far statistics are outside some ranges, scaled so that they compare."""
+        return np.asarray((np.clip(values, low, high) - values) / self.scale)
 
-def make_goals(publication: Publication, names: list[str], tolerance: float) -> Goals:
+
+def make_goals(publication: Publication, columns: Iterable[Column], tolerance: float) -> Goals:
     """List the statistics in the order in which `evaluate` computes them."""
     entries: list[tuple[str, str, int | None, str, Number | None, float]] = []
-    for name in names:
-        described = _described(publication, name)
-        unit = 0.05 * described.sd.value
-        entries.append((f"{described.name}, mean", "mean", None, name, described.mean, unit))
-        entries.append((f"{described.name}, s.d.", "sd", None, name, described.sd, unit))
+    for column in columns:
+        described, unit = column.described, 0.05 * column.described.sd.value
+        entries.append((f"{described.name}, mean", "mean", None, column.name, described.mean, unit))
+        entries.append((f"{described.name}, s.d.", "sd", None, column.name, described.sd, unit))
     for r in publication.regressions:
         at = f"Model {r.model}"
-        for term in r.terms:
-            kind = "constant" if term == publication.constant else "slope"
-            entries.append(
-                (f"{at}, {term}, slope", kind, r.model, term, r.estimates[term], 0.2 * r.errors[term].value)
-            )
-        for term in r.terms:
-            error = r.errors[term]
+        for term, slope in r.estimates.items():
+            kind, unit = "constant" if term == publication.constant else "slope", 0.2 * r.errors[term].value
+            entries.append((f"{at}, {term}, slope", kind, r.model, term, slope, unit))
+        for term, error in r.errors.items():
             entries.append((f"{at}, {term}, robust s.e.", "se", r.model, term, error, 0.05 * error.value))
         entries.append((f"{at}, R²", "r2", r.model, "", r.r2, 0.01))
         entries.append((f"{at}, F", "f", r.model, "", r.f, 0.1 * r.f.value if r.f else 1.0))
-    boxes = [_box(kind, printed, tolerance) for _, kind, _, _, printed, _ in entries]
-    return Goals(
-        names=tuple(entry[0] for entry in entries),
-        kinds=tuple(entry[1] for entry in entries),
-        models=tuple(entry[2] for entry in entries),
-        terms=tuple(entry[3] for entry in entries),
-        low=np.array([box[0] for box in boxes]),
-        high=np.array([box[1] for box in boxes]),
-        scale=np.array([entry[5] for entry in entries]),
-    )
-
-
-def _described(publication: Publication, name: str) -> Described:
-    roles = {"baseline": publication.baseline, "outcome": publication.outcome, "stretch": publication.stretch}
-    return roles.get(name) or publication.measured[name]
+    names, kinds, models, terms, printed, scale = zip(*entries, strict=True)
+    boxes = [_box(kind, number, tolerance) for kind, number in zip(kinds, printed, strict=True)]
+    low, high = np.array(boxes).T
+    return Goals(names, kinds, models, terms, low, high, np.array(scale))
 
 
 def _box(kind: str, printed: Number | None, tolerance: float) -> tuple[float, float]:
@@ -82,25 +73,23 @@ def evaluate(world: World, publication: Publication) -> FloatArray:
     return np.concatenate(parts)
 
 
-def jacobian(world: World, publication: Publication) -> tuple[FloatArray, FloatArray]:
-    """All statistics, and their derivatives by every value."""
-    values, slopes = _moments(world)
-    parts, blocks = [values], [slopes]
+def derivatives(world: World, publication: Publication) -> FloatArray:
+    """Derivatives of all statistics by every value, of shape (statistics, authorities, columns)."""
+    blocks = [_moments(world)[1]]
     change, n, k = world.observed_change, len(world.kind), len(world.columns)
     b, o = world.index("baseline"), world.index("outcome")
     baseline, outcome = world.values[:, b], world.values[:, o]
     for regression in publication.regressions:
         matrix, moving, rows = design(world, regression, publication)
         chosen = np.flatnonzero(moving >= 0)
-        values, by_change, by_matrix = ols_derivatives(matrix, change[rows], chosen)
-        block = np.zeros((len(values), n, k))
+        by_change, by_matrix = ols_derivatives(matrix, change[rows], chosen)
+        block = np.zeros((len(by_change), n, k))
         used = np.flatnonzero(rows)
         block[:, used[:, None], moving[chosen][None, :]] = by_matrix
         block[:, used, o] += by_change * 100 / baseline[used]
         block[:, used, b] -= by_change * 100 * outcome[used] / baseline[used] ** 2
-        parts.append(values)
         blocks.append(block)
-    return np.concatenate(parts), np.concatenate(blocks)
+    return np.concatenate(blocks)
 
 
 def _moments(world: World) -> tuple[FloatArray, FloatArray]:
@@ -147,8 +136,8 @@ def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, LeastSquar
 
 def ols_derivatives(
     matrix: FloatArray, change: FloatArray, chosen: np.ndarray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """`ols_statistics` with derivatives by the outcome and by the chosen columns of the matrix.
+) -> tuple[FloatArray, FloatArray]:
+    """Derivatives of `ols_statistics` by the outcome and by the chosen columns of the matrix.
 
     Notes
     -----
@@ -189,7 +178,7 @@ def ols_derivatives(
     by_matrix[2 * p] = 2 * e[:, None] * some / total
     by_change[-1] = (2 * d @ by_change[:p] - square_by_change[p]) / (p - 1)
     by_matrix[-1] = (2 * np.tensordot(d, by_matrix[:p], 1) - square_by_matrix[p]) / (p - 1)
-    return values, by_change, by_matrix
+    return by_change, by_matrix
 
 
 def outcome_slopes(world: World) -> tuple[FloatArray, FloatArray]:

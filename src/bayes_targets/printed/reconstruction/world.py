@@ -73,6 +73,13 @@ class World:
         return np.asarray(sizes)
 
 
+def hold_ends(
+    free: BoolArray, fixed: FloatArray, column: Column, smallest: np.intp, largest: np.intp
+) -> None:
+    """Keep two authorities at the printed ends of a variable."""
+    free[[smallest, largest]], fixed[[smallest, largest]] = False, (column.low, column.high)
+
+
 def bend(values: FloatArray, low: float, high: float) -> FloatArray:
     """Squeeze values smoothly between two ends; well inside they stay as they are."""
     above = np.logaddexp(0, (values - low) / _BEND) - np.logaddexp(0, (values - high) / _BEND)
@@ -196,8 +203,7 @@ def draw_stretch(
     if share > 0:
         latent[on] = standard(np.sqrt(share) * standard(explained) + np.sqrt(1 - share) * latent[on])
     latent = _rank(latent, on & world.known, extremes)
-    position = column.location + column.spread * latent
-    whole = np.where(on, column.low + (column.high - column.low) * logistic(position), 0.0)
+    whole = np.where(on, column.values(latent), 0.0)
     return _put(world, whole, extremes), whole
 
 
@@ -228,8 +234,7 @@ def _put(world: World, whole: FloatArray, extremes: Extremes) -> World:
     if last < len(order):
         limit = whole[order[last - 1 : last + 1]].mean()
         high[order[easy:last], s], low[order[last:], s] = limit, limit
-    for place, end in ((order[0], column.low), (order[-1], column.high)):
-        free[place, s], fixed[place, s] = False, end
+    hold_ends(free[:, s], fixed[:, s], column, order[0], order[-1])
     width = (high - low)[:, s]
     share = np.clip((whole - low[:, s]) / width, 0.02, 0.98)
     position[:, s] = np.log(share / (1 - share))
@@ -328,8 +333,7 @@ def _put_score(world: World, change: FloatArray) -> World:
     outcome = baseline * (1 + change / 100)
     free, fixed = world.free.copy(), world.fixed.copy()
     free[:, o] = True
-    for place, end in ((np.argmin(outcome), column.low), (np.argmax(outcome), column.high)):
-        free[place, o], fixed[place, o] = False, end
+    hold_ends(free[:, o], fixed[:, o], column, np.argmin(outcome), np.argmax(outcome))
     # A change that would carry the outcome far out of its range starts from where the outcome is bent back to.
     inside = bend(outcome, column.low, column.high)
     return replace(world, free=free, fixed=fixed).moved(world.position, 100 * (inside / baseline - 1))

@@ -4,21 +4,20 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.studies import andrews2014 as paper
-from bayes_targets.studies.andrews2014_published import MODELS, models, published_result
 
 
 @pytest.fixture(scope="module")
 def result():
     study = bt.load_study("andrews2014")
-    posteriors = {name: bt.fit(model, seed=1) for name, model in models(study).items()}
-    return published_result(study, posteriors)
+    posteriors = {name: bt.fit(model, seed=1) for name, model in paper.models(study).items()}
+    return paper.published_result(study, posteriors)
 
 
 def test_the_evaluations_of_the_package_give_the_models_of_the_frames():
     study = bt.load_study("andrews2014")
-    for name, described in MODELS.items():
+    for model, described in paper.MODELS.items():
         ours = bt.published_model(study.evaluations[described])
-        theirs = bt.published_model(paper.estimates(study, model=int(name[-1])))
+        theirs = bt.published_model(paper.estimates(study, model=model))
         assert str(ours.priors.effect) == str(theirs.priors.effect) == "Normal(0, 5)"
         for variable in ("estimate", "se", "scale", "prior_sd"):
             assert ours.data[variable].equals(theirs.data[variable])
@@ -57,7 +56,9 @@ def test_posteriors_keep_the_names_that_the_claims_use(result):
 def test_the_two_target_effects_stand_alone_with_their_data():
     study = bt.load_study("andrews2014")
     fitted = {
-        name: bt.fit(model, seed=1) for name, model in models(study).items() if name in ("model_2", "model_3")
+        name: bt.fit(model, seed=1)
+        for name, model in paper.models(study).items()
+        if name in ("model_2", "model_3")
     }
     alone = paper.headline(fitted)
     assert list(alone["posterior"]["term"].to_numpy()) == ["LAA (target on)", "LAA (target stretch)"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
-from bayes_targets.printed.auditing.findings import box, quotient
+from bayes_targets.printed.intervals import box, quotient
 from bayes_targets.readers.cells import plain_decimal
 
 
