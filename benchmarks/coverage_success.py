@@ -16,21 +16,22 @@ import pandas as pd
 import xarray as xr
 
 import bayes_targets as bt
-from bayes_targets.models.success.loo import Refits, compile_refits, sample_refit
+from bayes_targets.inference.engines import compile_nuts, sample_nuts
+from bayes_targets.model import Model
+from bayes_targets.models.success.equation import swapped_data
 from bayes_targets.studies import odpm2005
 
 PROBS = (0.5, 0.9)
-DRAWS, TUNE, CHAINS = 500, 500, 4
+SETTINGS = {"draws": 500, "tune": 500, "chains": 4, "target_accept": 0.99}
 
 
 def printed_counts() -> xr.Dataset:
     return odpm2005.counts(bt.load_study(odpm2005.NAME), "policy_area")
 
 
-def simulated(refits: Refits, datasets: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
+def simulated(model: Model, datasets: int, seed: int) -> tuple[xr.Dataset, xr.Dataset]:
     """True values and counts, dim ``draw`` numbering the data sets."""
     rng = np.random.default_rng(seed)
-    model = refits.model
     truth = model.draw_prior(model, rng, datasets).rename(sample="draw").expand_dims("chain")
     counts = model.predict(model, truth.transpose("chain", "draw", ...), rng)
     return truth.isel(chain=0), counts.isel(chain=0)
@@ -45,16 +46,16 @@ def covered(draws: xr.DataArray, truth: xr.DataArray, prob: float) -> np.ndarray
 def coverage(outcome: str, *, datasets: int, seed: int) -> pd.DataFrame:
     """Coverage by variable and probability for one outcome."""
     model = bt.success_model(printed_counts(), outcome=outcome)
-    refits = compile_refits(model, draws=DRAWS, tune=TUNE, chains=CHAINS)
-    truth, counts = simulated(refits, datasets, seed)
+    compiled = compile_nuts(model)
+    truth, counts = simulated(model, datasets, seed)
     seeds = np.random.SeedSequence(seed).generate_state(datasets)
     hits: dict[tuple[str, float], list[np.ndarray]] = {}
     divergences, started = 0, time.perf_counter()
     for number in range(datasets):
         data = model.data.assign({name: counts[name].isel(draw=number) for name in model.observed})
-        tree = sample_refit(refits, data, seed=int(seeds[number]))
-        divergences += int(tree["sample_stats"]["diverging"].sum() > 0)
-        posterior = tree["posterior"].to_dataset()
+        seed = int(seeds[number])
+        posterior, stats = sample_nuts(compiled, data=swapped_data(data), seed=seed, **SETTINGS)
+        divergences += int(stats["diverging"].sum() > 0)
         for name in model.variables:
             for prob in PROBS:
                 inside = covered(posterior[name], truth[name].isel(draw=number), prob)

@@ -31,7 +31,7 @@ from bayes_targets.inference.engines import CompiledNuts, compile_nuts, sample_n
 from bayes_targets.inference.ensemble import run_ensemble
 from bayes_targets.model import Model
 from bayes_targets.models.cohesion.graph import arrays
-from bayes_targets.models.success.parts import swapped_data
+from bayes_targets.models.success.equation import swapped_data
 from bayes_targets.studies import odpm2005
 
 BLOCK = 10

@@ -89,6 +89,13 @@ class Model:
         return self.build(self)
 
 
+def priors_of_kind(priors: Any, kind: type) -> Any:
+    """The priors that were given, if they are of that kind; its defaults where none were."""
+    if priors is not None and not isinstance(priors, kind):
+        raise DataError(f"priors: found {type(priors).__name__}, expected {kind.__name__}")
+    return kind() if priors is None else priors
+
+
 def describe_priors(priors: Any) -> dict[str, str]:
     """The priors of one model, in words: field name to distribution."""
     return {field.name: str(getattr(priors, field.name)) for field in fields(priors)}

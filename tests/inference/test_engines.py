@@ -8,7 +8,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.inference.engines import compile_nuts, sample_nuts
-from bayes_targets.models.success.parts import swapped_data
+from bayes_targets.models.success.equation import swapped_data
 
 COUNTS = pd.DataFrame(
     {"area": ["Fire", "Health", "Crime"], "green": [1, 3, 5], "amber": [1, 5, 5], "red": [1, 3, 3]}

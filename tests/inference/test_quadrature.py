@@ -17,7 +17,7 @@ from bayes_targets.model import NotExactError
 from bayes_targets.models.cohesion.model import CohesionPriors, cohesion_model
 from bayes_targets.models.cohesion.simulate import simulate_authorities
 from bayes_targets.models.success.model import SuccessPriors
-from bayes_targets.models.success.parts import cutpoints, multinomial_log_density, ordinal_log_share
+from bayes_targets.models.success.shares import cutpoints, multinomial_log_density, ordinal_log_share
 from bayes_targets.priors import GammaPrecision, LogFlat
 from bayes_targets.readers.posterior import posterior_bytes
 

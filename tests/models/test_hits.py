@@ -190,9 +190,9 @@ def test_every_status_needs_a_calibration(finish):
 
 
 def test_summary_names_interval_and_origin(finish):
-    table = summarise_hits(eventual_hits(finish, SURE, seed=1), prob=0.9)
+    table = summarise_hits(eventual_hits(finish, SURE, seed=1))
     assert list(table.index) == ["total_hits", "hit_share", "payable_share"]
-    assert (table.attrs["prob"], table.attrs["interval"], table.attrs["origin"]) == (0.9, "eti", "simulated")
+    assert (table.attrs["prob"], table.attrs["interval"], table.attrs["origin"]) == (0.95, "eti", "simulated")
     assert table.loc["hit_share", "mean"] == pytest.approx(table.loc["total_hits", "mean"] / 155)
 
 

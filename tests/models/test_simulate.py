@@ -105,8 +105,8 @@ def test_stretch_from_a_low_baseline_brings_all_to_one_level():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"effect": "targets"}, "effect: found 'targets'; did you mean 'target'"),
-        ({"targets": "low"}, "targets: found 'low'"),
+        ({"effect": "targets"}, "effect is 'targets', did you mean 'target'"),
+        ({"targets": "low"}, "targets is 'low'"),
         ({"sigma": 0.0}, "sigma: found 0.0, expected a number above 0"),
         ({"tau": -1.0}, "tau: found -1.0"),
         ({"nu": 0.0}, "nu: found 0.0"),

@@ -7,10 +7,17 @@ import xarray as xr
 from scipy import integrate, stats
 
 import bayes_targets as bt
-from bayes_targets.inference.engines import sample_nuts
+from bayes_targets.inference.engines import compile_nuts, sample_nuts
+from bayes_targets.model import NotExactError
+from bayes_targets.models.success.equation import swapped_data
+from bayes_targets.models.success.loo import area_log_density, leave_one_area_out, log_evidence
 from bayes_targets.models.success.model import SuccessPriors, success_model
-from bayes_targets.models.success.multinomial import correlation_root
-from bayes_targets.models.success.parts import cutpoints, ordinal_log_share, sequential_log_share
+from bayes_targets.models.success.shares import (
+    correlation_root,
+    cutpoints,
+    ordinal_log_share,
+    sequential_log_share,
+)
 from bayes_targets.priors import GammaPrecision
 from bayes_targets.readers.counts import read_counts, with_covariate
 from bayes_targets.studies import odpm2005
@@ -211,25 +218,20 @@ def test_the_exact_ordinal_posterior_agrees_with_numerical_integration(four_area
 
 @pytest.mark.slow
 def test_ordinal_posterior_and_left_out_areas_agree_with_numerical_integration(four_areas):
-    from bayes_targets.models.success.loo import compile_refits, leave_one_area_out, log_evidence
-
     grid, joint, model = four_areas
-    refits = compile_refits(model, draws=5000)
-    draws, _ = sample_nuts(refits.compiled, draws=4000, tune=1000, chains=4, seed=1)
+    draws, _ = sample_nuts(compile_nuts(model), draws=4000, tune=1000, chains=4, seed=1)
     assert (distance_from_the_grid(draws, grid, joint) < [0.03, 0.008]).all()
     without = [grid["prior"] * np.exp(grid["log_like"].sum(axis=0) - grid["log_like"][j]) for j in range(4)]
     exact = [np.log((np.exp(grid["log_like"][j]) * without[j]).sum() / without[j].sum()) for j in range(4)]
-    left_out = leave_one_area_out(refits, seed=1)
+    left_out = leave_one_area_out(model, engine="nuts", draws=5000, seed=1)
     assert left_out["mcse"].max() < 0.03
     assert (np.abs(left_out["elpd"] - exact) < 5 * left_out["mcse"] + 0.003).all()
-    evidence = log_evidence(refits, seed=2)
+    evidence = log_evidence(model, engine="nuts", draws=5000, seed=2)
     assert evidence["log_density"].sum() == pytest.approx(np.log(joint.sum()), abs=0.06)
 
 
 @pytest.mark.parametrize("rows", [[[3, 1, 0], [2, 5, 4], [1, 0, 0], [8, 3, 1]], [[0, 2, 1], [6, 1, 7]]])
 def test_left_out_areas_by_quadrature_agree_with_a_fine_sum(rows):
-    from bayes_targets.models.success.loo import leave_one_area_out, log_evidence
-
     grid = ordinal_grid(rows)
     joint = grid["prior"] * np.exp(grid["log_like"].sum(axis=0))
     without = [grid["prior"] * np.exp(grid["log_like"].sum(axis=0) - own) for own in grid["log_like"]]
@@ -244,8 +246,6 @@ def test_left_out_areas_by_quadrature_agree_with_a_fine_sum(rows):
 @pytest.mark.parametrize("pooling", ["partial", "complete"])
 @pytest.mark.parametrize("outcome", ["binomial", "ordinal"])
 def test_a_left_out_area_has_the_density_that_exact_draws_without_it_predict(outcome, pooling):
-    from bayes_targets.models.success.loo import area_log_density, leave_one_area_out
-
     table = counts({"a": [3, 1, 2], "b": [2, 5, 4], "c": [1, 0, 3]})
     model = success_model(table, outcome=outcome, pooling=pooling)
     without = fit(
@@ -265,8 +265,6 @@ def test_a_left_out_area_has_the_density_that_exact_draws_without_it_predict(out
     ids=["three statuses", "four statuses"],
 )
 def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_them(rows):
-    from bayes_targets.models.success.loo import leave_one_area_out
-
     table = counts(rows, "wxyz"[: len(rows["a"])])
     left_out = leave_one_area_out(success_model(table, outcome="multinomial"))
 
@@ -282,10 +280,32 @@ def test_left_out_areas_of_a_multinomial_agree_with_evidences_with_and_without_t
         assert left_out.loc[area, "elpd"] == pytest.approx(expected, abs=4 * float(error))
 
 
-def test_areas_of_six_statuses_have_no_exact_leaving_out():
-    from bayes_targets.model import NotExactError
-    from bayes_targets.models.success.loo import leave_one_area_out
+@pytest.mark.parametrize("pooling", ["partial", "complete"])
+def test_the_evidence_of_a_multinomial_is_that_of_its_fit(pooling):
+    """It is not that of the ordinal model, whose areas have one effect each."""
+    table = with_covariate(SMALL, "x", {"a": 0.5, "b": -1, "c": 4}) if pooling == "complete" else SMALL
+    model = success_model(table, outcome="multinomial", pooling=pooling)
+    _, stats = model.exact(model, 1000, np.random.default_rng(1))
+    found = log_evidence(model)
+    assert found["log_density"].sum() == pytest.approx(float(stats["log_evidence"]), abs=0.05)
+    assert (found["mcse"] > 0).all() == (pooling == "partial")
 
+
+def test_a_left_out_area_has_the_density_that_each_split_of_a_multinomial_predicts():
+    table = with_covariate(SMALL, "x", {"a": 0.5, "b": -1, "c": 4})
+    model = success_model(table, outcome="multinomial", pooling="complete")
+    rest = success_model(table.isel(area=[0, 1]), outcome="multinomial", pooling="complete")
+    # The prior of a coefficient is about the spread of all three areas.
+    rest.data["predictor_mean"], rest.data["predictor_scale"] = (
+        model.data[name] for name in ("predictor_mean", "predictor_scale")
+    )
+    _, whole = model.exact(model, 1000, np.random.default_rng(1))
+    _, without = rest.exact(rest, 1000, np.random.default_rng(1))
+    expected = float(whole["log_evidence"] - without["log_evidence"])
+    assert leave_one_area_out(model).loc["c", "elpd"] == pytest.approx(expected, abs=0.01)
+
+
+def test_areas_of_six_statuses_have_no_exact_leaving_out():
     six = counts({"a": [3, 1, 2, 1, 0, 1], "b": [2, 5, 4, 0, 1, 1]}, "uvwxyz")
     with pytest.raises(NotExactError, match="at most 5"):
         leave_one_area_out(success_model(six, outcome="multinomial"), engine="exact")
@@ -492,10 +512,9 @@ def test_covariates_need_pooling_and_variation():
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_simulated_truth_is_covered(outcome, lpsa):
     """Truth drawn from the priors, areas of the printed sizes: intervals cover as often as they say."""
-    from bayes_targets.models.success.loo import compile_refits, sample_refit
-
     model = success_model(lpsa, outcome=outcome)
-    refits = compile_refits(model, draws=300, tune=400)
+    compiled = compile_nuts(model)
+    settings = {"draws": 300, "tune": 400, "chains": 4, "target_accept": 0.99}
     rng = np.random.default_rng(5)
     datasets = 30
     truth = (
@@ -508,7 +527,7 @@ def test_simulated_truth_is_covered(outcome, lpsa):
     inside = {name: [] for name in ("mu", "tau", "share")}
     for number in range(datasets):
         data = model.data.assign({name: replicated[name][0, number] for name in model.observed})
-        draws = sample_refit(refits, data, seed=number)["posterior"].to_dataset()
+        draws, _ = sample_nuts(compiled, data=swapped_data(data), seed=number, **settings)
         for name, found in inside.items():
             low, high = draws[name].quantile([0.05, 0.95], ("chain", "draw"))
             value = truth[name][0, number]

@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..inference.summary import summarise_draws
 from ..models.cohesion.estimands import counterfactual_change, r_squared
-from ..models.success.estimands import summarise_draws
 from ..printed.reconstruction import pool_datasets
 from ..printed.reconstruction.build import NOT_DETERMINED as NOT_DETERMINED
 

@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_number, require_texts
-from ..models.success.estimands import rank_probabilities, status_share, summarise_draws
+from ..inference.summary import summarise_draws
+from ..models.success.estimands import rank_probabilities, status_share
 
 _RAW = {"ols_estimate": "estimate", "ols_low": "ci_low", "ols_high": "ci_high"}
 _SMALL = 5.0

@@ -13,6 +13,7 @@ from ..comparison.claims import percent_text, simulation_error, words_for
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import area_shares, chi_square, fisher_tests, raw_shares
+from ..inference.summary import summarise_draws
 from ..models.success.estimands import (
     area_contrasts,
     check_fit,
@@ -22,7 +23,6 @@ from ..models.success.estimands import (
     rank_probabilities,
     share_spread,
     status_share,
-    summarise_draws,
 )
 from ..plots import plot_prior_posterior, plot_ranks, plot_shares, plot_status_bars
 from ..plots._style import SMALL_SAMPLE

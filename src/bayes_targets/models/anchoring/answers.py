@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError
-from ...inference.summary import equal_tails, quantiles
+from ...inference.summary import equal_tails, quantiles, tails
 from .likelihood import parameters_of
-from .world import PARAMETERS, STATISTICS, Design, print_statistics, simulate_areas
+from .world import PARAMETERS, STATISTICS, Design, by_name, print_statistics, simulate_areas
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,10 +67,8 @@ def slope_by_weight(
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.anchoring.model import anchoring_model
-    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
-    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> posterior = bt.fit(bt.anchoring_model(bt.simulate_anchoring(seed=1)), draws=500, seed=1)
     >>> band = slope_by_weight(posterior, [0.0, 1.0])
     >>> bool(band["median"].iloc[0] > band["median"].iloc[1])  # the later the score they were set from, the smaller
     True
@@ -105,7 +103,7 @@ def slope_by_weight(
 
 
 def _slope_row(slopes: FloatArray, prob: float) -> dict[str, float]:
-    low, median, high = quantiles(slopes, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+    low, median, high = _low_median_high(slopes, prob)
     return {"median": median, "low": low, "high": high, "prob_positive": float((slopes > 0).mean())}
 
 
@@ -134,13 +132,10 @@ def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> 
     found = {}
     for level in levels:
         below = np.flatnonzero(probability < level)
-        if not below.size:
-            found[level] = np.nan
-        elif below[0] == 0:
-            found[level] = weights[0]
-        else:
-            i = below[0]
-            found[level] = float(np.interp(level, probability[[i, i - 1]], weights[[i, i - 1]]))
+        found[level] = np.nan
+        if below.size:
+            between = [below[0], max(below[0] - 1, 0)]
+            found[level] = float(np.interp(level, probability[between], weights[between]))
     return pd.Series(found, name="weight", dtype=float).rename_axis("level")
 
 
@@ -164,10 +159,8 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.anchoring.model import anchoring_model
-    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
-    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> posterior = bt.fit(bt.anchoring_model(bt.simulate_anchoring(seed=1)), draws=500, seed=1)
     >>> list(noise_alone(posterior, seed=1).index)
     ['the true level', "the survey's figure"]
     """
@@ -186,9 +179,7 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
             "ambition_mean": asked,
             "ambition_sd": ambition,
         }
-        named = dict(zip(PARAMETERS, rows.T, strict=True)) | {
-            n: np.full(len(rows), v) for n, v in fixed.items()
-        }
+        named = by_name(rows) | {n: np.full(len(rows), value) for n, value in fixed.items()}
         areas = simulate_areas(named, design, np.random.default_rng(seed))
         slopes = print_statistics(areas, design)["slope"]
         low, high = equal_tails(slopes, prob)
@@ -200,7 +191,7 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
 
 
 def gap_for_regression_to_mean(
-    posterior: xr.DataTree, effect: float, se: float, *, seed: int, prob: float = 0.95
+    posterior: xr.DataTree, effect: float, se: float, *, seed: int
 ) -> pd.DataFrame:
     r"""How much lower areas with a target would have had to score for regression to the mean alone to give their effect.
 
@@ -228,12 +219,12 @@ def gap_for_regression_to_mean(
     found = {}
     for cause, lost in causes.items():
         reversion = 100 * lost / p["score_before"]
-        low, high = equal_tails(effects / reversion, prob)
+        low, high = equal_tails(effects / reversion)
         gap = effect / np.median(reversion)
         row = {"reversion": np.median(reversion), "gap": gap, "gap_low": low, "gap_high": high}
         found[cause] = row | {"gap_in_sd": gap / printed["sd_before"], "share_of_largest": gap / largest}
     table = pd.DataFrame.from_dict(found, orient="index").rename_axis("cause")
-    table.attrs = {"interval": "eti", "prob": prob, "largest_gap": largest}
+    table.attrs = {"interval": "eti", "prob": 0.95, "largest_gap": largest}
     return table
 
 
@@ -254,10 +245,8 @@ def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.anchoring.model import anchoring_model
-    >>> from bayes_targets.models.anchoring.world import simulate_anchoring
-    >>> posterior = fit(anchoring_model(simulate_anchoring(seed=1)), draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> posterior = bt.fit(bt.anchoring_model(bt.simulate_anchoring(seed=1)), draws=500, seed=1)
     >>> check_summary(posterior).shape[0]
     16
     """
@@ -265,13 +254,18 @@ def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame
     values = replicated.transpose("statistic", "sample").to_numpy()
     printed = posterior["observed_data"]["printed"].to_numpy()
     below = (values <= printed[:, None]).mean(axis=1)
-    low, median, high = quantiles(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
+    low, median, high = _low_median_high(values, prob)
     columns = {"printed": printed, "median": median, "low": low, "high": high}
     columns["p_value"] = 2 * np.minimum(below, 1 - below)
     names = [LABELS[str(name)] for name in posterior["observed_data"]["statistic"].to_numpy()]
     table = pd.DataFrame(columns, index=pd.Index(names, name="statistic"))
     table.attrs = {"interval": "eti", "prob": prob}
     return table
+
+
+def _low_median_high(values: FloatArray, prob: float) -> FloatArray:
+    low, high = tails(prob)
+    return quantiles(values, (low, 0.5, high))
 
 
 def _draws(posterior: xr.DataTree, name: str) -> FloatArray:

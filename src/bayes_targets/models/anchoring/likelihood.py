@@ -8,8 +8,9 @@ and then where the posterior of the first round is. Particles and the PyMC graph
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,15 @@ import xarray as xr
 
 from ...inference.smc import temper
 from ...model import Model
-from .world import PARAMETERS, STATISTICS, Design, expected_statistics, print_statistics, simulate_areas
+from .world import (
+    PARAMETERS,
+    STATISTICS,
+    Design,
+    by_name,
+    expected_statistics,
+    print_statistics,
+    simulate_areas,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -96,15 +105,17 @@ class Region:
         return np.asarray(-0.5 * nearest[:, 0] + np.log(np.exp(-0.5 * (distance - nearest)).sum(axis=1)))
 
 
-def learn(
-    printed: FloatArray,
-    design: Design,
-    box: tuple[FloatArray, FloatArray],
-    log_prior: Callable[[FloatArray], FloatArray],
-) -> tuple[Emulator, Region]:
-    """Learn the likelihood of printed statistics from simulations."""
+def learnt(model: Model) -> tuple[Emulator, Region]:
+    """The likelihood of a model and the region of its posterior; the same model description gives the same."""
+    printed = tuple(float(value) for value in model.data["printed"].to_numpy())
+    return _learnt(printed, design_of(model), model.priors)
+
+
+@lru_cache(maxsize=4)
+def _learnt(values: tuple[float, ...], design: Design, priors: Any) -> tuple[Emulator, Region]:
+    named = dict(zip(STATISTICS, values, strict=True))
+    printed, (low, high) = transform(named), _box(named, design)
     rng = np.random.default_rng(_SEED)
-    low, high = box
     start = rng.uniform(low, high, (_FIRST, len(low)))
     first = _fitted(
         start, simulate_statistics(start, design, rng), design, 0.5 * (low + high), np.diag((high - low) / 2)
@@ -116,7 +127,7 @@ def learn(
     found = temper(
         start[:1000],
         inside,
-        lambda x: log_prior(x) + inside(x) + first.log_density(printed, x),
+        lambda x: log_prior(priors, x) + inside(x) + first.log_density(printed, x),
         rng,
         moves=6,
         last_moves=20,
@@ -124,8 +135,37 @@ def learn(
     root = np.linalg.cholesky(np.cov(found.T))
     region = Region(rng.permutation(found)[:_KERNELS], _WIDTH * root)
     points = region.draw(3 * _SECOND, rng)
-    points = points[np.isfinite(log_prior(points))][:_SECOND]
+    points = points[np.isfinite(log_prior(priors, points))][:_SECOND]
     return _fitted(points, simulate_statistics(points, design, rng), design, found.mean(axis=0), root), region
+
+
+def _box(printed: dict[str, float], design: Design) -> tuple[FloatArray, FloatArray]:
+    """Where the first simulations are made: wide around the moments that the printed numbers give."""
+    share = (design.n_targets - design.n_missing) / len(design.used)
+    unit = printed["mean_before"] / 100
+    asked = unit * printed["mean_stretch"] / share
+    square = (printed["sd_stretch"] ** 2 + printed["mean_stretch"] ** 2) * unit**2 / share
+    asked_sd = np.sqrt(max(square - asked**2, 0.1 * square))
+    moved = printed["mean_before"] - printed["mean_after"]
+    sd, sd_after = printed["sd_before"], printed["sd_after"]
+    ranges = {
+        "anchor_weight": (0.0, 1.0),
+        "causal_slope": (printed["slope"] - 1.5, printed["slope"] + 0.9),
+        "error_seen": (0.0, 1.0),
+        "ambition_mean": (asked + min(0.0, moved) - asked_sd, asked + max(0.0, moved) + asked_sd),
+        "ambition_sd": (0.1 * asked_sd, 1.6 * asked_sd),
+        "score_before": (printed["mean_before"] - 0.45 * sd, min(printed["mean_before"] + 0.45 * sd, 99.0)),
+        "spread_before": (0.65 * sd, 1.35 * sd),
+        "score_after": (
+            printed["mean_after"] - 0.6 * sd_after,
+            min(printed["mean_after"] + 0.6 * sd_after, 99.0),
+        ),
+        "carry_over": (0.4, 1.2),
+        "drift_sd": (0.01 * sd, 0.65 * sd),
+        "control_sd": (0.0, 0.3 * sd),
+    }
+    low, high = np.array([ranges[name] for name in PARAMETERS]).T
+    return low, high
 
 
 def transform(printed: Mapping[str, npt.ArrayLike]) -> FloatArray:
@@ -152,16 +192,14 @@ def simulate_statistics(parameters: FloatArray, design: Design, rng: np.random.G
     """Transformed statistics of one simulated study for each row of parameters."""
     parts = []
     for rows in np.array_split(parameters, max(1, len(parameters) // 4000)):
-        named = dict(zip(PARAMETERS, rows.T, strict=True))
-        parts.append(transform(print_statistics(simulate_areas(named, design, rng), design)))
+        parts.append(transform(print_statistics(simulate_areas(by_name(rows), design, rng), design)))
     return np.concatenate(parts)
 
 
 def closed_form(parameters: FloatArray, design: Design) -> FloatArray:
     """`expected_statistics` of rows of parameters, 0 for statistics without one; shape (rows, statistics)."""
-    named = dict(zip(PARAMETERS, parameters.T, strict=True))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        known = expected_statistics(named, design, np)
+        known = expected_statistics(by_name(parameters), design, np)
     blank = np.zeros(len(parameters))
     return np.stack([known.get(name, blank) for name in STATISTICS], axis=-1)
 
@@ -233,16 +271,14 @@ def log_prior(priors: Any, parameters: FloatArray) -> FloatArray:
     return np.asarray(total)
 
 
-def sample(
-    model: Model, size: int, rng: np.random.Generator, emulator: Emulator, region: Region
-) -> tuple[xr.Dataset, xr.Dataset]:
+def sample(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
     """One population of particles as draws (dim ``sample``), and how it went.
 
     The statistics tell how far the posterior was reached (``exponent``), and whether the likelihood fits new
     simulations from the posterior: largest absolute mean of standardised errors over the printed statistics
     (``likelihood_bias``), and largest absolute deviation of their standard deviation from 1 (``likelihood_spread``).
     """
-    printed = _transformed(model)
+    printed, (emulator, region) = _transformed(model), learnt(model)
 
     def log_target(x: FloatArray) -> FloatArray:
         prior = log_prior(model.priors, x)
@@ -269,11 +305,12 @@ def sample(
     return xr.Dataset(named), xr.Dataset(stats)
 
 
-def build(model: Model, emulator: Emulator) -> Any:
+def build(model: Model) -> Any:
     """The PyMC graph of prior and synthetic likelihood."""
     import pymc as pm
     import pytensor.tensor as pt
 
+    emulator, _ = learnt(model)
     with pm.Model(coords={"statistic": list(STATISTICS)}) as graph:
         p = {name: getattr(model.priors, name).to_pymc(name) for name in PARAMETERS}
         z = pt.dot(emulator.inverse_root, pt.stack([p[name] for name in PARAMETERS]) - emulator.centre)
@@ -302,10 +339,10 @@ def draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset:
     return xr.Dataset(found)
 
 
-def log_likelihood(model: Model, draws: xr.Dataset, emulator: Emulator) -> xr.Dataset:
+def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     """Log likelihood of all printed statistics at once: they come from the same areas."""
     shape = draws["anchor_weight"].shape
-    values = emulator.log_density(_transformed(model), parameters_of(draws))
+    values = learnt(model)[0].log_density(_transformed(model), parameters_of(draws))
     return xr.Dataset({"printed": (("chain", "draw"), values.reshape(shape))}, coords=_labels(draws))
 
 
@@ -315,7 +352,7 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
     parts = []
     rows = parameters_of(draws)
     for some in np.array_split(rows, max(1, len(rows) // _MOST_AT_ONCE)):
-        areas = simulate_areas(dict(zip(PARAMETERS, some.T, strict=True)), design, rng)
+        areas = simulate_areas(by_name(some), design, rng)
         parts.append(np.stack(list(print_statistics(areas, design).values()), axis=-1))
     shape = (*draws["anchor_weight"].shape, len(STATISTICS))
     return xr.Dataset(

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, cell_message
-from ...model import Model
+from ...errors import DataError, wrong_cell
+from ...model import Model, priors_of_kind
 from ...priors import Beta, HalfNormal, Normal, Prior, require_prior
-from .likelihood import (
-    Emulator,
-    Region,
-    build,
-    design_of,
-    draw_prior,
-    learn,
-    log_likelihood,
-    log_prior,
-    predict,
-    sample,
-    transform,
-)
+from .likelihood import build, draw_prior, log_likelihood, predict, sample
 from .world import PARAMETERS, STATISTICS, Design
 
 FloatArray = npt.NDArray[np.float64]
@@ -144,8 +131,11 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     ('anchoring', 16, ('anchor_weight', 'causal_slope'))
     """
     design, values = _checked(summary)
-    chosen = AnchoringPriors() if priors is None else priors
-    _check_priors(chosen)
+    priors = priors_of_kind(priors, AnchoringPriors)
+    for name in PARAMETERS:
+        support = "share" if name in _UNIT else "positive" if name in _POSITIVE else "real"
+        needs = "parameters are drawn from it"
+        require_prior(name, getattr(priors, name), support, proper=True, needs=needs)
     data = xr.Dataset(
         {"printed": ("statistic", values)}
         | {name: ((), getattr(design, name)) for name in Design.__dataclass_fields__},
@@ -155,58 +145,17 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     return Model(
         name="anchoring",
         data=data,
-        priors=chosen,
+        priors=priors,
         options={"likelihood": "synthetic"},
         terms=("causal_slope",),
         observed=("printed",),
         variables=PARAMETERS,
-        build=lambda model: build(model, learnt(model)[0]),
+        build=build,
         draw_prior=draw_prior,
-        log_likelihood=lambda model, draws: log_likelihood(model, draws, learnt(model)[0]),
+        log_likelihood=log_likelihood,
         predict=predict,
-        particles=lambda model, size, rng: sample(model, size, rng, *learnt(model)),
+        particles=sample,
     )
-
-
-def learnt(model: Model) -> tuple[Emulator, Region]:
-    """The likelihood of a model and the region of its posterior; the same model description gives the same."""
-    printed = tuple(float(value) for value in model.data["printed"].to_numpy())
-    return _learnt(printed, design_of(model), model.priors)
-
-
-@lru_cache(maxsize=4)
-def _learnt(printed: tuple[float, ...], design: Design, priors: AnchoringPriors) -> tuple[Emulator, Region]:
-    named = dict(zip(STATISTICS, printed, strict=True))
-    return learn(transform(named), design, _box(named, design), lambda x: log_prior(priors, x))
-
-
-def _box(printed: dict[str, float], design: Design) -> tuple[FloatArray, FloatArray]:
-    """Where the first simulations are made: wide around the moments that the printed numbers give."""
-    share = (design.n_targets - design.n_missing) / len(design.used)
-    unit = printed["mean_before"] / 100
-    asked = unit * printed["mean_stretch"] / share
-    square = (printed["sd_stretch"] ** 2 + printed["mean_stretch"] ** 2) * unit**2 / share
-    asked_sd = np.sqrt(max(square - asked**2, 0.1 * square))
-    moved = printed["mean_before"] - printed["mean_after"]
-    sd, sd_after = printed["sd_before"], printed["sd_after"]
-    ranges = {
-        "anchor_weight": (0.0, 1.0),
-        "causal_slope": (printed["slope"] - 1.5, printed["slope"] + 0.9),
-        "error_seen": (0.0, 1.0),
-        "ambition_mean": (asked + min(0.0, moved) - asked_sd, asked + max(0.0, moved) + asked_sd),
-        "ambition_sd": (0.1 * asked_sd, 1.6 * asked_sd),
-        "score_before": (printed["mean_before"] - 0.45 * sd, min(printed["mean_before"] + 0.45 * sd, 99.0)),
-        "spread_before": (0.65 * sd, 1.35 * sd),
-        "score_after": (
-            printed["mean_after"] - 0.6 * sd_after,
-            min(printed["mean_after"] + 0.6 * sd_after, 99.0),
-        ),
-        "carry_over": (0.4, 1.2),
-        "drift_sd": (0.01 * sd, 0.65 * sd),
-        "control_sd": (0.0, 0.3 * sd),
-    }
-    low, high = np.array([ranges[name] for name in PARAMETERS]).T
-    return low, high
 
 
 def _checked(summary: pd.DataFrame) -> tuple[Design, FloatArray]:
@@ -222,41 +171,26 @@ def _checked(summary: pd.DataFrame) -> tuple[Design, FloatArray]:
     values = pd.to_numeric(summary["value"], errors="coerce")
     printed = {name: float(values[name]) for name in STATISTICS}
     for name, value in printed.items():
-        of = name.rsplit("_", 1)[-1]
-        expected = "a finite number"
-        fits = np.isfinite(value)
-        if name.startswith(("sd_", "slope_se")):
-            expected, fits = "a finite number above 0", fits and value > 0
-        elif name.startswith("r2_"):
-            expected, fits = "a number between 0 and 1", 0 < value < 1
-        elif of in ("before", "after") and name.startswith(("mean_", "min_", "max_")):
-            expected, fits = "a score between 0 and 100", 0 < value < 100
-        if fits and name.startswith("min_"):
-            expected, fits = (
-                f"a number below the mean, {printed[f'mean_{of}']:g}",
-                value < printed[f"mean_{of}"],
-            )
-        if fits and name.startswith("max_"):
-            expected, fits = (
-                f"a number above the mean, {printed[f'mean_{of}']:g}",
-                value > printed[f"mean_{of}"],
-            )
+        expected, fits = _expected(name, printed)
         if not fits:
-            raise DataError(
-                cell_message(
-                    file=file,
-                    row=list(summary.index).index(name) + 1,
-                    column=name,
-                    value=value,
-                    expected=expected,
-                )
-            )
+            raise wrong_cell(file, list(summary.index).index(name) + 1, name, value, expected)
     return design, np.array(list(printed.values()))
 
 
-def _check_priors(priors: AnchoringPriors) -> None:
-    if not isinstance(priors, AnchoringPriors):
-        raise DataError(f"priors: found {type(priors).__name__}, expected AnchoringPriors")
-    for name in PARAMETERS:
-        support = "share" if name in _UNIT else "positive" if name in _POSITIVE else "real"
-        require_prior(name, getattr(priors, name), support, proper=True, needs="parameters are drawn from it")
+def _expected(name: str, printed: dict[str, float]) -> tuple[str, bool]:
+    """What a printed statistic is expected to be, and whether it is."""
+    value, of = printed[name], name.rsplit("_", 1)[-1]
+    if name.startswith("r2_"):
+        return "a number between 0 and 1", 0 < value < 1
+    if name.startswith(("sd_", "slope_se")):
+        return "a finite number above 0", 0 < value < np.inf
+    if of in ("before", "after") and not 0 < value < 100:
+        return "a score between 0 and 100", False
+    if not np.isfinite(value):
+        return "a finite number", False
+    mean = printed.get(f"mean_{of}", np.nan)
+    if name.startswith("min_"):
+        return f"a number below the mean, {mean:g}", value < mean
+    if name.startswith("max_"):
+        return f"a number above the mean, {mean:g}", value > mean
+    return "a finite number", True

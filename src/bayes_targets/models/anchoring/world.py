@@ -107,6 +107,11 @@ class Design:
         return known[(known < self.n_targets - self.n_missing) | (known >= self.n_targets)]
 
 
+def by_name(rows: FloatArray) -> dict[str, FloatArray]:
+    """Rows of parameters as a column for each."""
+    return dict(zip(PARAMETERS, rows.T, strict=True))
+
+
 def simulate_areas(
     parameters: Mapping[str, npt.ArrayLike], design: Design, rng: np.random.Generator
 ) -> dict[str, FloatArray]:
@@ -201,11 +206,8 @@ def simulate_anchoring(
             )
     known = _DEFAULTS | truth
     design = design or Design()
-    areas = simulate_areas(
-        {name: np.full(n_simulations, value) for name, value in known.items()},
-        design,
-        np.random.default_rng(seed),
-    )
+    parameters = {name: np.full(n_simulations, value) for name, value in known.items()}
+    areas = simulate_areas(parameters, design, np.random.default_rng(seed))
     columns = ["value"] if n_simulations == 1 else list(range(n_simulations))
     values = np.array(list(print_statistics(areas, design).values()))
     frame = pd.DataFrame(values, index=pd.Index(STATISTICS, name="statistic"), columns=columns)

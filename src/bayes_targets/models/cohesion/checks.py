@@ -17,7 +17,7 @@ from ...inference.convergence import mean_sizes
 from ...inference.leave_one_out import LeaveOneOut, good_k, leave_one_out, stacking_weights
 from ...inference.summary import equal_tails
 from .equation import fitted_change, noise, pointwise
-from .estimands import response_of
+from .estimands import parts_of, response_of
 
 _STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 # Draws that are replicated where a posterior holds none, and numbers at a time.
@@ -57,11 +57,9 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.cohesion.model import cohesion_model
-    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
-    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, seed=1)
-    >>> table = check_change_by_type(fit(cohesion_model(schools), engine="exact", draws=500, seed=1))
+    >>> import bayes_targets as bt
+    >>> schools = bt.simulate_authorities({"rural": 30, "urban": 40}, seed=1)
+    >>> table = check_change_by_type(bt.fit(bt.cohesion_model(schools), engine="exact", draws=500, seed=1))
     >>> bool(table.loc[("all", "mean"), "p_value"] > 0.1)
     True
     """
@@ -99,9 +97,8 @@ def _compute(statistic: str, values: NDArray[np.float64], axis: int) -> Any:
 
 
 def _observed(posterior: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
-    if posterior.attrs.get("model") != "cohesion":
-        raise DataError("posterior: expected what fit gives for a cohesion_model")
-    data, name = posterior["constant_data"].to_dataset(), response_of(posterior)
+    _, data, _ = parts_of(posterior)
+    name = response_of(posterior)
     # With measurement error the scores are the observed data, and the change between them is kept beside.
     seen = data if name in data else posterior["observed_data"].to_dataset()
     types = [str(kind) for kind in data["authority_type"].to_numpy()]
@@ -114,16 +111,15 @@ def _replicated(posterior: xr.DataTree) -> Iterator[NDArray[np.float64]]:
         whole = posterior["posterior_predictive"][response_of(posterior)].stack(sample=("chain", "draw"))
         yield whole.transpose("sample", "authority").to_numpy()
         return
-    options = json.loads(posterior.attrs["options"])
-    if options.get("measurement_error"):
+    if json.loads(posterior.attrs["options"]).get("measurement_error"):
         raise DataError("posterior: expected replicated changes, the group posterior_predictive")
-    draws, data = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
+    draws, data, effect = parts_of(posterior)
     each = max(draws.sizes["draw"] * draws.sizes["chain"] // _REPLICATIONS, 1)
     draws, rng = draws.isel(draw=slice(None, None, each)), np.random.default_rng(0)
     step = max(_AT_ONCE // (data.sizes["authority"] * draws.sizes["chain"]), 1)
     for start in range(0, draws.sizes["draw"], step):
         some = draws.isel(draw=slice(start, start + step))
-        values = fitted_change(data, some, options["effect"]).to_numpy()
+        values = fitted_change(data, some, effect).to_numpy()
         values = values + noise(some, rng, data.sizes["authority"])
         yield values.reshape(-1, data.sizes["authority"])
 
@@ -160,12 +156,10 @@ def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.cohesion.model import cohesion_model
-    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
-    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, tau=5.0, seed=2)
+    >>> import bayes_targets as bt
+    >>> schools = bt.simulate_authorities({"rural": 30, "urban": 40}, tau=5.0, seed=2)
     >>> choices = {
-    ...     pooling: fit(cohesion_model(schools, pooling=pooling), engine="exact", draws=500, seed=1)
+    ...     pooling: bt.fit(bt.cohesion_model(schools, pooling=pooling), engine="exact", draws=500, seed=1)
     ...     for pooling in ("partial", "complete")
     ... }
     >>> compare_pooling(choices).index.tolist()
@@ -236,7 +230,7 @@ def _check_same_data(posteriors: Mapping[str, xr.DataTree]) -> None:
     first = next(iter(posteriors))
     facts = {}
     for name, tree in posteriors.items():
-        _observed(tree)
+        parts_of(tree)
         options = json.loads(tree.attrs["options"])
         facts[name] = (tree.attrs.get("data_hash"), options["effect"], options["measurement_error"])
         if facts[name] != facts[first]:

@@ -82,43 +82,41 @@ def effect_values(data: xr.Dataset, effect: str | None) -> FloatArray:
 
 def fitted_change(data: xr.Dataset, draws: xr.Dataset, effect: str | None) -> xr.DataArray:
     """Expected outcome of each unit in each draw."""
-    # Plain arrays: aligning labels takes longer than this much arithmetic. Some draws at a time: they stay in the cache, and
-    # are too few for BLAS to share out among threads, on whose number the last digits would depend.
-    kind, x = data["type_index"].to_numpy(), effect_values(data, effect)
-    group = draws["intercept"].transpose("chain", "draw", ...).to_numpy()
-    slope = np.zeros((*group.shape[:2], 1))
-    if effect is not None:
-        slope = slope_of_authorities(data, draws).transpose("chain", "draw", ...).to_numpy()
-    own, centred = np.empty((*group.shape[:2], 0)), np.empty((0, kind.size))
-    if "controls" in data:
-        centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
-        own = draws["coefficient"].transpose("chain", "draw", ...).to_numpy()
-    size = group.shape[0] * group.shape[1]
-    slope, group, own = (part.reshape(size, -1) for part in (slope, group, own))
-    mean = np.empty((size, kind.size))
-    for piece in _pieces(size, kind.size * (1 + len(centred))):
-        part = group[piece][:, kind]
-        part += slope[piece] * x
-        part += own[piece] @ centred
-        mean[piece] = part
+    # Plain arrays: aligning labels takes longer than this much arithmetic.
+    names = ("intercept", "effect", "effect_by_type", "coefficient")
+    shape = (draws.sizes["chain"], draws.sizes["draw"], data.sizes["authority"])
+    values = {
+        name: draws[name].transpose("chain", "draw", ...).to_numpy().reshape(shape[0] * shape[1], -1)
+        for name in names
+        if name in draws
+    }
+    mean = fitted_values(data, values, effect)
     coords = {name: draws[name] for name in ("chain", "draw") if name in draws.coords}
     coords |= {"authority": data["authority"]} if "authority" in data.coords else {}
-    shape = (draws.sizes["chain"], draws.sizes["draw"], kind.size)
     return xr.DataArray(mean.reshape(shape), dims=("chain", "draw", "authority"), coords=coords)
 
 
-def _pieces(size: int, work: int) -> list[slice]:
-    """Slices of `size` rows that take `work` multiplications each."""
-    rows = max(_AT_ONCE // max(work, 1), 1)
-    return [slice(start, start + rows) for start in range(0, size, rows)]
-
-
-def slope_of_authorities(data: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
-    """Slope of each unit, dims chain, draw and, where slopes vary by type, authority."""
-    if "effect_by_type" not in draws:
-        return draws["effect"]
-    kind = data["type_index"].drop_vars("authority", errors="ignore")
-    return draws["effect_by_type"].isel(authority_type=kind).drop_vars("authority_type")
+def fitted_values(data: xr.Dataset, draws: Mapping[str, FloatArray], effect: str | None) -> FloatArray:
+    """Expected outcomes of shape (sample, unit) from draws with one leading dim."""
+    kind, x = data["type_index"].to_numpy(), effect_values(data, effect)
+    group, slope = draws["intercept"], np.zeros((len(draws["intercept"]), 1))
+    if effect is not None:
+        slope = draws["effect"].reshape(len(group), 1)
+    own, centred = np.empty((len(group), 0)), np.empty((0, kind.size))
+    if "controls" in data:
+        centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
+        own = draws["coefficient"]
+    mean = np.empty((len(group), kind.size))
+    # Some draws at a time: they stay in the cache, and are too few for BLAS to share out among threads, on whose number the last
+    # digits would depend.
+    rows = max(_AT_ONCE // (kind.size * (1 + len(centred))), 1)
+    for start in range(0, len(group), rows):
+        piece = slice(start, start + rows)
+        part = group[piece][:, kind]
+        part += (draws["effect_by_type"][piece][:, kind] if "effect_by_type" in draws else slope[piece]) * x
+        part += own[piece] @ centred
+        mean[piece] = part
+    return mean
 
 
 def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:

@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 def effect_by_type(posterior: xr.DataTree) -> xr.DataArray:
     """Slope of the target or of stretch in each type, dims chain, draw, authority_type; the same where slopes are common."""
-    draws, _, _ = _parts(posterior, slope=True)
+    draws, _, _ = parts_of(posterior, slope=True)
     if "effect_by_type" in draws:
         return draws["effect_by_type"]
     slope = draws["effect"].expand_dims(authority_type=draws["authority_type"].to_numpy(), axis=-1)
@@ -49,16 +49,14 @@ def predict_new_type(posterior: xr.DataTree, *, seed: int) -> xr.Dataset:
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.cohesion.model import cohesion_model
-    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
-    >>> schools = simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, seed=1)
-    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> schools = bt.simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, seed=1)
+    >>> posterior = bt.fit(bt.cohesion_model(schools), engine="exact", draws=500, seed=1)
     >>> new = predict_new_type(posterior, seed=1)
     >>> bool(new["intercept"].std() > posterior["posterior"]["mu"].std())
     True
     """
-    draws, _, _ = _parts(posterior)
+    draws, _, _ = parts_of(posterior)
     if "mu" not in draws:
         raise DataError(
             "a new type cannot be predicted without pooling, expected pooling partial or complete"
@@ -106,16 +104,14 @@ def predict_new_authority(
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.cohesion.model import cohesion_model
-    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
-    >>> schools = simulate_authorities({"rural": 30, "urban": 40}, slope=2.0, seed=1)
-    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> schools = bt.simulate_authorities({"rural": 30, "urban": 40}, slope=2.0, seed=1)
+    >>> posterior = bt.fit(bt.cohesion_model(schools), engine="exact", draws=500, seed=1)
     >>> change = predict_new_authority(posterior, value=1, authority_type="rural", seed=1)
     >>> change.dims, bool(3 < change.std() < 5)
     (('chain', 'draw'), True)
     """
-    draws, data, _ = _parts(posterior)
+    draws, data, _ = parts_of(posterior)
     given = dict(controls or {})
     for name, number in (("value", value), *given.items()):
         if not np.isfinite(number):
@@ -144,11 +140,9 @@ def predict_new_authority(
     return (change.transpose("chain", "draw") + noise(draws, rng, 1)[..., 0]).rename(response_of(posterior))
 
 
-def counterfactual_change(posterior: xr.DataTree, *, more: float = 1.0) -> xr.Dataset:
-    """Mean outcome had every unit had the target, or more stretch."""
-    if not np.isfinite(more):
-        raise DataError(f"more is {more!r}, expected a finite number of points of stretch")
-    draws, data, effect = _parts(posterior, slope=True)
+def counterfactual_change(posterior: xr.DataTree) -> xr.Dataset:
+    """Mean outcome had every unit had the target, or a point more of stretch."""
+    draws, data, effect = parts_of(posterior, slope=True)
     x, kind, types = data[str(effect)].to_numpy(), data["type_index"].to_numpy(), data.sizes["authority_type"]
     # Means are linear in the parameters: those of each type are all that is needed, however many the units.
     share = np.bincount(kind, minlength=types) / kind.size
@@ -156,7 +150,7 @@ def counterfactual_change(posterior: xr.DataTree, *, more: float = 1.0) -> xr.Da
     slope = effect_by_type(posterior).transpose("chain", "draw", "authority_type").to_numpy()
     intercept = draws["intercept"].transpose("chain", "draw", "authority_type").to_numpy()
     without = intercept @ share
-    added = share - held if effect == "target" else more * share
+    added = share - held if effect == "target" else share
     like = draws["sigma"].transpose("chain", "draw")
     expected, difference = without + slope @ held, slope @ added
     found = {
@@ -195,15 +189,13 @@ def pooling_factors(posterior: xr.DataTree) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from bayes_targets.inference.engines import fit
-    >>> from bayes_targets.models.cohesion.model import cohesion_model
-    >>> from bayes_targets.models.cohesion.simulate import simulate_authorities
-    >>> schools = simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, tau=0.2, seed=1)
-    >>> posterior = fit(cohesion_model(schools), engine="exact", draws=500, seed=1)
+    >>> import bayes_targets as bt
+    >>> schools = bt.simulate_authorities({"rural": 30, "urban": 40, "coastal": 20}, tau=0.2, seed=1)
+    >>> posterior = bt.fit(bt.cohesion_model(schools), engine="exact", draws=500, seed=1)
     >>> bool(pooling_factors(posterior).loc["intercept", "pooling_factor"] > 0.5)
     True
     """
-    draws, _, _ = _parts(posterior)
+    draws, _, _ = parts_of(posterior)
     levels = {"intercept": ("intercept", "mu", "tau"), "effect": ("effect_by_type", "effect", "tau_effect")}
     rows = {}
     for quantity, (values, mean, spread) in levels.items():
@@ -230,7 +222,7 @@ def r_squared(posterior: xr.DataTree) -> xr.Dataset:
     shares, and add up to R². For a flat prior this is what least squares calls the R² without the effect and
     the R² added by it.
     """
-    draws, data, effect = _parts(posterior)
+    draws, data, effect = parts_of(posterior)
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
     dummies = np.eye(types)[kind]
     # With complete pooling types do not differ, so nothing but a constant and the controls is there without x.
@@ -272,12 +264,10 @@ def response_of(posterior: xr.DataTree) -> str:
     return str(json.loads(posterior.attrs["options"]).get("response", "change"))
 
 
-def _parts(posterior: xr.DataTree, *, slope: bool = False) -> tuple[xr.Dataset, xr.Dataset, str | None]:
+def parts_of(posterior: xr.DataTree, *, slope: bool = False) -> tuple[xr.Dataset, xr.Dataset, str | None]:
     """Draws, data and the effect's name of a posterior of `cohesion_model`."""
-    if not isinstance(posterior, xr.DataTree) or posterior.attrs.get("model") != "cohesion":
-        found = (
-            posterior.attrs.get("model") if isinstance(posterior, xr.DataTree) else type(posterior).__name__
-        )
+    found = posterior.attrs.get("model") if isinstance(posterior, xr.DataTree) else type(posterior).__name__
+    if not isinstance(posterior, xr.DataTree) or found != "cohesion":
         raise DataError(f"posterior: found {found!r}, expected what fit gives for a cohesion_model")
     effect = json.loads(posterior.attrs["options"])["effect"]
     if slope and effect is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -126,13 +125,11 @@ def require_gaussian(model: Model) -> None:
     terms = (1 if pooling == "complete" else types) + slopes
     if model.data.sizes["authority"] <= terms + model.data.sizes.get("control", 0):
         raise NotExactError("no exact posterior with no more authorities than terms; use engine 'nuts'")
-    used: dict[str, Any] = {} if options["effect"] is None else {"effect": priors.effect}
-    used["intercept" if options["pooling"] == "none" else "mu"] = (
-        priors.intercept if options["pooling"] == "none" else priors.mu
-    )
-    if "control" in model.data.dims:
-        used["coefficient"] = priors.coefficient
-    for name, prior in used.items():
+    used = [] if options["effect"] is None else ["effect"]
+    used += ["intercept" if pooling == "none" else "mu"]
+    used += ["coefficient"] if "control" in model.data.dims else []
+    for name in used:
+        prior = getattr(priors, name)
         if not isinstance(prior, Normal | Flat):
             raise NotExactError(
                 f"priors, {name}: {prior} has no exact posterior, expected Normal or Flat; use engine 'nuts'"

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from ...errors import DataError, did_you_mean, require_choice
-from ...model import Model
+from ...model import Model, priors_of_kind
 from ...priors import Exponential, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 from ...readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
 from .equation import draw_prior, log_likelihood, predict
@@ -138,24 +138,20 @@ def scaled_priors(
     ('Normal(100, 160)', 'Normal(0, 160)', 'HalfNormal(80)')
     """
     name = _response(authorities, response)
-    y = authorities[name].to_numpy().astype(float)
-    scale, middle = _two_digits(float(np.nanstd(y, ddof=1))), float(np.nanmean(y))
+    centre, scale = _centre_and_scale(authorities[name])
     if not scale > 0:
         raise DataError(f"authorities, {name!r}: every value is the same, expected some variation")
     step = 1.0
     if effect == "stretch":
         step = float(np.nanstd(authorities["stretch"].to_numpy().astype(float), ddof=1)) or 1.0
     slope = _two_digits(5 * scale / step)
-    centre = round(middle, -int(np.floor(np.log10(scale)))) + 0.0
     wide = _two_digits(5 * scale)
     more = {}
     if "baseline" in authorities:
-        b = authorities["baseline"].to_numpy().astype(float)
-        own = _two_digits(float(np.nanstd(b, ddof=1))) or 1.0
+        level, own = _centre_and_scale(authorities["baseline"])
+        own = own or 1.0
         more = {
-            "baseline_mean": Normal(
-                round(float(np.nanmean(b)), -int(np.floor(np.log10(own)))) + 0.0, _two_digits(5 * own)
-            ),
+            "baseline_mean": Normal(level, _two_digits(5 * own)),
             "baseline_tau": HalfNormal(own),
             "baseline_sd": HalfNormal(_two_digits(2.5 * own)),
         }
@@ -169,6 +165,14 @@ def scaled_priors(
         sigma=HalfNormal(_two_digits(2.5 * scale)),
         **more,
     )
+
+
+def _centre_and_scale(values: xr.DataArray) -> tuple[float, float]:
+    """Mean, as exact as the first digit of the standard deviation, and that to two digits."""
+    y = values.to_numpy().astype(float)
+    scale = _two_digits(float(np.nanstd(y, ddof=1)))
+    place = np.log10(scale) if scale > 0 else 0.0
+    return round(float(np.nanmean(y)), -int(np.floor(place))) + 0.0, scale
 
 
 def _two_digits(value: float) -> float:
@@ -290,17 +294,14 @@ def cohesion_model(
     change = change_of(authorities)
     data = _model_data(authorities, effect, explained, error, change)
     made_up = explained == "change" and data.attrs["origin"] in ("reconstructed", "simulated")
-    chosen = priors
-    if chosen is None:
-        chosen = (
-            CohesionPriors() if made_up else scaled_priors(authorities, effect=effect, response=explained)
-        )
+    if priors is None and not made_up:
+        priors = scaled_priors(authorities, effect=effect, response=explained)
     types = data["authority_type"].to_numpy().astype(str).tolist()
     labels = [types[i] for i in data["type_index"].to_numpy()]
     model = Model(
         name="cohesion",
         data=data,
-        priors=_filled_priors(chosen, effect),
+        priors=_filled_priors(priors, effect),
         options={
             **given,
             "measurement_error": error,
@@ -374,6 +375,8 @@ def _model_data(
         if name not in authorities:
             found = [str(known) for known in authorities.data_vars]
             why = "measurement_error needs the scores and their errors; " if name in _SCORES else ""
+            if name == effect:
+                why = "give effect=None where types and controls alone explain the outcome; "
             raise DataError(f"authorities: no variable {name!r}; {why}{did_you_mean(name, found)}")
     if "authority_type" not in authorities.coords:
         raise DataError("authorities: no coord 'authority_type', expected the type of each authority")
@@ -434,10 +437,9 @@ def _with_controls(data: xr.Dataset, rows: xr.Dataset, taken: set[str]) -> xr.Da
     ).assign_coords(control=np.array(names, dtype=np.str_))
 
 
-def _filled_priors(priors: CohesionPriors, effect: str | None) -> CohesionPriors:
+def _filled_priors(priors: CohesionPriors | None, effect: str | None) -> CohesionPriors:
     """The priors with those that depend on the effect filled in, each checked for its support."""
-    if not isinstance(priors, CohesionPriors):
-        raise DataError(f"priors: found {type(priors).__name__}, expected CohesionPriors")
+    priors = priors_of_kind(priors, CohesionPriors)
     slope, spread = _SLOPE_PRIORS[effect or "target"]
     filled = replace(
         priors,

@@ -48,9 +48,8 @@ def scores_log_likelihood(
         data[name].to_numpy() for name in ("baseline", "outcome", "baseline_se", "outcome_se")
     )
     growth = 1 + fitted.to_numpy() / 100 if percent else np.ones(fitted.shape)
-    if (
-        not percent
-    ):  # the expected change is taken off the outcome, and what is left is the true baseline and errors
+    if not percent:
+        # Less the expected change, the outcome is the true baseline and errors.
         o = o - fitted.to_numpy()
     expected, own = true_baseline_given_measured(b, by_type, sd, se_b)
     total = _log_normal(b - by_type, sd**2 + se_b**2)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, require_choice
 from ...readers.dataset import authority_dataset
+from .model import CHANGES
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -20,21 +20,6 @@ _BASELINE_MEAN, _BASELINE_SD = 60.0, 7.0
 # Stretch of those with a target: mean and s.d. in points.
 _STRETCH_MEAN, _STRETCH_SD = 1.56, 5.1
 _TRIES = 100
-
-
-@dataclass(frozen=True)
-class _Truth:
-    """The settings of `simulate_authorities` that the model's equation needs."""
-
-    effect: str
-    slope: float
-    slope_sd: float
-    mu: float
-    tau: float
-    sigma: float
-    nu: float | None
-    coefficients: Mapping[str, float]
-    change: str
 
 
 def simulate_authorities(
@@ -119,21 +104,51 @@ def simulate_authorities(
     >>> authorities.attrs["origin"], int(authorities["target"].sum()), authorities.attrs["truth"]["effect"]
     ('simulated', 47, 2.0)
     """
-    if change not in ("percent", "points"):
-        raise DataError(f"change: found {change!r}; {did_you_mean(str(change), ['percent', 'points'])}")
-    truth = _Truth(effect, slope, slope_sd, mu, tau, sigma, nu, dict(coefficients or {}), change)
-    _check_settings(n_by_type, truth, share_with_target, targets, survey_se)
+    for name, value, known in (
+        ("effect", effect, ("target", "stretch")),
+        ("targets", targets, ("random", "low_baseline")),
+        ("change", change, CHANGES),
+    ):
+        require_choice(name, value, known)
+    for name, n in n_by_type.items():
+        if not isinstance(n, int) or n < 1:
+            raise DataError(f"n_by_type, {name!r}: found {n!r}, expected a whole number of 1 or more")
+    if sum(n_by_type.values()) < 2:
+        raise DataError(f"n_by_type: found {dict(n_by_type)}, expected 2 authorities or more")
+    limits = {
+        "slope_sd": (slope_sd, slope_sd >= 0, "0 or more"),
+        "tau": (tau, tau >= 0, "0 or more"),
+        "sigma": (sigma, sigma > 0, "a number above 0"),
+        "nu": (nu, nu is None or nu > 0, "a number above 0, or None"),
+        "share_with_target": (share_with_target, 0 < share_with_target < 1, "a share between 0 and 1"),
+        "survey_se": (survey_se, survey_se >= 0, "0 or more"),
+    }
+    for name, (found, fits, expected) in limits.items():
+        if not fits or (found is not None and not np.isfinite(found)):
+            raise DataError(f"{name}: found {found!r}, expected {expected}")
+    # By the names of the posterior; what types have of their own is drawn.
+    truth = {
+        "mu": mu,
+        "tau": tau,
+        "intercept": {},
+        "effect": slope,
+        "tau_effect": slope_sd,
+        "effect_by_type": {},
+    }
+    truth |= {"coefficient": dict(coefficients or {}), "sigma": sigma, "nu": nu}
     rng = np.random.default_rng(seed)
     for _ in range(_TRIES):
-        drawn = _draw(rng, n_by_type, truth, share_with_target, targets, survey_se)
-        if drawn is not None:
+        variables, controls = _draw(
+            rng, n_by_type, truth, effect, share_with_target, targets, survey_se, percent=change == "percent"
+        )
+        scores = np.concatenate([variables["baseline"], variables["outcome"]])
+        if scores.min() > 0 and scores.max() < 100:
             break
     else:
         raise DataError(
             f"simulate_authorities: a score left 0 to 100 in each of {_TRIES} data sets, expected smaller "
             "changes (slope, tau, sigma) or survey errors"
         )
-    variables, controls, parameters = drawn
     with_target = np.flatnonzero(variables["target"])
     if not 0 <= n_missing_stretch <= len(with_target):
         raise DataError(
@@ -141,74 +156,48 @@ def simulate_authorities(
             "the number with a target"
         )
     variables["stretch"][rng.choice(with_target, n_missing_stretch, replace=False)] = np.nan
-    types = [name for name, n in n_by_type.items() for _ in range(n)]
     dataset = authority_dataset(
         [f"{name} {i + 1}" for name, n in n_by_type.items() for i in range(n)],
-        types,
+        [name for name, n in n_by_type.items() for _ in range(n)],
         variables,
         controls=controls,
         types=list(n_by_type),
         origin="simulated",
         source=f"simulate_authorities, seed {seed}",
     )
-    dataset.attrs |= {"truth": parameters, "change": change}
+    dataset.attrs |= {"truth": truth, "change": change}
     dataset["change"].attrs["units"] = "% of the baseline score" if change == "percent" else "points"
     return dataset
-
-
-def _check_settings(
-    n_by_type: Mapping[str, int], truth: _Truth, share: float, targets: str, survey_se: float
-) -> None:
-    for argument, value, known in (
-        ("effect", truth.effect, ["target", "stretch"]),
-        ("targets", targets, ["random", "low_baseline"]),
-    ):
-        if value not in known:
-            raise DataError(f"{argument}: found {value!r}; {did_you_mean(str(value), known)}")
-    for name, n in n_by_type.items():
-        if not isinstance(n, int) or n < 1:
-            raise DataError(f"n_by_type, {name!r}: found {n!r}, expected a whole number of 1 or more")
-    if sum(n_by_type.values()) < 2:
-        raise DataError(f"n_by_type: found {dict(n_by_type)}, expected 2 authorities or more")
-    limits = {
-        "slope_sd": (truth.slope_sd, truth.slope_sd >= 0, "0 or more"),
-        "tau": (truth.tau, truth.tau >= 0, "0 or more"),
-        "sigma": (truth.sigma, truth.sigma > 0, "a number above 0"),
-        "nu": (truth.nu, truth.nu is None or truth.nu > 0, "a number above 0, or None"),
-        "share_with_target": (share, 0 < share < 1, "a share between 0 and 1"),
-        "survey_se": (survey_se, survey_se >= 0, "0 or more"),
-    }
-    for argument, (found, fits, expected) in limits.items():
-        if not fits or (found is not None and not np.isfinite(found)):
-            raise DataError(f"{argument}: found {found!r}, expected {expected}")
 
 
 def _draw(
     rng: np.random.Generator,
     n_by_type: Mapping[str, int],
-    truth: _Truth,
+    truth: dict[str, Any],
+    effect: str,
     share: float,
     targets: str,
     survey_se: float,
-) -> tuple[dict[str, FloatArray], dict[str, FloatArray], dict[str, Any]] | None:
-    """One data set: variables, controls, parameters; None where a score is not a percentage."""
+    *,
+    percent: bool,
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Variables and controls of one data set; intercepts and slopes of the types are written into `truth`."""
     kind = np.repeat(np.arange(len(n_by_type)), list(n_by_type.values()))
     n = len(kind)
-    intercepts = rng.normal(truth.mu, truth.tau, len(n_by_type))
-    slopes = rng.normal(truth.slope, truth.slope_sd, len(n_by_type))
-    controls = {name: rng.normal(size=n) for name in truth.coefficients}
+    intercepts = rng.normal(truth["mu"], truth["tau"], len(n_by_type))
+    slopes = rng.normal(truth["effect"], truth["tau_effect"], len(n_by_type))
+    truth["intercept"] = dict(zip(n_by_type, intercepts.tolist(), strict=True))
+    truth["effect_by_type"] = dict(zip(n_by_type, slopes.tolist(), strict=True))
+    controls = {name: rng.normal(size=n) for name in truth["coefficient"]}
     true_baseline = rng.normal(_BASELINE_MEAN, _BASELINE_SD, n)
     baseline = true_baseline + rng.normal(0, survey_se, n)
     x = _set_targets(rng, baseline, share, targets)
-    noise = rng.normal(size=n) if truth.nu is None else rng.standard_t(truth.nu, n)
-    change = intercepts[kind] + slopes[kind] * x[truth.effect] + truth.sigma * noise
-    for name, coefficient in truth.coefficients.items():
+    noise = rng.normal(size=n) if truth["nu"] is None else rng.standard_t(truth["nu"], n)
+    change = intercepts[kind] + slopes[kind] * x[effect] + truth["sigma"] * noise
+    for name, coefficient in truth["coefficient"].items():
         change += coefficient * controls[name]
-    percent = truth.change == "percent"
     after = true_baseline * (1 + change / 100) if percent else true_baseline + change
     outcome = after + rng.normal(0, survey_se, n)
-    if min(baseline.min(), outcome.min()) <= 0 or max(baseline.max(), outcome.max()) >= 100:
-        return None
     variables = {
         "baseline": baseline,
         "outcome": outcome,
@@ -217,18 +206,7 @@ def _draw(
     }
     if survey_se > 0:
         variables |= {"baseline_se": np.full(n, survey_se), "outcome_se": np.full(n, survey_se)}
-    parameters = {
-        "mu": truth.mu,
-        "tau": truth.tau,
-        "intercept": dict(zip(n_by_type, intercepts.tolist(), strict=True)),
-        "effect": truth.slope,
-        "tau_effect": truth.slope_sd,
-        "effect_by_type": dict(zip(n_by_type, slopes.tolist(), strict=True)),
-        "coefficient": dict(truth.coefficients),
-        "sigma": truth.sigma,
-        "nu": truth.nu,
-    }
-    return variables, controls, parameters
+    return variables, controls
 
 
 def _set_targets(

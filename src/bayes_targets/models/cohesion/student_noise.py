@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...inference.leave_one_out import smoothed
 from ...model import Model
 from ...priors import Prior
+from .equation import fitted_values
 from .exact import cohesion_hierarchy, draw_hierarchy
 
 FloatArray = NDArray[np.float64]
@@ -63,7 +64,8 @@ def solve_student_t(
     normal = replace(model, options={**model.options, "noise": "normal"})
     hierarchy = cohesion_hierarchy(normal, weights)
     values, draws = draw_hierarchy(normal, hierarchy, size, rng)
-    residual = _residuals(model, values)
+    fitted = fitted_values(model.data, values, model.options["effect"])
+    residual = outcome - fitted
     sigma = values["sigma"]
     at = np.exp(np.interp(np.log(nu - 1), np.log(_DEGREES - 1), np.log([mode[2] for mode in modes])))
     scale = at / np.exp(np.log(sigma).mean())
@@ -120,20 +122,6 @@ def _propose_degrees(
     place = _FINE[node] + step * (rng.random(size) - 0.5)
     best = int(np.argmax(np.interp(np.log(_DEGREES - 1), _FINE, q)))
     return 1.0 + np.exp(place), np.log(q[node] / step), best
-
-
-def _residuals(model: Model, values: dict[str, FloatArray]) -> FloatArray:
-    data, options = model.data, model.options
-    kind = data["type_index"].to_numpy()
-    intercept = values["intercept"] if "intercept" in values else values["mu"][:, None]
-    slope = values["effect_by_type"][:, kind] if "effect_by_type" in values else values["effect"][:, None]
-    fitted = intercept[:, kind] if intercept.shape[1] > 1 else intercept
-    fitted = fitted + slope * data[options["effect"]].to_numpy()
-    if "coefficient" in values:
-        centred = (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
-        # einsum keeps to one thread, whatever the number of cores.
-        fitted = fitted + np.einsum("sc,ca->sa", values["coefficient"], centred)
-    return np.asarray(data[options["response"]].to_numpy() - fitted)
 
 
 def _log_student_t(residual: FloatArray, nu: FloatArray, sigma: FloatArray) -> FloatArray:

@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean
-from ...inference.summary import summarise_draws as summarise_draws
-from .parts import FloatArray, stacked
+from ...inference.summary import summarise_draws, tails
+from .equation import stacked
+from .shares import FloatArray
 
 
 def status_share(
@@ -153,11 +154,10 @@ def _log_odds(share: xr.DataArray) -> xr.DataArray:
     return odds.copy(data=np.log(odds.to_numpy()))
 
 
-def predictive_counts(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
-    """Counts of each status in each area beside what the model would have them be."""
+def predictive_counts(posterior: xr.DataTree) -> pd.DataFrame:
+    """Counts of each status in each area beside what the model would have them be, with 95% intervals."""
     observed, replicated, _ = _counts(posterior)
-    tails = ((1 - prob) / 2, (1 + prob) / 2)
-    low, high = np.quantile(replicated, tails, axis=0, method="inverted_cdf")
+    low, high = np.quantile(replicated, tails(0.95), axis=0, method="inverted_cdf")
     labels = posterior["observed_data"]["count"]
     columns = {
         "observed": observed,
@@ -170,7 +170,7 @@ def predictive_counts(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFram
         [labels["area"].to_numpy(), labels["status"].to_numpy()], names=["area", "status"]
     )
     table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
-    table.attrs = {"interval": "eti", "prob": prob}
+    table.attrs = {"interval": "eti", "prob": 0.95}
     return table
 
 

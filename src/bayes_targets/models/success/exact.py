@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...inference.importance import (
     MOST_K,
+    LogDensity,
     Proposal,
     Sample,
     axis_values,
@@ -29,13 +30,12 @@ from ...inference.leave_one_out import pareto_k
 from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
 from ...priors import LogOdds, Normal, StudentT
-from .ordinal import cut_labels
-from .parts import expit, graph_coords, log_ways, ordinal_log_share, scaled_predictors, with_shares
+from .equation import labelled, scaled_predictors, status_counts
+from .shares import FloatArray, expit, log_ways, ordinal_log_share
 
-FloatArray = NDArray[np.float64]
 _MOST_AXES, _MOST_SHARED = 3, 12
 # Draws that evidences by importance sampling are worth, at least.
-_EVIDENCE_DRAWS = 4_000
+EVIDENCE_DRAWS = 4_000
 
 
 def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -43,7 +43,7 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
 
     Areas share mu, the gaps between cutpoints, the coefficients of covariates and tau, as far as the model has them;
     given these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses. The
-    prior is about splits (see `success_parts`). In terms of cutpoints, best first, :math:`c_1 = -\mu` and
+    prior is about splits (see `shares`). In terms of cutpoints, best first, :math:`c_1 = -\mu` and
     :math:`c_k = c_{k-1} - g_k`, the k-th split is
 
     .. math:: s_k = -c_k - \log(1 + e^{-c_{k-1}}) + \log(1 - e^{-g_k}), \qquad
@@ -56,8 +56,21 @@ def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
     axes, areas, log_density = _shared(model)
     engine = solve if len(axes) <= _MOST_AXES else solve_by_importance
     draws = engine(log_density, axes, size, rng)
-    given = areas(dict(draws.values), size)
-    return _labelled(model, dict(draws.values), given, given.draw(rng)), draws.sample_stats()
+    values = dict(draws.values)
+    given = areas(values, size)
+    effect, cut = given.draw(rng), given.cut[:, 0, :]
+    if "predictor" in model.data:
+        own = np.stack([values[f"effect_{c}"] for c in range(model.data.sizes["covariate"])], axis=1)
+        values["coefficient"] = own / model.data["predictor_scale"].to_numpy()
+    if model.options["outcome"] == "binomial":
+        return labelled(model, {**values, "share": expit(effect - cut)}), draws.sample_stats()
+    # Without pooling areas depart from the average one.
+    alone = model.options["pooling"] == "none"
+    centre = effect.mean(axis=1, keepdims=True) if alone else 0.0
+    values["area_effect"] = effect - (centre if alone else given.shift)
+    values["cutpoint"] = cut[:, ::-1] - centre
+    values["share"] = np.exp(ordinal_log_share(effect, cut))
+    return labelled(model, values), draws.sample_stats()
 
 
 def _solve_beta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -71,74 +84,77 @@ def _solve_beta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.D
     evidence = float((betaln(alpha, beta) - betaln(prior.alpha, prior.beta) + log_ways(count)).sum())
     draws = solve(lambda nodes: np.full(len(nodes), evidence), [], size, rng)
     share = betaincinv(alpha, beta, stratified_uniform(rng, (size, len(count))))
-    targets = model.data["targets"].to_numpy()
-    values = {
-        "share": (("sample", "area"), share),
-        "overall_share": ("sample", share @ (targets / targets.sum())),
-    }
-    found = xr.Dataset(values, coords={"area": model.data["area"].to_numpy()})
-    return found[list(model.variables)], draws.sample_stats()
+    return labelled(model, {"share": share}), draws.sample_stats()
 
 
-def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> float:
-    """Log marginal likelihood of the counts of some areas; up to three shared parameters have no Monte Carlo error."""
+def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+    """Log marginal likelihood of the counts of some areas and its Monte Carlo error, 0 of up to three shared parameters."""
     axes, _, log_density = _shared(model, kept)
     if len(axes) > _MOST_AXES:
-        sample = sample_density(log_density, axes, _EVIDENCE_DRAWS)
-        sample.require(_EVIDENCE_DRAWS, "what areas share")
-        return sample.log_evidence
-    return _evidence(integrate(log_density, axes))
+        sample = sample_density(log_density, axes, EVIDENCE_DRAWS)
+        sample.require(EVIDENCE_DRAWS, "what areas share")
+        return sample.log_evidence, sample.evidence_mcse
+    return _evidence(integrate(log_density, axes)), 0.0
 
 
-def left_out_densities(model: Model) -> FloatArray:
-    """Log predictive density of each area's counts given the others', shape (area,): a ratio of two evidences.
+def left_out_densities(model: Model) -> tuple[FloatArray, FloatArray]:
+    """Log predictive density of each area's counts given the others', and its Monte Carlo standard error, each of shape (area,).
 
-    The density without an area is that with it, divided by what the area has at each node. Where the grid of all areas does
-    not hold its mass, it gets a grid of its own.
+    It is a ratio of two evidences. That without an area is that with it, divided by what the area has at each node; where the
+    grid of all areas does not hold its mass, it gets a grid of its own.
     """
     axes, areas, log_density = _shared(model)
+    count = status_counts(model)
+
+    def own_terms(values: dict[str, FloatArray]) -> FloatArray:
+        """Log probability of each area's counts at each set of shared parameters, shape (S, J)."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            own = areas(values, len(values[axes[0].name])).log_likelihood() + log_ways(count)
+            for k in range(1, count.shape[1] - 1):
+                own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
+        return np.asarray(own)
+
     if len(axes) > _MOST_AXES:
-        return _left_out_by_importance(model)
-    whole, count = integrate(log_density, axes), status_counts(model)
-    nodes = whole.values()
-    own = _area_terms({axis.name: nodes[:, d] for d, axis in enumerate(axes)}, areas, count)
+        sample = sample_density(log_density, axes, EVIDENCE_DRAWS)
+        sample.require(EVIDENCE_DRAWS, "what areas share")
+        own = own_terms(axis_values(axes, sample.x))
+        return leave_out_by_importance(
+            sample, axes, own, lambda kept: _shared(model, kept)[2], EVIDENCE_DRAWS
+        )
+    whole = integrate(log_density, axes)
+    own = own_terms({axis.name: of for axis, of in zip(axes, whole.values().T, strict=True)})
     out = np.empty(len(count))
     for j in range(len(count)):
         log_p = whole.log_p.copy()
         log_p[whole.there] -= own[:, j]
         rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
         others = np.arange(len(count)) != j
-        out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)
-    return _evidence(whole) - out
+        out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)[0]
+    return _evidence(whole) - out, np.zeros(len(count))
 
 
-def _area_terms(
-    values: dict[str, FloatArray], areas: Callable[[dict[str, FloatArray], int], Areas], count: FloatArray
-) -> FloatArray:
-    """Log probability of each area's counts at each set of shared parameters, shape (S, J)."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        own = areas(values, len(next(iter(values.values())))).log_likelihood() + log_ways(count)
-        for k in range(1, count.shape[1] - 1):
-            own += np.log(-np.expm1(-values[f"gap_{k}"]))[:, None] * count[:, k]
-    return np.asarray(own)
+def leave_out_by_importance(
+    sample: Sample,
+    axes: list[Axis],
+    own: FloatArray,
+    density_of: Callable[[NDArray[np.bool_]], LogDensity],
+    worth: int,
+) -> tuple[FloatArray, FloatArray]:
+    """The same from weighted draws and the log probability `own` (draw, area) of each area's counts at them.
 
-
-def _left_out_by_importance(model: Model) -> FloatArray:
-    """The same with more shared parameters than a grid holds; an area without which the weights fail gets draws of its own."""
-    axes, areas, log_density = _shared(model)
-    sample, count = sample_density(log_density, axes, _EVIDENCE_DRAWS), status_counts(model)
-    sample.require(_EVIDENCE_DRAWS, "what areas share")
-    own = _area_terms(axis_values(axes, sample.x), areas, count)
-    out = np.empty(len(count))
-    for j in range(len(count)):
+    An area without which the weights fail, or are worth less than half of `worth` draws, gets draws of its own.
+    """
+    elpd, mcse = np.empty(own.shape[1]), np.empty(own.shape[1])
+    for j in range(own.shape[1]):
         log_w = np.where(np.isfinite(own[:, j]), sample.log_w - own[:, j], -np.inf)
         rest = Sample(sample.x, sample.log_p, log_w)
-        if not pareto_k(log_w) < MOST_K or rest.effective < _EVIDENCE_DRAWS / 2:
-            without = in_coordinates(_shared(model, np.arange(len(count)) != j)[2], axes)
-            rest = weigh(without, refine(without, Proposal.fitted(sample.x, log_w)), _EVIDENCE_DRAWS)
-            rest.require(_EVIDENCE_DRAWS, "what areas share but one")
-        out[j] = rest.log_evidence
-    return sample.log_evidence - out
+        if not pareto_k(log_w) < MOST_K or rest.effective < worth / 2:
+            without = in_coordinates(density_of(np.arange(own.shape[1]) != j), axes)
+            rest = weigh(without, refine(without, Proposal.fitted(sample.x, log_w)), EVIDENCE_DRAWS)
+            rest.require(worth, "what areas share but one")
+        elpd[j] = sample.log_evidence - rest.log_evidence
+        mcse[j] = math.hypot(sample.evidence_mcse, rest.evidence_mcse)
+    return elpd, mcse
 
 
 def _evidence(grid: Grid) -> float:
@@ -198,15 +214,6 @@ def _shared(
     return axes, areas, log_density
 
 
-def status_counts(model: Model) -> FloatArray:
-    """Counts of shape (area, status), best first; of a binomial, successes and failures."""
-    data = model.data
-    if model.options["outcome"] == "binomial":
-        successes = data["successes"].to_numpy()
-        return np.column_stack([successes, data["targets"].to_numpy() - successes]).astype(float)
-    return np.asarray(data["count"].transpose("area", "status").to_numpy(), dtype=float)
-
-
 def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
     """Prior of each parameter that areas share, in the order of the axes."""
     priors, pooling = model.priors, model.options["pooling"]
@@ -239,33 +246,3 @@ def _require_quadrature(model: Model, chosen: dict[str, Any]) -> None:
     for name, prior in chosen.items():
         if (prior.logpdf(-1.0) > -np.inf) == (name == "tau"):
             raise NotExactError(f"priors, {name}: {prior} has no exact posterior; use engine 'nuts'")
-
-
-def _labelled(model: Model, values: dict[str, FloatArray], given: Areas, effect: FloatArray) -> xr.Dataset:
-    """Draws by the names of the posterior, dim ``sample``."""
-    out: dict[str, Any] = {name: ("sample", values[name]) for name in ("mu", "tau") if name in values}
-    coords = graph_coords(model)
-    if "predictor" in model.data:
-        own = np.stack([values[f"effect_{c}"] for c in range(model.data.sizes["covariate"])], axis=1)
-        out["coefficient"] = (("sample", "covariate"), own / model.data["predictor_scale"].to_numpy())
-    if model.options["outcome"] == "binomial":
-        share = expit(effect - given.cut[:, 0, :])
-        targets = model.data["targets"].to_numpy()
-        out |= {
-            "share": (("sample", "area"), share),
-            "overall_share": ("sample", np.einsum("sa,a->s", share, targets / targets.sum())),
-        }
-        found = {dim: coords[dim] for dim in ("area", "covariate") if dim in coords}
-        return xr.Dataset(out, coords=found)[list(model.variables)]
-    cut = given.cut[:, 0, :]
-    if model.options["pooling"] == "none":
-        centre = effect.mean(axis=1, keepdims=True)
-        out["area_effect"] = (("sample", "area"), effect - centre)
-        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1] - centre)
-    else:
-        out["cutpoint"] = (("sample", "cut"), cut[:, ::-1])
-    if model.options["pooling"] == "partial":
-        out["area_effect"] = (("sample", "area"), effect - given.shift)
-    coords |= {"cut": cut_labels(model)}
-    share = np.exp(ordinal_log_share(effect, cut))
-    return with_shares(model, xr.Dataset(out), share, coords)[list(model.variables)]

@@ -12,9 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...inference.summary import quantiles, tails
+from ...inference.summary import summarise_draws
 from ...priors import Beta, require_prior
-from .parts import FloatArray, expit, stacked
+from .equation import stacked
+from .shares import FloatArray, expit
 
 
 @dataclass(frozen=True)
@@ -189,18 +190,13 @@ def eventual_hits(
     )
 
 
-def summarise_hits(hits: xr.Dataset, prob: float = 0.95) -> pd.DataFrame:
-    """Summarise `eventual_hits`."""
-    names = ("total_hits", "hit_share", "payable_share")
-    low_tail, high_tail = tails(prob)
-    rows = {}
-    for name in names:
-        values = hits[name].to_numpy()
-        low, median, high = quantiles(values.ravel(), (low_tail, 0.5, high_tail))
-        rows[name] = (values.mean(), values.std(ddof=1), median, low, high)
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "sd", "median", "low", "high"])
-    table.attrs = {"interval": "eti", "prob": prob, "origin": "simulated"}
-    return table.rename_axis("quantity")
+def summarise_hits(hits: xr.Dataset) -> pd.DataFrame:
+    """Mean, s.d., median and 95% interval of the totals of `eventual_hits`."""
+    draws = hits.rename(sample="draw").expand_dims("chain")
+    totals = ("total_hits", "hit_share", "payable_share")
+    table = pd.concat([summarise_draws(draws[name]) for name in totals]).rename_axis("quantity")
+    table.attrs = {"interval": "eti", "prob": 0.95, "origin": "simulated"}
+    return table
 
 
 def optimism_transition(

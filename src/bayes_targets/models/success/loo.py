@@ -1,97 +1,30 @@
-"""Which success model predicts an unseen area best: exact leave-one-area-out, evidence, weights.
-
-Refits are compiled once, counts swapped, every fit behind the gate.
-"""
+"""Which success model predicts an unseen area best: exact leave-one-area-out, evidence, weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from ...errors import DataError, DiagnosticsError
+from ...errors import DataError, DiagnosticsError, require_choice, require_count
 from ...inference.convergence import mixing
 from ...inference.diagnostics import diagnose, require
-from ...inference.engines import CompiledNuts, compile_nuts, sample_nuts
+from ...inference.engines import compile_nuts, sample_nuts
 from ...inference.leave_one_out import stacking_weights
 from ...inference.quadrature.stratified import stratified_uniform
 from ...model import Model, NotExactError
-from . import binomial as success_binomial
-from . import multinomial as success_multinomial
-from . import ordinal as success_ordinal
+from .equation import hyperparameters, new_area_log_share, stacked, status_counts, swapped_data
 from .exact import left_out_densities, success_evidence
-from .multinomial_exact import leave_areas_out
-from .parts import FloatArray, multinomial_log_density, shift, stacked, swapped_data
+from .multinomial_exact import left_out_by_split, multinomial_evidence
+from .shares import FloatArray, multinomial_log_density
 
+_ENGINES = ("auto", "exact", "nuts")
 # Refits see few areas, so their posteriors have long necks; such small graphs afford small steps.
-_TARGET_ACCEPT = 0.99
-
-
-@dataclass(frozen=True, eq=False)
-class Refits:
-    """A success model whose graph is compiled, ready for other counts in the same areas and statuses.
-
-    Attributes
-    ----------
-    compiled : CompiledNuts
-        The model, from `success_model`, with its compiled graph; its own counts play no part in a refit.
-    draws, tune, chains : int
-        As in `fit`.
-    """
-
-    compiled: CompiledNuts
-    draws: int = 1000
-    tune: int = 1000
-    chains: int = 4
-
-    @property
-    def model(self) -> Model:
-        """The model that was compiled."""
-        return self.compiled.model
-
-
-def compile_refits(model: Model, *, draws: int = 1000, tune: int = 1000, chains: int = 4) -> Refits:
-    """Compile a success model once."""
-    return Refits(compile_nuts(model), draws, tune, chains)
-
-
-def refit(refits: Refits, data: xr.Dataset, *, seed: int, what: str = "refit") -> xr.Dataset:
-    """Posterior draws under other counts, let through only by the gate."""
-    tree = sample_refit(refits, data, seed=seed)
-    try:
-        require(diagnose(tree))
-    except DiagnosticsError as error:
-        raise DiagnosticsError(f"{what}: {error}") from None
-    return tree["posterior"].to_dataset()
-
-
-def sample_refit(refits: Refits, data: xr.Dataset, *, seed: int) -> xr.DataTree:
-    """Posterior draws and sampler statistics under other counts, not yet checked; see `refit`."""
-    model = refits.model
-    for dim in ("area", "status"):
-        if dim in model.data.dims and not np.array_equal(model.data[dim], data[dim]):
-            raise DataError(f"refit: the dim {dim!r} is not that of the compiled model")
-    posterior, stats = sample_nuts(
-        refits.compiled,
-        data=swapped_data(data),
-        draws=refits.draws,
-        tune=refits.tune,
-        chains=refits.chains,
-        seed=seed,
-        target_accept=_TARGET_ACCEPT,
-    )
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
-
-
-_FORMS: dict[str, ModuleType] = {
-    "binomial": success_binomial,
-    "ordinal": success_ordinal,
-    "multinomial": success_multinomial,
-}
+_TARGET_ACCEPT, _TUNE, _CHAINS = 0.99, 1000, 4
 # Fewest points a dim of the rule that integrates an area's effects out; wide enough for six s.d.s.
 _POINTS = {1: 101, 2: 41, 3: 21}
 _REACH = 6.5
@@ -99,7 +32,9 @@ _CHUNK = 4_000_000
 _PRIOR_DRAWS = 20_000
 
 
-def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int = 0) -> pd.DataFrame:
+def leave_one_area_out(
+    model: Model, *, engine: str = "auto", draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
     r"""Log predictive density of each area's counts from a fit without that area.
 
     Exact in the sense that each area is left out of a fit of its own (nothing is reweighted), and its density
@@ -108,19 +43,21 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     .. math:: p(y_j \mid y_{-j}) = \int\!\!\int p(y_j \mid \theta_j, \phi)\, p(\theta_j \mid \phi)\, d\theta_j\;
               p(\phi \mid y_{-j})\, d\phi
 
-    A `Model` that has an exact posterior needs no draws: :math:`\log p(y_j \mid y_{-j}) = \log p(y) - \log p(y_{-j})`,
-    both by quadrature, or by importance sampling (multinomial, partial pooling). For `Refits` the inner integral is a rule
-    of equally spaced points (it converges faster than any power of their distance) and the outer one goes over the draws
-    of NUTS.
+    The exact engine needs no draws: :math:`\log p(y_j \mid y_{-j}) = \log p(y) - \log p(y_{-j})`, both by quadrature, or by
+    importance sampling (multinomial, partial pooling; ordinal, four statuses and more). With NUTS the graph is compiled once,
+    and each area left out of a refit behind the gate; the inner integral is a rule of equally spaced points (it converges faster
+    than any power of their distance) and the outer one goes over the draws.
 
     Parameters
     ----------
-    fits : Model or Refits
-        A model from `success_model` with partial or complete pooling.
-    engine : {"auto", "exact"}
-        What to do with a `Model` that has no exact posterior: refit it by NUTS, or raise.
+    model : Model
+        From `success_model`, with partial or complete pooling.
+    engine : {"auto", "exact", "nuts"}
+        ``"auto"`` refits by NUTS what has no exact posterior.
+    draws : int
+        Of each of the four chains of a refit by NUTS.
     seed : int
-        Of the importance sample; each area's refit gets a seed of its own from this one. Quadrature needs none.
+        Each area's refit gets a seed of its own from this one. The exact engine needs none.
 
     Returns
     -------
@@ -135,7 +72,7 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     DiagnosticsError
         If a refit failed a check; the message names the area.
     NotExactError
-        If a `Model` is given that has no exact posterior, and `engine` is ``"exact"``.
+        If the model has no exact posterior, and `engine` is ``"exact"``.
 
     Examples
     --------
@@ -148,36 +85,23 @@ def leave_one_area_out(fits: Model | Refits, *, engine: str = "auto", seed: int 
     b    -1.516   0.0
     c    -2.462   0.0
     """
-    model = fits if isinstance(fits, Model) else fits.model
-    _require_pooling(model)
-    areas = [str(area) for area in model.data["area"].to_numpy()]
-    if isinstance(fits, Model):
+    areas = _checked_areas(model, engine, draws)
+    if engine != "nuts":
         try:
-            return _left_out_exactly(fits, areas)
+            elpd, mcse = (left_out_by_split if _is_multinomial(model) else left_out_densities)(model)
         except NotExactError:
             if engine == "exact":
                 raise
-            fits = compile_refits(fits)
+        else:
+            return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=areas)
     seeds = np.random.SeedSequence(seed).generate_state(len(areas))
-    rows = []
-    for place, (area, own) in enumerate(zip(areas, seeds, strict=True)):
-        kept = xr.DataArray(np.arange(len(areas)) != place, dims="area")
-        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"without {area}")
-        rows.append(_log_mean(area_log_density(model, draws, place), draws))
-    return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["elpd", "mcse"])
+    kept = ~np.eye(len(areas), dtype=bool)
+    return pd.DataFrame(
+        _refitted(model, kept, "without", draws, seeds), index=areas, columns=["elpd", "mcse"]
+    )
 
 
-def _left_out_exactly(model: Model, areas: list[str]) -> pd.DataFrame:
-    index = pd.Index(areas, name="area")
-    if model.options["outcome"] == "multinomial" and "tau" in model.variables:
-        elpd, mcse = leave_areas_out(model)
-        return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=index)
-    _require_exact(model)
-    elpd = left_out_densities(model)
-    return pd.DataFrame({"elpd": elpd, "mcse": 0.0}, index=index)
-
-
-def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
+def log_evidence(model: Model, *, engine: str = "auto", draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Log marginal likelihood of the counts, area by area: each given those before it.
 
     The rows add up to the log evidence, from which Bayes factors follow. It depends on the priors, also on
@@ -185,10 +109,10 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits : Model or Refits
+    model, engine, draws
         As in `leave_one_area_out`.
     seed : int
-        Of the draws from the prior, and of refits by NUTS; a model with an exact posterior needs none.
+        Of the draws from the prior, and of refits by NUTS; the exact engine needs none.
 
     Returns
     -------
@@ -199,8 +123,10 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     ------
     DataError
         If areas are not pooled, or a prior is improper.
+    DiagnosticsError
+        If a refit failed a check; the message names the area.
     NotExactError
-        If a `Model` is given that has no exact posterior.
+        If the model has no exact posterior, and `engine` is ``"exact"``.
 
     References
     ----------
@@ -213,25 +139,34 @@ def log_evidence(fits: Model | Refits, *, seed: int = 0) -> pd.DataFrame:
     >>> round(float(log_evidence(success_model(table))["log_density"].sum()), 2)
     -5.62
     """
-    model = fits if isinstance(fits, Model) else fits.model
-    _require_pooling(model)
-    areas = [str(area) for area in model.data["area"].to_numpy()]
-    first, *seeds = np.random.SeedSequence(seed).generate_state(len(areas))
-    prior = model.draw_prior(model, np.random.default_rng(first), _PRIOR_DRAWS)
+    areas = _checked_areas(model, engine, draws)
+    seeds = np.random.SeedSequence(seed).generate_state(len(areas))
+    prior = model.draw_prior(model, np.random.default_rng(seeds[0]), _PRIOR_DRAWS)
     if prior is None:
         raise DataError("log evidence: a prior is improper, which leaves the evidence undefined")
-    if isinstance(fits, Model):
-        _require_exact(model)
-        first_ones = np.tri(len(areas), dtype=bool)
-        steps = np.diff([success_evidence(model, kept) for kept in first_ones], prepend=0.0)
-        return pd.DataFrame({"log_density": steps, "mcse": 0.0}, index=pd.Index(areas, name="area"))
+    if engine != "nuts":
+        try:
+            evidence = multinomial_evidence if _is_multinomial(model) else success_evidence
+            steps = np.array([evidence(model, kept) for kept in np.tri(len(areas), dtype=bool)])
+        except NotExactError:
+            if engine == "exact":
+                raise
+        else:
+            error = np.hypot(steps[:, 1], np.roll(steps[:, 1], 1) * (np.arange(len(steps)) > 0))
+            log_density = np.diff(steps[:, 0], prepend=0.0)
+            return pd.DataFrame({"log_density": log_density, "mcse": error}, index=areas)
     before = prior.rename(sample="draw").expand_dims("chain")
     rows = [_log_mean(area_log_density(model, before, 0), before)]
-    for place, own in enumerate(seeds, 1):
-        kept = xr.DataArray(np.arange(len(areas)) < place, dims="area")
-        draws = refit(fits, _without(model.data, kept), seed=int(own), what=f"before {areas[place]}")
-        rows.append(_log_mean(area_log_density(model, draws, place), draws))
-    return pd.DataFrame(rows, index=pd.Index(areas, name="area"), columns=["log_density", "mcse"])
+    rows += _refitted(model, np.tri(len(areas), k=-1, dtype=bool)[1:], "before", draws, seeds[1:])
+    return pd.DataFrame(rows, index=areas, columns=["log_density", "mcse"])
+
+
+def _checked_areas(model: Model, engine: str, draws: int) -> pd.Index:
+    require_choice("engine", engine, _ENGINES)
+    require_count("draws", draws)
+    if model.options["pooling"] == "none":
+        raise DataError("leaving areas out needs pooling: without it the others say nothing about an area")
+    return pd.Index([str(area) for area in model.data["area"].to_numpy()], name="area")
 
 
 def compare_models(
@@ -311,52 +246,66 @@ def _pseudo_bma(elpd: FloatArray) -> FloatArray:
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
-def _require_exact(model: Model) -> None:
-    if model.exact is None:
-        raise NotExactError(
-            f"outcome {model.options['outcome']!r} has no exact posterior; expected Refits from compile_refits"
+def _is_multinomial(model: Model) -> bool:
+    return bool(model.options["outcome"] == "multinomial")
+
+
+def _refitted(
+    model: Model, kept: NDArray[np.bool_], word: str, draws: int, seeds: NDArray[Any]
+) -> list[tuple[float, float]]:
+    """Log density and error of the last areas, each from a refit to those areas that its row of `kept` keeps."""
+    compiled, areas = compile_nuts(model), model.data["area"].to_numpy()
+    names = [name for name in ("count", "successes", "targets") if name in model.data]
+    rows = []
+    for place, own, seed in zip(range(len(areas) - len(kept), len(areas)), kept, seeds, strict=True):
+        rest = model.data[names].where(xr.DataArray(own, dims="area"), 0)
+        posterior, stats = sample_nuts(
+            compiled,
+            data=swapped_data(rest),
+            draws=draws,
+            tune=_TUNE,
+            chains=_CHAINS,
+            seed=int(seed),
+            target_accept=_TARGET_ACCEPT,
         )
+        try:
+            require(diagnose(xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})))
+        except DiagnosticsError as error:
+            raise DiagnosticsError(f"{word} {areas[place]}: {error}") from None
+        rows.append(_log_mean(area_log_density(model, posterior, place), posterior))
+    return rows
 
 
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:
     """Log density of one area's counts in each draw of what areas share, its own effects integrated out."""
-    form = _FORMS[model.options["outcome"]]
-    hyper: dict[str, FloatArray] = form.hyperparameters(draws)
-    own = shift(model, draws)
-    shifted = stacked(own.isel(area=place)) if isinstance(own, xr.DataArray) else np.zeros(1)
-    shifted = shifted.reshape(len(shifted), -1) if model.options["outcome"] == "multinomial" else shifted
-    count = _area_counts(model.data, place)
-    nodes, log_weight = _rule(hyper, int(count.sum()))
+    hyper, count = hyperparameters(model, draws), status_counts(model)[place]
     size = len(next(iter(hyper.values())))
-    shifted = np.broadcast_to(shifted, (size, *shifted.shape[1:]))
+    shifted = np.zeros((size, 1, 1))
+    if "predictor" in model.data:
+        centred = (model.data["predictor"] - model.data["predictor_mean"]).isel(area=place)
+        shifted = stacked((centred * draws["coefficient"]).sum("covariate")).reshape(size, 1, -1)
+    nodes, log_weight = _rule(hyper, int(count.sum()))
     step = max(1, _CHUNK // (len(nodes) * count.size))
     parts = []
     for start in range(0, size, step):
         piece = slice(start, start + step)
         some = {name: values[piece] for name, values in hyper.items()}
-        log_share = form.new_area_log_share(some, shifted[piece], nodes)
+        log_share = new_area_log_share(some, shifted[piece], nodes)
         density = multinomial_log_density(count, log_share) + log_weight
         top = density.max(axis=1, keepdims=True)
         parts.append(top[:, 0] + np.log(np.exp(density - top).sum(axis=1)))
     return np.concatenate(parts)
 
 
-def _area_counts(data: xr.Dataset, place: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    if "count" in data:
-        return np.asarray(data["count"].isel(area=place).to_numpy())
-    hits, targets = (int(data[name].isel(area=place)) for name in ("successes", "targets"))
-    return np.array([hits, targets - hits])
-
-
 def _rule(hyper: Mapping[str, FloatArray], targets: int) -> tuple[FloatArray, FloatArray]:
     """Points of shape (M, dims) and log weights that integrate over independent standard normals."""
-    if "tau" not in hyper and "root" not in hyper:
-        dims = hyper["mu"].shape[1] if hyper.get("mu", np.empty(0)).ndim == 2 else 1
-        return np.zeros((1, dims)), np.zeros(1)
-    spread = hyper["tau"] if "tau" in hyper else np.sqrt((hyper["root"] ** 2).sum(axis=-1)).max(axis=-1)
-    dims = 1 if "tau" in hyper else hyper["root"].shape[1]
+    if "root" not in hyper:
+        return np.zeros((1, 1)), np.zeros(1)
+    root = hyper["root"]
+    dims = root.shape[-1]
     if dims not in _POINTS:
         raise DataError(f"leaving areas out: found {dims + 1} statuses, expected at most four (multinomial)")
+    spread = np.sqrt((root**2).sum(axis=-1)).max(axis=-1)
     # The likelihood's s.d. is at least 2 / sqrt(n) in log-odds; points closer than that lose nothing.
     wanted = np.ceil(_REACH * np.quantile(spread, 0.99) * np.sqrt(targets))
     points = int(np.clip(wanted, _POINTS[dims], 1001 if dims == 1 else 5 * _POINTS[dims]))
@@ -375,14 +324,3 @@ def _log_mean(log_density: FloatArray, draws: xr.Dataset) -> tuple[float, float]
     size = float(mixing(arranged).ess_bulk) if len(arranged) > 1 else float(density.size)
     error = density.std(ddof=1) / density.mean() / np.sqrt(size)
     return float(top + np.log(density.mean())), float(error)
-
-
-def _without(data: xr.Dataset, kept: xr.DataArray) -> xr.Dataset:
-    """The same areas, with no target in those that are not kept."""
-    names = [name for name in ("count", "successes", "targets") if name in data]
-    return data.assign({name: data[name].where(kept, 0) for name in names})
-
-
-def _require_pooling(model: Model) -> None:
-    if model.options["pooling"] == "none":
-        raise DataError("leaving areas out needs pooling: without it the others say nothing about an area")

@@ -6,28 +6,24 @@ Its exact posterior is that of the ordinal model of the areas, and a binomial fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean, require_choice, shown
 from ...inference.quadrature.grid import together
-from ...model import Model
+from ...model import Model, priors_of_kind
 from ...priors import HalfNormal, Normal, Prior
-from .binomial import binomial_model
+from .equation import describe
 from .estimands import status_share
 from .exact import solve_success
-from .ordinal import ordinal_model
-from .parts import FloatArray, checked_priors, expit
+from .model import SuccessPriors, checked_priors, holds_counts
+from .shares import FloatArray, expit
 
-
-@dataclass(frozen=True)
-class _MemberPrior:
-    """The one prior of a binomial model without pooling: log-odds of each share."""
-
-    share: Prior
+_DIMS = ("attribute", "status")
 
 
 def solve_margins(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
@@ -35,22 +31,20 @@ def solve_margins(model: Model, size: int, rng: np.random.Generator) -> tuple[xr
 
     Given the status totals, what the tables of attributes say has no parameter in common with what the areas say.
     """
-    own = model.data.drop_dims("attribute")
-    areas = ordinal_model(own, pooling=model.options["pooling"], priors=model.priors)
-    draws, stats = solve_success(areas, size, rng)
-    members = model.data["members"].stack(area=("attribute", "status"))
-    others = (model.data["status_targets"] - model.data["members"]).stack(area=("attribute", "status"))
+    draws, stats = solve_success(_areas(model), size, rng)
+    members = model.data["members"].stack(area=_DIMS)
+    others = (model.data["status_targets"] - model.data["members"]).stack(area=_DIMS)
     count = np.column_stack([members.to_numpy(), others.to_numpy()])
     table = xr.Dataset(
         {"count": (("area", "status"), count)},
         coords={"area": [" ".join(label) for label in members["area"].to_numpy()], "status": ["in", "out"]},
     )
-    parts = binomial_model(table, success=("in",), pooling="none", priors=_MemberPrior(model.priors.member))
+    own = SuccessPriors(share=model.priors.member)
+    parts = describe(table, "binomial", pooling="none", priors=own, success=("in",))
     member, member_stats = solve_success(parts, size, rng)
     shape = (size, model.data.sizes["attribute"], model.data.sizes["status"])
-    draws = draws.assign(
-        member=(("sample", "attribute", "status"), member["share"].to_numpy().reshape(shape))
-    ).assign_coords(attribute=model.data["attribute"].to_numpy(), status=model.data["status"].to_numpy())
+    draws = draws.assign(member=(("sample", *_DIMS), member["share"].to_numpy().reshape(shape)))
+    draws = draws.assign_coords({dim: model.data[dim].to_numpy() for dim in _DIMS})
     return draws[list(model.variables)], together([stats, member_stats])
 
 
@@ -140,27 +134,22 @@ def margins_model(
             f"attributes: found {shown(attributes)}, expected a dict of names to tables of two groups"
         )
     for name, counts in {"areas": areas, **attributes}.items():
-        if not isinstance(counts, xr.Dataset) or not {"count", "status", "area"} <= set(
-            map(str, counts.variables)
-        ):
+        if not holds_counts(counts):
             raise DataError(
                 f"{name}: found {shown(counts)}, expected counts by area and status, as read_counts returns"
             )
-    priors = MarginsPriors() if priors is None else priors
-    if not isinstance(priors, MarginsPriors):
-        raise DataError(f"priors: found {type(priors).__name__}, expected MarginsPriors")
+    priors = priors_of_kind(priors, MarginsPriors)
     count = areas["count"].transpose("area", "status").to_numpy().astype(float)
     priors = checked_priors(priors, count, outcome="ordinal", pooling=pooling)
-    base = ordinal_model(areas, pooling=pooling, priors=priors)
+    base = describe(areas, "ordinal", pooling=pooling, priors=priors)
     parts = [_attribute(name, table, areas) for name, table in attributes.items()]
     data = base.data.merge(xr.concat(parts, dim="attribute"), join="exact")
     data.attrs = dict(areas.attrs)
-    return Model(
+    return replace(
+        base,
         name="success_margins",
         data=data,
-        priors=priors,
         options={**base.options, "outcome": "margins", "attributes": list(attributes)},
-        terms=base.terms,
         observed=("count", "members"),
         variables=(*base.variables, "member"),
         build=_build,
@@ -191,20 +180,27 @@ def _attribute(name: str, table: xr.Dataset, areas: xr.Dataset) -> xr.Dataset:
 def _areas(model: Model) -> Model:
     """The ordinal model of the areas, without the attributes."""
     own = model.data.drop_dims("attribute")
-    return ordinal_model(own, pooling=model.options["pooling"], priors=model.priors)
+    return describe(own, "ordinal", pooling=model.options["pooling"], priors=model.priors)
+
+
+def _members_and_targets(model: Model) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Targets of the second groups, and all of each status, of shape (attribute, status)."""
+    members, targets = (
+        model.data[name].transpose(*_DIMS).to_numpy() for name in ("members", "status_targets")
+    )
+    return members, targets
 
 
 def _build(model: Model) -> Any:
     import pymc as pm
 
     graph = _areas(model).to_pymc()
-    data, dims = model.data, ("attribute", "status")
-    members, targets = (data[name].transpose(*dims).to_numpy() for name in ("members", "status_targets"))
+    members, targets = _members_and_targets(model)
     with graph:
-        graph.add_coord("attribute", data["attribute"].to_numpy())
-        logit = model.priors.member.to_pymc("member_logit", dims=dims)
-        pm.Deterministic("member", pm.math.sigmoid(logit), dims=dims)
-        pm.Binomial("members", n=targets, logit_p=logit, observed=members, dims=dims)
+        graph.add_coord("attribute", model.data["attribute"].to_numpy())
+        logit = model.priors.member.to_pymc("member_logit", dims=_DIMS)
+        pm.Deterministic("member", pm.math.sigmoid(logit), dims=_DIMS)
+        pm.Binomial("members", n=targets, logit_p=logit, observed=members, dims=_DIMS)
     return graph
 
 
@@ -214,27 +210,22 @@ def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset
         return None
     shape = (size, model.data.sizes["attribute"], model.data.sizes["status"])
     member = expit(model.priors.member.draw(rng, shape))
-    labelled = prior.assign(member=(("sample", "attribute", "status"), member))
-    return labelled.assign_coords(attribute=model.data["attribute"])
+    return prior.assign(member=(("sample", *_DIMS), member)).assign_coords(attribute=model.data["attribute"])
 
 
 def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     from scipy import stats
 
     own = _areas(model)
-    member = draws["member"].transpose("chain", "draw", "attribute", "status")
-    members, targets = (
-        model.data[name].transpose("attribute", "status").to_numpy() for name in ("members", "status_targets")
-    )
-    value = stats.binom.logpmf(members, targets, member.to_numpy())
+    member = draws["member"].transpose("chain", "draw", *_DIMS)
+    value = stats.binom.logpmf(*_members_and_targets(model), member.to_numpy())
     return own.log_likelihood(own, draws).assign(members=member.copy(data=value))
 
 
 def _predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
     own = _areas(model)
-    member = draws["member"].transpose("chain", "draw", "attribute", "status")
-    targets = model.data["status_targets"].transpose("attribute", "status").to_numpy()
-    drawn = rng.binomial(targets, np.clip(member.to_numpy(), 0.0, 1.0))
+    member = draws["member"].transpose("chain", "draw", *_DIMS)
+    drawn = rng.binomial(_members_and_targets(model)[1], np.clip(member.to_numpy(), 0.0, 1.0))
     return own.predict(own, draws, rng).assign(members=member.copy(data=drawn))
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ...errors import DataError, did_you_mean, require_choice, require_texts
-from ...model import Model
-from ...priors import Beta, HalfNormal, Normal, Prior
+from ...model import Model, priors_of_kind
+from ...priors import Beta, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 from ...readers.counts import read_counts
-from .binomial import binomial_model
+from .equation import describe
 from .exact import solve_success
-from .multinomial import multinomial_model
 from .multinomial_exact import solve_multinomial
-from .ordinal import ordinal_model
-from .parts import area_data, checked_priors
+from .shares import FloatArray
 
 _OUTCOMES = ("binomial", "ordinal", "multinomial")
 _POOLINGS = ("none", "complete", "partial")
@@ -149,20 +148,16 @@ def success_model(
     >>> success_model(table, outcome="ordinal").variables
     ('mu', 'tau', 'area_effect', 'cutpoint', 'share', 'overall_share')
     """
-    for name, value, known in (("outcome", outcome, _OUTCOMES), ("pooling", pooling, _POOLINGS)):
-        require_choice(name, value, known)
-    if isinstance(counts, xr.Dataset) and not {"count", "status", "area"} <= {
-        str(name) for name in counts.variables
-    }:
+    require_choice("outcome", outcome, _OUTCOMES)
+    require_choice("pooling", pooling, _POOLINGS)
+    if isinstance(counts, xr.Dataset) and not holds_counts(counts):
         raise DataError(
             "counts: found a Dataset without counts by area and status, expected what read_counts returns"
         )
-    table = area_data(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
+    table = _with_covariates(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
     if "predictor" in table and pooling == "none":
         raise DataError("covariates: areas that are not pooled take up all differences; use some pooling")
-    priors = SuccessPriors() if priors is None else priors
-    if not isinstance(priors, SuccessPriors):
-        raise DataError(f"priors: found {type(priors).__name__}, expected SuccessPriors")
+    priors = priors_of_kind(priors, SuccessPriors)
     if success is not None and outcome != "binomial":
         raise DataError(f"success is for outcome 'binomial'; outcome {outcome!r} keeps all statuses apart")
     count = table["count"].transpose("area", "status").to_numpy().astype(float)
@@ -172,12 +167,13 @@ def success_model(
         count = np.column_stack([count[:, best].sum(axis=1), count[:, ~best].sum(axis=1)])
     predictor = table["predictor"].transpose("area", "covariate") if "predictor" in table else None
     priors = checked_priors(priors, count, outcome=outcome, pooling=pooling, predictor=predictor)
-    if outcome == "binomial":
-        binomial = binomial_model(table, success=chosen, pooling=pooling, priors=priors)
-        return replace(binomial, exact=solve_success)
-    if outcome == "ordinal":
-        return replace(ordinal_model(table, pooling=pooling, priors=priors), exact=solve_success)
-    return replace(multinomial_model(table, pooling=pooling, priors=priors), exact=solve_multinomial)
+    model = describe(table, outcome, pooling=pooling, priors=priors, success=chosen)
+    return replace(model, exact=solve_multinomial if outcome == "multinomial" else solve_success)
+
+
+def holds_counts(counts: object) -> bool:
+    """Whether something is what `read_counts` returns."""
+    return isinstance(counts, xr.Dataset) and {"count", "status", "area"} <= set(map(str, counts.variables))
 
 
 def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -189,3 +185,67 @@ def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[
     if not 0 < len(set(chosen)) < len(statuses):
         raise DataError("success: found all or none of the statuses, expected some of them")
     return chosen
+
+
+def _with_covariates(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
+    """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable."""
+    table = table.copy(deep=True)
+    known = [str(name) for name in table["covariate"].to_numpy()] if "predictor" in table else []
+    chosen = known if covariates is None else list(require_texts("covariates", covariates))
+    for name in chosen:
+        if name not in known:
+            raise DataError(f"covariates: the counts have no {name!r}, {did_you_mean(name, known)}")
+    if not chosen:
+        return table.drop_dims("covariate", errors="ignore")
+    data = table.sel(covariate=chosen)
+    values = data["predictor"].to_numpy()
+    binary = np.isin(values, (0.0, 1.0)).all(axis=0)
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(chosen))
+    for name, width in zip(chosen, spread, strict=True):
+        if not width > 0:
+            raise DataError(f"covariate {name!r} is the same in every area, expected it to vary")
+    return data.assign(
+        predictor_mean=("covariate", values.mean(axis=0)),
+        predictor_scale=("covariate", np.where(binary, 1.0, spread)),
+    )
+
+
+_SUPPORT = {"tau": "positive", "correlation": "share", "effect": "real"}
+
+
+def checked_priors(
+    priors: Any, count: FloatArray, *, outcome: str, pooling: str, predictor: Any = None
+) -> Any:
+    """Priors of a success model, those of shares turned into priors of log-odds; improper ones only where the counts allow them."""
+    found = {}
+    for name in (field.name for field in fields(priors)):
+        proper = name in ("correlation", "member")
+        support = _SUPPORT.get(name, "log-odds")
+        found[name] = require_prior(name, getattr(priors, name), support, proper=proper)
+    best, total = count[:, :-1], count.sum(axis=1)
+    worse = total[:, None] - count.cumsum(axis=1)[:, :-1]
+    columns = np.empty((len(count), 0)) if predictor is None else np.asarray(predictor)
+    flat = 0 if found["effect"].proper else columns.shape[1]
+    groups = [np.ones(len(count), dtype=bool)]
+    if flat:
+        binary = np.isin(columns, (0.0, 1.0)).all(axis=0)
+        groups += [columns[:, c] == value for c in np.flatnonzero(binary) for value in (0.0, 1.0)]
+    alone = pooling == "none"
+    for k in range(best.shape[1]):
+        name = "split" if k else "share" if alone else "mu"
+        if alone and outcome == "ordinal" and k == 0:
+            some, others = total - count[:, -1], total - count[:, 0]
+        elif alone and (k == 0 or outcome == "multinomial"):
+            some, others = best[:, k], worse[:, k]
+        else:
+            some, others = (np.array([of[rows, k].sum() for rows in groups]) for of in (best, worse))
+        if some.min() <= 0 or others.min() <= 0:
+            needs = "with no target, or every one, in a status its posterior would be improper"
+            require_prior(name, found[name], "log-odds", proper=True, needs=needs)
+            require_prior("effect", found["effect"], "real", proper=columns.shape[1] > 0, needs=needs)
+    if pooling == "partial":
+        several = (count > 0).sum(axis=1) > 1 if outcome == "ordinal" else (best > 0) & (worse > 0)
+        require_spread_prior(
+            "tau", found["tau"], int(several.sum(axis=0).min()), flat + (not found["mu"].proper)
+        )
+    return replace(priors, **found)

@@ -17,26 +17,21 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from ...inference.importance import (
-    MOST_K,
-    Proposal,
-    Sample,
-    axis_values,
-    in_coordinates,
-    refine,
-    sample_density,
-    sample_stats,
-    weigh,
-)
-from ...inference.leave_one_out import pareto_k
+from ...inference.importance import Sample, axis_values, sample_density, sample_stats
 from ...inference.quadrature import Axis
 from ...inference.quadrature.grid import together
 from ...model import Model, NotExactError
-from .binomial import binomial_model
-from .exact import solve_success
-from .multinomial import correlation_root
-from .parts import FloatArray, log_ways, scaled_predictors, sequential_log_share, with_shares
+from .equation import describe, labelled, scaled_predictors, status_counts
+from .exact import (
+    EVIDENCE_DRAWS,
+    leave_out_by_importance,
+    left_out_densities,
+    solve_success,
+    success_evidence,
+)
+from .shares import FloatArray, correlation_root, correlations, log_ways, sequential_log_share
 
 # Points for each effect of the Gauss-Hermite rule around the mode of an area's effects, by their number; and of a finer one that
 # checks it for some draws, with what may differ on average; and of the one by which proposals are fitted.
@@ -44,8 +39,8 @@ _POINTS, _FINER, _ROUGH = {2: 7, 3: 5, 4: 4}, {2: 15, 3: 9, 4: 7}, 3
 _CHECKED, _MOST_ROUNDING = 50, 0.02
 # Share of proposals with unit variance that are kept, from which effects are drawn by rejection; else so many are weighted.
 _KEPT, _CANDIDATES = 0.03, 64
-# Draws that evidences are worth, at least; values at a time.
-_EVIDENCE_DRAWS, _CHUNK = 4_000, 2**15
+# Values at a time.
+_CHUNK = 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +217,12 @@ def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
 def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
     """Independent draws from the posterior, with the engine's statistics."""
     contrasts = model.data.sizes["status"] - 1
-    if model.options["pooling"] != "partial" or contrasts == 1:
-        parts = [solve_success(_split(model, k), size, rng) for k in range(contrasts)]
-        share = np.stack([draws["share"].to_numpy() for draws, _ in parts], axis=-1)
-        values = _by_split([draws for draws, _ in parts])
-        return _labelled(model, values, _log_odds(share)), together([stats for _, stats in parts])
+    if splits := _independent_splits(model):
+        parts = [solve_success(split, size, rng) for split in splits]
+        names = [name for name in ("mu", "tau", "coefficient", "share") if name in parts[0][0]]
+        found = {name: np.stack([draws[name].to_numpy() for draws, _ in parts], axis=-1) for name in names}
+        found["share"] = np.exp(sequential_log_share(_log_odds(found["share"])))
+        return labelled(model, found), together([stats for _, stats in parts])
     _require_few(model)
     axes = _axes(model)
     sample = _sample(model, size)
@@ -243,39 +239,50 @@ def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tupl
         )
     log_slope = np.sum([axis.log_slope(sample.x[kept, d]) for d, axis in enumerate(axes)], axis=0)
     stats = xr.Dataset({"lp": ("sample", sample.log_p[kept] - log_slope), **sample_stats(sample, tail, size)})
-    return _labelled(model, _grouped(model, values), effects.draw(rng)), stats
+    found = {name: _columns(values, name) for name in ("mu", "tau")}
+    found["correlation"] = correlations(_correlation_root(values), contrasts)
+    if "predictor" in model.data:
+        own = _columns(values, "effect").reshape(size, -1, contrasts)
+        found["coefficient"] = own / model.data["predictor_scale"].to_numpy()[:, None]
+    found["share"] = np.exp(sequential_log_share(effects.draw(rng)))
+    return labelled(model, found), stats
 
 
-def leave_areas_out(model: Model) -> tuple[FloatArray, FloatArray]:
-    r"""Log predictive density of each area's counts from the others, and its Monte Carlo standard error.
-
-    The evidence of all areas over that of all but one, both by the same importance sample of what areas share, in which each area's
-    effects are integrated out; where its weights without an area cannot be trusted, that area gets a sample of its own.
-    """
+def left_out_by_split(model: Model) -> tuple[FloatArray, FloatArray]:
+    """What `left_out_densities` gives, for correlated effects, which are integrated out at each draw of what areas share."""
+    if splits := _independent_splits(model):
+        parts = np.array([left_out_densities(split) for split in splits])
+        return parts[:, 0].sum(axis=0), np.hypot.reduce(parts[:, 1])
     _require_few(model)
-    axes, areas = _axes(model), model.data.sizes["area"]
-    sample = _sample(model, _EVIDENCE_DRAWS)
-    sample.require(_EVIDENCE_DRAWS, "what areas share")
+    axes = _axes(model)
+    sample = _sample(model, EVIDENCE_DRAWS)
+    sample.require(EVIDENCE_DRAWS, "what areas share")
     own = _log_areas(model, axis_values(axes, sample.x))
-    elpd, mcse = np.empty(areas), np.empty(areas)
-    for j in range(areas):
-        log_w = np.where(np.isfinite(own[:, j]), sample.log_w - own[:, j], -np.inf)
-        rest = Sample(sample.x, sample.log_p, log_w)
-        if not pareto_k(log_w) < MOST_K or rest.effective < _EVIDENCE_DRAWS / 4:
-            kept = np.arange(areas) != j
-            without = in_coordinates(partial(_log_density, model, axes, kept=kept), axes)
-            rest = weigh(without, refine(without, Proposal.fitted(sample.x, log_w)), _EVIDENCE_DRAWS)
-            rest.require(_EVIDENCE_DRAWS // 4, "what areas share but one")
-        elpd[j] = sample.log_evidence - rest.log_evidence
-        mcse[j] = math.hypot(sample.evidence_mcse, rest.evidence_mcse)
-    return elpd, mcse
+    return leave_out_by_importance(
+        sample, axes, own, lambda kept: partial(_log_density, model, axes, kept=kept), EVIDENCE_DRAWS // 2
+    )
+
+
+def multinomial_evidence(model: Model, kept: NDArray[np.bool_]) -> tuple[float, float]:
+    """Log marginal likelihood of the counts of some areas, and its Monte Carlo standard error."""
+    if splits := _independent_splits(model):
+        parts = np.array([success_evidence(split, kept) for split in splits])
+        return float(parts[:, 0].sum()), float(np.hypot.reduce(parts[:, 1]))
+    _require_few(model)
+    sample = _weighted(model, EVIDENCE_DRAWS, kept)
+    sample.require(EVIDENCE_DRAWS, "what areas share")
+    return sample.log_evidence, sample.evidence_mcse
 
 
 @lru_cache(maxsize=1)
 def _sample(model: Model, size: int) -> Sample:
     """Weighted draws of what areas share; a fit's are those by which its areas are left out."""
+    return _weighted(model, size)
+
+
+def _weighted(model: Model, size: int, kept: Any = slice(None)) -> Sample:
     axes = _axes(model)
-    density = partial(_log_density, model, axes)
+    density = partial(_log_density, model, axes, kept=kept)
     return sample_density(density, axes, size, rough=partial(density, points=_ROUGH))
 
 
@@ -290,63 +297,53 @@ def _require_few(model: Model) -> None:
 
 def _axes(model: Model) -> list[Axis]:
     """What areas share: means, spreads, positions of partial correlations, and coefficients, a split after the other."""
-    total = model.data["count"].transpose("area", "status").to_numpy().sum(axis=0)
-    splits = range(len(total) - 1)
+    total = status_counts(model).sum(axis=0)
+    splits, covariates = range(len(total) - 1), range(model.data.sizes.get("covariate", 0))
     start = [math.log((total[k] + 0.5) / (total[k + 1 :].sum() + 0.5)) for k in splits]
-    pairs = [(i, j) for i in splits for j in range(i)]
     return [
         *(Axis(f"mu_{k}", "real", centre=start[k]) for k in splits),
         *(Axis(f"tau_{k}", "spread") for k in splits),
-        *(Axis(f"position_{i}_{j}", "share") for i, j in pairs),
-        *(
-            Axis(f"effect_{c}_{k}", "real")
-            for c in range(model.data.sizes.get("covariate", 0))
-            for k in splits
-        ),
+        *(Axis(f"position_{i}_{j}", "share") for i in splits for j in range(i)),
+        *(Axis(f"effect_{c}_{k}", "real") for c in covariates for k in splits),
     ]
+
+
+# The prior of each of these, by the first that the name begins with.
+_PRIORS = {"mu_0": "mu", "mu": "split", "tau": "tau", "position": "correlation", "effect": "effect"}
 
 
 def _columns(values: Mapping[str, FloatArray], what: str) -> FloatArray:
     """Parameters of one kind, shape (S, n)."""
-    found = [value for name, value in values.items() if name.startswith(f"{what}_")]
-    return np.stack(found, axis=1) if found else np.empty((len(next(iter(values.values()))), 0))
+    return np.stack([value for name, value in values.items() if name.startswith(f"{what}_")], axis=1)
 
 
-def _roots(values: Mapping[str, FloatArray]) -> FloatArray:
-    tau = _columns(values, "tau")
+def _correlation_root(values: Mapping[str, FloatArray]) -> FloatArray:
     return np.asarray(
-        tau[:, :, None] * correlation_root(2.0 * _columns(values, "position") - 1.0, tau.shape[1])
+        correlation_root(2.0 * _columns(values, "position") - 1.0, _columns(values, "tau").shape[1])
     )
 
 
 def _effects(model: Model, values: Mapping[str, FloatArray], kept: Any = slice(None)) -> Effects:
-    count = model.data["count"].transpose("area", "status").to_numpy().astype(float)[kept]
+    count = status_counts(model)[kept]
     trials = np.cumsum(count[:, ::-1], axis=1)[:, :0:-1]
-    mu, effect = _columns(values, "mu"), _columns(values, "effect")
+    mu, tau = _columns(values, "mu"), _columns(values, "tau")
     centre = mu[:, None, :] + np.zeros((len(count), 1))
-    if effect.size:
-        own = effect.reshape(len(mu), -1, mu.shape[1])
+    if "predictor" in model.data:
+        own = _columns(values, "effect").reshape(len(mu), -1, mu.shape[1])
         centre = centre + np.einsum("jc,sck->sjk", scaled_predictors(model.data)[kept], own)
-    return Effects(count[:, :-1], trials, centre, _roots(values))
+    return Effects(count[:, :-1], trials, centre, tau[:, :, None] * _correlation_root(values))
 
 
 def _log_density(
     model: Model, axes: list[Axis], nodes: FloatArray, kept: Any = slice(None), points: int | None = None
 ) -> FloatArray:
     """Log density of the counts of some areas and of what they share, shape (S,)."""
-    priors = model.priors
     values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         out = _log_areas(model, values, kept, points).sum(axis=1)
         for name, value in values.items():
-            kind = "mu" if name == "mu_0" else name.split("_")[0]
-            prior = {
-                "mu": priors.mu if name == "mu_0" else priors.split,
-                "tau": priors.tau,
-                "position": priors.correlation,
-                "effect": priors.effect,
-            }[kind]
-            out = out + prior.logpdf(value)
+            prior = next(prior for start, prior in _PRIORS.items() if name.startswith(start))
+            out = out + getattr(model.priors, prior).logpdf(value)
     # With absurd spreads the rule overflows; their prior is nothing.
     return np.where(np.isfinite(out), out, -np.inf)
 
@@ -355,28 +352,16 @@ def _log_areas(
     model: Model, values: Mapping[str, FloatArray], kept: Any = slice(None), points: int | None = None
 ) -> FloatArray:
     """Log probability of each area's counts, its effects integrated out, shape (S, J)."""
-    count = model.data["count"].transpose("area", "status").to_numpy()[kept]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return np.asarray(_effects(model, values, kept).log_likelihood(points) + log_ways(count))
+        effects = _effects(model, values, kept).log_likelihood(points)
+        return np.asarray(effects + log_ways(status_counts(model)[kept]))
 
 
-def _grouped(model: Model, values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Draws by the names of the posterior."""
-    tau = _columns(values, "tau")
-    root = correlation_root(2.0 * _columns(values, "position") - 1.0, tau.shape[1])
-    pairs = [(i, j) for i in range(tau.shape[1]) for j in range(i)]
-    out = {"mu": _columns(values, "mu"), "tau": tau}
-    out["correlation"] = np.stack([(root[:, i] * root[:, j]).sum(axis=-1) for i, j in pairs], axis=1)
-    effect = _columns(values, "effect")
-    if effect.size:
-        own = effect.reshape(len(tau), -1, tau.shape[1])
-        out["coefficient"] = own / model.data["predictor_scale"].to_numpy()[:, None]
-    return out
-
-
-def _by_split(parts: list[xr.Dataset]) -> dict[str, FloatArray]:
-    names = [name for name in ("mu", "tau", "coefficient") if name in parts[0]]
-    return {name: np.stack([part[name].to_numpy() for part in parts], axis=-1) for name in names}
+def _independent_splits(model: Model) -> list[Model]:
+    """A binomial model of each split where no effects tie them together."""
+    contrasts = model.data.sizes["status"] - 1
+    tied = model.options["pooling"] == "partial" and contrasts > 1
+    return [] if tied else [_split(model, k) for k in range(contrasts)]
 
 
 def _split(model: Model, k: int) -> Model:
@@ -386,32 +371,9 @@ def _split(model: Model, k: int) -> Model:
     better = np.stack([count[:, k].to_numpy(), count[:, k + 1 :].sum("status").to_numpy()], axis=1)
     table = table.assign_coords(status=["yes", "no"]).assign(count=(("area", "status"), better))
     own = priors if k == 0 else replace(priors, mu=priors.split, share=priors.split)
-    return binomial_model(table, success=("yes",), pooling=model.options["pooling"], priors=own)
+    return describe(table, "binomial", pooling=model.options["pooling"], priors=own, success=("yes",))
 
 
 def _log_odds(share: FloatArray) -> FloatArray:
     smallest = np.finfo(float).tiny
     return np.asarray(np.log(np.maximum(share, smallest)) - np.log(np.maximum(1.0 - share, smallest)))
-
-
-def _labelled(model: Model, values: Mapping[str, FloatArray], log_odds: FloatArray) -> xr.Dataset:
-    """Draws by the names of the posterior, from log-odds of shape (sample, area, split)."""
-    statuses = [str(status) for status in model.data["status"].to_numpy()]
-    coords: dict[str, Any] = {
-        "area": model.data["area"].to_numpy(),
-        "status": statuses,
-        "contrast": statuses[:-1],
-    }
-    dims = {
-        "mu": ("contrast",),
-        "tau": ("contrast",),
-        "coefficient": ("covariate", "contrast"),
-        "correlation": ("pair",),
-    }
-    out = {name: (("sample", *dims[name]), value) for name, value in values.items()}
-    if "coefficient" in out:
-        coords["covariate"] = model.data["covariate"].to_numpy()
-    if "correlation" in out:
-        coords["pair"] = [f"{a}, {b}" for i, b in enumerate(statuses[:-1]) for a in statuses[:i]]
-    share = np.exp(sequential_log_share(log_odds))
-    return with_shares(model, xr.Dataset(out), share, coords)[list(model.variables)]

@@ -42,34 +42,26 @@ class ShareMixture:
     @property
     def mean(self) -> float:
         """Posterior mean of the share."""
-        return float(self.weight @ self._means())
+        return float(self.weight @ self._parts().mean())
 
     @property
     def sd(self) -> float:
         """Posterior standard deviation of the share."""
-        alpha, beta = self._parameters()
-        means, total = self._means(), alpha + beta
-        second = alpha * beta / (total**2 * (total + 1)) + means**2
-        return float(np.sqrt(self.weight @ second - (self.weight @ means) ** 2))
+        parts = self._parts()
+        return float(np.sqrt(self.weight @ (parts.var() + parts.mean() ** 2) - self.mean**2))
 
     def quantile(self, probability: float) -> float:
         """Share that the posterior is below with this probability."""
-        from scipy import optimize, stats
+        from scipy.optimize import brentq
 
-        alpha, beta = self._parameters()
+        parts = self._parts()
+        return float(brentq(lambda share: self.weight @ parts.cdf(share) - probability, 0.0, 1.0, xtol=1e-10))
 
-        def excess(share: float) -> float:
-            return float(self.weight @ stats.beta.cdf(share, alpha, beta)) - probability
+    def _parts(self) -> Any:
+        from scipy import stats
 
-        return float(optimize.brentq(excess, 0.0, 1.0, xtol=1e-10))
-
-    def _parameters(self) -> tuple[FloatArray, FloatArray]:
         hits = self.numerator.astype(np.float64)
-        return self.prior.alpha + hits, self.prior.beta + self.base - hits
-
-    def _means(self) -> FloatArray:
-        alpha, beta = self._parameters()
-        return np.asarray(alpha / (alpha + beta))
+        return stats.beta(self.prior.alpha + hits, self.prior.beta + self.base - hits)
 
 
 def share_mixture(box: tuple[Fraction, Fraction], bases: range, prior: Beta) -> ShareMixture | None:
@@ -151,35 +143,33 @@ def survey_shares(table: pd.DataFrame, *, prior: Beta | None = None, prob: float
 def _summary(
     box: tuple[Fraction, Fraction], cells: pd.Series[Any], prior: Beta, prob: float
 ) -> dict[str, object]:
-    printed: dict[str, object] = {"printed_low": float(box[0] / 100), "printed_high": float(box[1] / 100)}
-    empty = dict.fromkeys(("mean", "sd", "low", "high"), np.nan)
+    row: dict[str, object] = {"printed_low": float(box[0] / 100), "printed_high": float(box[1] / 100)}
+    row |= dict.fromkeys(("mean", "sd", "low", "high"), np.nan)
+    row |= {"base": "unknown", "base_mean": np.nan, "numerators": "", "note": ""}
     low, high = (
         (cells["base"], cells["base"]) if pd.notna(cells["base"]) else cells[["base_low", "base_high"]]
     )
-    told = str(cells.get("base_note", "") or "")
+    told = list(filter(None, [str(cells.get("base_note", "") or "")]))
     if pd.isna(low) or pd.isna(high):
-        note = "; ".join(["no posterior: neither base nor a range of bases is known", *filter(None, [told])])
-        return printed | empty | {"base": "unknown", "base_mean": np.nan, "numerators": "", "note": note}
+        return row | {"note": "; ".join(["no posterior: neither base nor a range of bases is known", *told])}
     bases = range(int(low), int(high) + 1)
-    words = str(bases[0]) if len(bases) == 1 else f"{bases[0]} to {bases[-1]}"
+    row["base"] = str(bases[0]) if len(bases) == 1 else f"{bases[0]} to {bases[-1]}"
     found = share_mixture(box, bases, prior)
     if found is None:
-        note = "no posterior: no whole number of respondents gives this share"
-        return printed | empty | {"base": words, "base_mean": np.nan, "numerators": "", "note": note}
+        return row | {"note": "no posterior: no whole number of respondents gives this share"}
     possible = len(np.unique(found.base))
-    notes = [f"base carried through from {words}"] if len(bases) > 1 else []
+    notes = [f"base carried through from {row['base']}"] if len(bases) > 1 else []
     notes += [f"{possible} of these {len(bases)} bases can give the share"] if possible < len(bases) else []
     single = possible_counts(box, bases[0], of=100) if len(bases) == 1 else None
     numerators = (
         f"{found.numerator.min()} to {found.numerator.max()}" if single is None else count_words(single)
     )
-    return printed | {
+    return row | {
         "mean": found.mean,
         "sd": found.sd,
         "low": found.quantile((1 - prob) / 2),
         "high": found.quantile((1 + prob) / 2),
-        "base": words,
         "base_mean": float(found.weight @ found.base),
         "numerators": numerators,
-        "note": "; ".join([*notes, *filter(None, [told])]),
+        "note": "; ".join([*notes, *told]),
     }
