@@ -30,7 +30,7 @@ from bayes_targets.printed.reconstruction.search import (
     multipliers,
     redraw_residuals,
 )
-from bayes_targets.printed.reconstruction.statistics import derivatives, evaluate, make_goals
+from bayes_targets.printed.reconstruction.statistics import make_goals, measure
 from bayes_targets.printed.reconstruction.world import bend, change_and_baseline
 from bayes_targets.readers.package import Study, load_study
 from cases import SHARED, besides
@@ -265,7 +265,7 @@ def test_without_a_seed_one_is_drawn_and_told(study: Study) -> None:
 def test_slopes_hidden_by_coarse_rounding_vary_within_it(task: Task) -> None:
     worlds = [find_world(task, seed) for seed in np.random.SeedSequence(5).spawn(6)]
     place = task.goals.names.index("Model 3, Ethnic diversity, slope")
-    slopes = [evaluate(world, task.publication)[place] for world in worlds]
+    slopes = [measure(world, task.publication).values[place] for world in worlds]
     assert all(0.00005 <= slope <= 0.00015 for slope in slopes)
     assert np.ptp(slopes) > 0.00001
 
@@ -573,7 +573,7 @@ def test_a_model_that_is_not_printed_cannot_be_asked_for(study: Study) -> None:
 def test_the_table_of_a_known_truth_is_reproduced_from_print_alone(study: Study, task: Task) -> None:
     rng = np.random.default_rng(8)
     draw = draw_from_prior(rng, task)
-    told = dict(zip(task.goals.names, evaluate(draw.world, task.publication), strict=True))
+    told = dict(zip(task.goals.names, measure(draw.world, task.publication).values, strict=True))
 
     def rounded(value: float, like: str) -> str:
         return f"{value:.{len(like.partition('.')[2])}f}"
@@ -616,11 +616,11 @@ def test_the_table_of_a_known_truth_is_reproduced_from_print_alone(study: Study,
 def test_analytic_derivatives_are_those_of_finite_differences(task: Task) -> None:
     draw = draw_from_prior(np.random.default_rng(3), task)
     world = draw.world
-    slopes = derivatives(world, task.publication)
+    slopes = measure(world, task.publication).derivatives()
     step = np.random.default_rng(4).normal(size=world.values.shape) * world.values.std(axis=0) * 1e-6
     step[:, world.index("stretch")] *= world.free[:, world.index("stretch")]
-    ahead = evaluate(replace(world, values=world.values + step), task.publication)
-    behind = evaluate(replace(world, values=world.values - step), task.publication)
+    ahead = measure(replace(world, values=world.values + step), task.publication).values
+    behind = measure(replace(world, values=world.values - step), task.publication).values
     analytic = np.tensordot(slopes, step, 2)
     assert np.allclose((ahead - behind) / 2, analytic, rtol=1e-4, atol=1e-12)
 
@@ -668,7 +668,7 @@ def test_fresh_residuals_leave_slopes_and_r2_nearly_alone(task: Task) -> None:
     world = find_world(task, np.random.SeedSequence(7))
     draw = draw_from_prior(np.random.default_rng(1), task)
     other = redraw_residuals(task, replace(draw, world=world), world, np.random.default_rng(2))
-    old, new = evaluate(world, task.publication), evaluate(other, task.publication)
+    old, new = (measure(one, task.publication).values for one in (world, other))
     assert np.corrcoef(world.observed_change, other.observed_change)[0, 1] < 0.9
     kept = [i for i, kind in enumerate(task.goals.kinds) if kind in {"slope", "constant", "r2"}]
     # Only nearly, as outcomes that leave their range are bent back: within .4 s.e., and .02 of R².

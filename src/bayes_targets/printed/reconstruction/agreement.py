@@ -13,7 +13,7 @@ from ...errors import DataError
 from ...readers.cells import Number
 from ...readers.package import Study
 from .publication import FloatArray, Publication, Regression, read_publication
-from .statistics import ols_statistics
+from .statistics import fit_robust
 
 
 @dataclass(frozen=True)
@@ -180,4 +180,4 @@ def _fit(one: xr.Dataset, publication: Publication, regression: Regression) -> t
             columns.append(one["controls"].sel(control=term).values)
         else:
             columns.append((one["authority_type"] == term).values.astype(float))
-    return one.sizes["authority"], ols_statistics(np.column_stack(columns), one["change"].to_numpy())
+    return one.sizes["authority"], fit_robust(np.column_stack(columns), one["change"].to_numpy()).values

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import DataError
 from .columns import Column, Given, Predictors, draw_coefficients, draw_predictors
 from .publication import BoolArray, FloatArray, Publication, Regression
-from .statistics import Goals, derivatives, evaluate, outcome_slopes
+from .statistics import Goals, Statistics, measure, outcome_slopes
 from .world import (
     Noise,
     World,
@@ -83,30 +83,30 @@ def approach(
     publication, goals = task.publication, task.goals
     asked = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
     scale = goals.scale[asked]
-    values = evaluate(world, publication)
-    cost = _cost(values, low, high, goals)
+    at = measure(world, publication)
+    cost = _cost(at.values, low, high, goals)
     for _ in range(_MAX_STEPS):
-        if cost <= close_enough or (close_enough == 0 and in_range(values, goals, asked)):
+        if cost <= close_enough or (close_enough == 0 and in_range(at.values, goals, asked)):
             break
-        tangent = _tangent(world, derivatives(world, publication)[asked], metric) / scale[:, None]
+        tangent = _tangent(at, metric)[asked]
+        tangent /= scale[:, None]
         gram = tangent @ tangent.T
-        to_low, to_high = (low[asked] - values[asked]) / scale, (high[asked] - values[asked]) / scale
+        to_low, to_high = ((end[asked] - at.values[asked]) / scale for end in (low, high))
         before = cost
         while damping < _DAMPING[1]:
             step = tangent.T @ multipliers(gram, to_low, to_high, damping)
-            candidate = _take(world, step, metric)
-            moved = evaluate(candidate, publication)
-            cost = _cost(moved, low, high, goals)
+            moved = measure(_take(at.world, step, metric), publication)
+            cost = _cost(moved.values, low, high, goals)
             if cost < before:
                 break
             damping *= 6
         if not cost < before:
             break
         damping = max(damping / (10 if cost < 0.3 * before else 3), _DAMPING[0])
-        world, values = candidate, moved
+        at = moved
         if before - cost < least_gain * before:
             break
-    return Attempt(world, values, in_range(values, goals, asked))
+    return Attempt(at.world, at.values, in_range(at.values, goals, asked))
 
 
 def multipliers(gram: FloatArray, to_low: FloatArray, to_high: FloatArray, damping: float) -> FloatArray:
@@ -146,8 +146,9 @@ def _cost(values: FloatArray, low: FloatArray, high: FloatArray, goals: Goals) -
     return cost if np.isfinite(cost) else np.inf
 
 
-def _tangent(world: World, by_value: FloatArray, metric: Metric) -> FloatArray:
+def _tangent(at: Statistics, metric: Metric) -> FloatArray:
     """Derivatives by unit moves: of each position, and of each residual (in the outcome's place)."""
+    world, by_value = at.world, at.derivatives()
     b, o = world.index("baseline"), world.index("outcome")
     by_change, by_baseline = outcome_slopes(world)
     through_change = by_value[:, :, o] * by_change

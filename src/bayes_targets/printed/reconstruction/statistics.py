@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ...inference.least_squares import LeastSquares, least_squares
 from ...readers.cells import Number
 from .columns import Column
-from .publication import FloatArray, Publication
+from .publication import BoolArray, FloatArray, IntArray, Publication
 from .world import World, bend_slope, design
 
 
@@ -35,7 +35,7 @@ class Goals:
 
 
 def make_goals(publication: Publication, columns: Iterable[Column], tolerance: float) -> Goals:
-    """List the statistics in the order in which `evaluate` computes them."""
+    """List the statistics in the order in which `measure` computes them."""
     entries: list[tuple[str, str, int | None, str, Number | None, float]] = []
     for column in columns:
         described, unit = column.described, 0.05 * column.described.sd.value
@@ -63,67 +63,128 @@ def _box(kind: str, printed: Number | None, tolerance: float) -> tuple[float, fl
     return printed.low - slack, printed.high + slack
 
 
-def evaluate(world: World, publication: Publication) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class Statistics:
     """All statistics of a data set, in the order of `make_goals`."""
-    parts = [_moments(world)[0]]
-    change = world.observed_change
-    for regression in publication.regressions:
-        matrix, _, rows = design(world, regression, publication)
-        parts.append(ols_statistics(matrix, change[rows]))
-    return np.concatenate(parts)
+
+    world: World
+    values: FloatArray
+    regressions: tuple[
+        tuple[RobustOls, IntArray, BoolArray], ...
+    ]  # with what can move, and the authorities used
+
+    def derivatives(self) -> FloatArray:
+        """Derivatives by every value, of shape (statistics, authorities, columns)."""
+        world = self.world
+        blocks = [_moment_slopes(world)]
+        b, o = world.index("baseline"), world.index("outcome")
+        baseline, outcome = world.values[:, b], world.values[:, o]
+        for ols, moving, rows in self.regressions:
+            chosen, used = np.flatnonzero(moving >= 0), np.flatnonzero(rows)
+            by_change, by_matrix = ols.derivatives(chosen)
+            block = np.zeros((len(by_change), *world.values.shape))
+            block[:, used[:, None], moving[chosen][None, :]] = by_matrix
+            block[:, used, o] += by_change * 100 / baseline[used]
+            block[:, used, b] -= by_change * 100 * outcome[used] / baseline[used] ** 2
+            blocks.append(block)
+        return np.concatenate(blocks)
 
 
-def derivatives(world: World, publication: Publication) -> FloatArray:
-    """Derivatives of all statistics by every value, of shape (statistics, authorities, columns)."""
-    blocks = [_moments(world)[1]]
-    change, n, k = world.observed_change, len(world.kind), len(world.columns)
-    b, o = world.index("baseline"), world.index("outcome")
-    baseline, outcome = world.values[:, b], world.values[:, o]
+def measure(world: World, publication: Publication) -> Statistics:
+    """Compute all statistics of a data set."""
+    change, regressions = world.observed_change, []
     for regression in publication.regressions:
         matrix, moving, rows = design(world, regression, publication)
-        chosen = np.flatnonzero(moving >= 0)
-        by_change, by_matrix = ols_derivatives(matrix, change[rows], chosen)
-        block = np.zeros((len(by_change), n, k))
-        used = np.flatnonzero(rows)
-        block[:, used[:, None], moving[chosen][None, :]] = by_matrix
-        block[:, used, o] += by_change * 100 / baseline[used]
-        block[:, used, b] -= by_change * 100 * outcome[used] / baseline[used] ** 2
-        blocks.append(block)
-    return np.concatenate(blocks)
+        regressions.append((fit_robust(matrix, change[rows]), moving, rows))
+    moments = [moment for _, raw in _as_printed(world) for moment in (raw.mean(), raw.std(ddof=1))]
+    values = np.concatenate([moments, *(ols.values for ols, _, _ in regressions)])
+    return Statistics(world, values, tuple(regressions))
 
 
-def _moments(world: World) -> tuple[FloatArray, FloatArray]:
-    """Mean and s.d. of each column as it is printed (unlogged), and their derivatives."""
-    k = len(world.columns)
-    values, slopes = np.empty(2 * k), np.zeros((2 * k, *world.values.shape))
+def _as_printed(world: World) -> Iterator[tuple[BoolArray | slice, FloatArray]]:
+    """Authorities and values of each column of which moments are printed, unlogged."""
     for i, column in enumerate(world.columns):
         rows = world.known if column.name == "stretch" else slice(None)
         x = world.values[rows, i]
-        raw = np.exp(x) if column.logged else x
+        yield rows, np.exp(x) if column.logged else x
+
+
+def _moment_slopes(world: World) -> FloatArray:
+    """Derivatives of mean and s.d. of each column."""
+    slopes = np.zeros((2 * len(world.columns), *world.values.shape))
+    for i, (rows, raw) in enumerate(_as_printed(world)):
         n, mean, sd = len(raw), raw.mean(), raw.std(ddof=1)
-        by_value = raw if column.logged else np.ones(n)
-        values[2 * i : 2 * i + 2] = mean, sd
+        by_value = raw if world.columns[i].logged else np.ones(n)
         slopes[2 * i, rows, i] = by_value / n
         slopes[2 * i + 1, rows, i] = (raw - mean) / ((n - 1) * sd) * by_value
-    return values, slopes
+    return slopes
 
 
-def ols_statistics(matrix: FloatArray, change: FloatArray) -> FloatArray:
-    """Slopes, HC1 standard errors, R² and the robust F of all slopes but the first column's.
+@dataclass(frozen=True, eq=False)
+class RobustOls:
+    """A regression, its statistics (slopes, HC1 standard errors, R², robust F), and the direction of the slopes of which F is the ratio."""
+
+    change: FloatArray
+    fit: LeastSquares
+    values: FloatArray
+    direction: FloatArray
+
+    def derivatives(self, chosen: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Derivatives of the statistics by the outcome and by the chosen columns of the matrix.
+
+        Notes
+        -----
+        With A = X (X'X)^-1, residuals e and a direction d, the squared standard error of the contrast d is
+        ``c sum_i (a_i'd)^2 e_i^2``; standard errors are the directions of the axes, and F changes as the contrast
+        ``V^-1 b`` with that direction held.
+        """
+        q, influence, slopes, e = self.fit
+        n, p = influence.shape
+        d, errors = self.direction, self.values[p : 2 * p]
+        bread = influence.T @ influence
+        some = slopes[chosen]
+        by_change = np.empty((2 * p + 2, n))
+        by_matrix = np.empty((2 * p + 2, n, len(chosen)))
+        by_change[:p] = influence.T
+        by_matrix[:p] = bread[:, None, chosen] * e[None, :, None] - influence.T[:, :, None] * some
+
+        directions = np.column_stack([np.eye(p), d])
+        a = influence @ directions
+        f, h = a**2 * e[:, None], a * e[:, None] ** 2
+        f_free, h_free = f - q @ (q.T @ f), h - q @ (q.T @ h)
+        f_in, h_in = (influence.T @ f)[chosen], (influence.T @ h)[chosen]
+        weights = (bread @ directions)[chosen]
+        c = 2 * n / (n - p)
+        square_by_change = c * f_free.T
+        square_by_matrix = c * (
+            h_free.T[:, :, None] * weights.T[:, None, :]
+            - f_free.T[:, :, None] * some
+            - e[None, :, None] * f_in.T[:, None, :]
+            - a.T[:, :, None] * h_in.T[:, None, :]
+        )
+        by_change[p : 2 * p] = square_by_change[:p] / (2 * errors[:, None])
+        by_matrix[p : 2 * p] = square_by_matrix[:p] / (2 * errors[:, None, None])
+
+        centred = self.change - self.change.mean()
+        total, unexplained = centred @ centred, e @ e
+        by_change[2 * p] = -2 * e / total + 2 * centred * unexplained / total**2
+        by_matrix[2 * p] = 2 * e[:, None] * some / total
+        by_change[-1] = (2 * d @ by_change[:p] - square_by_change[p]) / (p - 1)
+        by_matrix[-1] = (2 * np.tensordot(d, by_matrix[:p], 1) - square_by_matrix[p]) / (p - 1)
+        return by_change, by_matrix
+
+
+def fit_robust(matrix: FloatArray, change: FloatArray) -> RobustOls:
+    """Regress on the columns of a matrix, of which the first is the constant.
 
     The word "robust" in Stata means HC1, and its F is the Wald statistic with that covariance divided by p - 1.
 
     Examples
     --------
     >>> matrix = np.column_stack([np.ones(4), [0.0, 1, 2, 3]])
-    >>> ols_statistics(matrix, np.array([0.0, 2, 1, 3])).round(3)
+    >>> fit_robust(matrix, np.array([0.0, 2, 1, 3])).values.round(3)
     array([0.3  , 0.8  , 0.609, 0.255, 0.64 , 9.877])
     """
-    return _ols(matrix, change)[0]
-
-
-def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, LeastSquares, FloatArray]:
-    """The statistics, the regression, and the direction of the slopes of which F is the ratio."""
     fit = least_squares(matrix, change)
     p, e, centred = matrix.shape[1], fit.residual, change - change.mean()
     covariance = fit.covariance("HC1")
@@ -131,54 +192,8 @@ def _ols(matrix: FloatArray, change: FloatArray) -> tuple[FloatArray, LeastSquar
     direction[1:] = np.linalg.solve(covariance[1:, 1:], fit.estimate[1:])
     r2 = 1 - (e @ e) / (centred @ centred)
     f = fit.estimate @ direction / (p - 1)
-    return np.concatenate([fit.estimate, np.sqrt(np.diag(covariance)), [r2, f]]), fit, direction
-
-
-def ols_derivatives(
-    matrix: FloatArray, change: FloatArray, chosen: np.ndarray
-) -> tuple[FloatArray, FloatArray]:
-    """Derivatives of `ols_statistics` by the outcome and by the chosen columns of the matrix.
-
-    Notes
-    -----
-    With A = X (X'X)^-1, residuals e and a direction d, the squared standard error of the contrast d is
-    ``c sum_i (a_i'd)^2 e_i^2``; standard errors are the directions of the axes, and F changes as the contrast
-    ``V^-1 b`` with that direction held.
-    """
-    n, p = matrix.shape
-    values, fit, d = _ols(matrix, change)
-    q, influence, slopes, e = fit
-    bread, errors = influence.T @ influence, values[p : 2 * p]
-    some = slopes[chosen]
-    by_change = np.empty((2 * p + 2, n))
-    by_matrix = np.empty((2 * p + 2, n, len(chosen)))
-    by_change[:p] = influence.T
-    by_matrix[:p] = bread[:, None, chosen] * e[None, :, None] - influence.T[:, :, None] * some
-
-    directions = np.column_stack([np.eye(p), d])
-    a = influence @ directions
-    f, h = a**2 * e[:, None], a * e[:, None] ** 2
-    f_free, h_free = f - q @ (q.T @ f), h - q @ (q.T @ h)
-    f_in, h_in = (influence.T @ f)[chosen], (influence.T @ h)[chosen]
-    weights = (bread @ directions)[chosen]
-    c = 2 * n / (n - p)
-    square_by_change = c * f_free.T
-    square_by_matrix = c * (
-        h_free.T[:, :, None] * weights.T[:, None, :]
-        - f_free.T[:, :, None] * some
-        - e[None, :, None] * f_in.T[:, None, :]
-        - a.T[:, :, None] * h_in.T[:, None, :]
-    )
-    by_change[p : 2 * p] = square_by_change[:p] / (2 * errors[:, None])
-    by_matrix[p : 2 * p] = square_by_matrix[:p] / (2 * errors[:, None, None])
-
-    centred = change - change.mean()
-    total, unexplained = centred @ centred, e @ e
-    by_change[2 * p] = -2 * e / total + 2 * centred * unexplained / total**2
-    by_matrix[2 * p] = 2 * e[:, None] * some / total
-    by_change[-1] = (2 * d @ by_change[:p] - square_by_change[p]) / (p - 1)
-    by_matrix[-1] = (2 * np.tensordot(d, by_matrix[:p], 1) - square_by_matrix[p]) / (p - 1)
-    return by_change, by_matrix
+    values = np.concatenate([fit.estimate, np.sqrt(np.diag(covariance)), [r2, f]])
+    return RobustOls(change, fit, values, direction)
 
 
 def outcome_slopes(world: World) -> tuple[FloatArray, FloatArray]:
