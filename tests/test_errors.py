@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 
 import bayes_targets as bt
-from bayes_targets.errors import cell_message, did_you_mean, options_as_flags, require_count, require_number
+from bayes_targets.errors import (
+    cell_message,
+    counted,
+    did_you_mean,
+    option,
+    option_words,
+    options_as_flags,
+    quoted,
+    require_choice,
+    require_count,
+    require_number,
+    require_texts,
+    shown,
+    was,
+)
 
 
 def test_a_message_names_place_value_and_expectation():
@@ -96,3 +110,31 @@ def test_what_is_asked_for_is_spelled_as_its_caller_gives_it(table, in_python, a
         bt.read_estimates(table)
     assert in_python in str(from_python.value)
     assert as_flags in str(from_the_command_line.value)
+
+
+def test_options_are_written_as_whoever_gives_them_writes_them():
+    assert option("brackets", "se", "t", "p") == "brackets='se', 't' or 'p'"
+    assert option("columns", {"coef": "estimate"}) == "columns={'coef': 'estimate'}"
+    assert option("columns") == "columns="
+    assert option_words("n", 4) == ["--n", "4"]
+    with options_as_flags():
+        assert option("brackets", "se", "t", "p") == "--brackets se, t or p"
+        assert option("columns", {"my coef": "estimate"}) == "--columns 'my coef=estimate'"
+        assert option("columns") == "--columns"
+
+
+def test_lists_and_numbers_of_things_are_worded_in_one_way():
+    assert quoted(["a", "b"]) == quoted(["a", "b"], 2) == "'a', 'b'" and quoted("abc", 2) == "'a', 'b', ..."
+    assert (counted(1, "row"), was(1)) == ("1 row", "was")
+    assert (counted(1263, "row"), was(1263)) == ("1,263 rows", "were")
+
+
+def test_options_of_words_and_long_values_are_checked_and_shown():
+    assert require_choice("pooling", "none", ["none", "partial"]) == "none"
+    with pytest.raises(bt.DataError, match=r"pooling is 'nome', did you mean 'none'\?"):
+        require_choice("pooling", "nome", ["none", "partial"])
+    with pytest.raises(bt.DataError, match="pooling is 3, expected one of 'none', 'partial'"):
+        require_choice("pooling", 3, ["none", "partial"])
+    assert require_texts("moderators", "size") == ("size",)
+    assert require_texts("moderators", ["size", "year"]) == ("size", "year")
+    assert (shown(2.5), len(shown("x" * 1000))) == ("2.5", 80)

@@ -30,13 +30,7 @@ class DataError(ValueError):
 
 
 class UnclearError(DataError):
-    """Input that could mean two things, so that only its user can say; `said` holds what was said of it so far.
-
-    Examples
-    --------
-    >>> UnclearError("t.csv: say what stands in brackets").said
-    frozenset()
-    """
+    """Input that could mean two things, so that only its user can say; `said` holds what was said of it so far."""
 
     said: frozenset[str] = frozenset()
 
@@ -61,13 +55,7 @@ def cell_message(
     column: str | None = None,
     value: object | None = None,
 ) -> str:
-    """One line that says where a value is wrong and what was expected.
-
-    Examples
-    --------
-    >>> cell_message(file="ols.csv", row=3, column="se", value="x", expected="a number")
-    "ols.csv, row 3, column 'se': found 'x', expected a number"
-    """
+    """One line that says where a value is wrong and what was expected."""
     place = str(file)
     if row is not None:
         place += f", row {row}"
@@ -85,15 +73,24 @@ def wrong_cell(
     expected: str,
     kind: type[DataError] = DataError,
 ) -> DataError:
-    """The error that says which cell is wrong, and what was expected.
-
-    Examples
-    --------
-    >>> raise wrong_cell("ols.csv", 3, "se", "x", "a number")
-    Traceback (most recent call last):
-    bayes_targets.errors.DataError: ols.csv, row 3, column 'se': found 'x', expected a number
-    """
+    """The error that says which cell is wrong, and what was expected."""
     return kind(cell_message(file=file, row=row, column=column, value=value, expected=expected))
+
+
+def quoted(names: Iterable[object], most: int | None = None) -> str:
+    """Names as a message lists them, the first `most` of them."""
+    words = [repr(name) for name in names]
+    return ", ".join(words[:most]) + (", ..." if len(words[:most]) < len(words) else "")
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things: 1 row, 1,263 rows."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def was(n: int) -> str:
+    """The verb that goes with a number of things."""
+    return "was" if n == 1 else "were"
 
 
 @contextmanager
@@ -107,16 +104,7 @@ def options_as_flags(given: bool = True) -> Iterator[None]:
 
 
 def option(name: str, *values: Any) -> str:
-    """An option as whoever gives it writes it, in Python or on the command line, with the values to choose from.
-
-    Examples
-    --------
-    >>> option("brackets", "se", "t", "p"), option("columns", {"coef": "estimate"}), option("columns")
-    ("brackets='se', 't' or 'p'", "columns={'coef': 'estimate'}", 'columns=')
-    >>> with options_as_flags():
-    ...     option("brackets", "se", "t", "p"), option("columns", {"my coef": "estimate"}), option("columns")
-    ('--brackets se, t or p', "--columns 'my coef=estimate'", '--columns')
-    """
+    """An option as whoever gives it writes it, in Python or on the command line, with the values to choose from."""
     if _AS_FLAGS.get():
         words = [" ".join(shlex.quote(word) for word in option_words(name, value)[1:]) for value in values]
         return f"{flag(name)} {_either(words)}".rstrip()
@@ -139,13 +127,7 @@ def flag(name: str) -> str:
 
 
 def option_words(name: str, value: Any) -> list[str]:
-    """The words of the command line that give a keyword a value.
-
-    Examples
-    --------
-    >>> option_words("columns", {"a": "b"}), option_words("n", 4)
-    (['--columns', 'a=b'], ['--n', '4'])
-    """
+    """The words of the command line that give a keyword a value."""
     if isinstance(value, dict):
         sign = ":" if name == "stars" else "="
         return [flag(name), *(f"{key}{sign}{part}" for key, part in value.items())]
@@ -158,32 +140,17 @@ def _either(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    """A hint for a misspelt name: the nearest known ones, or all of them.
-
-    Examples
-    --------
-    >>> did_you_mean("andrews2041", ["andrews2014", "odpm2005"])
-    "did you mean 'andrews2014'?"
-    >>> did_you_mean("zzz", ["andrews2014", "odpm2005"])
-    "known: 'andrews2014', 'odpm2005'"
-    """
+def did_you_mean(name: str, known: Iterable[object]) -> str:
+    """A hint for a misspelt name: the nearest known one, or all of them."""
     import difflib
 
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return "known: " + ", ".join(repr(k) for k in known)
+    names = [str(each) for each in known]
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"known: {quoted(names)}"
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: of a length that can be read.
-
-    Examples
-    --------
-    >>> shown(2.5), len(shown("x" * 1000))
-    ('2.5', 80)
-    """
+    """A value as a message shows it: of a length that can be read."""
     try:
         text = repr(value)
     except Exception:  # a whole number of thousands of digits, or an object that cannot be written
@@ -194,13 +161,7 @@ def shown(value: object) -> str:
 def require_number(
     name: str, value: object, *, above: float = -math.inf, below: float = math.inf, expected: str = ""
 ) -> float:
-    """A finite number strictly between two bounds, as a float; NumPy's integers and floats of any width are numbers.
-
-    Examples
-    --------
-    >>> require_number("se", 0.659, above=0)
-    0.659
-    """
+    """A finite number strictly between two bounds, as a float; NumPy's integers and floats of any width are numbers."""
     found = math.nan
     if not isinstance(value, bool) and isinstance(value, numbers.Real):
         try:
@@ -220,27 +181,15 @@ def require_number(
 
 
 def require_choice(name: str, value: object, known: Sequence[str]) -> str:
-    """One of the texts that an option can be.
-
-    Examples
-    --------
-    >>> require_choice("pooling", "none", ["none", "partial"])
-    'none'
-    """
+    """One of the texts that an option can be."""
     if isinstance(value, str) and value in known:
         return str(value)
-    hint = did_you_mean(value, list(known)) if isinstance(value, str) and value else ""
-    raise DataError(f"{name} is {shown(value)}, {hint or f'expected one of {", ".join(map(repr, known))}'}")
+    hint = did_you_mean(value, known) if isinstance(value, str) and value else ""
+    raise DataError(f"{name} is {shown(value)}, {hint or f'expected one of {quoted(known)}'}")
 
 
 def require_texts(name: str, value: object) -> tuple[str, ...]:
-    """A text, or the texts of a list, as a tuple.
-
-    Examples
-    --------
-    >>> require_texts("moderators", "size"), require_texts("moderators", ["size", "year"])
-    (('size',), ('size', 'year'))
-    """
+    """A text, or the texts of a list, as a tuple."""
     if isinstance(value, str):
         return (value,)
     try:
@@ -256,13 +205,7 @@ def require_texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def require_count(name: str, value: object, least: int = 1) -> int:
-    """A whole number of at least `least`, as an int; NumPy's integers of any width are whole numbers.
-
-    Examples
-    --------
-    >>> require_count("draws", 1000)
-    1000
-    """
+    """A whole number of at least `least`, as an int; NumPy's integers of any width are whole numbers."""
     if not isinstance(value, bool) and isinstance(value, numbers.Integral) and least <= int(value) < 2**63:
         return int(value)
     raise DataError(f"{name} is {shown(value)}, expected a whole number of {least} or more")

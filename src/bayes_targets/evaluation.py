@@ -240,13 +240,7 @@ _CONSTANTS = {"constant", "intercept", "cons", "const"}
 
 
 def is_constant(term: str) -> bool:
-    """Whether a term is a constant by its name.
-
-    Examples
-    --------
-    >>> [is_constant(term) for term in ("(Intercept)", "_cons", "Constant", "Target")]
-    [True, True, True, False]
-    """
+    """Whether a term is a constant by its name."""
     return re.sub(r"\W|_", "", term).lower() in _CONSTANTS
 
 

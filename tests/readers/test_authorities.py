@@ -315,6 +315,15 @@ def test_shares_are_multiplied_by_100_and_it_is_said():
     assert rates["change"].attrs["units"] == "admissions a head"
 
 
+def test_one_share_among_percentages_is_said_where_small_percentages_are_there_too():
+    notes = read(table(baseline={3: 0.45, 5: 4.0, 8: 6.0})).attrs["notes"]
+    said = "'Area C' (row 3) has 0.45 in column 'baseline', read as less than 1 per cent; if it is a share of 0 to 1, correct it."
+    assert said in notes
+    assert not any(
+        "less than 1 per cent" in note for note in read(table(baseline={5: 4.0, 8: 6.0})).attrs["notes"]
+    )
+
+
 def test_two_scales_in_one_table_are_refused():
     frame = table(outcome=table()["outcome"] / 100)
     assert (

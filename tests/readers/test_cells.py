@@ -16,13 +16,17 @@ from bayes_targets.readers.cells import (
     decimal_of,
     is_missing,
     missing_marks,
+    pair,
     plain_decimal,
+    plain_number,
     read_label,
+    read_labels,
     read_number,
     read_numbers,
     settle_decimal,
     smallest_half_width,
     take_apart,
+    with_point,
 )
 
 
@@ -225,3 +229,48 @@ def test_whatever_cell_comes_is_a_number_or_none(cell, decimal):
 @given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(".,"))
 def test_what_python_writes_is_read_back(value, decimal):
     assert read_number(repr(value).replace(".", decimal), decimal).value == value
+
+
+def test_a_cell_as_text_is_what_a_person_sees():
+    assert [cell_text(cell) for cell in (None, 3.0, 0.25, " a ", True)] == ["", "3", "0.25", "a", "True"]
+
+
+def test_a_number_in_print_with_nothing_beside_it_has_its_rounding():
+    number = plain_decimal("-.0004")
+    assert (number.value, number.low, number.high, number.decimals) == (
+        -0.0004,
+        pytest.approx(-0.00045),
+        pytest.approx(-0.00035),
+        4,
+    )
+    assert [plain_number(text) for text in ("-.25", "1e-3", "1,234")] == [-0.25, None, None]
+    assert plain_number("1e-3", exponent=True) == 0.001
+
+
+def test_a_printed_cell_is_taken_apart():
+    assert take_apart("-3.6*** (1.4)") == ("-3.6", "***", "(", "1.4")
+    assert take_apart("[.3, .9]") == ("", "", "[", ".3, .9")
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "ends"),
+    [
+        (".3,.9", ".", (".3", ".9")), ("1,234", ".", None), ("0,16", ",", None), ("0,1 - 0,6", ",", ("0,1", "0,6")),
+        (".24 1.66", ".", (".24", "1.66")), ("[-5.4 1.0%]", ".", ("-5.4%", "1.0%")), ("0,24 1,66", ",", ("0,24", "1,66")),
+        ("-4.1, -0.5", ".", ("-4.1", "-0.5")), ("-4.1 -0.5", ".", None), ("0.2 - 0.5", ".", ("0.2", "0.5")),
+        ("1 234", ".", None), ("1 234.5", ".", None), ("1.234 567", ",", None),
+    ],
+)  # fmt: skip
+def test_two_numbers_are_the_ends_of_an_interval(text, decimal, ends):
+    assert pair(text, decimal) == ends
+
+
+def test_a_number_is_written_with_a_point():
+    assert (with_point("-1.234,5", ","), with_point("1,234", ".")) == ("-1234.5", "1234")
+
+
+def test_names_of_a_column_are_read_or_told():
+    problems = Problems("m.csv")
+    names, missing = read_labels(pd.Series(["Leeds ", 7, 1.5], index=[1, 2, 3]), "area", problems)
+    assert (names, missing.tolist()) == (["Leeds", "7", ""], [False] * 3)
+    assert problems.sentences() == ["m.csv, row 3, column 'area': found '1.5', expected a name"]

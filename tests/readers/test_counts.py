@@ -464,3 +464,27 @@ def test_a_table_that_agrees_already_is_the_only_one():
 def test_impossible_totals_are_refused(totals, message):
     with pytest.raises(bt.DataError, match=message):
         nearest_tables(read_counts(table()), totals)
+
+
+SHARES = pd.DataFrame(
+    {"area": ["Fire", "Health"], "% Green": [50, 25.5], "% Amber": [25, 24.5], "% Red": [25, 50]}
+)
+
+
+def test_percentages_are_no_counts_and_the_way_out_is_said():
+    told = problems(SHARES)
+    assert told == (
+        "counts: found percentages ('% Green', '% Amber', '% Red'), expected counts of targets by status, as 50% of 2 targets say "
+        "less than 50% of 200; give columns of whole numbers: the percentage times the area's number of targets over 100"
+    )
+    assert problems(SHARES.assign(Total=[4, 8])).endswith("the percentage times 'Total' over 100")
+    whole = SHARES.assign(**{"% Green": [50, 26], "% Amber": [25, 24]})
+    assert "found percentages" in problems(whole, statuses=["% Green", "% Amber", "% Red"])
+
+
+def test_classes_of_percentages_are_statuses_where_their_numbers_are_counts():
+    classes = pd.DataFrame(
+        {"area": ["Fire", "Health"], "90% or more": [3, 1], "50 to 90%": [2, 2], "under 50%": [0, 5]}
+    )
+    counts = read_counts(classes, statuses=["90% or more", "50 to 90%", "under 50%"])
+    assert counts["count"].sum().item() == 13

@@ -683,3 +683,7 @@ def test_a_table_that_its_role_cannot_use_is_not_sealed(tmp_path: Path) -> None:
     del role["significance"]
     (tmp_path / "datapackage.json").write_text(json.dumps({"name": "mine", "resources": [resource]}))
     assert tables.seal(tmp_path) == ["ols"]
+
+
+def test_three_studies_come_with_the_library():
+    assert tables.study_names() == ["andrews2014", "islam2019", "odpm2005"]

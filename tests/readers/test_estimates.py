@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
+from bayes_targets.evaluation import is_constant
 from cases import case
 
 
@@ -480,3 +481,26 @@ def test_a_point_between_semicolons_may_group_thousands_and_is_asked_about():
     ]:
         read = bt.read_estimates(text, **options)
         assert read.estimates.loc["Target", ["estimate", "se"]].tolist() == expected
+
+
+def test_constants_are_known_by_their_name():
+    terms = ("(Intercept)", "_cons", "Constant", "Target")
+    assert [is_constant(term) for term in terms] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("better", "smallest", "taken"),
+    [("higher", 0.8, "1.25"), ("lower", 1.25, "0.8"), ("higher", 1.25, None), ("lower", 0.8, None)],
+)
+def test_a_smallest_ratio_on_the_unfavourable_side_is_turned_round_and_said(better, smallest, taken):
+    table = "term,OR,low,high\nTarget,1.4,1.1,1.8\n"
+    read = bt.read_estimates(table, ratio="odds ratio", better=better, smallest=smallest)
+    said = [note for note in read.notes if "smallest" in note]
+    assert said == (
+        [
+            f"The smallest effect worth having is given as {smallest:g}, and {better} is favourable: taken as {taken}, as large an "
+            "effect in the favourable direction."
+        ]
+        if taken
+        else []
+    )

@@ -91,6 +91,23 @@ TOOLPAK = (
 )
 LOGISTIC = "\tB\tS.E.\tWald\tdf\tSig.\tExp(B)\nTarget\t.405\t.150\t7.29\t1\t.007\t1.500\n"
 BELOW_0 = (4.1 - 0.5) / 2 / 1.959964
+RMA = """
+Random-Effects Model (k = 13; tau^2 estimator: REML)
+
+tau^2 (estimated amount of total heterogeneity): 0.3132 (SE = 0.1664)
+I^2 (total heterogeneity / total variability):   92.22%
+
+Test for Heterogeneity:
+Q(df = 12) = 152.2330, p-val < .0001
+
+Model Results:
+
+estimate      se     zval    pval    ci.lb    ci.ub
+ -0.7145  0.1798  -3.9744  <.0001  -1.0669  -0.3622  ***
+
+---
+Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
+"""
 FORMS = {
     "ends below 0, after a comma and a blank": ("Outcome\tDifference (95% CI)\nStay\t-2.3 (-4.1, -0.5)\n", {}, None, "Stay", -2.3, BELOW_0),
     "ends below 0, after a comma": ("Outcome\tDifference\t95% CI\nStay\t-2.3\t[-4.1,-0.5]\n", {}, None, "Stay", -2.3, BELOW_0),
@@ -142,6 +159,14 @@ FORMS = {
     "fixed effects at the foot": (
         "\t(1)\t(2)\nTarget\t.95\t.65\n\t(.16)\t(.29)\nYear FE\tYes\tYes\nControls\tNo\tYes\nN\t1,500\t1,310\nAdj. R²\t.41\t.49\n",
         {"brackets": "se"}, "(2)", "Target", 0.65, 0.29,
+    ),
+    "a blank between the ends": ("Effect\tEstimate\t95% CI\nTarget\t0.95\t.24 1.66\n", {}, None, "Target", 0.95, 1.42 / 2 / 1.959964),
+    "a blank between the ends in brackets": (
+        "Outcome\tDifference (95% CI)\nStay\t−3.2 (−5.4 1.0)\n", {}, None, "Stay", -3.2, 6.4 / 2 / 1.959964,
+    ),
+    "models in rows": (
+        "Model\tTarget\tSize\tN\nModel 1\t.95 (.16)\t.3 (.1)\t150\nModel 2\t.65 (.29)\t\t131\n", {"brackets": "se"}, "Model 2",
+        "Target", 0.65, 0.29,
     ),
     "reference in brackets": (
         "Variable\taOR (95% CI)\nTarget\t0.862 (0.832-0.893)\nNone\t1 [Reference]\n", {"ratio": "odds ratio"}, None, "Target",
@@ -205,6 +230,16 @@ def test_estimates_in_per_cent_have_that_unit_and_keep_their_sign_in_print(tmp_p
             "found the columns 'Größe', 'Koeffizientt', 'Standartfehler'; wanted one of se, variance, t, p, or low and high; did "
             "you mean columns={'Koeffizientt': 'estimate', 'Standartfehler': 'se'}?",
         ),
+        (
+            "Trial,Drug,Usual care\nA,4/123,11/139\n",
+            "columns 'Drug' and 'Usual care' hold counts such as '4/123'; say which are those of the control: call its column "
+            "'control n/N' and the other one 'treated n/N'",
+        ),
+        (
+            RMA,
+            "this is what R prints of a pooled model (Random-Effects Model of 13 estimates), expected a table",
+        ),
+        (RMA, "give two lines: 'term,estimate,se' and 'pooled,-0.7145,0.1798'"),
     ],
 )
 def test_what_can_mean_two_things_or_nothing_is_asked_about(table, asked):
@@ -236,6 +271,8 @@ def test_a_p_of_zero_is_a_bound_and_is_said():
         "study,ai,bi,ci,di\nA,4,119,11,128\n",
         "Study,Events T,Total T,Events C,Total C\nA,4,123,11,139\n",
         "study,event.e,n.e,event.c,n.c\nA,4,123,11,139\n",
+        "Study,Treatment n/N,Control n/N\nA,4/123,11/139\n",
+        "Study,Treatment (n/N),Control (n/N)\nA,4 / 123,11 / 139\n",
     ],
 )
 def test_counts_by_arm_are_known_by_the_names_of_epidemiology(table):
@@ -273,3 +310,12 @@ def test_long_cells_and_notes_cost_no_time(cell):
     with pytest.raises(bt.DataError):
         bt.read_estimates(f"# {cell}\nterm\testimate\tse\nTarget\t{cell}\t{cell}\n")
     assert time.process_time() - started < 1
+
+
+def test_a_table_with_models_in_rows_says_how_it_was_read():
+    text, options, *_ = FORMS["models in rows"]
+    models = bt.read_estimates(text, **options)
+    assert {heading: model.n for heading, model in models.items()} == {"Model 1": 150, "Model 2": 131}
+    assert models["Model 1"].estimates.index.tolist() == ["Target", "Size"]
+    for model in models.values():
+        assert "The table has a model in each row and a term in each column, and was read so." in model.notes

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ..errors import DataError, UnclearError, option, wrong_cell
-from .rows import PrintedRow, ReadRows
-from .uncertainty import figure
+from .rows import PrintedRow, ReadRows, in_frames
+from .uncertainty import Spread, figure
 
 COUNTS = ("events_treated", "n_treated", "events_control", "n_control")
 CELLS = ("events_treated", "others_treated", "events_control", "others_control")
@@ -26,17 +25,7 @@ _QUANTITIES = {
     "sd": {"sd", "stddev"},
 }
 _QUANTITY = {word: name for name, words in _QUANTITIES.items() for word in words}
-_CONTROL = {
-    "control",
-    "controls",
-    "ctrl",
-    "comparison",
-    "placebo",
-    "untreated",
-    "unvaccinated",
-    "unexposed",
-    "c",
-}
+_CONTROL = re.compile("controls?|ctrl|comparison|placebo|untreated|unvaccinated|unexposed|c")
 _BY_CELL = (("tpos", "tneg", "cpos", "cneg"), ("ai", "bi", "ci", "di"))
 _METAFOR = {
     "ai": "events_treated", "n1i": "n_treated", "ci": "events_control", "n2i": "n_control", "m1i": "mean_treated", "sd1i": "sd_treated",
@@ -53,13 +42,7 @@ class _Effect(NamedTuple):
 
 
 def arm_columns(header: Sequence[str]) -> dict[str, str]:
-    """Recognise columns by arm from their names, such as ``vaccinated_cases`` beside ``control_n``; empty where they are none.
-
-    Examples
-    --------
-    >>> arm_columns(["study", "control_n", "control_cases", "vaccinated_n", "vaccinated_cases"])["vaccinated_cases"]
-    'events_treated'
-    """
+    """Recognise columns by arm from their names, such as ``vaccinated_cases`` beside ``control_n``; empty where they are none."""
     low = {name.lower(): name for name in header}
     for four in _BY_CELL:
         if set(four) <= low.keys():
@@ -74,7 +57,7 @@ def arm_columns(header: Sequence[str]) -> dict[str, str]:
             if len(words) > 1 and words[i] in _QUANTITY:
                 parts[name] = (_QUANTITY[words[i]], " ".join(words[1:] if i == 0 else words[:-1]))
     arms = dict.fromkeys(arm for _, arm in parts.values())
-    control = [arm for arm in arms if arm in _CONTROL]
+    control = [arm for arm in arms if _CONTROL.fullmatch(arm)]
     if len(arms) != 2 or len(control) != 1:
         return {}
     found = {
@@ -127,23 +110,10 @@ def read_arms(
             raise DataError(
                 f"{label}, row {row.row}: {row.term!r} leaves {what}; expected other counts, or continuity above 0"
             )
-    index = pd.Index([row.term for row in rows], dtype="str", name=word)
-    se = [computed.se for computed in effects]
-    origin = [f"from {_SOURCES[needed]}"] * len(rows)
-    estimates = pd.DataFrame(
-        {
-            "estimate": [computed.estimate for computed in effects],
-            "se": se,
-            "se_low": se,
-            "se_high": se,
-            "se_from": pd.Series(origin, dtype="str").to_numpy(),
-            "df": [computed.df for computed in effects],
-        },
-        index=index,
-    )
+    spreads = [Spread(c.se, c.se, c.se, f"from {_SOURCES[needed]}") for c in effects]
     columns = CELLS if any("others_treated" in row.cells for row in rows) else needed
-    printed = pd.DataFrame(
-        {name: [row.cells.get(name, "") for row in rows] for name in columns}, index=index, dtype="str"
+    estimates, printed = in_frames(
+        rows, [c.estimate for c in effects], spreads, [c.df for c in effects], columns, word
     )
     return ReadRows(estimates, printed, (), tuple(notes)), chosen
 

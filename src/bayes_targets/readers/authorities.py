@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, was
 from .cells import (
     Column,
     Problems,
     cell_text,
+    indicators,
     is_missing,
     is_number,
     read_labels,
@@ -53,7 +55,6 @@ from .units import (
     say_alike,
     says_total,
     total_rows,
-    without_rows,
 )
 
 FloatArray = NDArray[np.float64]
@@ -376,7 +377,7 @@ def _read_cells(reading: _Reading) -> None:
         _leave_out_totals(reading, numeric)
         column = ours["authority"]
         reading.authority, _ = read_labels(reading.cells[column], column, problems, required=True)
-        repeated_names(reading.authority, reading.rows, column, reading.cells, problems)
+        repeated_names(reading.authority, column, reading.cells, problems)
     else:
         reading.authority = [""] * len(reading.cells)
     if ours.get("authority_type") in reading.cells:
@@ -435,13 +436,10 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str]) -> None:
     if left:
         reading.known.clear()
         words = " and ".join(repr(names[i]) for i in left[:5]) + (" and others" if len(left) > 5 else "")
-        one = len(left) == 1
-        reading.notes.append(
-            f"{'Row' if one else 'Rows'} {words} {'was' if one else 'were'} left out as "
-            f"{'a total or average' if one else 'totals or averages'} of the others."
-        )
+        rows, total = ("Row", "a total or average") if len(left) == 1 else ("Rows", "totals or averages")
+        reading.notes.append(f"{rows} {words} {was(len(left))} left out as {total} of the others.")
         reading.left_out += [f"{names[i]}: a total or average of the other rows" for i in left]
-        reading.cells = without_rows(cells, left)
+        reading.cells = cells.drop(index=cells.index[left])
 
 
 def _numbers(reading: _Reading, column: str) -> Column:
@@ -486,42 +484,30 @@ def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np
 def _read_control(reading: _Reading, name: str, column: str) -> None:
     """Read a control as numbers, or as one column of 0 and 1 for each word but the commonest."""
     cells, marks = reading.cells[column], reading.table.missing
-    sample = [cell_text(cell) for cell in cells.iloc[:1000] if not is_missing(cell, marks)]
-    flags = {text.casefold() for text in sample} <= FLAGS.keys() and bool(sample)
-    if flags:
-        flags = {cell_text(cell).casefold() for cell in cells if not is_missing(cell, marks)} <= FLAGS.keys()
-    numbers = not sample or any(read_number(text, reading.decimal or ".") is not None for text in sample)
-    if not flags and numbers:
+
+    def held(some: pd.Series[Any]) -> Iterator[str]:
+        return (cell_text(cell) for cell in some if not is_missing(cell, marks))
+
+    sample = list(held(cells.iloc[:1000]))
+    flags = bool(sample) and all(text.casefold() in FLAGS for text in held(cells))
+    if not flags and (not sample or any(read_number(t, reading.decimal or ".") is not None for t in sample)):
         found = _numbers(reading, column)
         reading.controls[name], reading.missing[f"control {name}"] = found.values, found.missing
         return
     gone = np.array([is_missing(cell, marks) for cell in cells])
     reading.missing[f"control {name}"] = gone
     if flags:
-        reading.controls[name] = np.array(
-            [
-                np.nan if lost else FLAGS[cell_text(cell).casefold()]
-                for cell, lost in zip(cells, gone, strict=True)
-            ]
-        )
+        reading.controls[name] = np.full(len(cells), np.nan)
+        reading.controls[name][~gone] = [FLAGS[text.casefold()] for text in held(cells)]
         return
     labels, _ = read_labels(cells, column, reading.problems, marks=marks)
     labels = one_spelling(labels, reading.notes, column)
-    counts = pd.Series([label for label in labels if label], dtype=object).value_counts(sort=True)
-    order = list(dict.fromkeys(label for label in labels if label))
-    if not order:
-        return
-    reference = max(order, key=lambda label: int(counts[label]))
-    for label in order:
-        if label != reference:
-            values = np.array(
-                [np.nan if lost else float(one == label) for one, lost in zip(labels, gone, strict=True)]
-            )
-            reading.controls[f"{name}: {label}"] = values
-            reading.located.controls[f"{name}: {label}"] = column
-    reading.notes.append(
-        f"Control {name!r} holds words: {len(order) - 1} of its {len(order)} became columns of 0 and 1, beside {reference!r}."
-    )
+    counts = Counter(label for label in labels if label)
+    if counts:
+        commonest = counts.most_common(1)[0][0]
+        columns = indicators(f"Control {name!r}", name, labels, commonest, reading.notes)
+        reading.controls |= columns
+        reading.located.controls.update(dict.fromkeys(columns, column))
 
 
 def _leave_out_incomplete(reading: _Reading) -> None:
@@ -632,55 +618,48 @@ def _is_share(values: FloatArray) -> bool:
 
 
 def _check_mixed(reading: _Reading, scores: Sequence[str]) -> None:
-    """Refuse a few shares of 0 to 1 in a column of percentages."""
+    """Refuse shares of 0 to 1 in a column of percentages; what may be one, beside small percentages, is said."""
     for name in scores:
         values = reading.values[name]
         small = (values > 0) & (values < 1)
         rest = values[~small & np.isfinite(values)]
-        if small.any() and rest.size > 4 and np.quantile(rest, 0.02) > 10 and rest.max() <= 100:
-            reading.wrong(
-                name,
-                small,
-                "a percentage like the others (is it a share of 0 to 1?)",
-                "what look like shares",
+        if not small.any() or not rest.size or rest.max() > 100 or np.median(rest) <= 10:
+            continue
+        if rest.size > 4 and np.quantile(rest, 0.02) > 10:
+            expected = "a percentage like the others (is it a share of 0 to 1?)"
+            reading.wrong(name, small, expected, "what look like shares")
+        else:
+            i = int(np.flatnonzero(small)[0])
+            more = f" and {int(small.sum()) - 1} more" if small.sum() > 1 else ""
+            reading.notes.append(
+                f"{reading.authority[i]!r} (row {reading.rows[i]}) has {shortest(values[i])} in column {reading.theirs(name)!r}{more}, "
+                "read as less than 1 per cent; if it is a share of 0 to 1, correct it."
             )
 
 
 def _check_limits(reading: _Reading) -> None:
     """Check numbers against what they can be."""
-    values = reading.values
-
-    def limit(name: str, wrong: Any, expected: str, kind: str) -> None:
-        if name in values:
-            with np.errstate(invalid="ignore"):
-                reading.wrong(name, np.asarray(wrong(values[name]), dtype=bool), expected, kind)
-
+    values, none = reading.values, np.array(np.nan)
+    share = "a percentage from 0 to 100, since its survey size is given"
+    limits: list[tuple[str, NDArray[np.bool_], str, str]] = []
     for score in ("baseline", "outcome"):
+        x, se, n = (values.get(name, none) for name in (score, f"{score}_se", f"n_{score}"))
         if f"n_{score}" in values and f"{score}_se" not in values:
-            limit(
-                score,
-                lambda x: (x < 0) | (x > 100),
-                "a percentage from 0 to 100, since its survey size is given",
-                "other numbers",
-            )
-        limit(f"{score}_se", lambda x: x <= 0, "a standard error above 0", "numbers of 0 or less")
-        limit(f"n_{score}", lambda x: x < 1, "a number of respondents, 1 or more", "numbers under 1")
+            limits.append((score, (x < 0) | (x > 100), share, "other numbers"))
+        limits.append((f"{score}_se", se <= 0, "a standard error above 0", "numbers of 0 or less"))
+        limits.append((f"n_{score}", n < 1, "a number of respondents, 1 or more", "numbers under 1"))
     if reading.asked.change == "percent":
-        limit(
-            "baseline",
-            lambda x: x <= 0,
-            "a score above 0, from which a percentage change is defined",
-            "scores of 0 or less",
-        )
-        limit("change", lambda x: x < -100, "a percentage change of -100 or more", "changes under -100")
+        above = "a score above 0, from which a percentage change is defined"
+        least = "a percentage change of -100 or more"
+        limits.append(("baseline", values.get("baseline", none) <= 0, above, "scores of 0 or less"))
+        limits.append(("change", values.get("change", none) < -100, least, "changes under -100"))
     if "target" in values:
-        target = values["target"]
-        limit(
-            "stretch",
-            lambda x: (x != 0) & ~np.isnan(x) & (target == 0),
-            "0 (or nothing) where target is 0",
-            "other numbers than 0",
-        )
+        stretch = np.nan_to_num(values.get("stretch", none))
+        without = (stretch != 0) & (values["target"] == 0)
+        limits.append(("stretch", without, "0 (or nothing) where target is 0", "other numbers than 0"))
+    for name, wrong, expected, kind in limits:
+        if name in values:
+            reading.wrong(name, wrong, expected, kind)
 
 
 def _check_types(reading: _Reading) -> None:
@@ -855,20 +834,17 @@ def _write_notes(reading: _Reading) -> None:
 
 def _words(located: Columns, own: Mapping[str, str]) -> dict[str, str]:
     """The user's words, and where none were given the names of the columns."""
-    ours = located.ours
-    before, after = ours.get("baseline"), ours.get("outcome")
-    named = after if after not in (None, "outcome", "change") else None
-    score = common_words(before, after) if before else (named or "")
+    # A column that bears our own name says nothing of the user's.
+    theirs = {name: column for name, column in located.ours.items() if column != name}
+    before, after = located.ours.get("baseline"), located.ours.get("outcome")
+    score = common_words(before, after) if before else theirs.get("outcome", "")
+    unit, kind = theirs.get("authority"), theirs.get("authority_type")
     defaults = {
-        "unit_word": "authority"
-        if ours["authority"] == "authority"
-        else plain_word(ours["authority"], "unit"),
-        "type_word": "authority type"
-        if ours["authority_type"] == "authority_type"
-        else plain_word(ours["authority_type"], "group"),
+        "unit_word": plain_word(unit, "unit") if unit else "authority",
+        "type_word": plain_word(kind, "group") if kind else "authority type",
         "outcome_words": re.sub(r"[\s_]+", " ", score).strip() or "score",
-        "target_words": "target" if ours.get("target", "target") == "target" else str(ours["target"]),
-        "before_words": before if before not in (None, "baseline") else "before",
-        "after_words": after if after not in (None, "outcome") else "after",
+        "target_words": theirs.get("target", "target"),
+        "before_words": theirs.get("baseline", "before"),
+        "after_words": theirs.get("outcome", "after"),
     }
     return {name: str(own.get(name) or word) for name, word in defaults.items()}

@@ -103,13 +103,7 @@ def tidy(text: str) -> str:
 
 
 def cell_text(cell: object) -> str:
-    """A cell as text: an empty one is ``""``, a whole float has no ``.0``, a date is ISO.
-
-    Examples
-    --------
-    >>> [cell_text(cell) for cell in (None, 3.0, 0.25, " a ", True)]
-    ['', '3', '0.25', 'a', 'True']
-    """
+    """A cell as text: an empty one is ``""``, a whole float has no ``.0``, a date is ISO."""
     if isinstance(cell, str):
         return cell.strip()
     if _is_empty(cell):
@@ -122,15 +116,7 @@ def cell_text(cell: object) -> str:
 
 
 def is_missing(cell: object, marks: frozenset[str] = frozenset({""})) -> bool:
-    """Whether a cell holds no value: it is empty, or one of `marks`, which are in lower case.
-
-    Examples
-    --------
-    >>> [is_missing(cell) for cell in (None, float("nan"), " ", "NA", 0)]
-    [True, True, True, False, False]
-    >>> [is_missing(cell, MISSING) for cell in ("NA", "[c]", "..", "0")]
-    [True, True, True, False]
-    """
+    """Whether a cell holds no value: it is empty, or one of `marks`, which are in lower case."""
     if isinstance(cell, str):
         return not cell.strip() or cell.strip().casefold() in marks
     return _is_empty(cell)
@@ -162,17 +148,7 @@ def missing_marks(more: Iterable[object] = ()) -> frozenset[str]:
 
 
 def read_number(cell: object, decimal: str = ".") -> Number | None:
-    """Read the number in a cell, or return None where there is none.
-
-    Examples
-    --------
-    >>> read_number("−.0314**")
-    Number(value=-0.0314, half_width=5e-05, text='−.0314**', stars='**', bracketed='', bound='', percent=False)
-    >>> [read_number(cell).value for cell in ("62%", "1,234", "£1 234", "(0.12)", "<.001", 7, "1e3")]
-    [62.0, 1234.0, 1234.0, 0.12, 0.001, 7.0, 1000.0]
-    >>> read_number("1.234,5", decimal=",").value, read_number("Leeds"), read_number("1,23")
-    (1234.5, None, None)
-    """
+    """Read the number in a cell, or return None where there is none."""
     if isinstance(cell, str):
         return _printed_number(cell.strip(), decimal)
     if isinstance(cell, Real | Decimal | np.bool_ | np.number) and not isinstance(cell, np.complexfloating):
@@ -189,14 +165,7 @@ def read_number(cell: object, decimal: str = ".") -> Number | None:
 
 
 def plain_decimal(text: str) -> Number:
-    """Read a number that stands in print with nothing beside it, or raise a `DataError`.
-
-    Examples
-    --------
-    >>> number = plain_decimal("-.0004")
-    >>> number.value, round(number.low, 6), round(number.high, 6), number.decimals
-    (-0.0004, -0.00045, -0.00035, 4)
-    """
+    """Read a number that stands in print with nothing beside it, or raise a `DataError`."""
     number = read_number(text) if len(text) <= _LONGEST_PLAIN and set(text) <= _PLAIN else None
     if number is None:
         raise DataError(f"found {shown(text)}, expected a plain decimal number such as -.25 or 3.10")
@@ -264,9 +233,10 @@ _ENDS = {
     ".": re.compile(rf"({_PRINTED})(?:\s*(?:;|{_TO}|\||,)\s*|{_DASH})({_PRINTED})"),
     ",": re.compile(rf"({_PRINTED})(?:\s*(?:;|,\s|{_TO}|\|)\s*|{_DASH})({_PRINTED})"),
 }
+# Two numbers with decimals and a blank between them, which no blank in thousands is.
+_SPACED = {sign: re.compile(rf"([+-]?\d*\{sign}\d+%?) (\d*\{sign}\d+%?)") for sign in ".,"}
 _TOKEN = re.compile(r"(?<![\w.,])[+-]?\d*(?:[.,]\d+)+(?![\w.,])")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
-_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _TWO_WHOLE = re.compile(r"[(\[]\s*([+-]?\d+,\d+)\s*[)\]]")
 
 
@@ -285,13 +255,7 @@ def plain(text: str) -> str:
 
 
 def take_apart(text: str) -> Cell | None:
-    """Split ``-3.6*** (1.4)``; None where the cell is anything else.
-
-    Examples
-    --------
-    >>> take_apart("-3.6*** (1.4)"), take_apart("[.3, .9]")
-    (Cell(number='-3.6', star='***', bracket='(', inner='1.4'), Cell(number='', star='', bracket='[', inner='.3, .9'))
-    """
+    """Split ``-3.6*** (1.4)``; None where the cell is anything else."""
     match = _CELL.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or not (match["number"] or match["open"]):
         return None
@@ -304,15 +268,11 @@ def take_apart(text: str) -> Cell | None:
 
 
 def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
-    """The two ends of an interval such as ``.832 to .893`` or ``[-.77, 2.84]``; None for anything else, such as ``1,234``.
-
-    Examples
-    --------
-    >>> pair(".3,.9"), pair("1,234"), pair("0,16", ","), pair("0,1 - 0,6", ","), pair("-4.1, -0.5"), pair("-4.1 -0.5")
-    (('.3', '.9'), None, None, ('0,1', '0,6'), ('-4.1', '-0.5'), None)
-    """
+    """The two ends of an interval such as ``.832 to .893``, ``[-.77, 2.84]`` or ``.24 1.66``, else None, as of ``1,234``."""
     bare = text.strip("()[]{} ")
-    match = None if len(bare) > _LONGEST or _THOUSANDS.fullmatch(bare) else _ENDS[decimal].fullmatch(bare)
+    if len(bare) > _LONGEST or _THOUSANDS.fullmatch(bare):
+        return None
+    match = _ENDS[decimal].fullmatch(bare) or _SPACED[decimal].fullmatch(bare)
     if match is None:
         return None
     low, high = match[1].replace(" ", ""), match[2].replace(" ", "")
@@ -321,17 +281,13 @@ def pair(text: str, decimal: str = ".") -> tuple[str, str] | None:
 
 def decimal_mark(cells: Sequence[str], label: str, *, semicolons: bool = False) -> str:
     """The decimal mark that the numbers of a printed table use; between semicolons a point may group thousands."""
-    tokens = [token for cell in cells for token in _TOKEN.findall(cell)]
-    points = [token for token in tokens if token.rfind(".") > token.rfind(",")]
-    either = [token for token in tokens if _THOUSANDS.fullmatch(token)]
-    commas = [
-        token
-        for token in tokens
-        if token.count(",") == 1 and token.rfind(",") > token.rfind(".") and token not in either
-    ]
+    tokens = [(token, decimal_of(token)) for cell in cells for token in _TOKEN.findall(cell)]
+    points = [token for token, sign in tokens if sign == "." or (sign == "either" and "." in token)]
+    commas = [token for token, sign in tokens if sign == ","]
+    either = [token for token, sign in tokens if sign == "either" and "," in token]
     # Two whole numbers in brackets may be the ends of an interval: elsewhere a comma must show what it is.
-    ends = [text for cell in cells for text in _TWO_WHOLE.findall(cell)]
-    told = len(commas) > len([text for text in ends if text not in either])
+    ends = [text for cell in cells for text in _TWO_WHOLE.findall(cell) if text not in either]
+    told = len(commas) > len(ends)
     if commas and points:
         if not told:
             return "."
@@ -343,7 +299,7 @@ def decimal_mark(cells: Sequence[str], label: str, *, semicolons: bool = False) 
             f"{label}: {commas[0]!r} in brackets may be {commas[0].replace(',', '.')} or an interval from "
             f"{commas[0].replace(',', ' to ')}; say which ({option('decimal', ',', '.')})"
         )
-    grouped = semicolons and not commas and all(_POINTS.fullmatch(token) for token in points)
+    grouped = semicolons and not commas and all(decimal_of(token) == "either" for token in points)
     if (either and not points) or (points and grouped):
         token = (points or either)[0]
         whole, decimal = token.replace(",", "").replace(".", ""), token.replace(",", ".")
@@ -354,13 +310,7 @@ def decimal_mark(cells: Sequence[str], label: str, *, semicolons: bool = False) 
 
 
 def with_point(number: str, decimal: str) -> str:
-    """A number without thousands separators, and with a point before its decimals.
-
-    Examples
-    --------
-    >>> with_point("-1.234,5", ","), with_point("1,234", ".")
-    ('-1234.5', '1234')
-    """
+    """A number without thousands separators, and with a point before its decimals."""
     bare = number.replace("'", "").replace(" ", "")
     return bare.replace(".", "").replace(",", ".") if decimal == "," else bare.replace(",", "")
 
@@ -371,25 +321,13 @@ _STRICT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eE][+-]?[0
 
 
 def plain_number(text: str, *, exponent: bool = False) -> float | None:
-    """The number in a text of digits, sign and point alone, and where allowed an exponent; None where it is anything else.
-
-    Examples
-    --------
-    >>> plain_number("-.25"), plain_number("1e-3"), plain_number("1e-3", exponent=True), plain_number("1,234")
-    (-0.25, None, 0.001, None)
-    """
+    """The number in a text of digits, sign and point alone, and where allowed an exponent; None where it is anything else."""
     match = _STRICT.fullmatch(text)
     return None if match is None or (match["exponent"] and not exponent) else float(text)
 
 
 def decimal_of(text: str) -> str:
-    """Decimal sign that the number in a text must have: ``"."``, ``","``, ``"either"`` or ``""`` (nothing to see).
-
-    Examples
-    --------
-    >>> [decimal_of(text) for text in ("64.6", "£64,65", "1.234", "1,234.5", "0,123", "12", "Leeds")]
-    ['.', ',', 'either', '.', ',', '', '']
-    """
+    """Decimal sign that the number in a text must have: ``"."``, ``","``, ``"either"`` or ``""`` (nothing to see)."""
     if "." not in text and "," not in text:
         return ""
     bare = _BARE.sub("", text.strip())
@@ -474,16 +412,7 @@ def read_numbers(
     decimal: str | None = ".",
     marks: frozenset[str] = MISSING,
 ) -> Column:
-    """Read one column as finite numbers, and note every cell that is none.
-
-    Examples
-    --------
-    >>> problems = Problems("m.csv")
-    >>> read_numbers(pd.Series(["75.2", "x", "-"], index=[1, 2, 3]), "outcome", problems).values
-    array([75.2,  nan,  nan])
-    >>> problems.sentences()
-    ["m.csv, row 2, column 'outcome': found 'x', expected a number"]
-    """
+    """Read one column as finite numbers, and note every cell that is none."""
     n = len(cells)
     values = np.full(n, np.nan)
     missing, percent = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -535,14 +464,24 @@ def read_numbers(
     return Column(values, missing, percent)
 
 
-def smallest_half_width(cells: pd.Series[Any], decimal: str | None = ".") -> float:
-    """Rounding half-width of the most finely printed number of a column.
+def indicators(
+    what: str, name: str, words: Sequence[str], reference: str, notes: list[str]
+) -> dict[str, NDArray[np.float64]]:
+    """A column of 0 and 1 for each word but one, NaN where the word is missing; a note says so."""
+    known = list(dict.fromkeys(word for word in words if word))
+    others = [word for word in known if word != reference]
+    if known:
+        notes.append(
+            f"{what} holds words: {len(others)} of its {len(known)} became columns of 0 and 1, beside {reference!r}."
+        )
+    return {
+        f"{name}: {word}": np.array([float(found == word) if found else np.nan for found in words])
+        for word in others
+    }
 
-    Examples
-    --------
-    >>> smallest_half_width(pd.Series(["75", "75.2"])), smallest_half_width(pd.Series([0.25, 1.5]))
-    (0.05, 0.005)
-    """
+
+def smallest_half_width(cells: pd.Series[Any], decimal: str | None = ".") -> float:
+    """Rounding half-width of the most finely printed number of a column."""
     numbers = (read_number(cell, decimal or ".") for cell in cells)
     return min((n.half_width for n in numbers if n is not None and n.half_width > 0), default=0.5)
 
@@ -577,19 +516,13 @@ def _look(cells: pd.Series[Any] | pd.DataFrame, name: str, seen: dict[str, tuple
     if isinstance(cells, pd.DataFrame) or cells.dtype != object:
         return
     texts = [cell for cell in cells if isinstance(cell, str)]
-    for cell in (cell for cell in texts if "," in cell and len(cell) < 40):
-        found = decimal_of(cell)
-        if found in (".", ","):
-            seen.setdefault(found, (name, cell.strip()))
-            if found == ",":
-                break
-    if "." not in seen:
-        for cell in (cell for cell in texts if "." in cell):
+    for mark in (mark for mark in (",", ".") if mark not in seen):
+        for cell in (cell for cell in texts if mark in cell and len(cell) < _LONGEST_PLAIN):
             found = decimal_of(cell)
             if found in (".", ","):
                 seen.setdefault(found, (name, cell.strip()))
-                if found == ".":
-                    break
+            if found == mark:
+                break
     if seen:
         return
     # Whole numbers under 1,000 beside "1,234" leave one reading only: the comma separates thousands.
@@ -619,16 +552,7 @@ def read_labels(
     marks: frozenset[str] = frozenset({""}),
     required: bool = False,
 ) -> tuple[list[str], NDArray[np.bool_]]:
-    """Read one column as names, and where `required` note every empty cell.
-
-    Examples
-    --------
-    >>> problems = Problems("m.csv")
-    >>> read_labels(pd.Series(["Leeds ", 7, 1.5], index=[1, 2, 3]), "area", problems)[0]
-    ['Leeds', '7', '']
-    >>> problems.sentences()
-    ["m.csv, row 3, column 'area': found '1.5', expected a name"]
-    """
+    """Read one column as names, and where `required` note every empty cell."""
     labels: list[str] = []
     missing = np.zeros(len(cells), dtype=bool)
     known: dict[str, str] = {}

@@ -26,7 +26,9 @@ CLAIM_COLUMNS = (
 DIRECTIONS = ("above", "below", "within", "none")
 FUNCTIONS = ("max_abs", "max", "min")
 _LONGEST = 10_000
-_NAME = re.compile(r"\s*([\w.]+)\s*")
+_HEAD = re.compile(rf"\s*+(?:({'|'.join(FUNCTIONS)})\s*+\()?\s*+([\w.]++)\s*+:\s*+(\w++)\s*+")
+_LABEL = re.compile(r'\s*+(?:"((?:[^"]|"")*+)"\s*+|([^";\]][^;\]]*+|))([;\]])')
+_CLOSING = re.compile(r"\s*\)")
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,7 @@ class Claim:
 
 
 def read_claims(claims: pd.DataFrame, file: str = "claims") -> list[Claim]:
-    """Read a table of claims, and refuse what could not be judged as it was meant.
-
-    Examples
-    --------
-    >>> row = {"id": "up", "claim": "It rose.", "locator": "Table 1", "estimand": "m:effect[a]", "direction": "above",
-    ...        "threshold": 0.0, "threshold_high": None, "published": ".5", "true_if": "The effect is above zero."}
-    >>> read_claims(pd.DataFrame([row]))[0].condition
-    'm:effect[a] above 0'
-    """
+    """Read a table of claims, and refuse what could not be judged as it was meant."""
     missing = [column for column in CLAIM_COLUMNS if column not in claims.columns]
     if missing:
         raise DataError(f"{file}: found no column {missing[0]!r}, expected {', '.join(CLAIM_COLUMNS)}")
@@ -103,13 +97,7 @@ def read_claims(claims: pd.DataFrame, file: str = "claims") -> list[Claim]:
 
 
 def parse_estimand(text: str) -> Estimand:
-    """Read an estimand: a reference, or the difference of two.
-
-    Examples
-    --------
-    >>> parse_estimand('max(m:effect[a; "b [c]; d"]) - n:mu').first
-    Reference(posterior='m', variable='effect', labels=('a', 'b [c]; d'), function='max')
-    """
+    """Read an estimand: a reference, or the difference of two."""
     if len(text) > _LONGEST:
         raise DataError(
             f"estimand {shown(text)} is {len(text):,} characters long, expected at most {_LONGEST:,}"
@@ -178,52 +166,25 @@ def _text(value: Any) -> str:
 
 def _reference(text: str, at: int) -> tuple[Reference, int]:
     """The reference that begins at a place, and the place behind it."""
-    name = _NAME.match(text, at)
-    if name is None:
+    head = _HEAD.match(text, at)
+    if head is None:
         raise _unreadable(text)
-    function = ""
-    if name[1] in FUNCTIONS and text[name.end() : name.end() + 1] == "(":
-        function = name[1]
-        name = _NAME.match(text, name.end() + 1)
-    if name is None or text[name.end() : name.end() + 1] != ":":
-        raise _unreadable(text)
-    variable = _NAME.match(text, name.end() + 1)
-    if variable is None or "." in variable[1]:
-        raise _unreadable(text)
-    at = variable.end()
-    labels: tuple[str, ...] = ()
-    if text[at : at + 1] == "[":
-        labels, at = _labels(text, at + 1)
-    while function and text[at : at + 1].isspace():
-        at += 1
-    if function and text[at : at + 1] != ")":
-        raise _unreadable(text)
-    return Reference(name[1], variable[1], labels, function), at + bool(function)
-
-
-def _labels(text: str, at: int) -> tuple[tuple[str, ...], int]:
-    """The labels from behind an opening bracket on, and the place behind the closing one."""
-    labels: list[str] = []
-    while True:
-        while text[at : at + 1].isspace():
-            at += 1
-        quoted, label = text[at : at + 1] == '"', []
-        at += quoted
-        while at < len(text) and (text[at] not in '"' if quoted else text[at] not in ";]"):
-            label.append(text[at])
-            at += 1
-            if quoted and text[at : at + 2] == '""':
-                label.append('"')
-                at += 2
-        at += quoted
-        while text[at : at + 1].isspace():
-            at += 1
-        labels.append("".join(label) if quoted else "".join(label).strip())
-        closing, at = text[at : at + 1], at + 1
-        if closing == "]":
-            return tuple(labels), at
-        if closing != ";":
+    function, posterior, variable = head.groups("")
+    labels, at = [], head.end()
+    sign, at = (";", at + 1) if text[at : at + 1] == "[" else ("", at)
+    while sign == ";":
+        label = _LABEL.match(text, at)
+        if label is None:
             raise _unreadable(text)
+        quoted, plain, sign = label.groups()
+        labels.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        at = label.end()
+    if function:
+        closing = _CLOSING.match(text, at)
+        if closing is None:
+            raise _unreadable(text)
+        at = closing.end()
+    return Reference(posterior, variable, tuple(labels), function), at
 
 
 def _unreadable(text: str) -> DataError:

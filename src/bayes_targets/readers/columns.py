@@ -6,12 +6,13 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, takewhile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean, option, option_name
+from ..errors import DataError, counted, did_you_mean, option, option_name, quoted
 from .cells import MISSING, Problems, cell_text, is_missing, read_number
 from .table import RawTable
 from .units import long_form, ordered_periods
@@ -52,25 +53,18 @@ class Columns:
         return list(dict.fromkeys([*self.ours.values(), *self.controls.values(), *self.further]))
 
 
-def as_names(value: object, argument: str) -> tuple[str, ...]:
-    """Turn an argument that lists names into a tuple.
-
-    Examples
-    --------
-    >>> as_names(["population"], "controls"), as_names(None, "controls")
-    (('population',), ())
-    """
-    if isinstance(value, str):
-        raise DataError(f"{argument}: found {value!r}, expected a list of names such as [{value!r}]")
+def as_names(value: Any, argument: str) -> tuple[str, ...]:
+    """Turn an argument that lists names into a tuple."""
     if value is None:
         return ()
-    if not isinstance(value, Sequence | np.ndarray | pd.Index | pd.Series) or isinstance(value, bytes):
-        raise DataError(f"{argument}: found {value!r}, expected a list of names")
-    names = tuple(value)
+    if isinstance(value, str):
+        raise DataError(f"{argument}: found {value!r}, expected a list of names such as [{value!r}]")
+    is_list = isinstance(value, Sequence | np.ndarray | pd.Index | pd.Series) and not isinstance(value, bytes)
+    names: tuple[Any, ...] = tuple(value) if is_list else (value,)
     for name in names:
         if not isinstance(name, str):
             raise DataError(f"{argument}: found {name!r}, expected a list of names")
-    return tuple(str(name) for name in names)
+    return tuple(map(str, names))
 
 
 def as_mapping(value: object, argument: str) -> dict[str, str]:
@@ -98,9 +92,7 @@ def mapped(text: str) -> dict[str, str]:
 
 def with_header(given: object, header: Mapping[str, str], key: str) -> Any:
     """An option as given, else what a line of the file's header says."""
-    if given is not None:
-        return given
-    return header.get(key) or None
+    return given if given is not None else header.get(key) or None
 
 
 def locate_columns(
@@ -111,16 +103,7 @@ def locate_columns(
     further: Sequence[str],
     problems: Problems,
 ) -> Columns:
-    """Find every column that is needed, and say what is missing, misspelt or asked for twice.
-
-    Examples
-    --------
-    >>> problems = Problems("m.csv")
-    >>> located = locate_columns(["authority", "kind", "change"], columns={"kind": "authority_typ"},
-    ...                          controls=[], further=[], problems=problems)
-    >>> problems.sentences()[0]
-    "m.csv, columns: 'authority_typ' is not a column of ours; did you mean 'authority_type'?"
-    """
+    """Find every column that is needed, and say what is missing, misspelt or asked for twice."""
     label = problems.label
     ours = _mapped(found, columns, problems)
     shadowed = tuple(name for name in ours if name in found and ours[name] != name)
@@ -139,7 +122,7 @@ def _mapped(found: Sequence[str], columns: Mapping[str, str], problems: Problems
     label = problems.label
     for theirs, name in columns.items():
         if theirs not in found:
-            problems.say(f"{label}, columns: no column {theirs!r}; {did_you_mean(theirs, list(found))}")
+            problems.say(f"{label}, columns: no column {theirs!r}; {did_you_mean(theirs, found)}")
         if name not in (*LABELS, *NUMBERS):
             hint = did_you_mean(name, [*LABELS, *NUMBERS])
             problems.say(f"{label}, columns: {name!r} is not a column of ours; {hint}")
@@ -170,7 +153,7 @@ def _asked_for(
         elif name in ours:
             where[name] = ours[name]
         else:
-            problems.say(f"{label}, {argument}: no column {name!r}; {did_you_mean(name, list(found))}")
+            problems.say(f"{label}, {argument}: no column {name!r}; {did_you_mean(name, found)}")
     return where
 
 
@@ -199,38 +182,29 @@ def missing_columns(located: Columns, cells: pd.DataFrame, problems: Problems) -
                 f"{label}, column {theirs!r}: not a column of ours; did you mean {near[0]!r}? "
                 f"Then give {option('columns', {theirs: near[0]})}"
             )
-    wanted: list[str] = []
-
-    def lacks(name: str, why: str) -> None:
-        wanted.append(name)
-        problems.say(f"{label}, column {name!r}: missing, expected {why}")
-
-    for name in LABELS:
-        if name not in ours:
-            lacks(name, "it in every table (or mapped by columns)")
-    if "change" not in ours and "outcome" not in ours:
-        lacks("outcome", "baseline and outcome, or change, or (for a cross-section) outcome alone")
-    if "baseline" in ours and "change" not in ours and "outcome" not in ours:
-        lacks("change", "outcome or change beside baseline")
+    lacking = [(name, "it in every table (or mapped by columns)") for name in LABELS if name not in ours]
+    if not {"change", "outcome"} & ours.keys():
+        lacking.append(("outcome", "baseline and outcome, or change, or (for a cross-section) outcome alone"))
+        if "baseline" in ours:
+            lacking.append(("change", "outcome or change beside baseline"))
     if "stretch" in ours and "target" not in ours:
-        lacks("target", "target (0 or 1) beside stretch")
-    for part, score in [
-        ("baseline_se", "baseline"),
-        ("n_baseline", "baseline"),
-        ("outcome_se", "outcome"),
-        ("n_outcome", "outcome"),
-    ]:
-        if part in ours and score not in ours:
-            lacks(score, f"the score beside {part}")
-    if wanted and unused:
+        lacking.append(("target", "target (0 or 1) beside stretch"))
+    lacking += [
+        (score, f"the score beside {part}")
+        for score in ("baseline", "outcome")
+        for part in (f"{score}_se", f"n_{score}")
+        if part in ours and score not in ours
+    ]
+    for name, why in lacking:
+        problems.say(f"{label}, column {name!r}: missing, expected {why}")
+    if lacking and unused:
         problems.say(_columns_side_by_side(cells, unused, ours, label))
 
 
 def _columns_side_by_side(
     cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str], label: str
 ) -> str:
-    found = ", ".join(repr(name) for name in unused[:20]) + (", ..." if len(unused) > 20 else "")
-    sentence = f"{label}: found the columns {found}"
+    sentence = f"{label}: found the columns {quoted(unused, 20)}"
     guesses = _guessed(cells, unused, ours)
     long = "" if "authority" in {*ours, *guesses.values()} else _guessed_long(cells, unused, label)
     if long:
@@ -275,30 +249,19 @@ def _guessed(cells: pd.DataFrame, unused: Sequence[str], ours: Mapping[str, str]
         elif distinct <= max(2, len(texts) // 3):
             types.append(column)
     # Names are of more use to a reader than codes, which have digits or capitals only.
-    names.sort(
-        key=lambda column: (
-            float(np.mean([_is_code(cell_text(cell)) for cell in sample[column].iloc[:50]])) > 0.5
-        )
-    )
+    names.sort(key=lambda column: np.mean([_is_code(cell_text(c)) for c in sample[column].iloc[:50]]) > 0.5)
     wanted = {"authority": names, "authority_type": types, "target": flags}
     guesses = {found[0]: name for name, found in wanted.items() if name not in ours and found}
-    if "outcome" not in ours and "change" not in ours and "baseline" not in ours:
+    if not {"outcome", "change", "baseline"} & ours.keys():
         # Two scores of one thing have names that differ by a number only, such as a year.
-        pairs = (
-            (one, other)
-            for i, one in enumerate(scores)
-            for other in scores[i + 1 :]
-            if _unnumbered(one) == _unnumbered(other)
+        alike = (
+            pair for pair in combinations(scores, 2) if len({re.sub(r"\d+", "#", name) for name in pair}) == 1
         )
-        guesses |= dict(zip(next(pairs, ()), ("baseline", "outcome"), strict=False))
+        guesses |= dict(zip(next(alike, ()), ("baseline", "outcome"), strict=False))
         named = {column.casefold(): column for column in scores}
         if "before" in named and "after" in named:
             guesses |= {named["before"]: "baseline", named["after"]: "outcome"}
     return guesses
-
-
-def _unnumbered(name: str) -> str:
-    return re.sub(r"\d+", "#", name)
 
 
 def _is_code(text: str) -> bool:
@@ -312,18 +275,14 @@ _WORDS = {
     "type": "type_word",
     "outcome": "outcome_words",
     "outcome_unit": "outcome_unit",
+    "target": "target_words",
+    "before": "before_words",
+    "after": "after_words",
 }
-_WORDS |= {"target": "target_words", "before": "before_words", "after": "after_words"}
 
 
 def own_words(given: object, header: Mapping[str, str]) -> dict[str, str]:
-    """What the user calls things, by the name of the Dataset's attribute; lines of the file's header count too.
-
-    Examples
-    --------
-    >>> own_words({"unit": "school", "outcome": "pass rate"}, {"type": "region"})
-    {'type_word': 'region', 'unit_word': 'school', 'outcome_words': 'pass rate'}
-    """
+    """What the user calls things, by the name of the Dataset's attribute; lines of the file's header count too."""
     words = {
         attribute: header[key]
         for name, attribute in _WORDS.items()
@@ -333,19 +292,13 @@ def own_words(given: object, header: Mapping[str, str]) -> dict[str, str]:
     for name, word in as_mapping(given, "words").items():
         key = name.strip().casefold().replace(" ", "_")
         if key not in _WORDS:
-            raise DataError(f"words: {name!r} is not among the words; {did_you_mean(key, list(_WORDS))}")
+            raise DataError(f"words: {name!r} is not among the words; {did_you_mean(key, _WORDS)}")
         words[_WORDS[key]] = word.strip()
     return words
 
 
 def plain_word(column: str | None, default: str) -> str:
-    """A column's name as a word of prose, or a default where it is a code or abbreviation.
-
-    Examples
-    --------
-    >>> plain_word("Region", "group"), plain_word("lad21cd", "unit"), plain_word("Trust name", "unit")
-    ('region', 'unit', 'trust')
-    """
+    """A column's name as a word of prose, or a default where it is a code or abbreviation."""
     if column is None:
         return default
     words = re.sub(r"[\s_.]+", " ", re.sub(r"\[.*?\]|\(.*?\)", "", column)).strip()
@@ -358,22 +311,12 @@ def plain_word(column: str | None, default: str) -> str:
 
 
 def common_words(before: str | None, after: str | None) -> str:
-    """The words with which two names of scores begin, without years.
-
-    Examples
-    --------
-    >>> common_words("score_2006", "score_2008"), common_words("baseline", "outcome")
-    ('score', '')
-    """
+    """The words with which two names of scores begin, without years."""
     if before is None or after is None:
         return ""
     pairs = zip(re.split(r"[\s_]+", before), re.split(r"[\s_]+", after), strict=False)
-    shared = []
-    for first, second in pairs:
-        if first.casefold() != second.casefold():
-            break
-        shared.append(first)
-    return " ".join(shared)
+    alike = takewhile(lambda pair: pair[0].casefold() == pair[1].casefold(), pairs)
+    return " ".join(word for word, _ in alike)
 
 
 # --- long form: one row per unit and period becomes one row per unit
@@ -389,60 +332,18 @@ def pivoted(
     notes: list[str],
 ) -> tuple[pd.DataFrame, Columns, dict[str, str]]:
     """A table with one row per unit and period becomes one with one row per unit, and its columns are located anew."""
-    cells, label, ours = table.cells, table.label, located.ours
-    if not isinstance(period, str) or period not in cells.columns:
-        raise DataError(
-            f"{label}, period: no column {period!r}; {did_you_mean(str(period), [str(c) for c in cells.columns])}"
-        )
-    if "authority" not in ours or "outcome" not in ours or "baseline" in ours:
-        raise DataError(
-            f"{label}: with a period, expected the columns 'authority' and 'outcome' (the score of either period) and no "
-            f"'baseline'; found the columns {', '.join(repr(str(c)) for c in cells.columns)}; "
-            f"give {option('columns', {'COLUMN': 'outcome'})}"
-        )
-    times = pd.Series([cell_text(cell) for cell in cells[period]], index=cells.index, dtype=object)
-    known = ordered_periods(set(times[times != ""]))
-    chosen = [cell_text(before) if before is not None else "", cell_text(after) if after is not None else ""]
-    if chosen == ["", ""] and len(known) == 2:
-        chosen = known
-        notes.append(
-            f"Column {period!r} holds two periods: {known[0]!r} was read as before and {known[1]!r} as after."
-        )
-    for name, found in zip(("before", "after"), chosen, strict=True):
-        if found not in known:
-            listed_periods = ", ".join(repr(one) for one in known[:12])
-            raise DataError(
-                f"{label}, column {period!r}: {option_name(name)} is {found!r}, expected one of {listed_periods}"
-            )
-    if chosen[0] == chosen[1]:
-        raise DataError(f"{label}: before and after are both {chosen[0]!r}, expected two periods")
-    names = pd.Series([cell_text(cell) for cell in cells[ours["authority"]]], index=cells.index, dtype=object)
-    parts = []
-    for when in chosen:
-        part = cells[times == when].copy()
-        part.index = pd.Index(names[times == when])
-        again = names[times == when]
-        for row, name in again[again.duplicated() & (again != "")].items():
-            problems.cell(
-                row,
-                ours["authority"],
-                name,
-                f"each unit once in period {when!r}",
-                "units that occur twice in a period",
-            )
-        parts.append(part[~part.index.duplicated()])
-    first, last = parts
-    order = list(dict.fromkeys(name for name in names if name))
-    order = [name for name in order if name in first.index or name in last.index]
-    first_rows = {name: row for row, name in reversed(list(names.items()))}
+    cells, ours = table.cells, located.ours
+    _check_long_form(cells, ours, period, table.label)
+    unit, time = ours["authority"], str(period)
+    names, times = _texts(cells[unit]), _texts(cells[time])
+    chosen = _two_periods(times, time, before, after, table.label, notes)
+    first, last = (_rows_of(cells, unit, names, times, when, problems) for when in chosen)
+    order = [name for name in dict.fromkeys(names) if name and (name in first.index or name in last.index)]
     wide = last.reindex(order)
-    wide[ours["authority"]] = order
+    wide[unit] = order
     # What describes a unit is taken from the period before, so that no control is a consequence of the target.
-    for column in {
-        *located.controls.values(),
-        *([ours["authority_type"]] if "authority_type" in ours else []),
-    }:
-        if column not in ("", ours["outcome"], period):
+    for column in dict.fromkeys([*located.controls.values(), ours.get("authority_type", "")]):
+        if column not in ("", ours["outcome"], time):
             earlier = first[column].reindex(order)
             both = earlier.notna() & wide[column].notna()
             differ = int((earlier[both].map(cell_text) != wide[column][both].map(cell_text)).sum())
@@ -452,22 +353,72 @@ def pivoted(
                 )
             wide[column] = earlier.where(earlier.notna(), wide[column])
     moved = dict(ours)
-    for later, earlier_name in (
-        ("outcome", "baseline"),
-        ("outcome_se", "baseline_se"),
-        ("n_outcome", "n_baseline"),
-    ):
-        if later in ours:
-            column = ours[later]
-            after_name, before_name = f"{column} ({chosen[1]})", f"{column} ({chosen[0]})"
-            wide[after_name], wide[before_name] = wide[column], first[column].reindex(order)
-            moved[later], moved[earlier_name] = after_name, before_name
+    for after_name in ("outcome", "outcome_se", "n_outcome"):
+        if after_name in ours:
+            column, before_name = ours[after_name], after_name.replace("outcome", "baseline")
+            moved[before_name], moved[after_name] = (f"{column} ({when})" for when in chosen)
+            wide[moved[after_name]] = wide[column]
+            wide[moved[before_name]] = first[column].reindex(order)
     wide = wide.astype(object).where(wide.notna(), None)
+    first_rows = {name: row for row, name in reversed(list(names.items()))}
     wide.index = pd.Index([first_rows[name] for name in order])
-    others = len(known) - 2
+    others = len(set(times) - {"", *chosen})
     if others:
-        notes.append(
-            f"Rows of {others} other period{'s' if others > 1 else ''} in column {period!r} were left out."
-        )
+        notes.append(f"Rows of {counted(others, 'other period')} in column {time!r} were left out.")
     shown = {"before_words": chosen[0], "after_words": chosen[1], "outcome_words": ours["outcome"]}
     return wide, replace(located, ours=moved), shown
+
+
+def _texts(cells: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.Series([cell_text(cell) for cell in cells], index=cells.index, dtype=object)
+
+
+def _check_long_form(cells: pd.DataFrame, ours: Mapping[str, str], period: object, label: str) -> None:
+    """Refuse a table that has no such column of periods, or a column for each of them."""
+    found = [str(column) for column in cells.columns]
+    if not isinstance(period, str) or period not in found:
+        raise DataError(f"{label}, period: no column {period!r}; {did_you_mean(str(period), found)}")
+    if "authority" not in ours or "outcome" not in ours or "baseline" in ours:
+        raise DataError(
+            f"{label}: with a period, expected the columns 'authority' and 'outcome' (the score of either period) and no "
+            f"'baseline'; found the columns {quoted(found)}; give {option('columns', {'COLUMN': 'outcome'})}"
+        )
+
+
+def _two_periods(
+    times: pd.Series[Any], column: str, before: object, after: object, label: str, notes: list[str]
+) -> list[str]:
+    """The periods before and after: as given, or the only two that there are."""
+    known = ordered_periods(set(times[times != ""]))
+    chosen = ["" if given is None else cell_text(given) for given in (before, after)]
+    if chosen == ["", ""] and len(known) == 2:
+        chosen = known
+        notes.append(
+            f"Column {column!r} holds two periods: {known[0]!r} was read as before and {known[1]!r} as after."
+        )
+    for name, found in zip(("before", "after"), chosen, strict=True):
+        if found not in known:
+            listed_periods = ", ".join(map(repr, known[:12]))
+            raise DataError(
+                f"{label}, column {column!r}: {option_name(name)} is {found!r}, expected one of {listed_periods}"
+            )
+    if chosen[0] == chosen[1]:
+        raise DataError(f"{label}: before and after are both {chosen[0]!r}, expected two periods")
+    return chosen
+
+
+def _rows_of(
+    cells: pd.DataFrame,
+    unit: str,
+    names: pd.Series[Any],
+    times: pd.Series[Any],
+    when: str,
+    problems: Problems,
+) -> pd.DataFrame:
+    """Rows of one period, by the name of their unit."""
+    part, own = cells[times == when].copy(), names[times == when]
+    for row, name in own[own.duplicated() & (own != "")].items():
+        expected = f"each unit once in period {when!r}"
+        problems.cell(row, unit, name, expected, "units that occur twice in a period")
+    part.index = pd.Index(own)
+    return part[~part.index.duplicated()]

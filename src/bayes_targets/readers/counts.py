@@ -17,11 +17,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, option
+from ..errors import DataError, counted, did_you_mean, option, quoted, was
 from .cells import (
     Problems,
     cell_text,
     decimal_of,
+    indicators,
     is_missing,
     read_labels,
     read_number,
@@ -32,7 +33,7 @@ from .cells import (
 )
 from .columns import as_mapping, as_names, listed, mapped, own_words, plain_word
 from .table import RawTable, TableOptions, read_table
-from .units import total_rows
+from .units import repeats, total_rows
 
 FloatArray = NDArray[np.float64]
 _WHOLE = "a whole number of 0 or more"
@@ -55,10 +56,31 @@ _TOTAL = re.compile(
     r"(?:grand |overall |row )?totals?\b.*|.*\btotals?|all|all targets|sum|n|number|count|overall|base|targets|number of .*",
     re.IGNORECASE,
 )
-_NO_STATUS = re.compile(r"%|\bper ?cent|\byear\b|\bdate\b|\bquarter\b", re.IGNORECASE)
+_PERCENT = re.compile(r"%|\bper ?cent|\bpct\b", re.IGNORECASE)
+_NO_STATUS = re.compile(r"\byear\b|\bdate\b|\bquarter\b", re.IGNORECASE)
 _STATUS = re.compile(
     r"status|rating|rag\b|grade|outcome|result|judge?ment|achieved|performance", re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked for, by argument, in the file's header lines or in the attrs of a study's table."""
+
+    cells: pd.DataFrame
+    label: str
+    unit: str
+    statuses: tuple[str, ...]
+    covariates: tuple[str, ...]
+    totals: tuple[str, ...] | None
+    incomplete: str
+    words: dict[str, str]
+    attrs: Mapping[Any, Any]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Columns that hold no status."""
+        return [*self.covariates, *(str(name) for name in dict(self.attrs.get("percents") or {}).values())]
 
 
 @dataclass(eq=False)
@@ -66,22 +88,27 @@ class _Counting:
     """A table on its way to counts: areas with the row where each is first, and numbers by what may be a status."""
 
     table: RawTable
-    label: str
+    asked: _Asked
     problems: Problems
+    notes: list[str]
     areas: list[str]
     rows: list[Any]
     numbers: dict[str, FloatArray]
-    notes: list[str]
-    cells: pd.DataFrame | None = None
     decimal: str | None = None
-    status_rows: dict[str, Any] = field(default_factory=dict)
+    # Of a table in long form: the row where each status is first, and which areas have a row of which status.
+    status_rows: dict[str, Any] | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
 
     @property
-    def noun(self) -> str:
-        """What a status is in this table."""
-        return "column" if self.cells is not None else "status"
+    def wide(self) -> bool:
+        """Whether a status is a column."""
+        return self.status_rows is None
+
+    def sums(self, statuses: Iterable[str]) -> FloatArray:
+        """The sum of some statuses by area, 0 for none."""
+        none = np.zeros(len(self.areas))
+        return np.sum([none, *(self.numbers[status] for status in statuses)], axis=0)
 
 
 def read_counts(
@@ -169,31 +196,11 @@ def read_counts(
     )  # fmt: skip
     read = _read_long if "status" in asked.cells.columns else _read_wide
     counting = read(table, asked)
-    chosen = _choose_statuses(counting, asked.statuses, str(attrs.get("total") or "total"))
+    chosen = _choose_statuses(counting)
     gone = _count_strictly(counting, chosen)
-    kept = _without_totals(counting, chosen, _told_totals(asked, counting.areas))
-    kept &= _complete(counting, chosen, gone, kept, asked.incomplete)
-    return _dataset(counting, asked, chosen, kept)
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What is asked for, by argument, in the file's header lines or in the attrs of a study's table."""
-
-    cells: pd.DataFrame
-    label: str
-    unit: str
-    statuses: tuple[str, ...]
-    covariates: tuple[str, ...]
-    totals: tuple[str, ...] | None
-    incomplete: str
-    words: dict[str, str]
-    attrs: Mapping[Any, Any]
-
-    @property
-    def skipped(self) -> list[str]:
-        """Columns that hold no status."""
-        return [*self.covariates, *(str(name) for name in dict(self.attrs.get("percents") or {}).values())]
+    kept = _without_totals(counting, chosen)
+    kept &= _complete(counting, chosen, gone, kept)
+    return _dataset(counting, chosen, kept)
 
 
 def _asked(table: RawTable, attrs: Mapping[Any, Any], **given: Any) -> _Asked:
@@ -225,23 +232,13 @@ def _asked(table: RawTable, attrs: Mapping[Any, Any], **given: Any) -> _Asked:
     return asked
 
 
-def _told_totals(asked: _Asked, areas: Sequence[str]) -> tuple[str, ...] | None:
-    """Rows that are said to be totals; of a study's table the one that its attrs name."""
-    named = asked.attrs.get("total_label")
-    if asked.totals is not None or named is None:
-        return asked.totals
-    return tuple(area for area in [str(named)] if area in areas)
-
-
-def _dataset(
-    counting: _Counting, asked: _Asked, chosen: Sequence[str], kept: NDArray[np.bool_]
-) -> xr.Dataset:
+def _dataset(counting: _Counting, chosen: Sequence[str], kept: NDArray[np.bool_]) -> xr.Dataset:
     """The counts of the areas that are kept, once nothing is wrong with the table."""
-    rows = [row for row, keep in zip(counting.rows, kept, strict=True) if keep]
-    areas = [area for area, keep in zip(counting.areas, kept, strict=True) if keep]
-    predictor, names = _predictors(asked.cells, counting, areas, rows, asked.covariates)
+    table, asked = counting.table, counting.asked
+    places = np.flatnonzero(kept)
+    areas, rows = ([each[i] for i in places] for each in (counting.areas, counting.rows))
+    predictors = _predictors(counting, areas, rows)
     counting.problems.check()
-    table = counting.table
     if not areas:
         raise DataError(f"{table.label}: no area has a target in these statuses, expected an area a row")
     values = np.column_stack([counting.numbers[status][kept] for status in chosen]).astype(np.int64)
@@ -258,7 +255,9 @@ def _dataset(
             "target_words": asked.words.get("target_words") or "target",
         },
     )
-    return _with_predictor(data, names, predictor) if names else data
+    if not predictors:
+        return data
+    return _with_predictor(data, list(predictors), np.column_stack(list(predictors.values())))
 
 
 def with_covariate(counts: xr.Dataset, name: str, values: Mapping[str, float]) -> xr.Dataset:
@@ -350,20 +349,14 @@ def _holds_numbers(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
 
 def _read_wide(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a column for each status: its areas, and the numbers of every column that may be one."""
-    cells, label, skipped = asked.cells, asked.label, asked.skipped
+    cells, label, skipped, marks = asked.cells, asked.label, asked.skipped, table.missing
     problems = Problems(table.label)
     areas, _ = read_labels(cells[label], label, problems, required=True)
-    hint = _looks_like_targets(cells, label, areas, skipped, table)
-    if hint:
-        raise DataError(hint)
-    first: dict[str, int] = {}
-    for i, area in enumerate(areas):
-        if area and area in first:
-            expected = f"each area once (it stands in row {cells.index[first[area]]} too)"
-            problems.cell(
-                cells.index[i], label, cells[label].iloc[i], expected, "areas that occur more than once"
-            )
-        first.setdefault(area, i)
+    _refuse_long_form(table, asked, areas)
+    for i, first in repeats(areas):
+        expected = f"each area once (it stands in row {cells.index[first]} too)"
+        kind = "areas that occur more than once"
+        problems.cell(cells.index[i], label, cells[label].iloc[i], expected, kind)
     wanted = {tidy(status).casefold() for status in asked.statuses} or {
         name for f in _KNOWN for names in f for name in names
     }
@@ -372,137 +365,111 @@ def _read_wide(table: RawTable, asked: _Asked) -> _Counting:
         for column in _named_columns(cells)
         if column not in (label, *skipped)
         and not column.endswith("_printed")
-        and (column.casefold() in wanted or _holds_numbers(cells[column], table.missing))
+        and (column.casefold() in wanted or _holds_numbers(cells[column], marks))
     ]
     if not candidates:
-        hint = _targets_without_numbers(cells, skipped, table)
-        if hint:
-            raise DataError(hint)
+        _refuse_without_numbers(table, asked)
     decimal = settle_decimal(cells, candidates, table.decimal, problems)
     # Loosely for now: only of a status is it known that its numbers are whole.
     loose = {
-        column: read_numbers(
-            cells[column], column, Problems(""), decimal=decimal or ".", marks=table.missing
-        ).values
+        column: read_numbers(cells[column], column, Problems(""), decimal=decimal or ".", marks=marks).values
         for column in candidates
     }
-    return _Counting(
-        table, label, problems, areas, list(cells.index), loose, list(table.notes), cells, decimal
-    )
+    return _Counting(table, asked, problems, list(table.notes), areas, list(cells.index), loose, decimal)
 
 
 def _read_long(table: RawTable, asked: _Asked) -> _Counting:
     """Read a table with a row for each area and status, or for each target; a combination without a row is 0."""
     cells, label = asked.cells, asked.label
-    problems, marks, notes = Problems(table.label), table.missing, list(table.notes)
+    problems, notes = Problems(table.label), list(table.notes)
     names, _ = read_labels(cells[label], label, problems, required=True)
-    found, unrated = read_labels(cells["status"], "status", problems, marks=marks)
+    found, unrated = read_labels(cells["status"], "status", problems, marks=table.missing)
     if unrated.any():
         n = int(unrated.sum())
-        notes.append(
-            f"{n:,} row{'s' if n > 1 else ''} without a status {'were' if n > 1 else 'was'} left out."
-        )
+        notes.append(f"{counted(n, 'row')} without a status {was(n)} left out.")
+    numbers = np.ones(len(cells))
     if "count" in cells.columns:
         decimal = settle_decimal(cells, ["count"], table.decimal, problems)
-        numbers, gone = _whole_numbers(cells["count"], "count", problems, decimal, marks)
+        numbers, gone = _whole_numbers(cells["count"], "count", problems, decimal, table.missing)
         for i in np.flatnonzero(gone & ~unrated).tolist():
             problems.cell(cells.index[i], "count", "", _WHOLE, "nothing")
     else:
-        numbers = np.ones(len(cells))
         notes.append(f"Each of the {int((~unrated).sum()):,} rows with a status was counted as one target.")
-    areas = list(dict.fromkeys(name for name, status in zip(names, found, strict=True) if name and status))
     # The known spelling of a status is that of `statuses`, else the commonest.
     spelt = {tidy(status).casefold(): status for status in asked.statuses}
     for status, _ in Counter(status for status in found if status).most_common():
         spelt.setdefault(status.casefold(), status)
-    known = list(dict.fromkeys(spelt[status.casefold()] for status in found if status))
-    place = {area: i for i, area in enumerate(areas)}
-    values = {status: np.zeros(len(areas)) for status in known}
-    seen: set[tuple[str, str]] = set()
-    rows: dict[str, Any] = {}
-    first: dict[str, Any] = {}
-    for row, area, status, number in zip(cells.index, names, found, numbers, strict=True):
-        if not area or not status:
-            continue
-        status = spelt[status.casefold()]
-        rows.setdefault(area, row)
-        first.setdefault(status, row)
-        if "count" in cells.columns and (area, status) in seen:
-            problems.cell(
-                row, "status", status, "each status once an area", "statuses that occur twice in an area"
-            )
-        seen.add((area, status))
-        values[status][place[area]] += number
+    statuses = [spelt.get(status.casefold(), "") for status in found]
+    rows = pd.DataFrame({"row": cells.index, "area": names, "status": statuses, "number": numbers})
+    rows = rows[(rows["area"] != "") & (rows["status"] != "")]
+    if "count" in cells.columns:
+        for row, status in rows.loc[rows.duplicated(["area", "status"]), ["row", "status"]].to_numpy():
+            kind = "statuses that occur twice in an area"
+            problems.cell(row, "status", status, "each status once an area", kind)
+    first_rows = {key: rows.drop_duplicates(key).set_index(key)["row"] for key in ("area", "status")}
+    areas, known = (first_rows[key].index.tolist() for key in ("area", "status"))
+    summed = rows.groupby(["area", "status"])["number"].sum(skipna=False)
+    summed = summed.reindex(pd.MultiIndex.from_product([areas, known]), fill_value=0.0)
+    values = summed.to_numpy(dtype=float).reshape(len(areas), len(known))
     return _Counting(
         table,
-        label,
+        asked,
         problems,
-        areas,
-        [rows[area] for area in areas],
-        values,
         notes,
-        status_rows=first,
-        seen=seen,
+        areas=areas,
+        rows=first_rows["area"].tolist(),
+        numbers=dict(zip(known, values.T, strict=True)),
+        status_rows=dict(zip(known, first_rows["status"], strict=True)),
+        seen=set(zip(rows["area"], rows["status"], strict=True)),
     )
 
 
-def _looks_like_targets(
-    cells: pd.DataFrame, label: str, areas: Sequence[str], skipped: Sequence[str], table: RawTable
-) -> str:
-    """A sentence that says how to count a table with a row for each target, where this looks like one."""
+def _held(cells: pd.Series[Any], marks: frozenset[str]) -> list[str]:
+    return [cell_text(cell) for cell in cells if not is_missing(cell, marks)]
+
+
+def _refuse_long_form(table: RawTable, asked: _Asked, areas: Sequence[str]) -> None:
+    """Say how to count a table with a row for each target, where this looks like one."""
+    cells, label, marks = asked.cells, asked.label, table.missing
+    free = [column for column in _named_columns(cells) if column not in (label, *asked.skipped)]
     if len(set(areas)) > 0.67 * len(areas):
-        return ""
+        return
     found = []
-    for column in _named_columns(cells):
-        texts = [cell_text(cell) for cell in cells[column] if not is_missing(cell, table.missing)]
-        if (
-            column not in (label, *skipped)
-            and 2 <= len(set(texts)) <= 8
-            and all(read_number(text) is None for text in texts)
-        ):
+    for column in free:
+        texts = _held(cells[column], marks)
+        if 2 <= len(set(texts)) <= 8 and all(read_number(text) is None for text in texts):
             found.append((not _STATUS.search(column), len(column), column))
     if not found:
-        return ""
+        return
     status = min(found)[2]
     pairs = {label: "area", status: "status"} if label != "area" else {status: "status"}
-    whole = [
-        c
-        for c in _named_columns(cells)
-        if c not in (label, status, *skipped) and _all_whole(cells[c], table.missing)
-    ]
+    whole = [c for c in free if c != status and _all_whole(cells[c], marks)]
     one = len({(a, cell_text(s)) for a, s in zip(areas, cells[status], strict=True)}) == len(areas)
     if one and len(whole) == 1:
         pairs[whole[0]] = "count"
     kind = "one row for each area and status" if one else "one row for each target"
-    return (
+    raise DataError(
         f"{table.label}: looks like long form, {kind}, since {len(set(areas)):,} names have {len(areas):,} rows; if column "
         f"{status!r} holds the status, give {option('columns', pairs)}"
     )
 
 
-def _targets_without_numbers(cells: pd.DataFrame, skipped: Sequence[str], table: RawTable) -> str:
-    """A sentence for a table without numbers, in which each row may be a target."""
-    texts = {
-        column: [cell_text(cell) for cell in cells[column] if not is_missing(cell, table.missing)]
-        for column in _named_columns(cells)
-        if column not in skipped
-    }
+def _refuse_without_numbers(table: RawTable, asked: _Asked) -> None:
+    """Say how to count a table without numbers, in which each row may be a target."""
+    cells = asked.cells
+    columns = [column for column in _named_columns(cells) if column not in asked.skipped]
+    texts = {column: _held(cells[column], table.missing) for column in columns}
     kinds = [column for column, held in texts.items() if 2 <= len(set(held)) <= max(2, len(held) // 2)]
-    known = [
-        column
-        for column in kinds
-        if len(_known_order(sorted({text.casefold() for text in texts[column]}))) > 1
-    ]
+    known = [c for c in kinds if len(_known_order(sorted({text.casefold() for text in texts[c]}))) > 1]
     rated = known or [column for column in kinds if _STATUS.search(column)]
     if not rated:
-        return ""
+        return
     pairs = {rated[0]: "status"}
     areas = [column for column in kinds if column != rated[0]]
     if areas and "area" not in cells.columns:
         pairs = {areas[0]: "area"} | pairs
-    return (
-        f"{table.label}: found no column of numbers in {', '.join(map(repr, texts))}; if each row is a target, give "
-        f"{option('columns', pairs)}"
+    raise DataError(
+        f"{table.label}: found no column of numbers in {quoted(columns)}; if each row is a target, give {option('columns', pairs)}"
     )
 
 
@@ -518,53 +485,70 @@ def _all_whole(cells: pd.Series[Any], marks: frozenset[str]) -> bool:
 # --- statuses and totals
 
 
-def _choose_statuses(counting: _Counting, named: Sequence[str], total: str) -> list[str]:
+def _choose_statuses(counting: _Counting) -> list[str]:
     """The statuses, best first: as given, else in a known order; every other column of numbers is accounted for."""
-    file, present = counting.table.label, list(counting.numbers)
-    if named:
-        chosen = _as_named(counting, named)
-    else:
-        chosen = _known_order(present)
+    file, present, named = counting.table.label, list(counting.numbers), counting.asked.statuses
+    total = str(counting.asked.attrs.get("total") or "total")
+    chosen = _as_named(counting) if named else _known_order(present)
     rest = [name for name in present if name not in chosen]
+    _refuse_percentages(counting, chosen or rest)
     if not chosen:
-        every = np.sum([counting.numbers[name] for name in rest] or [np.zeros(0)], axis=0)
+        every = counting.sums(rest)
         # A total is the sum of all others: half of the sum of all columns.
         totals = [name for name in rest if (_TOTAL.fullmatch(name) or name == total) and len(rest) > 2]
         likely = [
             name
             for name in rest
             if not (name in totals and np.array_equal(2 * counting.numbers[name], every))
-            and not (counting.cells is not None and _NO_STATUS.search(name))
+            and not (counting.wide and (_PERCENT.search(name) or _NO_STATUS.search(name)))
         ]
         if len(likely) < 2:
             raise DataError(
                 f"{file}: found statuses {', '.join(likely) or 'none'}; expected two or more, each once"
             )
-        nouns = "columns of numbers" if counting.cells is not None else "statuses"
+        nouns = "columns of numbers" if counting.wide else "statuses"
         raise DataError(
-            f"{file}: found the {nouns} {', '.join(repr(name) for name in likely)}, whose order from best to worst is not known; "
+            f"{file}: found the {nouns} {quoted(likely)}, whose order from best to worst is not known; "
             f"give the statuses, best first: {option('statuses', likely)} in the right order"
         )
-    unknown = _account_for(counting, chosen, rest, total, bool(named))
+    unknown = _account_for(counting, chosen, rest, total)
     if unknown:
-        one = len(unknown) == 1
+        hold, it = ("holds", "it") if len(unknown) == 1 else ("hold", "them")
         counting.problems.say(
-            f"{file}: beside the statuses {', '.join(map(repr, chosen))}, {', '.join(map(repr, unknown))} "
-            f"{'holds' if one else 'hold'} numbers; give {option('statuses', list(chosen))} to leave "
-            f"{'it' if one else 'them'} out, or name {'it' if one else 'them'} as a status, or as a covariate"
+            f"{file}: beside the statuses {quoted(chosen)}, {quoted(unknown)} {hold} numbers; give "
+            f"{option('statuses', list(chosen))} to leave {it} out, or name {it} as a status, or as a covariate"
         )
     return chosen
 
 
-def _as_named(counting: _Counting, named: Sequence[str]) -> list[str]:
-    file, present = counting.table.label, list(counting.numbers)
+def _refuse_percentages(counting: _Counting, names: Sequence[str]) -> None:
+    """Refuse columns that are percentages by their names; where they were named as statuses, by their numbers as well."""
+    percents = [name for name in names if _PERCENT.search(name)] if counting.wide else []
+    others = [name for name in names if name not in percents and not _TOTAL.fullmatch(name)]
+    if len(percents) < 2 or len(others) > 1:
+        return
+    numbers = np.array([counting.numbers[name] for name in percents])
+    hundreds = np.abs(numbers.sum(axis=0) - 100) < 2
+    if counting.asked.statuses and (numbers % 1 == 0).all() and hundreds.mean() < 0.5:
+        return  # counts by classes such as "50 to 90%"
+    base = next((name for name in counting.numbers if _TOTAL.fullmatch(name) and name not in percents), None)
+    times = repr(base) if base else "the area's number of targets"
+    raise DataError(
+        f"{counting.table.label}: found percentages ({quoted(percents)}), expected counts of targets by status, as 50% of 2 targets "
+        f"say less than 50% of 200; give columns of whole numbers: the percentage times {times} over 100"
+    )
+
+
+def _as_named(counting: _Counting) -> list[str]:
+    """The columns or statuses that were named, best first."""
+    file, present, named = counting.table.label, list(counting.numbers), counting.asked.statuses
     alike = {tidy(name).casefold(): name for name in present}
     chosen = []
     for status in named:
         name = status if status in present else alike.get(tidy(status).casefold())
-        if name is None and counting.cells is not None:
-            known = [column for column in _named_columns(counting.cells) if column != counting.label]
-            hint = did_you_mean(status, known)
+        if name is None and counting.wide:
+            cells, label = counting.asked.cells, counting.asked.label
+            hint = did_you_mean(status, [column for column in _named_columns(cells) if column != label])
             raise DataError(
                 f"{file}: no column {status!r}, expected one column a status: {', '.join(named)}; {hint}"
             )
@@ -587,57 +571,41 @@ def _known_order(present: Sequence[str]) -> list[str]:
     return []
 
 
-def _account_for(
-    counting: _Counting, chosen: Sequence[str], rest: Sequence[str], total: str, named: bool
-) -> list[str]:
+def _account_for(counting: _Counting, chosen: Sequence[str], rest: Sequence[str], total: str) -> list[str]:
     """Tell totals from other numbers beside the statuses; return what must be asked about."""
-    numbers, notes, unknown = counting.numbers, counting.notes, []
-    sums = np.sum([numbers[status] for status in chosen], axis=0)
-    every = sums + np.sum(
-        [numbers[name] for name in rest if not _TOTAL.fullmatch(name)] or [0 * sums], axis=0
-    )
+    numbers, notes, named, unknown = counting.numbers, counting.notes, counting.asked.statuses, []
+    sums = counting.sums(chosen)
+    every = sums + counting.sums(name for name in rest if not _TOTAL.fullmatch(name))
     complete = np.isfinite(sums)
     for name in rest:
-        values = numbers[name]
-        says = name == total or _TOTAL.fullmatch(name) is not None
-        agrees = bool(complete.any()) and any(
-            np.array_equal(values[complete], s[complete]) for s in (sums, every)
-        )
+        values, says = numbers[name], name == total or _TOTAL.fullmatch(name) is not None
+        agrees = complete.any() and any(np.array_equal(values[complete], s[complete]) for s in (sums, every))
         if agrees and (says or name == rest[-1] == list(numbers)[-1]):
             if name != total:
-                notes.append(
-                    f"{counting.noun.capitalize()} {name!r} was left out, since it holds the sum of the statuses."
-                )
+                noun = "Column" if counting.wide else "Status"
+                notes.append(f"{noun} {name!r} was left out, since it holds the sum of the statuses.")
         elif says and (not named or name == total):
             for i in np.flatnonzero(complete & (values != sums)).tolist():
                 found = (
-                    cell_text(counting.cells[name].iloc[i])
-                    if counting.cells is not None
-                    else shortest(values[i])
+                    cell_text(counting.asked.cells[name].iloc[i]) if counting.wide else shortest(values[i])
                 )
                 expected = f"the sum of the statuses, {sums[i]:g}"
-                counting.problems.cell(
-                    counting.rows[i], name, found, expected, "numbers that are not the sum of the statuses"
-                )
+                kind = "numbers that are not the sum of the statuses"
+                counting.problems.cell(counting.rows[i], name, found, expected, kind)
         elif not named:
             unknown.append(name)
-        elif counting.cells is not None:
+        elif counting.status_rows is None:
             notes.append(f"Column {name!r} was left out, since it is not among the statuses that were named.")
+        elif meant := difflib.get_close_matches(
+            name.casefold(), known := [status.casefold() for status in chosen], n=1, cutoff=0.79
+        ):
+            expected = f"a known status; did you mean {chosen[known.index(meant[0])]!r}?"
+            counting.problems.cell(counting.status_rows[name], "status", name, expected, "unknown statuses")
         else:
-            near = difflib.get_close_matches(
-                name.casefold(), [status.casefold() for status in chosen], n=1, cutoff=0.79
+            targets = counted(int(np.nansum(values)), "target")
+            notes.append(
+                f"Status {name!r} ({targets}) was left out, since it is not among those that were named."
             )
-            if near:
-                meant = next(status for status in chosen if status.casefold() == near[0])
-                expected = f"a known status; did you mean {meant!r}?"
-                counting.problems.cell(
-                    counting.status_rows[name], "status", name, expected, "unknown statuses"
-                )
-            else:
-                n = int(np.nansum(values))
-                notes.append(
-                    f"Status {name!r} ({n:,} target{'' if n == 1 else 's'}) was left out, since it is not among those that were named."
-                )
     return unknown
 
 
@@ -662,31 +630,29 @@ def _whole_numbers(
 def _count_strictly(counting: _Counting, chosen: Sequence[str]) -> NDArray[np.bool_]:
     """Read the statuses of a wide table as counts (in a long one what has no row is 0); return which areas lack one."""
     gone = np.zeros(len(counting.areas), dtype=bool)
-    if counting.cells is None:
+    if not counting.wide:
         empty = sum((area, status) not in counting.seen for area in counting.areas for status in chosen)
         if empty:
-            words = (
-                "1 combination of area and status without a row was"
-                if empty == 1
-                else (f"{empty:,} combinations of area and status without a row were")
-            )
+            words = f"{counted(empty, 'combination')} of area and status without a row {was(empty)}"
             counting.notes.append(f"{words} read as 0.")
         return gone
+    cells, marks = counting.asked.cells, counting.table.missing
     for status in chosen:
         counting.numbers[status], missing = _whole_numbers(
-            counting.cells[status], status, counting.problems, counting.decimal, counting.table.missing
+            cells[status], status, counting.problems, counting.decimal, marks
         )
         gone |= missing
     return gone
 
 
-def _without_totals(
-    counting: _Counting, chosen: Sequence[str], told: Sequence[str] | None
-) -> NDArray[np.bool_]:
+def _without_totals(counting: _Counting, chosen: Sequence[str]) -> NDArray[np.bool_]:
     """Which rows are areas and not totals of the others."""
+    asked, told = counting.asked, counting.asked.totals
+    if told is None and asked.attrs.get("total_label") is not None:
+        told = tuple(area for area in [str(asked.attrs["total_label"])] if area in counting.areas)
     numbers = pd.DataFrame({status: counting.numbers[status] for status in chosen}, index=counting.rows)
     left = total_rows(
-        counting.areas, numbers, sums=list(chosen), means=(), told=told, column=counting.label, problems=counting.problems
+        counting.areas, numbers, sums=list(chosen), means=(), told=told, column=asked.label, problems=counting.problems
     )  # fmt: skip
     kept = np.ones(len(counting.areas), dtype=bool)
     kept[left] = False
@@ -697,62 +663,42 @@ def _without_totals(
 
 
 def _complete(
-    counting: _Counting,
-    chosen: Sequence[str],
-    gone: NDArray[np.bool_],
-    kept: NDArray[np.bool_],
-    incomplete: str,
+    counting: _Counting, chosen: Sequence[str], gone: NDArray[np.bool_], kept: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which areas have every count and at least one target; the others are left out, or refused."""
-    totals = np.sum([counting.numbers[status] for status in chosen], axis=0)
-    reasons = {"no target in these statuses": totals == 0, "a count is missing": gone}
-    complete = np.ones(len(gone), dtype=bool)
-    for reason, places in reasons.items():
-        found = np.flatnonzero(places & kept)
-        if incomplete == "refuse":
-            for i in found.tolist():
-                if reason == "a count is missing":
-                    empty = [s for s in chosen if np.isnan(counting.numbers[s][i])]
-                    for status in empty:
-                        counting.problems.cell(counting.rows[i], status, "", _WHOLE, "nothing")
-                else:
-                    counting.problems.cell(
-                        counting.rows[i], counting.label, counting.areas[i],
-                        "at least one target in the area, found none", "areas without a target",
-                    )  # fmt: skip
-            continue
-        if len(found):
-            names = ", ".join(repr(counting.areas[i]) for i in found[:5]) + (
-                ", ..." if len(found) > 5 else ""
+    empty = counting.sums(chosen) == 0
+    if counting.asked.incomplete == "refuse":
+        for i in np.flatnonzero(empty & kept).tolist():
+            expected = "at least one target in the area, found none"
+            counting.problems.cell(
+                counting.rows[i], counting.asked.label, counting.areas[i], expected, "areas without a target"
             )
-            n = len(found)
-            counting.notes.append(
-                f"{n:,} area{'s' if n > 1 else ''} {'were' if n > 1 else 'was'} left out ({reason}): {names}."
-            )
-            counting.left_out += [f"{counting.areas[i]}: {reason}" for i in found.tolist()]
-        complete &= ~places
+        for i in np.flatnonzero(gone & kept).tolist():
+            for status in chosen:
+                if np.isnan(counting.numbers[status][i]):
+                    counting.problems.cell(counting.rows[i], status, "", _WHOLE, "nothing")
+        return np.ones(len(gone), dtype=bool)
+    for reason, places in {"no target in these statuses": empty, "a count is missing": gone}.items():
+        names = [counting.areas[i] for i in np.flatnonzero(places & kept)]
+        if names:
+            n = len(names)
+            counting.notes.append(f"{counted(n, 'area')} {was(n)} left out ({reason}): {quoted(names, 5)}.")
+            counting.left_out += [f"{name}: {reason}" for name in names]
+    complete: NDArray[np.bool_] = ~(empty | gone)
     return complete
 
 
-def _predictors(
-    cells: pd.DataFrame,
-    counting: _Counting,
-    areas: Sequence[str],
-    rows: Sequence[Any],
-    covariates: Sequence[str],
-) -> tuple[FloatArray, list[str]]:
-    """Read covariates as numbers: their values and their names."""
-    problems, marks = counting.problems, counting.table.missing
-    columns: list[FloatArray] = []
-    names: list[str] = []
-    own = pd.Series([cell_text(cell) for cell in cells[counting.label]], index=cells.index)
-    for name in covariates:
-        if counting.cells is None:
-            texts = (
-                pd.Series([cell_text(cell) for cell in cells[name]], index=cells.index).groupby(own).nunique()
-            )
+def _predictors(counting: _Counting, areas: Sequence[str], rows: Sequence[Any]) -> dict[str, FloatArray]:
+    """Covariates as numbers, by name."""
+    asked, problems, marks = counting.asked, counting.problems, counting.table.missing
+    cells, columns = asked.cells, dict[str, FloatArray]()
+    own = pd.Series([cell_text(cell) for cell in cells[asked.label]], index=cells.index)
+    for name in asked.covariates:
+        if not counting.wide:
+            texts = pd.Series([cell_text(cell) for cell in cells[name]], index=cells.index)
+            values = texts.groupby(own).nunique()
             for area in areas:
-                if texts.get(area, 1) > 1:
+                if values.get(area, 1) > 1:
                     problems.say(
                         f"{problems.label}, column {name!r}: area {area!r} has several values, expected one",
                         name,
@@ -767,22 +713,15 @@ def _predictors(
         quiet = Problems(problems.label)
         numbers = read_numbers(found, name, quiet, decimal=decimal, marks=marks)
         if not quiet:
-            columns.append(numbers.values)
-            names.append(name)
-            continue
-        if any(read_number(cell, decimal or ".") is not None for cell in found):
+            columns[name] = numbers.values
+        elif any(read_number(cell, decimal or ".") is not None for cell in found):
             read_numbers(found, name, problems, decimal=decimal, marks=marks)
-            continue
-        words, _ = read_labels(found, name, problems)
-        others = list(dict.fromkeys(words))[1:]
-        for word in others:
-            columns.append(np.array([float(one == word) for one in words]))
-            names.append(f"{name}: {word}")
-        if words:
-            counting.notes.append(
-                f"Covariate {name!r} holds words: {len(others)} of its {len(others) + 1} became columns of 0 and 1, beside {words[0]!r}."
+        else:
+            words, _ = read_labels(found, name, problems)
+            columns |= indicators(
+                f"Covariate {name!r}", name, words, words[0] if words else "", counting.notes
             )
-    return np.array(columns, dtype=float).reshape(len(names), len(areas)).T, names
+    return columns
 
 
 # --- tables that a printed one may have been meant to be

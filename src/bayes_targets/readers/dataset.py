@@ -30,15 +30,7 @@ def authority_dataset(
     outcome_unit: str = "% of respondents",
     words: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
-    """Put columns that were already checked, or made, into the Dataset of authorities.
-
-    Examples
-    --------
-    >>> ds = authority_dataset(["A", "B"], ["x", "y"], {"change": [1.0, -2.0]}, controls={"age": [3.0, 4.0]},
-    ...                        types=["x", "y"], origin="simulated", source="example")
-    >>> dict(ds.sizes), ds["change"].attrs["units"], ds.attrs["n_missing_stretch"]
-    ({'authority': 2, 'control': 1}, '% of the baseline score', 0)
-    """
+    """Put columns that were already checked, or made, into the Dataset of authorities."""
     points = "percentage points" if outcome_unit.startswith("%") else outcome_unit or "points"
     known = {
         "baseline": f"{outcome_unit or 'points'}, before",
@@ -100,13 +92,7 @@ _TOLERANCE = 1e-8
 
 
 def choose_reference(labels: Sequence[str], reference: str | None = None) -> str:
-    """Choose the authority type that the others are compared with.
-
-    Examples
-    --------
-    >>> choose_reference(["county", "county", "district"])
-    'county'
-    """
+    """Choose the authority type that the others are compared with."""
     counts = Counter(labels)
     known = list(counts)
     if reference is not None:
@@ -126,30 +112,14 @@ def usual_reference(authorities: xr.Dataset, labels: Sequence[str], effect: str 
 
 
 def type_dummies(labels: Sequence[str], order: Sequence[str], reference: str) -> pd.DataFrame:
-    """One 0/1 column a type, the reference and types without an authority left out.
-
-    Examples
-    --------
-    >>> type_dummies(["county", "unitary", "county"], ["county", "unitary"], "unitary")
-       county
-    0     1.0
-    1     0.0
-    2     1.0
-    """
+    """One 0/1 column a type, the reference and types without an authority left out."""
     given = np.asarray(labels, dtype=object)
     columns = {name: (given == name).astype(float) for name in order if name != reference and name in labels}
     return pd.DataFrame(columns, index=range(len(given)), dtype=float)
 
 
 def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
-    """Columns that are a constant or an exact linear combination of a constant and columns before them.
-
-    Examples
-    --------
-    >>> matrix = pd.DataFrame({"a": [1.0, 2, 3, 5], "b": [0.0, 1, 0, 1]})
-    >>> dependent_columns(matrix.assign(c=matrix["a"] - 2 * matrix["b"] + 7, d=4.0))
-    {'c': ['a', 'b'], 'd': []}
-    """
+    """Columns that are a constant or an exact linear combination of a constant and columns before them."""
     standard: dict[str, FloatArray] = {}
     dependent: dict[str, list[str]] = {}
     for name in matrix.columns:

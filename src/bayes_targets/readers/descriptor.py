@@ -79,44 +79,34 @@ class _Node:
             self.fail("", value, "an object")
         self.value: dict[str, Any] = value
 
+    def inside(self, key: str) -> str:
+        return ".".join(part for part in (self.place, key) if part)
+
     def fail(self, key: str, found: object, expected: str) -> NoReturn:
-        where = ".".join(part for part in (self.place, key) if part) or "the whole file"
+        where = self.inside(key) or "the whole file"
         raise DataError(f"{self.label}, {where}: found {_short(found)}, expected {expected}")
 
     def get(self, key: str, kind: type, words: str, default: Any = ...) -> Any:
         if key not in self.value and default is not ...:
             return default
-        found = self.value.get(key)
+        found = self.value.get(key, ...)
         # A boolean is an int to Python, not to whoever wrote the descriptor.
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            self.fail(key, found if key in self.value else ..., words)
+            self.fail(key, found, words)
         return found
 
     def child(self, key: str) -> _Node:
-        if key not in self.value:
-            self.fail(key, ..., "an object")
-        return _Node(self.value[key], ".".join(part for part in (self.place, key) if part), self.label)
+        return _Node(self.value.get(key, ...), self.inside(key), self.label)
 
     def children(self, key: str) -> list[_Node]:
         items = self.get(key, list, "a list")
         if not items:
             self.fail(key, items, "at least one entry")
-        place = ".".join(part for part in (self.place, key) if part)
-        return [_Node(item, f"{place}[{index}]", self.label) for index, item in enumerate(items)]
+        return [_Node(item, f"{self.inside(key)}[{i}]", self.label) for i, item in enumerate(items)]
 
 
 def read_descriptor(path: str | Path) -> Descriptor:
-    """Read and check the description of a data package.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "datapackage.json").write_text('{"name": "mine"}', encoding="utf-8")
-    ...     read_descriptor(folder)
-    Traceback (most recent call last):
-    bayes_targets.errors.DataError: .../datapackage.json, resources: found nothing, expected a list
-    """
+    """Read and check the description of a data package."""
     if not isinstance(path, str | Path) or "\0" in str(path):
         raise DataError(f"found {path!r}, expected the path of a data package (a folder with {FILE_NAME})")
     path = Path(path)

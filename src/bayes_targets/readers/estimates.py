@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ..errors import DataError, UnclearError, did_you_mean, option, wrong_cell
+from ..errors import DataError, UnclearError, did_you_mean, option, quoted, require_number, wrong_cell
 from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
 from .arms import EFFECTS, kind_of, read_arms
+from .columns import as_mapping
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
 from .results import fitted_models, is_result, read_result
 from .rows import PrintedRow, ReadRows, Terms, read_rows, signs_of_per_cent, split_reference
@@ -29,8 +30,6 @@ _RATIO_WORDS = {
     "irr": "rate ratio",
     "relative risk": "risk ratio",
 }
-_BRACKETS = {"se": "se", "s.e.": "se", "t": "t", "z": "t", "p": "p"}
-_LOGS = ("none", "se", "both")
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,10 @@ def read_estimates(
         return _of_result(source, Options(**checked(said)))
     page = sheet_of(source, TableOptions(separator, decimal, encoding, header, sheet, missing))
     asked = asked_of(said, page)
-    renamed = renamed_columns(columns)
     try:
-        models = read_models(page, renamed, asked.brackets, asked.level)
-        return _evaluations(models, asked, page)
+        models = read_models(page, as_mapping(columns, "columns"), asked.brackets, asked.level)
+        wanted = [model for model in models if str(model.heading) == asked.model] or models
+        return _chosen([evaluation_of(model, asked, page) for model in wanted], asked, page.label)
     except UnclearError as error:
         error.said = asked.said
         raise
@@ -218,17 +217,15 @@ def options_in(page: Sheet) -> Options:
     found: dict[str, Any] = {}
     for key in {field.name for field in fields(Options)} & page.said.keys():
         lines = tuple(line for line in page.said[key] if line)
-        if not lines:
-            continue
         if key in ("focus", "moderators", "note"):
-            found[key] = lines
+            found[key] = lines or None
         elif len(set(lines)) > 1:
             raise DataError(
                 f"{page.label}: header lines say {key} twice ({lines[0]!r} and {lines[1]!r}), expected it once"
             )
-        else:
+        elif lines:
             try:
-                found[key] = _READERS.get(key, _words)(key, lines[0])
+                found |= checked({key: lines[0]})
             except DataError as error:
                 raise DataError(f"{page.label}, header line {key!r}: {error}") from None
     return Options(**found)
@@ -238,12 +235,7 @@ def merge(given: Options, said: Options) -> Options:
     """Options, where nothing is given the header lines; clusters that are given also win over degrees of freedom there."""
     if given.clusters is not None:
         said = replace(said, df=None)
-    return Options(
-        **{
-            f.name: getattr(said, f.name) if getattr(given, f.name) is None else getattr(given, f.name)
-            for f in fields(Options)
-        }
-    )
+    return replace(said, **{name: getattr(given, name) for name in given.said})
 
 
 def _several(name: str, value: object) -> tuple[str, ...]:
@@ -257,82 +249,55 @@ def _words(name: str, value: object) -> str:
     return value
 
 
-def _real(name: str, value: object) -> float | None:
+def _real(name: str, value: object) -> float:
     if isinstance(value, str):
+        text = value.replace("\u2212", "-")
         try:
-            value = float(
-                value.replace("\u2212", "-").replace("%", "e-2")
-                if value.endswith("%")
-                else value.replace("\u2212", "-")
-            )
+            return require_number(name, float(f"{text[:-1]}e-2" if text.endswith("%") else text))
         except ValueError:
             raise DataError(f"{name} is {value!r}, expected a number") from None
-    if value is None:
-        return None
-    try:
-        number = (
-            math.nan if isinstance(value, bool | np.bool_) or not isinstance(value, Real) else float(value)
-        )
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise DataError(f"{name} is {str(value)[:40]!r}, expected a number")
-    return number
+    return require_number(name, value, expected="a number")
 
 
-def _whole(name: str, value: object) -> int | None:
+def _whole(name: str, value: object) -> int:
     number = _real(name, value)
-    if number is not None and number != int(number):
+    if number != int(number):
         raise DataError(f"{name} is {value!r}, expected a whole number")
-    return None if number is None else int(number)
+    return int(number)
 
 
-def _df(name: str, value: object) -> float | None:
+def _df(name: str, value: object) -> float:
     """Degrees of freedom; infinite for tests by the normal distribution."""
     infinite = value == "inf" or (isinstance(value, float) and value == math.inf)
     return math.inf if infinite else _real(name, value)
 
 
-def _choice(name: str, value: object, known: Iterable[str]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or value.lower() not in known:
-        raise DataError(f"{name} is {value!r}, expected one of {', '.join(map(repr, known))}")
-    return value.lower()
+def _one_of(known: Sequence[str], also: Mapping[str, str] | None = None) -> Callable[[str, object], str]:
+    """A reader of one of some words, in any capitals, with other words for them."""
+    words = {word.lower(): word for word in known} | dict(also or {})
+
+    def choice(name: str, value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in words:
+            raise DataError(f"{name} is {value!r}, expected one of {quoted(known)}")
+        return words[value.lower()]
+
+    return choice
 
 
-def _ratio(value: object) -> str | None:
-    if isinstance(value, str):
-        value = _RATIO_WORDS.get(value.lower(), value.lower())
-    return _choice("ratio", value, (*RATIOS, "none"))
-
-
-def _effect(value: object) -> str | None:
-    words = {name.lower(): name for name in EFFECTS} | {"standardized difference": EFFECTS[2]}
-    if value is not None and (not isinstance(value, str) or value.lower() not in words):
-        raise DataError(f"effect is {value!r}, expected one of {', '.join(map(repr, EFFECTS))}")
-    return None if value is None else words[str(value).lower()]
-
-
-def _stars(value: object) -> Mapping[str, float] | None:
+def _stars(name: str, value: object) -> Mapping[str, float]:
     """Levels by star, from a mapping or from words such as ``*:.05 **:.01``."""
-    if value is None:
-        return None
+    pairs: list[Any] = list(value.items()) if isinstance(value, Mapping) else []
     if isinstance(value, str):
         pairs = [part.rpartition(":")[::2] for part in value.replace(",", " ").split()]
-    elif isinstance(value, Mapping):
-        pairs = list(value.items())
-    else:
-        pairs = []
     levels: dict[str, float] = {}
     for star, text in pairs:
         level = _real(f"the level of {star!r} in stars", text) if star else None
         if level is None or not 0 < level < 0.5:
-            raise DataError(f"stars is {value!r}, expected levels between 0 and .5, such as '*:.05 **:.01'")
+            raise DataError(f"{name} is {value!r}, expected levels between 0 and .5, such as '*:.05 **:.01'")
         levels[str(star)] = level
     if not levels or len(set(levels.values())) < len(levels):
         raise DataError(
-            f"stars is {value!r}, expected a level of its own for each symbol, such as '*:.05 **:.01'"
+            f"{name} is {value!r}, expected a level of its own for each symbol, such as '*:.05 **:.01'"
         )
     return dict(sorted(levels.items(), key=lambda item: -item[1]))
 
@@ -348,46 +313,25 @@ def _covariance(name: str, value: Any) -> Any:
         ) from None
 
 
-_READERS: Mapping[str, Any] = (
+_READERS: Mapping[str, Callable[[str, Any], Any]] = (
     dict.fromkeys(("smallest", "hoped", "level", "correlation", "continuity"), _real)
     | dict.fromkeys(("n", "clusters", "tails"), _whole)
     | dict.fromkeys(("focus", "moderators", "note"), _several)
     | {
         "df": _df,
-        "better": lambda name, value: _choice(name, value, BETTER),
+        "better": _one_of(BETTER),
         "model": lambda _, value: str(value),
-        "ratio": lambda _, value: _ratio(value),
-        "stars": lambda _, value: _stars(value),
-        "brackets": lambda name, value: _BRACKETS[_choice(name, value, _BRACKETS) or "se"],
-        "logs": lambda name, value: _choice(name, value, _LOGS),
-        "effect": lambda _, value: _effect(value),
+        "ratio": _one_of((*RATIOS, "none"), _RATIO_WORDS),
+        "stars": _stars,
+        "brackets": _one_of(("se", "t", "p"), {"s.e.": "se", "z": "t"}),
+        "logs": _one_of(("none", "se", "both")),
+        "effect": _one_of(EFFECTS, {"standardized difference": "standardised difference"}),
         "covariance": _covariance,
     }
 )
 
 
-def renamed_columns(columns: object) -> dict[str, str]:
-    """Headings and their canonical names, as the user gives them."""
-    if columns is None:
-        return {}
-    if not isinstance(columns, Mapping):
-        raise DataError(
-            f"columns is {columns!r}, expected headings and their meanings such as {{'coef': 'estimate'}}"
-        )
-    return {str(old): str(new) for old, new in columns.items()}
-
-
 # ---- evaluations ------------------------------------------------------------------------------------------
-
-
-def _evaluations(
-    models: Sequence[PrintedTable], asked: Options, page: Sheet
-) -> Evaluation | dict[str, Evaluation]:
-    """One evaluation, or one for each model; the focus goes to the models that hold it."""
-    headings = [str(model.heading) for model in models]
-    if asked.model in headings:
-        models = [model for model in models if str(model.heading) == asked.model]
-    return _chosen([evaluation_of(model, asked, page) for model in models], asked, page.label)
 
 
 def _chosen(made: list[Evaluation], asked: Options, label: str) -> Evaluation | dict[str, Evaluation]:
@@ -416,7 +360,7 @@ def require_focus(focus: Sequence[str], made: Sequence[Evaluation], label: str) 
 
 def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation]:
     """The evaluation of a fitted model, whose numbers are not rounded, or one of each of several."""
-    label, models, asked = type(source).__name__, fitted_models(source), given
+    label, models = type(source).__name__, fitted_models(source)
     made = []
     for heading, result in models.items():
         fitted = read_result(result)
@@ -437,15 +381,16 @@ def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation
 
 def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = "term") -> Evaluation:
     """One evaluation from the rows of a printed model and from what is said of it."""
-    stars = asked.stars if asked.stars is not None else stars_in(page.around)
     n, clusters = asked.n or model.n, asked.clusters or model.clusters
-    level = asked.level or model.level or 0.95
+    by_arm = not _has_estimates(model.rows) and kind_of(model.rows) is not None
+    df, df_note = (None, "") if by_arm else _degrees_of_freedom(model, asked, n, clusters, word)
     known = Terms(
         ratio=None if asked.ratio == "none" else asked.ratio,
         logs=asked.logs or model.logs or ("none" if asked.ratio == "none" else None),
-        level=level,
-        stars=stars,
+        level=asked.level or model.level or 0.95,
+        stars=asked.stars if asked.stars is not None else stars_in(page.around),
         tails=asked.tails or 2,
+        df=math.inf if df is None else df,
         exact=page.exact or asked.exact == "yes",
         needs_ratio=model.needs_ratio,
         word=word,
@@ -453,18 +398,15 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
     )
     reading = {"exact": "yes"} if known.exact else {}
     reading |= {"ratio": "none"} if asked.ratio == "none" else {}
-    if not _has_estimates(model.rows) and kind_of(model.rows) is not None:
+    if by_arm:
         more = 0.5 if asked.continuity is None else asked.continuity
         read, effect = read_arms(
             model.rows, effect=asked.effect, ratio=known.ratio, continuity=more, word=word, label=page.label
         )
-        reading |= ({} if effect == known.ratio else {"effect": effect}) | (
-            {} if more == 0.5 else {"continuity": f"{more:g}"}
-        )
-        df_note = ""
+        reading |= {} if effect == known.ratio else {"effect": effect}
+        reading |= {} if more == 0.5 else {"continuity": f"{more:g}"}
     else:
-        df, df_note = _degrees_of_freedom(model, asked, n, clusters, word)
-        read = read_rows(model.rows, replace(known, df=math.inf if df is None else df), page.label)
+        read = read_rows(model.rows, known, page.label)
         reading |= {"logs": read.logs} if read.logs else {}
     estimates = _with_columns(read.estimates, model, page.label)
     percent = known.ratio is None and bool(signs_of_per_cent(model.rows))
@@ -474,7 +416,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         *(["Estimates are printed in per cent, and are read so."] if percent else []),
         *read.notes,
         df_note,
-        *_other_notes(model, asked, read, level, stars),
+        *_other_notes(model, asked, read, known),
     ]
     return Evaluation(
         estimates=estimates,
@@ -488,9 +430,9 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
         n=n,
         clusters=clusters,
         df=asked.df,
-        level=level,
-        stars=stars,
-        tails=asked.tails or 2,
+        level=known.level,
+        stars=known.stars,
+        tails=known.tails,
         covariance=_labelled(asked.covariance, estimates.index, page.label),
         reference=read.reference,
         assignment=asked.assignment,
@@ -541,14 +483,19 @@ def _hoped(hoped: float | None, ratio: str | None) -> float | None:
     return math.log(hoped)
 
 
+def as_matrix(values: Any) -> NDArray[np.float64]:
+    """Rows of numbers as an array; an empty one where they are none."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
 def _labelled(matrix: Any, index: pd.Index[Any], label: str) -> pd.DataFrame | None:
     """A covariance with the terms on both sides."""
     if matrix is None or isinstance(matrix, pd.DataFrame):
         return matrix
-    try:
-        values = np.asarray(matrix, dtype=float)
-    except (TypeError, ValueError):
-        values = np.empty(0)
+    values = as_matrix(matrix)
     if values.shape != (len(index), len(index)) or not np.isfinite(values).all():
         raise DataError(
             f"{label}: covariance is no matrix of {len(index)} by {len(index)} numbers, expected one row and column for each term"
@@ -583,25 +530,27 @@ def _degrees_of_freedom(
     )
 
 
-def _other_notes(
-    model: PrintedTable, asked: Options, read: ReadRows, level: float, stars: Mapping[str, float]
-) -> list[str]:
+def _other_notes(model: PrintedTable, asked: Options, read: ReadRows, known: Terms) -> list[str]:
     notes = []
     if model.unused:
         notes.append(f"Columns not used: {', '.join(model.unused)}.")
     if read.reference:
         notes.append(f"Reference categories: {', '.join(read.reference)}.")
     if "low" in read.printed.columns and asked.level is None and model.level is None:
-        notes.append(f"Intervals are taken as {100 * level:g}% intervals: no heading says otherwise.")
+        notes.append(f"Intervals are taken as {100 * known.level:g}% intervals: no heading says otherwise.")
     if model.beta:
         notes.append("Slopes are taken as standardised: the heading is beta.")
     constants = [str(term) for term in read.estimates.index if is_constant(str(term))]
     if constants:
         notes.append(f"Taken as the constant: {', '.join(constants)}.")
-    if stars and asked.stars is None:
-        notes.append(
-            "Levels of stars are read from a note: " + ", ".join(f"{s} {x:g}" for s, x in stars.items()) + "."
-        )
-    elif not stars and "star" in read.printed.columns:
+    if known.stars and asked.stars is None:
+        levels = ", ".join(f"{star} {level:g}" for star, level in known.stars.items())
+        notes.append(f"Levels of stars are read from a note: {levels}.")
+    elif not known.stars and "star" in read.printed.columns:
         notes.append("Stars are not checked: their levels are not given.")
+    if known.ratio and asked.better and asked.smallest and (asked.smallest < 1) == (asked.better == "higher"):
+        notes.append(
+            f"The smallest effect worth having is given as {asked.smallest:g}, and {asked.better} is favourable: taken as "
+            f"{1 / asked.smallest:.4g}, as large an effect in the favourable direction."
+        )
     return notes

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, UnclearError, did_you_mean, option, require_choice
+from ..errors import DataError, UnclearError, did_you_mean, option, quoted, require_choice
 from ..evaluation import Evaluation
-from .estimates import Options, asked_of, evaluation_of, numeric_cell, renamed_columns
+from .columns import as_mapping
+from .estimates import Options, as_matrix, asked_of, evaluation_of, numeric_cell
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of
 from .table import TableOptions
 from .uncertainty import figure
@@ -114,14 +115,14 @@ def read_evaluations(
         "correlation": correlation, "covariance": covariance,
     }  # fmt: skip
     asked = asked_of(given, page)
-    renamed = renamed_columns(columns)
+    renamed = as_mapping(columns, "columns")
     if asked.group is not None:
         renamed |= {asked.group: "group"}
-    models = read_models(page, renamed, asked.brackets, asked.level, "study")
-    if len(models) > 1:
-        names = ", ".join(repr(model.heading) for model in models)
-        raise DataError(f"{page.label}: found several models ({names}), expected one row per study")
     try:
+        models = read_models(page, renamed, asked.brackets, asked.level, "study")
+        if len(models) > 1:
+            names = quoted(model.heading for model in models)
+            raise DataError(f"{page.label}: found several models ({names}), expected one row per study")
         model, asked = _without_pooled(models[0], asked, page)
         model, columns_of_numbers = _moderators(model, asked, page.label)
         read = evaluation_of(model, replace(asked, covariance=None), page, "study")
@@ -207,7 +208,7 @@ def _without(matrix: Any, studies: pd.Index[Any], left_out: NDArray[np.bool_]) -
     if isinstance(matrix, pd.DataFrame):
         names = [label for label in studies[left_out] if label in matrix.index and label in matrix.columns]
         return matrix.drop(index=names, columns=names)
-    values = _matrix(matrix)
+    values = as_matrix(matrix)
     return values[np.ix_(kept, kept)] if values.shape == (len(left_out),) * 2 else matrix
 
 
@@ -255,62 +256,60 @@ def _is_numeric(model: PrintedTable, name: str) -> bool:
     return all(figure(row.others[name]) is not None for row in model.rows)
 
 
-def _matrix(values: Any) -> NDArray[np.float64]:
-    """Rows of numbers as an array; an empty one where they are none."""
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        return np.empty(0)
-
-
 def _covariance(estimates: pd.DataFrame, asked: Options, label: str) -> tuple[pd.DataFrame | None, list[str]]:
     """Covariance as given, or from a correlation within groups."""
     index, se = estimates.index, estimates["se"].to_numpy(float)
     if asked.covariance is not None:
-        matrix = asked.covariance
-        if isinstance(matrix, pd.DataFrame):
-            if set(map(str, matrix.index)) != set(index) or set(map(str, matrix.columns)) != set(index):
-                raise DataError(
-                    f"{label}: the labels of covariance are not the studies of the table, expected each study once"
-                )
-            matrix = (
-                matrix.set_axis(matrix.index.astype(str))
-                .set_axis(matrix.columns.astype(str), axis=1)
-                .loc[index, index]
-            )
-        values = _matrix(matrix)
-        symmetric = (
-            values.shape == (len(index),) * 2 and np.isfinite(values).all() and np.allclose(values, values.T)
+        values, words = (
+            _given(asked.covariance, index, se, label),
+            "The covariance of the estimates is given.",
         )
-        if not symmetric or np.linalg.eigvalsh(values).min() <= 0:
-            raise DataError(
-                f"{label}: covariance is no symmetric, positive definite matrix of {len(index)} by {len(index)} numbers"
-            )
-        if not np.allclose(np.sqrt(np.diag(values)), se, rtol=0.05, equal_nan=True):
-            raise DataError(
-                f"{label}: the diagonal of covariance does not agree with the standard errors, expected their squares"
-            )
-        return pd.DataFrame(values, index=index, columns=index), ["The covariance of the estimates is given."]
-    if asked.correlation is None:
+    elif asked.correlation is not None:
+        values = _within_groups(estimates, se, asked.correlation, label)
+        words = f"Errors within a group are taken to correlate by {asked.correlation:g}."
+    else:
         return None, []
-    if not -1 < asked.correlation < 1:
-        raise DataError(f"correlation is {asked.correlation:g}, expected a number between -1 and 1")
+    return pd.DataFrame(values, index=index, columns=index), [words]
+
+
+def _given(matrix: Any, index: pd.Index[Any], se: NDArray[np.float64], label: str) -> NDArray[np.float64]:
+    """A covariance in the order of the rows, once it is one, and that of these estimates."""
+    if isinstance(matrix, pd.DataFrame):
+        matrix = matrix.set_axis(matrix.index.astype(str)).set_axis(matrix.columns.astype(str), axis=1)
+        if set(matrix.index) != set(index) or set(matrix.columns) != set(index):
+            raise DataError(
+                f"{label}: the labels of covariance are not the studies of the table, expected each study once"
+            )
+        matrix = matrix.loc[index, index]
+    values, n = as_matrix(matrix), len(index)
+    symmetric = values.shape == (n, n) and np.isfinite(values).all() and np.allclose(values, values.T)
+    if not symmetric or np.linalg.eigvalsh(values).min() <= 0:
+        raise DataError(
+            f"{label}: covariance is no symmetric, positive definite matrix of {n} by {n} numbers"
+        )
+    if not np.allclose(np.sqrt(np.diag(values)), se, rtol=0.05):
+        raise DataError(
+            f"{label}: the diagonal of covariance does not agree with the standard errors, expected their squares"
+        )
+    return values
+
+
+def _within_groups(
+    estimates: pd.DataFrame, se: NDArray[np.float64], correlation: float, label: str
+) -> NDArray[np.float64]:
+    """The covariance of errors that correlate alike within every group."""
+    if not -1 < correlation < 1:
+        raise DataError(f"correlation is {correlation:g}, expected a number between -1 and 1")
     if "group" not in estimates.columns:
         raise DataError(
             f"{label}: a correlation is given and no groups; expected a column 'group' or {option('group')}"
         )
-    if not np.isfinite(se).all():
-        raise DataError(
-            f"{label}: a correlation needs the standard error of every study, and some have only bounds"
-        )
     groups = estimates["group"].to_numpy()
     same = (groups[:, None] == groups[None, :]) & (groups != "")[:, None]
-    values = np.where(same, asked.correlation, 0.0) * np.outer(se, se)
+    values: NDArray[np.float64] = np.where(same, correlation, 0.0) * np.outer(se, se)
     np.fill_diagonal(values, se**2)
     if np.linalg.eigvalsh(values).min() <= 0:
         raise DataError(
-            f"correlation is {asked.correlation:g}, which is impossible in groups of this size; expected one nearer 0"
+            f"correlation is {correlation:g}, which is impossible in groups of this size; expected one nearer 0"
         )
-    return pd.DataFrame(values, index=index, columns=index), [
-        f"Errors within a group are taken to correlate by {asked.correlation:g}."
-    ]
+    return values

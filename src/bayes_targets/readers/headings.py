@@ -75,15 +75,7 @@ class Heading(NamedTuple):
 
 
 def read_heading(text: str) -> Heading:
-    """Recognise a heading such as ``std.error``, ``Pr(>|t|)``, ``97.5 %``, ``OR (95% CI)`` or ``b (s.e.)``.
-
-    Examples
-    --------
-    >>> read_heading("Std. Error").quantity, read_heading("97.5 %")
-    ('se', Heading(text='97.5 %', quantity='high', bracket=None, level=0.95))
-    >>> read_heading("OR (90% CI)")
-    Heading(text='OR (90% CI)', quantity='odds ratio', bracket='interval', level=0.9)
-    """
+    """Recognise a heading such as ``std.error``, ``Pr(>|t|)``, ``97.5 %``, ``OR (95% CI)`` or ``b (s.e.)``."""
     plain = " ".join(text.replace("\u2212", "-").split())
     if plain in CANONICAL:
         return Heading(text, plain)
@@ -111,13 +103,7 @@ def read_heading(text: str) -> Heading:
 
 
 def told_apart(names: Sequence[str]) -> list[str]:
-    """Headings of which several models have one each, such as SE, with the model before them; others as they are.
-
-    Examples
-    --------
-    >>> told_apart(["", "Model 1", "SE", "Model 2", "SE"]), told_apart(["term", "b", "SE", "b", "SE"])[3:]
-    (['', 'Model 1', 'Model 1 SE', 'Model 2', 'Model 2 SE'], ['(2) b', '(2) SE'])
-    """
+    """Headings of which several models have one each, such as SE, with the model before them; others as they are."""
     counts = Counter(name for name in names if name)
     again = [name for name, times in counts.items() if times > 1]
     starts = [name for name in again if read_heading(name).quantity in _SLOPES]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError, cell_message, option
+from ..errors import DataError, cell_message, counted, option, was
 from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
 
 _NOTE = re.compile(
@@ -62,18 +62,15 @@ def under_header(
     ragged: bool,
     tell_apart: Callable[[Sequence[str]], list[str]],
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Find the header, and the rows that belong to the table below it."""
+    """Find the header, and the rows that belong to the table below it; the lines around it are footnotes."""
     filled = [(i, row) for i, row in enumerate(records) if any(not is_blank(cell) for cell in row)]
     if not filled:
         raise DataError(f"{label}: found an empty file, expected a header and one row per unit")
-    footnotes: list[str] = []
     places = _find_header(filled, given, records, label)
-    titles = [row for i, row in filled if i < places[0]]
-    footnotes += [_joined(row) for row in titles]
+    titles = [_joined(row) for i, row in filled if i < places[0]]
     if titles and given is None:
         notes.append(
-            f"{_number(len(titles), 'line')} above the table {'was' if len(titles) == 1 else 'were'} taken for a title: "
-            f"{_quoted(_joined(titles[0]))}."
+            f"{counted(len(titles), 'line')} above the table {was(len(titles))} taken for a title: {_cut(titles[0])}."
         )
     body = [(i - places[-1], row) for i, row in filled if i > places[-1]]
     head = [records[i] for i in places]
@@ -85,44 +82,44 @@ def under_header(
         )
     check_names(names, label)
     body, below = _without_footnotes(body, len(names))
-    footnotes += below
     if below:
         notes.append(
-            f"{_number(len(below), 'line')} below the table {'was' if len(below) == 1 else 'were'} taken for footnotes: "
-            f"{_quoted(below[0])}."
+            f"{counted(len(below), 'line')} below the table {was(len(below))} taken for footnotes: {_cut(below[0])}."
         )
-    again: list[int] = []
-    if len(head) == 1:
-        texts = [cell_text(cell) for cell in head[0]]
-        first = next((j for j, text in enumerate(texts) if text), 0)
-        again = [
-            i
-            for i, row in body
-            if len(row) > first
-            and cell_text(row[first]) == texts[first]
-            and [cell_text(cell) for cell in row] == texts
-        ]
+    body, again = _without_headers(body, head)
     if again:
-        body = [(i, row) for i, row in body if i not in set(again)]
-        notes.append(
-            f"{_number(len(again), 'row')} that only repeated the header {'was' if len(again) == 1 else 'were'} left out."
-        )
+        notes.append(f"{counted(again, 'row')} that only repeated the header {was(again)} left out.")
     if not body:
         raise DataError(f"{label}: found a header and no rows, expected one row per unit")
-    blank = body[-1][0] - body[0][0] + 1 - len(body) - len(again)
+    blank = body[-1][0] - body[0][0] + 1 - len(body) - again
     if blank > 0:
-        notes.append(
-            f"{_number(blank, 'blank row')} among the others {'was' if blank == 1 else 'were'} left out."
-        )
-    _check_widths(body, len(names), label, ragged)
+        notes.append(f"{counted(blank, 'blank row')} among the others {was(blank)} left out.")
     width = len(names)
+    _check_widths(body, width, label, ragged)
     frame = pd.DataFrame(
         [row if len(row) == width else row[:width] + [""] * (width - len(row)) for _, row in body],
         columns=pd.Index(names, dtype=object),
         index=pd.Index([i for i, _ in body]),
         dtype=object,
     )
-    return frame, footnotes
+    return frame, [*titles, *below]
+
+
+def _without_headers(
+    body: list[tuple[int, list[Any]]], head: list[list[Any]]
+) -> tuple[list[tuple[int, list[Any]]], int]:
+    """The rows that do not repeat a header of one row, as at the top of a printed page, and how many did."""
+    if len(head) > 1:
+        return body, 0
+    texts = [cell_text(cell) for cell in head[0]]
+    first = next((j for j, text in enumerate(texts) if text), 0)
+    kept = [
+        (i, row)
+        for i, row in body
+        # The first name alone tells most rows from the header.
+        if len(row) <= first or cell_text(row[first]) != texts[first] or [cell_text(c) for c in row] != texts
+    ]
+    return kept, len(body) - len(kept)
 
 
 def _find_header(
@@ -161,7 +158,7 @@ def _find_header(
         for cell in row
     ):
         raise DataError(
-            f"{label}, row {first + 1} of the file: found {_quoted(_joined(row))}, expected the names of the columns; "
+            f"{label}, row {first + 1} of the file: found {_cut(_joined(row))}, expected the names of the columns; "
             f"give {option('header')} and the number of the row that holds them"
         )
     if place and not all(map(_is_name, row)) and is_blank(sample[place - 1][1][0]):
@@ -286,9 +283,7 @@ def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str, rag
     """Refuse rows with more cells than the header, and with fewer unless the ends of rows may be missing."""
     problems = Problems(label)
     for i, row in body:
-        if (len(row) < width and not ragged) or (
-            len(row) > width and any(not is_blank(cell) for cell in row[width:])
-        ):
+        if (len(row) < width and not ragged) or filled_width(row) > width:
             found, expected = f"{len(row)} cells", f"{width}, as many as the header has"
             problems.say(cell_message(file=label, row=i, value=found, expected=expected))
     problems.check()
@@ -298,12 +293,8 @@ def _joined(row: Sequence[object]) -> str:
     return tidy(", ".join(cell_text(cell) for cell in row if not is_blank(cell)))
 
 
-def _quoted(text: str) -> str:
+def _cut(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _number_list(numbers: Sequence[int]) -> str:

@@ -109,24 +109,12 @@ def load_study(name_or_path: str | Path) -> Study:
 
 
 def study_names() -> list[str]:
-    """Names of the studies that come with the library.
-
-    Examples
-    --------
-    >>> study_names()
-    ['andrews2014', 'islam2019', 'odpm2005']
-    """
+    """Names of the studies that come with the library."""
     return sorted(file.parent.name for file in data_folder().glob(f"*/{FILE_NAME}"))
 
 
 def data_folder() -> Path:
-    """Folder of the studies: inside the installed package, or at the top of a checkout.
-
-    Examples
-    --------
-    >>> data_folder().name
-    'data'
-    """
+    """Folder of the studies: inside the installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent.parent
     places = [package / "data"]
@@ -154,22 +142,7 @@ def read_package(path: str | Path) -> Study:
 
 
 def seal(path: str | Path) -> list[str]:
-    r"""Write the size and the SHA-256 of every table into the descriptor, after a change that was meant.
-
-    The tables are checked first, all but their seals, and hold what their roles need, so a broken table cannot be sealed. The descriptor is
-    written anew (two spaces of indent, keys in their order), whole or not at all.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> description = {"name": "mine", "resources": [{"name": "areas", "path": "areas.csv",
-    ...     "schema": {"fields": [{"name": "area", "type": "string"}, {"name": "hit", "type": "integer"}]}}]}
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = (Path(folder) / "areas.csv").write_bytes(b"area,hit\nTransport,3\n")
-    ...     _ = (Path(folder) / "datapackage.json").write_text(json.dumps(description), encoding="utf-8")
-    ...     seal(folder), seal(folder)
-    (['areas'], [])
-    """
+    """Check every table and write its size and SHA-256 into the descriptor, after a change that was meant."""
     descriptor = read_descriptor(path)
     changed = []
     for resource, entry in zip(descriptor.resources, descriptor.document["resources"], strict=True):

@@ -35,13 +35,7 @@ class PageTable(NamedTuple):
 
 
 def read_page_text(text: str) -> PageTable | None:
-    r"""The cells of a Markdown table or of one in columns of fixed width; None where the text is neither.
-
-    Examples
-    --------
-    >>> read_page_text("| | (1) |\n|---|---|\n| mpg | -1.2* |\n| | (0.5) |\n").rows
-    [['', '(1)'], ['mpg', '-1.2*'], ['', '(0.5)']]
-    """
+    r"""The cells of a Markdown table or of one in columns of fixed width; None where the text is neither."""
     # One tab or two, as R prints beside its R², divide no columns.
     printed = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     tabbed = sum("\t" in line for line in printed) > len(printed) / 4

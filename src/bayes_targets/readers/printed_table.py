@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,11 @@ from .headings import (
     told_apart,
 )
 from .page_text import read_page_text
-from .rows import REFERENCE_WORDS, UNCERTAINTY, PrintedRow
+from .rows import PRINTED, REFERENCE_WORDS, UNCERTAINTY, PrintedRow
 from .table import TableOptions, read_table, read_text
 
 _UNCERTAINTY = ("se", "variance", "t", "p", "interval")
-_KEPT = (
-    "estimate",
-    "se",
-    "variance",
-    "t",
-    "p",
-    "low",
-    "high",
-    "star",
-    "df",
-    "scale",
-    "group",
-    *ARMS,
-    "r",
-    "n",
-)
+_KEPT = (*PRINTED, "scale", "group", *ARMS, "r", "n")
 _STATISTICS = {
     "n": "n obs observations numobs nobs numberofobservations noofobservations noobservations samplesize ncases cases",
     "clusters": "clusters numberofclusters noofclusters numclusters nclusters",
@@ -89,6 +74,19 @@ class Sheet:
     exact: bool = False
     notes: tuple[str, ...] = ()
     semicolons: bool = False
+
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column."""
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+    def with_point(self, number: str) -> str:
+        """A printed number with a point before its decimals, and nothing between thousands."""
+        return cells.with_point(number, self.decimal or ".")
+
+    def pair(self, text: str) -> tuple[str, str] | None:
+        """The ends of a printed interval, None where a text is none."""
+        return cells.pair(text, self.decimal or ".")
 
     def wrong(
         self, row: int, column: str, value: object, expected: str, kind: type[DataError] = DataError
@@ -153,28 +151,35 @@ _OUTPUT = {
     "df": re.compile(r"(?:\bon (\d+) degrees of freedom|\bDf Residuals:\s*(\d+))"),
 }
 _BY_NORMAL = re.compile(r"P(?:r\()?>\s?\|z\|")
+# What metafor prints of a model without moderators: one row of numbers that has no name.
+_POOLED = re.compile(
+    r"^(?P<model>\S.* Model) \(k = (?P<k>\d+).*^ *estimate +se .*?\n+ *(?P<estimate>-?[\d.]+) +(?P<se>[\d.]+)\b",
+    re.MULTILINE | re.DOTALL,
+)
 _TEXTS = (".txt", ".text", ".md", ".log", ".out", ".tex")
 
 
 def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | None = None) -> Sheet:
     """The cells of a file, a frame or copied text, as text."""
     options = options or TableOptions()
+    suffix = Path(source).suffix.lower() if isinstance(source, str | Path) and "\n" not in str(source) else ""
     text = source if isinstance(source, str) and "\n" in source else None
-    if text is None and isinstance(source, str | Path) and Path(source).suffix.lower() in _TEXTS:
+    if suffix in _TEXTS:
         name = name or Path(source).name
         text = read_text(Path(source), name, options.encoding)
-    found = None if text is None or options.separator is not None else read_page_text(text)
-    if found is not None:
-        comments = [line for line in (text or "").splitlines() if line.startswith("#")]
-        comments += _said_by_output(text or "", comments)
+    found = None
+    if text is not None:
+        _refuse_pooled(text, name or "text")
+        found = read_page_text(text) if options.separator is None else None
+    if text is not None and found is not None:
+        comments = [line for line in text.splitlines() if line.startswith("#")]
+        comments += _said_by_output(text, comments)
         lines = [*comments, *(f"# {line}" for line in found.around), *("\t".join(row) for row in found.rows)]
         text = "\n".join(lines) + "\n"
         options = replace(options, separator="\t", header=len(lines) - len(found.rows) + 1)
     elif isinstance(source, pd.DataFrame):
         source, name = _with_terms(source), name or str(source.attrs.get("file", "a DataFrame"))
-    ragged = text is not None or (
-        isinstance(source, str | Path) and Path(source).suffix.lower() in (".tsv", ".tab")
-    )
+    ragged = text is not None or suffix in (".tsv", ".tab")
     table = read_table(
         source if text is None else text, options, name=name, ragged=ragged, tell_apart=told_apart
     )
@@ -192,6 +197,18 @@ def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | No
         notes=() if found is not None else table.notes,
         semicolons=options.separator == ";" or any("semicolons" in note for note in table.notes),
     )
+
+
+def _refuse_pooled(text: str, label: str) -> None:
+    """Say what is printed of a pooled model, and what to give instead."""
+    found = _POOLED.search(text[:10_000])
+    if found is not None:
+        estimate, se = found["estimate"], found["se"]
+        raise DataError(
+            f"{label}: this is what R prints of a pooled model ({found['model']} of {found['k']} estimates), expected a table; to pool "
+            "them here, give the estimates themselves, one row each with the columns study, estimate and se; to judge the pooled one "
+            f"alone, give two lines: 'term,estimate,se' and 'pooled,{estimate},{se}'"
+        )
 
 
 def _said_by_output(text: str, comments: Sequence[str]) -> list[str]:
@@ -240,6 +257,10 @@ def read_models(
     label_word: str = "term",
 ) -> list[PrintedTable]:
     """The printed models of a sheet, each with its rows in plain text."""
+    if label_word == "term" and not renamed and _models_in_rows(sheet):
+        models = read_models(_turned(sheet), {}, brackets, level)
+        return [replace(model, notes=(*model.notes, _TURNED)) for model in models]
+    sheet = _with_counts_apart(sheet, renamed)
     meanings = canonical_columns(sheet.header, dict(renamed), CANONICAL, sheet.label)
     place = _label_place(sheet, meanings, label_word)
     sheet = _plain_sheet(sheet, place)
@@ -248,12 +269,11 @@ def read_models(
         by_arm = arm_columns([name for name in found if name not in renamed])
         found |= {name: found[name]._replace(quantity=quantity) for name, quantity in by_arm.items()}
     if "" in found:
-        nameless = sheet.header.index("")
-        found[""] = Heading("", "star" if _all_stars(sheet, nameless) else None)
+        found[""] = Heading("", "star" if _all_stars(sheet.texts("")) else None)
     found |= {
         name: heading._replace(quantity="star")
         for name, heading in found.items()
-        if heading.quantity == "p" and _all_stars(sheet, sheet.header.index(name))
+        if heading.quantity == "p" and _all_stars(sheet.texts(name))
     }
     quantities = {heading.quantity for heading in found.values()}
     by_arms = any(quantities >= set(needed) for needed in (COUNTS, CELLS, MEANS, CORRELATIONS))
@@ -267,7 +287,7 @@ def read_models(
     if quantities & {*_UNCERTAINTY, "low", "high"} and not any(
         "(" in cell or "[" in cell for row in sheet.rows for cell in row
     ):
-        others = [name for name in found if found[name].quantity is None and _is_numeric(sheet, name)]
+        others = [name for name in found if found[name].quantity is None and _is_numeric(sheet.texts(name))]
         meant = {others[0]: "estimate"} if len(others) == 1 else None
         raise DataError(
             f"{sheet.label}: no column of estimates: {side_by_side(sheet.header, 'estimate', meant)}"
@@ -277,19 +297,76 @@ def read_models(
 
 def _alike(sheet: Sheet, found: Mapping[str, Heading]) -> bool:
     """Whether columns called A, B, C hold slopes with brackets alike, so that B is a model and no name of slopes."""
-    letters = [name for name in found if len(name) == 1]
-    inline = [
-        name
-        for name in letters
-        if _is_numeric(sheet, name) and any("(" in row[sheet.header.index(name)] for row in sheet.rows)
-    ]
-    return len(inline) > 1
+    letters = [sheet.texts(name) for name in found if len(name) == 1]
+    return sum(_is_numeric(texts) and any("(" in text for text in texts) for texts in letters) > 1
 
 
-def _is_numeric(sheet: Sheet, name: str) -> bool:
-    """Whether every cell of a column begins with a number."""
-    found = [cells.take_apart(text) for row in sheet.rows if (text := row[sheet.header.index(name)])]
+def _is_numeric(texts: Sequence[str]) -> bool:
+    """Whether every filled cell of a column begins with a number."""
+    found = [cells.take_apart(text) for text in texts if text]
     return bool(found) and all(cell is not None and cell.number for cell in found)
+
+
+def _all_stars(texts: Sequence[str]) -> bool:
+    """Whether a column holds stars and nothing else."""
+    filled = [text for text in texts if text]
+    return bool(filled) and all(set(text) <= set("*+†‡^\\ ") for text in filled)
+
+
+_A_MODEL = re.compile(r"(?:model|spec(?:ification)?)\.?\s*\(?[\divx]+[a-z]?\)?|\(\d+[a-z]?\)", re.IGNORECASE)
+_TURNED = "The table has a model in each row and a term in each column, and was read so."
+
+
+def _models_in_rows(sheet: Sheet) -> bool:
+    """Whether each row is a model and each column a term, with slopes and brackets in its cells."""
+    labels, terms = [row[0] for row in sheet.rows], sheet.header[1:]
+    inline = [cells.take_apart(cells.plain(text)) for row in sheet.rows for text in row[1:]]
+    return (
+        all(_A_MODEL.fullmatch(label) for label in labels)
+        and len(set(labels)) == len(labels)
+        and not any(_A_MODEL.fullmatch(term) or not term for term in terms)
+        and all(_statistic(term) is not None or read_heading(term).quantity is None for term in terms)
+        and any(cell is not None and cell.number and cell.bracket for cell in inline)
+    )
+
+
+def _turned(sheet: Sheet) -> Sheet:
+    """The sheet with its rows as columns."""
+    rows = [[name, *(row[i] for row in sheet.rows)] for i, name in enumerate(sheet.header) if i]
+    header = ["term", *(row[0] for row in sheet.rows)]
+    return replace(sheet, header=header, rows=rows, numbers=list(range(1, len(rows) + 1)))
+
+
+_COUNTS_APART = re.compile(r"(\d[\d,]*)\s*/\s*(\d[\d,]*)")
+_APART = re.compile(r"[\s,]*\(?\bn\s*/\s*N\b\)?\s*$", re.IGNORECASE)
+
+
+def _with_counts_apart(sheet: Sheet, renamed: Mapping[str, str]) -> Sheet:
+    """The sheet with events and n in columns of their own, where two arms print them as 4/123 instead of an estimate."""
+    quantities = {renamed.get(name, read_heading(name).quantity) for name in sheet.header}
+    parts = {
+        name: [_COUNTS_APART.fullmatch(text.strip()) for text in sheet.texts(name)]
+        for name in sheet.header
+        if name and name not in renamed
+    }
+    arms = {name: found for name, found in parts.items() if all(found)}
+    if len(arms) != 2 or quantities & {"estimate", *RATIO_HEADINGS}:
+        return sheet
+    named = {name: [f"{_APART.sub('', name)} {part}" for part in ("events", "n")] for name in arms}
+    header = [part for name in sheet.header for part in named.get(name, [name])]
+    if not arm_columns(header):
+        treated, control = arms
+        raise UnclearError(
+            f"{sheet.label}: columns {treated!r} and {control!r} hold counts such as {sheet.texts(treated)[0]!r}; say which are "
+            "those of the control: call its column 'control n/N' and the other one 'treated n/N'"
+        )
+    rows = []
+    for k, row in enumerate(sheet.rows):
+        split = {name: list(found[k].groups()) for name, found in arms.items()}  # type: ignore[union-attr]
+        rows.append(
+            [part for name, text in zip(sheet.header, row, strict=True) for part in split.get(name, [text])]
+        )
+    return replace(sheet, header=header, rows=rows)
 
 
 def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
@@ -312,14 +389,13 @@ def _plain_sheet(sheet: Sheet, place: int) -> Sheet:
 def _label_place(sheet: Sheet, meanings: Mapping[str, Heading], word: str) -> int:
     """Place of the column that holds the labels: the one called so, else the first, if it holds text."""
     for name in (word, "term", "study"):
-        if any(h.quantity == name for h in meanings.values()):
-            places = [i for i, text in enumerate(sheet.header) if meanings[text].quantity == name]
+        places = [i for i, text in enumerate(sheet.header) if meanings[text].quantity == name]
+        if places:
             exact = [i for i in places if sheet.header[i] == name]
             named = [i for i in places if _are_names([row[i] for row in sheet.rows])]
             return (exact or named or places)[0]
     first = [cells.plain(row[0]) for row in sheet.rows]
-    texts = [cell for cell in first if cell and cells.take_apart(cell) is None]
-    if not texts:
+    if not any(cell and cells.take_apart(cell) is None for cell in first):
         raise DataError(f"{sheet.label}: no column of {word}s: {side_by_side(sheet.header, word)}")
     return 0
 
@@ -331,15 +407,13 @@ def _are_names(texts: Sequence[str]) -> bool:
 
 def _brackets_below(sheet: Sheet, place: int) -> bool:
     """Whether rows without a label hold numbers in brackets."""
-    return any(
-        not row[place]
-        and any((cell := cells.take_apart(text)) and cell.bracket and not cell.number for text in row if text)
-        for row in sheet.rows
-    )
+    below = [cells.take_apart(text) for row in sheet.rows if not row[place] for text in row if text]
+    return any(cell is not None and cell.bracket and not cell.number for cell in below)
 
 
-def _one_level(levels: set[float], level: float | None, label: str) -> float | None:
-    """The level of intervals that heading and option agree on."""
+def _one_level(headings: Iterable[Heading], level: float | None, label: str) -> float | None:
+    """The level of intervals that headings and option agree on."""
+    levels = {heading.level for heading in headings if heading.level is not None}
     if len(levels) > 1:
         raise DataError(
             f"{label}: found intervals of several levels ({', '.join(f'{x:g}' for x in sorted(levels))}), expected one"
@@ -350,71 +424,135 @@ def _one_level(levels: set[float], level: float | None, label: str) -> float | N
     return found
 
 
+# ---- the cells of a row -----------------------------------------------------------------------------------
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_ANY_BRACKET = ("(", "[", "{", "±")
+_WORDS = {
+    "se": "standard error",
+    "t": "t or z",
+    "p": "p-value",
+    "low": "lower end of the interval",
+    "high": "upper end of the interval",
+}
+
+
+@dataclass
+class _RowCells:
+    """Plain texts of one printed row by canonical column, stars and brackets taken off; one text of each."""
+
+    sheet: Sheet
+    number: int
+    found: dict[str, str] = field(default_factory=dict)
+
+    def put(self, name: str, value: str, column: str) -> None:
+        """Keep a text, unless another one is there already."""
+        if self.found.get(name, value) != value:
+            expected = f"one {name} a row; {self.found[name]!r} stands there too"
+            raise self.sheet.wrong(self.number, column, value, expected)
+        self.found[name] = value
+
+    def put_columns(self, row: Sequence[str], places: Mapping[str, int], kinds: Mapping[str, str]) -> None:
+        """Keep what stands in some columns, each of which holds one quantity."""
+        for quantity, place in places.items():
+            text, column = row[place], self.sheet.header[place]
+            if not text or quantity not in (*_KEPT, "interval"):
+                continue
+            if quantity == "star":
+                self.put("star", text.replace("\\", "").replace(" ", ""), column)
+            elif quantity == "interval":
+                self.put_interval(text, column)
+            elif quantity == "estimate":
+                self.put_estimate(text, kinds, column)
+            else:
+                cell = None if quantity == "group" else cells.take_apart(text)
+                if cell is None or (cell.number and cell.bracket):
+                    self.found[quantity] = text
+                    continue
+                self.found[quantity] = self.sheet.with_point(cell.number or cell.inner)
+                if cell.star:
+                    self.put("star", cell.star, column)
+
+    def put_interval(self, text: str, column: str) -> None:
+        """Keep both ends of an interval."""
+        ends = self.sheet.pair(text)
+        if ends is None:
+            raise self.sheet.wrong(self.number, column, text, "an interval such as .83 to .89")
+        for name, end in zip(("low", "high"), ends, strict=True):
+            self.put(name, self.sheet.with_point(end), column)
+
+    def put_estimate(self, text: str, kinds: Mapping[str, str], column: str) -> None:
+        """Keep an estimate, with its stars and what stands in brackets behind it."""
+        cell = cells.take_apart(text)
+        if cell is None:
+            self.found["estimate"] = text
+            return
+        if not cell.number:
+            expected = "an estimate; is this a negative number, or an uncertainty?"
+            raise self.sheet.wrong(self.number, column, text, expected)
+        self.found["estimate"] = self.sheet.with_point(cell.number)
+        if cell.star:
+            self.put("star", cell.star, column)
+        if cell.bracket:
+            self.put_bracket(cell, kinds, column)
+
+    def put_bracket(self, cell: cells.Cell, kinds: Mapping[str, str], column: str) -> None:
+        """Keep what stands in brackets: two numbers are an interval, one is what heading, note or option says."""
+        if self.sheet.pair(cell.inner) is not None:
+            self.put_interval(cell.inner, column)
+            return
+        if cell.inner.lower() in REFERENCE_WORDS:
+            self.found["se"] = cell.inner
+            return
+        kind = kinds.get(cell.bracket)
+        if kind is None or kind == "interval":
+            raise self.sheet.wrong(
+                self.number,
+                column,
+                f"{cell.bracket}{cell.inner}{_CLOSING.get(cell.bracket, '')}",
+                "to know what stands in brackets or behind ±: give "
+                f"{option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
+                UnclearError,
+            )
+        self.put(kind, self.sheet.with_point(cell.inner), column)
+
+
+# ---- one row per term -------------------------------------------------------------------------------------
+
+
 def _long(
     sheet: Sheet, meanings: Mapping[str, Heading], place: int, brackets: str | None, level: float | None
 ) -> list[PrintedTable]:
     """One row per term, one column per quantity."""
     columns, unused, notes = _chosen_columns(sheet, meanings)
-    levels = {heading.level for heading in columns.values() if heading.level is not None}
-    stated = _one_level(levels, level, sheet.label)
+    stated = _one_level(columns.values(), level, sheet.label)
     places = {quantity: sheet.header.index(heading.text) for quantity, heading in columns.items()}
     estimate = columns.get("estimate", Heading("", None))
-    # Also where the user has called the column an estimate: that does not say that its numbers are slopes.
     if "df" in places and all(row[places["df"]] in ("", "1") for row in sheet.rows):
         notes.append(
             f"Column {sheet.header[places.pop('df')]!r} holds 1 throughout: not read as degrees of freedom of an error."
         )
-    ratio_heading = estimate.text if read_heading(estimate.text).quantity in RATIO_HEADINGS else None
-    df_of_t = DF_OF_T.fullmatch(columns["t"].text) if "t" in columns else None
-    inner = estimate.bracket or brackets
-    others = {name: sheet.header.index(name) for name in unused}
-    groups: dict[str, list[PrintedRow]] = {}
-    empty: list[str] = []
-    counts: dict[str, int] = {}
-    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
-        if not any(row):
-            continue
-        term = row[place]
-        if not term:
-            raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
-        if _statistic(term) == "n" and not counts and (digits := _whole_number(row, place, sheet)):
-            counts["n"] = digits
-            continue
-        if _statistic(term) is not None and not _has_uncertainty(row, places, inner):
-            empty.append(term)
-            continue
-        if not any(row[i] for quantity, i in places.items() if quantity not in ("model", "group", "scale")):
-            empty.append(term)
-            continue
-        texts = _row_cells(sheet, number, row, places, inner)
-        if df_of_t is not None:
-            texts.setdefault("df", df_of_t[1])
-        model = row[places["model"]] if "model" in places else ""
-        groups.setdefault(model, []).append(
-            PrintedRow(term, number, texts, {name: row[i] for name, i in others.items()})
-        )
-    if not groups:
-        raise DataError(f"{sheet.label}: found a header and no rows, expected a row for each term")
-    if "" in groups and len(groups) > 1:
-        raise sheet.wrong(groups[""][0].row, "model", "", "the model of every row")
-    if empty:
-        notes.append(f"Rows without an estimate and its uncertainty are not read: {', '.join(empty)}.")
-    if counts:
-        notes.append(f"Observations are read at the foot: {counts['n']:,}.")
+    groups, n, left = _rows_by_model(sheet, place, places, estimate.bracket or brackets, unused)
+    if left:
+        notes.append(f"Rows without an estimate and its uncertainty are not read: {', '.join(left)}.")
+    if n is not None:
+        notes.append(f"Observations are read at the foot: {n:,}.")
+    if "t" in columns and (df := DF_OF_T.fullmatch(columns["t"].text)):
+        groups = {
+            model: [row._replace(cells={"df": df[1], **row.cells}) for row in rows]
+            for model, rows in groups.items()
+        }
     heading = estimate.text.lower()
-    logs = (
-        "both"
-        if re.match(r"(ln|log)", heading)
-        else ("se" if columns.get("se", estimate).quantity == "se of log" else None)
-    )
+    logs = "se" if columns.get("se", estimate).quantity == "se of log" else None
     return [
         PrintedTable(
             model or None,
             tuple(rows),
-            n=counts.get("n"),
+            n=n,
             level=stated,
-            needs_ratio=ratio_heading,
-            logs=logs,
+            # Also where the user has called the column an estimate: that does not say that its numbers are slopes.
+            needs_ratio=estimate.text if read_heading(estimate.text).quantity in RATIO_HEADINGS else None,
+            logs="both" if heading.startswith(("ln", "log")) else logs,
             beta=heading in ("beta", "β"),
             unused=unused,
             notes=tuple(notes),
@@ -423,19 +561,57 @@ def _long(
     ]
 
 
+def _rows_by_model(
+    sheet: Sheet, place: int, places: Mapping[str, int], inner: str | None, unused: Sequence[str]
+) -> tuple[dict[str, list[PrintedRow]], int | None, list[str]]:
+    """The rows of each model, the observations at the foot, and labels of rows that hold no estimate."""
+    groups: dict[str, list[PrintedRow]] = {}
+    n: int | None = None
+    left: list[str] = []
+    kinds = dict.fromkeys(_ANY_BRACKET, inner) if inner else {}
+    beside = ("model", "group", "scale")
+    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
+        if not any(row):
+            continue
+        term = row[place]
+        if not term:
+            raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
+        statistic = _statistic(term)
+        if statistic == "n" and n is None and (digits := _whole_number(row, place, sheet)):
+            n = digits
+            continue
+        held = any(row[i] for quantity, i in places.items() if quantity not in beside)
+        if not held or (statistic is not None and not _has_uncertainty(row, places, inner)):
+            left.append(term)
+            continue
+        texts = _RowCells(sheet, number)
+        texts.put_columns(row, places, kinds)
+        others = {name: row[sheet.header.index(name)] for name in unused}
+        model = row[places["model"]] if "model" in places else ""
+        groups.setdefault(model, []).append(PrintedRow(term, number, texts.found, others))
+    if not groups:
+        raise DataError(f"{sheet.label}: found a header and no rows, expected a row for each term")
+    if "" in groups and len(groups) > 1:
+        raise sheet.wrong(groups[""][0].row, "model", "", "the model of every row")
+    return groups, n, left
+
+
 _BETA = re.compile(r"\bbeta\b|β|\bstandardi[sz]ed coef", re.IGNORECASE)
 
 
 def _statistic(label: str) -> str | None:
     """What a label means at the foot of a table: observations, clusters, another statistic of fit, or (None) a term."""
-    found = _STATISTIC.get(_bare(label))
-    return found if found is not None or "/" not in label else _STATISTIC.get(_bare(label.partition("/")[0]))
+    for text in (label, label.partition("/")[0]):
+        bare = re.sub(r"[^a-z0-9²]", "", text.lower())
+        if bare in _STATISTIC:
+            return _STATISTIC[bare]
+    return None
 
 
 def _whole_number(row: Sequence[str], place: int, sheet: Sheet) -> int | None:
     """The one whole number of a row, None where it has several cells or another."""
     filled = [text for i, text in enumerate(row) if text and i != place]
-    digits = cells.with_point(filled[0], sheet.decimal or ".") if len(filled) == 1 else ""
+    digits = sheet.with_point(filled[0]) if len(filled) == 1 else ""
     return int(digits) if digits.isdecimal() and int(digits) > 1 else None
 
 
@@ -485,102 +661,9 @@ def _chosen_columns(
     return chosen, unused, notes
 
 
-_WORDS = {
-    "se": "standard error",
-    "t": "t or z",
-    "p": "p-value",
-    "low": "lower end of the interval",
-    "high": "upper end of the interval",
-}
-
-
-def _row_cells(
-    sheet: Sheet, number: int, row: Sequence[str], places: Mapping[str, int], inner: str | None
-) -> dict[str, str]:
-    """Plain texts of one row by canonical column, stars and brackets taken off."""
-    texts: dict[str, str] = {}
-    for quantity, place in places.items():
-        text, column = row[place], sheet.header[place]
-        if not text or quantity not in (*_KEPT, "interval"):
-            continue
-        if quantity == "star":
-            _put(texts, "star", text.replace("\\", "").replace(" ", ""), sheet, number, column)
-        elif quantity == "interval":
-            _put_interval(texts, text, sheet, number, column)
-        elif quantity == "group":
-            texts[quantity] = text
-        elif quantity == "estimate":
-            _put_estimate(texts, text, inner, sheet, number, column)
-        else:
-            cell = cells.take_apart(text)
-            if cell is None or (cell.number and cell.bracket):
-                texts[quantity] = text
-                continue
-            texts[quantity] = cells.with_point(cell.number or cell.inner, sheet.decimal or ".")
-            if cell.star:
-                _put(texts, "star", cell.star, sheet, number, column)
-    return texts
-
-
-def _put(texts: dict[str, str], name: str, value: str, sheet: Sheet, number: int, column: str) -> None:
-    """Keep a value, unless another one is there already."""
-    if texts.get(name, value) != value:
-        raise sheet.wrong(number, column, value, f"one {name} a row; {texts[name]!r} stands there too")
-    texts[name] = value
-
-
-def _put_interval(texts: dict[str, str], text: str, sheet: Sheet, number: int, column: str) -> None:
-    ends = cells.pair(text, sheet.decimal or ".")
-    if ends is None:
-        raise sheet.wrong(number, column, text, "an interval such as .83 to .89")
-    for name, end in zip(("low", "high"), ends, strict=True):
-        _put(texts, name, cells.with_point(end, sheet.decimal or "."), sheet, number, column)
-
-
-def _put_estimate(
-    texts: dict[str, str], text: str, inner: str | None, sheet: Sheet, number: int, column: str
-) -> None:
-    """An estimate, with its stars and what stands in brackets behind it."""
-    cell = cells.take_apart(text)
-    if cell is None:
-        texts["estimate"] = text
-        return
-    if not cell.number:
-        raise sheet.wrong(number, column, text, "an estimate; is this a negative number, or an uncertainty?")
-    texts["estimate"] = cells.with_point(cell.number, sheet.decimal or ".")
-    if cell.star:
-        _put(texts, "star", cell.star, sheet, number, column)
-    if cell.bracket:
-        _put_bracket(texts, cell, inner, sheet, number, column)
-
+# ---- slopes with their brackets below ---------------------------------------------------------------------
 
 _PANEL = re.compile(r"panel\b", re.IGNORECASE)
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
-
-
-def _put_bracket(
-    texts: dict[str, str], cell: cells.Cell, kind: str | None, sheet: Sheet, number: int, column: str
-) -> None:
-    """What stands in brackets: two numbers are an interval, one is what heading, note or option says."""
-    if cells.pair(cell.inner, sheet.decimal or ".") is not None:
-        _put_interval(texts, cell.inner, sheet, number, column)
-        return
-    if cell.inner.lower() in REFERENCE_WORDS:
-        texts["se"] = cell.inner
-        return
-    if kind is None or kind == "interval":
-        raise sheet.wrong(
-            number,
-            column,
-            f"{cell.bracket}{cell.inner}{_CLOSING.get(cell.bracket, '')}",
-            "to know what stands in brackets or behind ±: give "
-            f"{option('brackets', 'se', 't', 'p')} (in the file: # brackets: se)",
-            UnclearError,
-        )
-    _put(texts, kind, cells.with_point(cell.inner, sheet.decimal or "."), sheet, number, column)
-
-
-# ---- slopes with their brackets below ---------------------------------------------------------------------
 
 
 @dataclass
@@ -592,55 +675,23 @@ class _Column:
     rows: list[PrintedRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def place(self) -> int:
+        """Where its estimates are."""
+        return self.places["estimate"]
+
 
 def _wide(
     sheet: Sheet, meanings: Mapping[str, Heading], place: int, brackets: str | None, level: float | None
 ) -> list[PrintedTable]:
     """One column per model; below each slope its uncertainty, in brackets; N and R² at the foot."""
     columns = _model_columns(sheet, meanings, place)
-    headings = [meanings[sheet.header[c.places["estimate"]]] for c in columns]
-    stated = _one_level(
-        {h.level for h in (*headings, meanings[sheet.header[place]]) if h.level is not None},
-        level,
-        sheet.label,
-    )
-    kinds = _bracket_kinds(sheet, [*headings, meanings[sheet.header[place]]], brackets)
-    printed, done = columns, list[_Column]()
-    label, others, foot = "", [], False
-    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
-        label, below = row[place] or label, not row[place]
-        statistic = None if below else _statistic(label)
-        foot = foot or statistic is not None
-        if not below and _PANEL.match(label) and not any(text for i, text in enumerate(row) if i != place):
-            done, foot = [*done, *columns], False
-            columns = [_Column(f"{c.heading}, {label}", c.places) for c in printed]
-            continue
-        filled = [c for c in columns if any(row[i] for i in c.places.values())]
-        if below and not label and not any(re.search(r"\d", text) for text in row):
-            continue  # names of outcomes below those of models
-        if below and not label and filled:
-            raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
-        if (
-            statistic is None
-            and not below
-            and (foot or not any(_is_printed(row[c.places["estimate"]]) for c in filled))
-        ):
-            others += [label] if filled else []
-            continue
-        for column in filled:
-            if statistic is not None:
-                _put_count(column, statistic, row, sheet, number)
-            elif below:
-                _put_below(column, row, kinds, sheet, number)
-            else:
-                column.rows.append(PrintedRow(label, number, _own_cells(column, row, kinds, sheet, number)))
-    columns = [*done, *columns]
+    headings = [*(meanings[sheet.header[c.place]] for c in columns), meanings[sheet.header[place]]]
+    stated = _one_level(headings, level, sheet.label)
+    kinds = _bracket_kinds(sheet, headings, brackets)
+    columns, others = _filled_columns(sheet, columns, kinds, place)
     for column in columns:
-        bare = [
-            row
-            for row in column.rows
-            if row.cells.keys() <= {"estimate"} and row.cells["estimate"].lower() not in REFERENCE_WORDS
-        ]
+        bare = [row for row in column.rows if _is_bare(row)]
         if len(bare) < len(column.rows) and any(
             row.cells.keys() - {"estimate", "star"} for row in column.rows
         ):
@@ -652,7 +703,6 @@ def _wide(
         raise DataError(f"{sheet.label}: no column of estimates: {side_by_side(sheet.header, wanted)}")
     notes = _wide_notes(columns, kinds, others)
     one = len(columns) == 1 and meanings.get(columns[0].heading, Heading("", None)).quantity is not None
-    ratio = next((h.text for h in headings if h.quantity in RATIO_HEADINGS), None)
     return [
         PrintedTable(
             None if one else c.heading,
@@ -660,57 +710,84 @@ def _wide(
             n=c.counts.get("n"),
             clusters=c.counts.get("clusters"),
             level=stated,
-            needs_ratio=ratio,
+            needs_ratio=next((h.text for h in headings[:-1] if h.quantity in RATIO_HEADINGS), None),
             notes=notes,
         )
         for c in columns
     ]
 
 
+def _filled_columns(
+    sheet: Sheet, printed: list[_Column], kinds: Mapping[str, str], place: int
+) -> tuple[list[_Column], list[str]]:
+    """The models with their rows, those of each panel apart, and labels of rows that hold no estimate."""
+    columns, done, others = printed, list[_Column](), list[str]()
+    label, foot = "", False
+    for number, row in zip(sheet.numbers, sheet.rows, strict=True):
+        label, below = row[place] or label, not row[place]
+        statistic = None if below else _statistic(label)
+        foot = foot or statistic is not None
+        if not below and _PANEL.match(label) and not any(text for i, text in enumerate(row) if i != place):
+            done, foot = [*done, *columns], False
+            columns = [_Column(f"{c.heading}, {label}", c.places) for c in printed]
+            continue
+        filled = [c for c in columns if any(row[i] for i in c.places.values())]
+        if below and not label:
+            if filled and any(re.search(r"\d", text) for text in row):
+                raise sheet.wrong(number, sheet.header[place], "", "the name of the term")
+            continue  # names of outcomes below those of models
+        own = statistic is None and not below
+        if own and (foot or not any(_is_printed(row[c.place]) for c in filled)):
+            others += [label] if filled else []
+            continue
+        for column in filled:
+            if statistic is not None:
+                _put_count(column, statistic, row, sheet, number)
+            elif below:
+                _put_below(column, row, kinds, sheet, number)
+            else:
+                texts = _own_cells(column, row, kinds, sheet, number)
+                column.rows.append(PrintedRow(label, number, texts))
+    return [*done, *columns], others
+
+
+def _is_bare(row: PrintedRow) -> bool:
+    """Whether a row has a number and no uncertainty of it."""
+    return row.cells.keys() <= {"estimate"} and row.cells.get("estimate", "").lower() not in REFERENCE_WORDS
+
+
 def _model_columns(sheet: Sheet, meanings: Mapping[str, Heading], place: int) -> list[_Column]:
     """A column of estimates for each model; beside it, under the same name, its uncertainty or its stars."""
     columns: dict[str, _Column] = {}
     last: _Column | None = None
-    parts = {
-        _model_and_quantity(text, meanings[text])
-        for i, text in enumerate(sheet.header)
-        if text and i != place
-    }
+    parts = {text: _model_and_quantity(text) for i, text in enumerate(sheet.header) if text and i != place}
     # "Model B" is slopes of "Model" only where "Model SE" or the like stands beside it.
-    of_several = {model for model, quantity in parts if quantity != "estimate"}
+    of_several = {model for model, quantity in parts.values() if quantity != "estimate"}
     for i, text in enumerate(sheet.header):
         if i == place:
             continue
-        cells_below = [row[i] for row in sheet.rows if row[i]]
         if not text:
-            if last is not None and cells_below and all(set(cell) <= set("*+†‡^\\ ") for cell in cells_below):
+            below = [row[i] for row in sheet.rows if row[i]]
+            if last is not None and _all_stars(below):
                 last.places["star"] = i
-            elif cells_below:
+            elif below:
                 raise DataError(f"{sheet.label}: column {i + 1} has no heading, expected the model's")
             continue
-        model, quantity = _model_and_quantity(text, meanings[text])
+        model, quantity = parts[text]
         if quantity == "estimate" and model not in of_several:
             model = text
         if quantity != "estimate" and model not in columns:
-            model = text
-            quantity = "estimate"
-        column = columns.setdefault(model, _Column(model, {}))
-        if quantity in column.places:
+            model, quantity = text, "estimate"
+        last = columns.setdefault(model, _Column(model, {}))
+        if quantity in last.places:
             raise DataError(
-                f"{sheet.label}: columns {sheet.header[column.places[quantity]]!r} and {text!r} both hold {quantity} of {model!r}"
+                f"{sheet.label}: columns {sheet.header[last.places[quantity]]!r} and {text!r} both hold {quantity} of {model!r}"
             )
-        column.places[quantity] = i
-        last = column
+        last.places[quantity] = i
     return [column for column in columns.values() if "estimate" in column.places]
 
 
-def _all_stars(sheet: Sheet, place: int) -> bool:
-    """Whether a column holds stars and nothing else."""
-    found = [row[place] for row in sheet.rows if row[place]]
-    return bool(found) and all(set(cell) <= set("*+†‡^\\ ") for cell in found)
-
-
-def _model_and_quantity(text: str, heading: Heading) -> tuple[str, str]:
+def _model_and_quantity(text: str) -> tuple[str, str]:
     """Split ``Model 1 SE`` into the model and what its column holds."""
     words = text.split(" ")
     for k in range(1, len(words)):
@@ -722,21 +799,16 @@ def _model_and_quantity(text: str, heading: Heading) -> tuple[str, str]:
 
 def _bracket_kinds(sheet: Sheet, headings: Sequence[Heading], given: str | None) -> dict[str, str]:
     """What each kind of bracket holds: as given, else by a heading, else by a note around the table."""
-    used: set[str] = set()
-    for row in sheet.rows:
-        for text in row[1:]:
-            cell = cells.take_apart(text) if text else None
-            if cell is not None and cell.bracket and cells.pair(cell.inner, sheet.decimal or ".") is None:
-                used.add(cell.bracket)
+    found = [cells.take_apart(text) for row in sheet.rows for text in row[1:] if text]
+    used = {c.bracket for c in found if c is not None and c.bracket and sheet.pair(c.inner) is None}
     kinds = {sign: kind for sign, kind in brackets_in(sheet.around).items() if kind != "interval"}
     if "?" in kinds:
         free = sorted(used - kinds.keys())
         kinds |= {free[0]: kinds["?"]} if len(free) == 1 else {}
     stated = next((h.bracket for h in headings if h.bracket is not None), None)
-    if stated is not None and stated != "interval":
-        kinds |= dict.fromkeys(used, stated) if len(used) == 1 else {"(": stated}
-    if given is not None:
-        kinds |= dict.fromkeys(used, given) if len(used) == 1 else {"(": given}
+    for kind in (None if stated == "interval" else stated, given):
+        if kind is not None:
+            kinds |= dict.fromkeys(used, kind) if len(used) == 1 else {"(": kind}
     return {sign: kind for sign, kind in kinds.items() if sign in used} | ({"": given} if given else {})
 
 
@@ -746,16 +818,12 @@ def _is_printed(text: str) -> bool:
     return (cell is not None and bool(cell.number)) or text.lower() in REFERENCE_WORDS
 
 
-def _bare(label: str) -> str:
-    return re.sub(r"[^a-z0-9²]", "", label.lower().replace("\u00b2", "²"))
-
-
 def _put_count(column: _Column, statistic: str, row: Sequence[str], sheet: Sheet, number: int) -> None:
     """Keep N and clusters of a model; other statistics of fit are not used."""
-    text = row[column.places["estimate"]]
+    text = row[column.place]
     if not statistic or not text:
         return
-    digits = cells.with_point(text, sheet.decimal or ".")
+    digits = sheet.with_point(text)
     if not digits.isdecimal() or statistic in column.counts:
         expected = "one whole number of observations" if statistic == "n" else "one whole number of clusters"
         raise sheet.wrong(number, column.heading, text, expected)
@@ -766,51 +834,42 @@ def _own_cells(
     column: _Column, row: Sequence[str], kinds: Mapping[str, str], sheet: Sheet, number: int
 ) -> dict[str, str]:
     """Cells of a model in the row that has the label."""
-    texts: dict[str, str] = {}
-    estimate = row[column.places["estimate"]]
-    if estimate.lower() in REFERENCE_WORDS:
-        return {"estimate": estimate}
-    cell = cells.take_apart(estimate) if estimate else None
-    _put_estimate(
-        texts,
-        estimate,
-        kinds.get(cell.bracket) if cell else None,
-        sheet,
-        number,
-        sheet.header[column.places["estimate"]],
-    )
-    beside = {quantity: i for quantity, i in column.places.items() if quantity != "estimate"}
-    for quantity, text in _row_cells(sheet, number, row, beside, None).items():
-        _put(texts, quantity, text, sheet, number, column.heading)
-    return texts
+    if row[column.place].lower() in REFERENCE_WORDS:
+        return {"estimate": row[column.place]}
+    texts, beside = _RowCells(sheet, number), _RowCells(sheet, number)
+    texts.put_estimate(row[column.place], kinds, sheet.header[column.place])
+    beside.put_columns(row, {name: i for name, i in column.places.items() if i != column.place}, {})
+    for quantity, text in beside.found.items():
+        texts.put(quantity, text, column.heading)
+    return texts.found
 
 
 def _put_below(
     column: _Column, row: Sequence[str], kinds: Mapping[str, str], sheet: Sheet, number: int
 ) -> None:
     """What is printed below an estimate belongs to the last labelled row, if that has one in this column."""
-    text = row[column.places["estimate"]]
+    text = row[column.place]
     if not text:
         return
     cell = cells.take_apart(text)
     if not column.rows or cell is None or (cell.number and cell.bracket):
         raise sheet.wrong(number, column.heading, text, "an uncertainty in brackets, below its estimate")
-    texts = dict(column.rows[-1].cells)
-    inside = cell if cell.bracket else cell._replace(inner=cell.number)
-    _put_bracket(texts, inside, kinds.get(cell.bracket), sheet, number, column.heading)
+    texts = _RowCells(sheet, number, dict(column.rows[-1].cells))
+    texts.put_bracket(cell if cell.bracket else cell._replace(inner=cell.number), kinds, column.heading)
     if cell.star:
-        _put(texts, "star", cell.star, sheet, number, column.heading)
-    column.rows[-1] = column.rows[-1]._replace(cells=texts)
+        texts.put("star", cell.star, column.heading)
+    column.rows[-1] = column.rows[-1]._replace(cells=texts.found)
 
 
 def _wide_notes(
     columns: Sequence[_Column], kinds: Mapping[str, str], others: Sequence[str]
 ) -> tuple[str, ...]:
-    notes = []
-    names = {"(": "round brackets", "[": "square brackets", "": "numbers below an estimate"}
-    for sign, kind in kinds.items():
-        if sign:
-            notes.append(f"Numbers in {names.get(sign, 'brackets')} are read as {_WORDS.get(kind, kind)}.")
+    names = {"(": "round brackets", "[": "square brackets"}
+    notes = [
+        f"Numbers in {names.get(sign, 'brackets')} are read as {_WORDS.get(kind, kind)}."
+        for sign, kind in kinds.items()
+        if sign
+    ]
     for name, words in (("n", "Observations"), ("clusters", "Clusters")):
         counts = [f"{column.heading}: {column.counts[name]:,}" for column in columns if name in column.counts]
         if counts:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from ..errors import DataError, UnclearError, cell_message, option, wrong_cell
@@ -17,21 +16,13 @@ from ..evaluation import RATIOS
 from . import uncertainty as unc
 from .headings import read_heading, side_by_side
 from .uncertainty import Figure, Spread
+from .units import repeats
 
 PRINTED = ("estimate", "se", "variance", "t", "p", "low", "high", "star", "df")
 _ON_SCALE = {"estimate", "low", "high"}
 _IN_UNIT = ("estimate", "se", "low", "high")
-REFERENCE_WORDS = {
-    "ref",
-    "ref.",
-    "reference",
-    "(ref)",
-    "(ref.)",
-    "base",
-    "omitted",
-    "(omitted)",
-    "(base)",
-    "(reference)",
+REFERENCE_WORDS = {"ref.", "(ref.)"} | {
+    form for word in ("ref", "reference", "base", "omitted") for form in (word, f"({word})")
 }
 UNCERTAINTY = "one of se, variance, t, p, or low and high"
 _LISTED = 10
@@ -115,33 +106,43 @@ def read_rows(printed: Sequence[PrintedRow], known: Terms, label: str) -> ReadRo
     if known.ratio is None:
         _refuse_ratios(figures, known, label)
     else:
-        figures, logs, words = _to_logs(figures, known, label)
-        notes += words
+        figures, logs, notes = _to_logs(figures, known, label)
     spreads = [_spread(row, known, label) for row in figures]
     if all(spread is None for spread in spreads):
         raise _no_uncertainty(figures, known, label)
     notes += _spread_notes(figures, spreads, known)
     none = Spread(math.nan, 0.0, math.inf, "not printed")
-    found = [spread or none for spread in spreads]
-    index = pd.Index([row.term for row in figures], dtype="str", name=known.word)
-    estimates = pd.DataFrame(
-        {
-            "estimate": [row.figures["estimate"].value for row in figures],
-            "se": [spread.se for spread in found],
-            "se_low": [spread.low for spread in found],
-            "se_high": [spread.high for spread in found],
-            "se_from": pd.Series([spread.origin for spread in found], dtype="str").to_numpy(),
-            "df": [_df(row, known) for row in figures],
-        },
-        index=index,
-    )
-    columns = [name for name in PRINTED if any(row.cells.get(name) for row in rows)]
-    text = pd.DataFrame(
-        {name: np.array([row.cells.get(name, "") for row in rows], dtype=object) for name in columns},
-        index=index,
-        dtype="str",
+    estimates, text = in_frames(
+        rows,
+        [row.figures["estimate"].value for row in figures],
+        [spread or none for spread in spreads],
+        [_df(row, known) for row in figures],
+        [name for name in PRINTED if any(row.cells.get(name) for row in rows)],
+        known.word,
     )
     return ReadRows(estimates, text, reference, tuple(notes), logs)
+
+
+def in_frames(
+    rows: Sequence[PrintedRow],
+    estimates: Sequence[float],
+    spreads: Sequence[Spread],
+    df: Sequence[float],
+    columns: Sequence[str],
+    word: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimates with their standard errors, and some columns of their print, by term."""
+    index = pd.Index([row.term for row in rows], dtype="str", name=word)
+    found = {
+        "estimate": estimates,
+        "se": [spread.se for spread in spreads],
+        "se_low": [spread.low for spread in spreads],
+        "se_high": [spread.high for spread in spreads],
+        "se_from": pd.array([spread.origin for spread in spreads], dtype="str"),
+        "df": df,
+    }
+    text = {name: [row.cells.get(name, "") for row in rows] for name in columns}
+    return pd.DataFrame(found, index=index), pd.DataFrame(text, index=index, dtype="str")
 
 
 def printed_rows(
@@ -161,8 +162,13 @@ def printed_rows(
 
 def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[Row]:
     """Every cell as a figure, or one message that lists each that is none."""
-    problems, read = [], []
+    problems, read = list[str](), []
     signs = [] if known.ratio else signs_of_per_cent(rows)
+
+    def wrong(row: PrintedRow, name: str, expected: str) -> None:
+        value = row.cells.get(name, "")
+        problems.append(cell_message(file=label, row=row.row, column=name, value=value, expected=expected))
+
     for row in rows:
         figures = {}
         for name in PRINTED:
@@ -177,21 +183,11 @@ def _figures(rows: Sequence[PrintedRow], known: Terms, label: str) -> list[Row]:
             if percent and text and not text.endswith("%"):
                 expected = f"a per cent sign here as well as in {signs[0]!r}, or in neither"
             if expected:
-                problems.append(
-                    cell_message(file=label, row=row.row, column=name, value=text, expected=expected)
-                )
+                wrong(row, name, expected)
             elif value is not None:
                 figures[name] = value
-        if "low" in figures and "high" in figures and figures["low"].value > figures["high"].value:
-            problems.append(
-                cell_message(
-                    file=label,
-                    row=row.row,
-                    column="low",
-                    value=row.cells["low"],
-                    expected=f"at most high ({row.cells['high']})",
-                )
-            )
+        if {"low", "high"} <= figures.keys() and figures["low"].value > figures["high"].value:
+            wrong(row, "low", f"at most high ({row.cells['high']})")
         read.append(Row(row.term, row.row, figures, row.cells.get("star", "")))
     if problems:
         more = len(problems) - _LISTED
@@ -222,18 +218,10 @@ def _expected(name: str, value: Figure | None, text: str) -> str:
 
 
 def _refuse_repeated(rows: Sequence[PrintedRow], word: str, label: str) -> None:
-    first: dict[str, int] = {}
-    for row in rows:
-        if row.term in first:
-            hint = " (choose one printed model, or add a column 'model')" if word == "term" else ""
-            raise wrong_cell(
-                label,
-                row.row,
-                word,
-                row.term,
-                f"each {word} once; row {first[row.term]} has it already{hint}",
-            )
-        first[row.term] = row.row
+    for i, first in repeats([row.term for row in rows]):
+        hint = " (choose one printed model, or add a column 'model')" if word == "term" else ""
+        expected = f"each {word} once; row {rows[first].row} has it already{hint}"
+        raise wrong_cell(label, rows[i].row, word, rows[i].term, expected)
 
 
 # ---- ratios -----------------------------------------------------------------------------------------------

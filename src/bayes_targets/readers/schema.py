@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, cell_message, did_you_mean
+from ..errors import DataError, cell_message, did_you_mean, quoted
 from ..provenance import sha256
 from .cells import Problems, plain_number, printable
 from .claims import CLAIM_COLUMNS, read_claims
@@ -31,18 +31,7 @@ _FINE: _Fault = ("", "")
 def typed_frame(
     rows: Sequence[Sequence[str]], rules: Sequence[Field], key: Sequence[str], label: str
 ) -> pd.DataFrame:
-    """Turn rows of text into a frame with types, or raise one error that tells every cell that is wrong.
-
-    Examples
-    --------
-    >>> se = Field("se", "number", "", True, {"minimum": 0}, (), ())
-    >>> typed_frame([[".659"]], [se], [], "ols.csv")
-          se se_printed
-    0  0.659       .659
-    >>> typed_frame([[".659"], ["-.090"]], [se], [], "ols.csv")
-    Traceback (most recent call last):
-    bayes_targets.errors.DataError: ols.csv, row 2, column 'se': found '-.090', expected at least 0
-    """
+    """Turn rows of text into a frame with types, or raise one error that tells every cell that is wrong."""
     problems = Problems(label)
     columns: dict[str, pd.Series[Any]] = {}
     for place, rule in enumerate(rules):
@@ -113,7 +102,7 @@ def _parse_boolean(text: str, rule: Field) -> tuple[object, _Fault]:
         return True, _FINE
     if text in rule.false_values:
         return False, _FINE
-    known = ", ".join(repr(word) for word in (*rule.true_values, *rule.false_values))
+    known = quoted((*rule.true_values, *rule.false_values))
     return None, (f"one of {known}", "other texts")
 
 
@@ -135,44 +124,36 @@ def _series(kind: str, complete: bool, values: list[object]) -> pd.Series[Any]:
     return pd.Series(values, dtype="bool" if complete else "boolean")
 
 
+# Each limit as a test, what it expects, and what a cell that fails is.
+_LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str, str]] = {
+    "minimum": (lambda value, low: bool(value >= low), "at least {}", "smaller numbers"),
+    "maximum": (lambda value, high: bool(value <= high), "at most {}", "larger numbers"),
+    "enum": (lambda value, allowed: value in allowed, "one of {}", "other values"),
+    "pattern": (
+        lambda value, pattern: re.fullmatch(pattern, value) is not None, "a text of the form {}", "texts of another form",
+    ),
+}  # fmt: skip
+
+
 def _check_limits(
     rule: Field, key: Sequence[str], texts: Sequence[str], values: Sequence[Any], problems: Problems
 ) -> None:
     """Note cells outside their column's limits, and values of a unique column that an earlier row has."""
-    limits = _limits(rule.constraints)
+    limits = [(name, rule.constraints[name]) for name in _LIMITS if name in rule.constraints]
     unique = bool(rule.constraints.get("unique", False)) or list(key) == [rule.name]
     seen: set[object] = set()
     for row, (text, value) in enumerate(zip(texts, values, strict=True), start=1):
         if value is None or text == "":
             continue
-        for keeps, expected, kind in limits:
-            if not keeps(value):
-                problems.cell(row, rule.name, text, expected, kind)
+        for name, limit in limits:
+            keeps, expected, kind = _LIMITS[name]
+            if not keeps(value, limit):
+                words = expected.format(quoted(limit) if name == "enum" else limit)
+                problems.cell(row, rule.name, text, words, kind)
         if unique and value in seen:
-            problems.cell(
-                row, rule.name, text, "a value that no earlier row has", "values that an earlier row has"
-            )
+            expected, kind = "a value that no earlier row has", "values that an earlier row has"
+            problems.cell(row, rule.name, text, expected, kind)
         seen.add(value)
-
-
-def _limits(constraints: Mapping[str, Any]) -> list[tuple[Callable[[Any], bool], str, str]]:
-    """Each limit as a test, what it expects, and what a cell that fails is."""
-    found: list[tuple[Callable[[Any], bool], str, str]] = []
-    if "minimum" in constraints:
-        low = constraints["minimum"]
-        found.append((lambda value: bool(value >= low), f"at least {low}", "smaller numbers"))
-    if "maximum" in constraints:
-        high = constraints["maximum"]
-        found.append((lambda value: bool(value <= high), f"at most {high}", "larger numbers"))
-    if "enum" in constraints:
-        allowed = constraints["enum"]
-        words = ", ".join(repr(value) for value in allowed)
-        found.append((lambda value: value in allowed, f"one of {words}", "other values"))
-    if "pattern" in constraints:
-        pattern = re.compile(constraints["pattern"])
-        words = f"a text of the form {constraints['pattern']}"
-        found.append((lambda value: pattern.fullmatch(value) is not None, words, "texts of another form"))
-    return found
 
 
 # --- the file: UTF-8, LF, commas, exactly the header described
@@ -188,17 +169,7 @@ class CsvText:
 
 
 def read_csv_text(file: Path, label: str, columns: Sequence[str]) -> CsvText:
-    r"""Read a comma-separated file that must be UTF-8, with LF line ends and exactly the given header.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "areas.csv"
-    ...     _ = file.write_bytes(b"area,green\nTransport,3\n")
-    ...     read_csv_text(file, "areas.csv", ["area", "green"]).rows
-    [['Transport', '3']]
-    """
+    r"""Read a comma-separated file that must be UTF-8, with LF line ends and exactly the given header."""
     content = _package_bytes(file, label)
     rows = _rows_and_lines(_plain_text(content, label), label)
     _check_header(rows[0][1], columns, label)
@@ -261,9 +232,9 @@ def _check_header(found: list[str], columns: Sequence[str], label: str) -> None:
     extra = [name for name in found if name not in expected]
     problems = []
     if missing:
-        problems.append("missing column " + ", ".join(repr(name) for name in missing))
+        problems.append(f"missing column {quoted(missing)}")
     if extra:
-        problems.append("unexpected column " + ", ".join(repr(name) for name in extra))
+        problems.append(f"unexpected column {quoted(extra)}")
     if not problems:
         repeated = len(set(found)) < len(found)
         problems.append("a column stands twice" if repeated else "columns in another order")
@@ -306,16 +277,7 @@ ROLES: Mapping[str, Role] = {
 
 
 def check_role(name: str, table: pd.DataFrame) -> None:
-    """Raise unless a table holds what its role needs; a table without a known role may hold anything.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"question": ["a"]})
-    >>> table.attrs["role"] = "shares"
-    >>> check_role("survey", table)
-    Traceback (most recent call last):
-    bayes_targets.errors.DataError: survey, column 'share': expected this column, which the role 'shares' needs; known: 'question'
-    """
+    """Raise unless a table holds what its role needs; a table without a known role may hold anything."""
     role = ROLES.get(str(table.attrs.get("role")))
     if role is None:
         return

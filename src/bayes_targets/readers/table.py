@@ -12,22 +12,23 @@ import stat
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean, option
+from ..errors import DataError, did_you_mean, option, quoted
 from ..files import unguarded
 from ..provenance import sha256
 from .cells import missing_marks, printable
 from .layout import check_names, column_name, filled_width, full_cells, is_blank, names_of_rows, under_header
 
 _LARGEST = 2**31
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_TEXT = (".csv", ".tsv", ".tab", ".txt")
+_COLUMNAR = {".parquet": "Parquet", ".pq": "Parquet", ".feather": "Feather", ".arrow": "Feather"}
+_TABBED = (".tsv", ".tab")
+_TEXT = (".csv", *_TABBED, ".txt")
 _SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _KINDS = ".csv, .tsv, .txt (each also .gz), .xlsx, .xls, .ods, .parquet or .feather"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -78,96 +79,78 @@ def read_table(
     tell_apart: Callable[[Sequence[str]], list[str]] = list,
     **given: Any,
 ) -> RawTable:
-    """Read a table without interpreting its cells.
-
-    Examples
-    --------
-    >>> read_table(pd.DataFrame({"authority": ["A", "B"]})).cells
-      authority
-    1         A
-    2         B
-    """
+    """Read a table without interpreting its cells."""
     asked = options or TableOptions(**given)
-    separator, decimal, encoding, sheet = asked.separator, asked.decimal, asked.encoding, asked.sheet
     marks = missing_marks(asked.missing)
-    if decimal not in (None, ".", ","):
-        raise DataError(f"decimal: found {decimal!r}, expected '.' or ','")
+    if asked.decimal not in (None, ".", ","):
+        raise DataError(f"decimal: found {asked.decimal!r}, expected '.' or ','")
     rows = _header_rows(asked.header)
-    if isinstance(source, pd.DataFrame):
-        return _from_frame(source, name or "frame", decimal, marks, tell_apart)
-    if isinstance(source, str) and "\n" in source:
-        label = name or "text"
-        comments, records, notes = _text_rows(source, label, separator, ".txt")
-        cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
-        digest = sha256(source.encode("utf-8", "surrogatepass"))
-        return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
-    path, label = _path(source, name)
-    check_ordinary(path, label)
-    kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
-    kind = kinds[-1] if kinds else ""
-    if kind == ".gz":
-        kind = kinds[0] if len(kinds) == 2 else ""
-    if kind not in (*_TEXT, *_SHEETS, ".parquet", ".pq", ".feather", ".arrow"):
-        raise DataError(f"{printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
-    content = read_bytes(path, label)
-    digest = sha256(content)
-    if kinds[-1] == ".gz":
-        content = _unpacked(content, label)
-    if kind in (".parquet", ".pq", ".feather", ".arrow"):
-        return _from_frame(_read_columns(content, label, kind), label, decimal, marks, tell_apart, digest)
-    notes = []
-    if kind in _SHEETS:
-        comments, records = _sheet_comments(_read_sheet(content, label, sheet, notes))
-    else:
-        if sheet is not None:
-            raise DataError(
-                f"{label}: found {option('sheet', sheet)}, expected a sheet only with an Excel or ODS file"
-            )
-        text = _decode(content, label, encoding, notes)
-        comments, records, more = _text_rows(text, label, separator, kind)
-        notes += more
-        if kind in (".tsv", ".tab"):
-            records = names_of_rows(records, notes)
-    cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
-    return _raw(cells, label, digest, comments, notes, footnotes, decimal, marks)
+    table = _as_found(source, asked, rows, name, ragged, tell_apart)
+    return replace(table, decimal=asked.decimal, missing=marks)
 
 
-def _raw(
-    cells: pd.DataFrame,
-    label: str,
-    digest: str,
-    comments: dict[str, str],
-    notes: list[str],
-    footnotes: list[str],
-    decimal: str | None,
-    marks: frozenset[str],
+def _as_found(
+    source: str | Path | pd.DataFrame,
+    asked: TableOptions,
+    rows: list[int] | None,
+    name: str | None,
+    ragged: bool,
+    tell_apart: Callable[[Sequence[str]], list[str]],
 ) -> RawTable:
-    """The table with its comments: those without a key are footnotes."""
+    """The table of a frame, of a text, or of a file of any kind."""
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source, name or "frame", tell_apart)
+    notes: list[str] = []
+    if isinstance(source, str) and "\n" in source:
+        label, digest = name or "text", sha256(source.encode("utf-8", "surrogatepass"))
+        comments, records = _text_rows(source, label, asked.separator, ".txt", notes)
+    else:
+        path, label = _path(source, name)
+        check_ordinary(path, label)
+        kinds = [suffix.lower() for suffix in path.suffixes[-2:]] or [""]
+        packed = kinds[-1] == ".gz"
+        kind = (kinds[0] if len(kinds) == 2 else "") if packed else kinds[-1]
+        if kind not in (*_TEXT, *_SHEETS, *_COLUMNAR):
+            raise DataError(f"{printable(path.name)}: found a {kind or 'nameless'} file, expected {_KINDS}")
+        content = read_bytes(path, label)
+        digest = sha256(content)
+        if packed:
+            content = _unpacked(content, label)
+        if kind in _COLUMNAR:
+            return _from_frame(_read_columns(content, label, _COLUMNAR[kind]), label, tell_apart, digest)
+        if kind in _SHEETS:
+            comments, records = _sheet_comments(_read_sheet(content, label, asked.sheet, notes))
+        elif asked.sheet is not None:
+            found = option("sheet", asked.sheet)
+            raise DataError(f"{label}: found {found}, expected a sheet only with an Excel or ODS file")
+        else:
+            text = _decode(content, label, asked.encoding, notes)
+            comments, records = _text_rows(text, label, asked.separator, kind, notes)
+            if kind in _TABBED:
+                records = names_of_rows(records, notes)
+    cells, footnotes = under_header(records, rows, label, notes, ragged, tell_apart)
     plain = [line for line in comments.pop("", "").splitlines() if line]
-    return RawTable(cells, label, digest, comments, tuple(notes), (*plain, *footnotes), decimal, marks)
+    return RawTable(cells, label, digest, comments, tuple(notes), (*plain, *footnotes))
 
 
 def _text_rows(
-    text: str, label: str, separator: str | None, kind: str
-) -> tuple[dict[str, str], list[list[Any]], list[str]]:
-    """Comments above a text's table, its rows in their places, and what was recognised."""
-    notes: list[str] = []
+    text: str, label: str, separator: str | None, kind: str, notes: list[str]
+) -> tuple[dict[str, str], list[list[Any]]]:
+    """Comments above a text's table, and its rows in their places."""
     if "\n" not in text:
         text = text.replace("\r", "\n")
     comments, skipped, text = _comments(text)
     told = re.match(r'"?sep=([,;|\t])"?\r?\n', text)
     if told:
         text, separator, skipped = text[told.end() :], separator or told[1], skipped + 1
-    records: list[list[Any]] = [[] for _ in range(skipped)]
-    return comments, records + _split(text, label, _separator(text, label, separator, kind, notes)), notes
+    above: list[list[Any]] = [[] for _ in range(skipped)]
+    return comments, above + _split(text, label, _separator(text, label, separator, kind, notes))
 
 
 def _header_rows(header: object) -> list[int] | None:
     if header is None:
         return None
-    rows = [header] if isinstance(header, int | np.integer) and not isinstance(header, bool) else header
-    if not isinstance(rows, list | tuple) or not rows:
-        raise DataError(f"header: found {header!r}, expected the number of a row, 1 for the first")
+    rows: Sequence[Any] = header if isinstance(header, list | tuple) and header else [header]
     for row in rows:
         if isinstance(row, bool) or not isinstance(row, int | np.integer) or row < 1:
             raise DataError(f"header: found {row!r}, expected the number of a row, 1 for the first")
@@ -237,8 +220,6 @@ def _unpacked(content: bytes, label: str) -> bytes:
 def _from_frame(
     frame: pd.DataFrame,
     label: str,
-    decimal: str | None,
-    marks: frozenset[str],
     tell_apart: Callable[[Sequence[str]], list[str]],
     digest: str | None = None,
 ) -> RawTable:
@@ -263,11 +244,10 @@ def _from_frame(
         # Strings and categories become plain objects, so that a cell is a cell wherever it came from.
         if not (isinstance(dtype, np.dtype) and dtype.kind in "iufb"):
             cells.isetitem(i, cells.iloc[:, i].to_numpy(dtype=object))
-    return RawTable(cells, label, digest, decimal=decimal, missing=marks)
+    return RawTable(cells, label, digest)
 
 
-def _read_columns(content: bytes, label: str, kind: str) -> pd.DataFrame:
-    name = "Parquet" if kind in (".parquet", ".pq") else "Feather"
+def _read_columns(content: bytes, label: str, name: str) -> pd.DataFrame:
     try:
         if name == "Parquet":
             return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
@@ -291,27 +271,21 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
     try:
         book = python_calamine.load_workbook(io.BytesIO(content))
         names = [str(name) for name in book.sheet_names]
-        hidden = {
-            meta.name
-            for meta in book.sheets_metadata
-            if meta.visible != python_calamine.SheetVisibleEnum.Visible
-        }
-        chosen = _chosen_sheet(names, sheet, label)
-        if chosen is None:
-            shown = [name for name in names if name not in hidden] or names
-            filled = {name: rows for name in shown if (rows := _sheet_rows(book, name))}
-            if len(filled) > 1:
-                listed = ", ".join(repr(name) for name in filled)
-                largest = max(filled, key=lambda name: sum(full_cells(row) for row in filled[name]))
-                raise DataError(
-                    f"{label}: found the sheets {listed}, expected to be told which one: give "
-                    f"{option('sheet', largest)} or another"
-                )
-            chosen, rows = next(iter(filled.items()), (names[0] if names else "", []))
-            if len(names) > 1 and filled:
-                notes.append(f"The sheet {chosen!r} was read, the only visible one with cells.")
-            return rows
-        return _sheet_rows(book, chosen)
+        if sheet is not None:
+            return _sheet_rows(book, _chosen_sheet(names, sheet, label))
+        visible = python_calamine.SheetVisibleEnum.Visible
+        hidden = {meta.name for meta in book.sheets_metadata if meta.visible != visible}
+        shown = [name for name in names if name not in hidden] or names
+        filled = {name: rows for name in shown if (rows := _sheet_rows(book, name))}
+        if len(filled) > 1:
+            largest = max(filled, key=lambda name: sum(full_cells(row) for row in filled[name]))
+            raise DataError(
+                f"{label}: found the sheets {quoted(filled)}, expected to be told which one: give "
+                f"{option('sheet', largest)} or another"
+            )
+        if len(names) > 1 and filled:
+            notes.append(f"The sheet {next(iter(filled))!r} was read, the only visible one with cells.")
+        return next(iter(filled.values()), [])
     except DataError:
         raise
     except BaseException as error:  # calamine panics on some damaged files, outside of Exception
@@ -321,9 +295,7 @@ def _read_sheet(content: bytes, label: str, sheet: str | int | None, notes: list
         raise DataError(f"{label}: not a workbook that can be read ({printable(first)})") from None
 
 
-def _chosen_sheet(names: Sequence[str], sheet: str | int | None, label: str) -> str | None:
-    if sheet is None:
-        return None
+def _chosen_sheet(names: Sequence[str], sheet: object, label: str) -> str:
     if isinstance(sheet, bool) or not isinstance(sheet, str | int | np.integer):
         raise DataError(f"sheet: found {sheet!r}, expected the name of a sheet or its position from 1")
     if str(sheet) in names:
@@ -478,27 +450,22 @@ def _separator(text: str, label: str, given: str | None, kind: str, notes: list[
     lines = sample.splitlines()
     if len(text) > len(sample):
         lines = lines[:-1]
+    usual = "\t" if kind in _TABBED else ","
     candidates: dict[str, tuple[int, int]] = {}
-    for mark in _SEPARATORS:
-        if mark not in sample:
-            continue
+    for mark in (mark for mark in _SEPARATORS if mark in sample):
         widths = _widths(lines, mark)
-        usual = Counter(width for width in widths if width > 1).most_common(1)
-        if usual and usual[0][1] >= max(1, 0.6 * sum(width > 0 for width in widths)):
-            candidates[mark] = (widths.index(usual[0][0]), usual[0][1])
+        commonest = Counter(width for width in widths if width > 1).most_common(1)
+        if commonest and commonest[0][1] >= max(1, 0.6 * sum(width > 0 for width in widths)):
+            candidates[mark] = (widths.index(commonest[0][0]), -commonest[0][1])
     if not candidates:
-        return "\t" if kind in (".tsv", ".tab") else ","
-    first = min(start for start, _ in candidates.values())
-    earliest = {mark: rows for mark, (start, rows) in candidates.items() if start == first}
-    most = max(earliest.values())
-    best = [mark for mark, rows in earliest.items() if rows == most]
+        return usual
+    best = [mark for mark, place in candidates.items() if place == min(candidates.values())]
     if len(best) > 1:
         words = " or ".join(_SEPARATORS[mark] for mark in best)
         raise DataError(
             f"{label}: cells can be separated by {words}; give {option('separator', best[0])} or another"
         )
-    expected = "\t" if kind in (".tsv", ".tab") else ","
-    if best[0] != expected:
+    if best[0] != usual:
         notes.append(f"Cells were taken to be separated by {_SEPARATORS[best[0]]}.")
     return best[0]
 

@@ -80,13 +80,7 @@ area,on target,within tolerance,off target
 
 
 def template(name: str) -> str:
-    """The text of an empty CSV for an analysis of a user's own data.
-
-    Examples
-    --------
-    >>> print(template("counts").splitlines()[-1])
-    area,on target,within tolerance,off target
-    """
+    """The text of an empty CSV for an analysis of a user's own data."""
     templates = {
         "table": ESTIMATES,
         "pool": EVALUATIONS,

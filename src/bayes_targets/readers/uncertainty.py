@@ -50,13 +50,7 @@ class Spread(NamedTuple):
 
 
 def figure(text: str, *, exact: bool = False, percent: bool = False) -> Figure | None:
-    """Read a plain decimal number (where `percent`, also one with its sign) with its rounding interval, else None.
-
-    Examples
-    --------
-    >>> figure("-.0004").value, figure("41")[1:], figure("n.a.")
-    (-0.0004, (40.5, 41.5), None)
-    """
+    """Read a plain decimal number (where `percent`, also one with its sign) with its rounding interval, else None."""
     number = read_number(text)
     if (
         number is None
@@ -71,13 +65,7 @@ def figure(text: str, *, exact: bool = False, percent: bool = False) -> Figure |
 
 
 def p_figure(text: str) -> Figure | None:
-    """Read a p-value: a number, ``<.001``, ``.000`` (below half its last place), ``ns`` (above .05).
-
-    Examples
-    --------
-    >>> p_figure("<.001"), p_figure(".000")
-    (Figure(value=nan, low=0.0, high=0.001), Figure(value=nan, low=0.0, high=0.0005))
-    """
+    """Read a p-value: a number, ``<.001``, ``.000`` (below half its last place), ``ns`` (above .05)."""
     if text.lower() in _NOT_SIGNIFICANT:
         return Figure(math.nan, 0.05, 1.0)
     if bound := _P_BOUND.fullmatch(text):
@@ -97,13 +85,7 @@ def p_figure(text: str) -> Figure | None:
 
 
 def critical(p: float, df: float = math.inf, tails: int = 2) -> float:
-    """Size of t that has the p-value `p`.
-
-    Examples
-    --------
-    >>> round(critical(0.05), 3), round(critical(0.05, df=5), 3)
-    (1.96, 2.571)
-    """
+    """Size of t that has the p-value `p`."""
     upper = p / tails
     if upper <= 0:
         return math.inf

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import did_you_mean, option, options
+from ..errors import did_you_mean, option, options, quoted, was
 from .cells import Problems, cell_text, read_number
 
 _TOTAL = re.compile(
@@ -25,13 +25,7 @@ _PERIODS = re.compile(r"year|date|period|time|month|quarter|wave|round|term", re
 
 
 def says_total(name: str) -> bool:
-    """Whether a name is one that totals and averages bear.
-
-    Examples
-    --------
-    >>> [says_total(name) for name in ("Council total", "England", "All Saints", "National targets")]
-    [True, True, False, False]
-    """
+    """Whether a name is one that totals and averages bear."""
     return _TOTAL.fullmatch(name.strip()) is not None
 
 
@@ -52,7 +46,7 @@ def total_rows(
         for name in told:
             if name.casefold() not in present:
                 problems.say(
-                    f"{problems.label}, totals: no row {name!r}; {did_you_mean(name, list(dict.fromkeys(names)))}"
+                    f"{problems.label}, totals: no row {name!r}; {did_you_mean(name, dict.fromkeys(names))}"
                 )
         return [i for i, name in enumerate(names) if name.casefold() in known]
     named = [i for i, name in enumerate(names) if name and says_total(name)]
@@ -153,28 +147,25 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"_|(?<=\w)[-\u2010-\u2015](?=\w)", " ", text.casefold()).split())
 
 
-def repeated_names(
-    names: Sequence[str], rows: Sequence[object], column: str, cells: pd.DataFrame, problems: Problems
-) -> None:
-    """Note names that occur twice; where the rows differ in a period, say that the table is in long form."""
+def repeats(keys: Sequence[str]) -> list[tuple[int, int]]:
+    """Positions at which a key is there again, each with the position where it is first; an empty key is none."""
     first: dict[str, int] = {}
-    again: list[tuple[int, int]] = []
-    for i, name in enumerate(names):
-        key = _plain(name)
-        if not key:
-            continue
-        if key in first:
-            again.append((i, first[key]))
+    for i, key in enumerate(keys):
         first.setdefault(key, i)
-    if not again:
-        return
-    hint = long_form(names, cells, column, problems.label)
+    return [(i, first[key]) for i, key in enumerate(keys) if key and first[key] < i]
+
+
+def repeated_names(names: Sequence[str], column: str, cells: pd.DataFrame, problems: Problems) -> None:
+    """Note names that occur twice; where the rows differ in a period, say that the table is in long form."""
+    again = repeats([_plain(name) for name in names])
+    hint = long_form(names, cells, column, problems.label) if again else ""
     if hint:
         problems.say(hint, column)
         return
-    for i, earlier in again:
-        expected = f"each authority once (it stands in row {rows[earlier]} too)"
-        problems.cell(rows[i], column, cells[column].iloc[i], expected, "names that occur more than once")
+    for i, first in again:
+        expected = f"each authority once (it stands in row {cells.index[first]} too)"
+        kind = "names that occur more than once"
+        problems.cell(cells.index[i], column, cells[column].iloc[i], expected, kind)
 
 
 def long_form(names: Sequence[str], cells: pd.DataFrame, column: str, label: str) -> str:
@@ -222,24 +213,14 @@ def say_alike(cells: Iterable[object], labels: Sequence[str], notes: list[str], 
             ways[label].add(cell)
     alike = [label for label, written in ways.items() if len(written) > 1]
     if alike:
-        words = ", ".join(map(repr, alike[:5])) + (", ..." if len(alike) > 5 else "")
         notes.append(
-            f"In column {column!r}, {words} {'is' if len(alike) == 1 else 'are'} written in several ways that look alike (spaces, or "
-            "forms of accented letters); each was read as one."
+            f"In column {column!r}, {quoted(alike, 5)} {'is' if len(alike) == 1 else 'are'} written in several ways that look alike "
+            "(spaces, or forms of accented letters); each was read as one."
         )
 
 
 def one_spelling(types: Sequence[str], notes: list[str], column: str) -> list[str]:
-    """Give labels that differ by capitals, spaces, hyphens or footnote marks the commonest spelling, and say so.
-
-    Examples
-    --------
-    >>> notes = []
-    >>> one_spelling(["Acute", "Acute [r]", "acute", "Acute"], notes, "type")
-    ['Acute', 'Acute', 'Acute', 'Acute']
-    >>> notes
-    ["In column 'type', 'Acute [r]' and 'acute' were read as 'Acute'."]
-    """
+    """Give labels that differ by capitals, spaces, hyphens or footnote marks the commonest spelling, and say so."""
     counts = Counter(label for label in types if label)
     groups: dict[str, list[str]] = defaultdict(list)
     for label in counts:
@@ -252,9 +233,7 @@ def one_spelling(types: Sequence[str], notes: list[str], column: str) -> list[st
         others = [label for label in group if label != best]
         if others:
             words = " and ".join(repr(label) for label in others[:5])
-            notes.append(
-                f"In column {column!r}, {words} {'was' if len(others) == 1 else 'were'} read as {best!r}."
-            )
+            notes.append(f"In column {column!r}, {words} {was(len(others))} read as {best!r}.")
     return [spelling.get(label, "") for label in types]
 
 
@@ -265,7 +244,7 @@ def check_spelling(
     if allowed:
         for row, label in zip(rows, types, strict=True):
             if label and label not in allowed:
-                expected = f"one of types; {did_you_mean(label, list(allowed))}"
+                expected = f"one of types; {did_you_mean(label, allowed)}"
                 problems.cell(row, column, label, expected, "unknown types")
         return
     counts = Counter(label for label in types if label)
@@ -318,10 +297,3 @@ def _one_slip(a: str, b: str) -> bool:
         return short[i:] == long[i + 1 :]
     swapped = short[:i] + short[i + 1 : i + 2] + short[i : i + 1] + short[i + 2 :]
     return short[i + 1 :] == long[i + 1 :] or swapped == long
-
-
-def without_rows(cells: pd.DataFrame, left: Sequence[int]) -> pd.DataFrame:
-    """A table without the rows at some positions."""
-    kept = np.ones(len(cells), dtype=bool)
-    kept[list(left)] = False
-    return cells.loc[kept] if left else cells

@@ -8,8 +8,9 @@ import difflib
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,20 +38,11 @@ _END = (
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for.
+    """What the command line asks for."""
 
-    Attributes
-    ----------
-    entries : tuple of Entry
-        The analyses to run, in order.
-    options : argparse.Namespace
-        General options, such as ``out`` and ``seed``.
-    reading, modelling : dict
-        Options for reading the user's own file and for its model, by keyword; only those that were given.
-    """
-
-    entries: tuple[Entry, ...]
-    options: argparse.Namespace
+    entries: tuple[Entry, ...]  # the analyses to run, in order
+    options: argparse.Namespace  # general options, such as `out` and `seed`
+    # Options for reading the user's own file and for its model, by keyword; only those that were given
     reading: dict[str, Any] = field(default_factory=dict)
     modelling: dict[str, Any] = field(default_factory=dict)
 
@@ -185,7 +177,9 @@ def parser(width: int = 79) -> argparse.ArgumentParser:
 
 def _add_general(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--out", type=_folder, default=Path("results"), metavar="DIR", help="results folder (results)")
+    add(
+        "--out", type=_path("folder"), default=Path("results"), metavar="DIR", help="results folder (results)"
+    )
     add("--seed", type=_whole(0, 2**32 - 1), default=2014, metavar="N", help="seed of every fit (2014)")
     add("--draws", type=_whole(1, 1_000_000), default=1000, metavar="N", help="draws a chain (1000)")
     add("--tune", type=_whole(1, 1_000_000), default=1000, metavar="N", help="warm-up draws a chain (1000)")
@@ -215,7 +209,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--data",
-        type=_path,
+        type=_path("file"),
         metavar="FILE",
         help="your file (CSV, Excel, Parquet), or a data package's folder",
     )
@@ -225,10 +219,15 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         help="print an empty, commented CSV for that analysis and stop; with a second word, write it to that new file",
     )
-    add("--columns", **_pairs("OLD=NEW"), help="columns of FILE under our names; the last = divides")
+    columns, words = (partial(_pair, last=last) for last in (True, False))
+    add(
+        "--columns",
+        **_collected("OLD=NEW", columns),
+        help="columns of FILE under our names; the last = divides",
+    )
     add(
         "--words",
-        **_pairs("WORD=YOURS", last=False),
+        **_collected("WORD=YOURS", words),
         help='your own words, e.g. unit=school outcome="pass rate"',
     )
     add("--separator", metavar="TEXT", help="what divides cells (found from the file)")
@@ -264,9 +263,7 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
     )
     add("--model", metavar="HEADING", help="model of the table to read, where it has several")
     add("--brackets", choices=("se", "t", "p"), help="what stands in brackets")
-    add(
-        "--stars", action=_Stars, nargs="+", metavar="STAR:P", help='levels of the stars, e.g. "*:.05 **:.01"'
-    )
+    add("--stars", **_collected("STAR:P", _levels), help='levels of the stars, e.g. "*:.05 **:.01"')
     add("--tails", type=int, choices=(1, 2), help="tails of the printed tests (2)")
     add(
         "--logs",
@@ -290,14 +287,8 @@ def _add_pool(group: argparse._ArgumentGroup) -> None:
     add("--correlation", type=_number(-1, 1), metavar="R", help="correlation of estimates within a group")
     add("--pooling", choices=("partial", "none", "complete"), help="how estimates are pooled (partial)")
     add("--selection", type=_selection, metavar="KIND", help="one:.025, two:.05,.10, pet, peese or none")
-    add(
-        "--prior",
-        dest="priors",
-        action=_Priors,
-        nargs="+",
-        metavar="NAME=PRIOR",
-        help='e.g. mu="Normal(0, 1)"',
-    )
+    prior = _collected("NAME=PRIOR", _prior)
+    add("--prior", dest="priors", **prior, help='e.g. mu="Normal(0, 1)"')
 
 
 def _add_units(group: argparse._ArgumentGroup) -> None:
@@ -327,65 +318,58 @@ def _words(metavar: str) -> dict[str, Any]:
     return {"nargs": "+", "action": "extend", "metavar": metavar}
 
 
-def _pairs(metavar: str, *, last: bool = True) -> dict[str, Any]:
-    return {"nargs": "+", "action": _Pairs, "metavar": metavar, "const": last}
+def _collected(metavar: str, read: Callable[[str], Iterable[tuple[str, Any]]]) -> dict[str, Any]:
+    return {"nargs": "+", "action": _Collect, "metavar": metavar, "const": read}
 
 
-class _Pairs(argparse.Action):
-    """Collect OLD=NEW words in a dict; `const` says whether the last ``=`` divides, or the first."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        found = dict(getattr(namespace, self.dest) or {})
-        for word in values:
-            theirs, sign, ours = word.rpartition("=") if self.const else word.partition("=")
-            if not sign or not theirs or not ours:
-                raise argparse.ArgumentError(self, f"found {word!r}, expected {self.metavar}")
-            if found.get(theirs, ours) != ours:
-                raise argparse.ArgumentError(self, f"found {theirs!r} twice, expected one name for it")
-            found[theirs] = ours
-        setattr(namespace, self.dest, found)
-
-
-class _Stars(argparse.Action):
-    """Collect the levels of stars in a dict."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        found = dict(getattr(namespace, self.dest) or {})
-        for word in " ".join(values).split():
-            star, sign, level = word.rpartition(":")
-            value = _as_number(level)
-            if not sign or not star or value is None or not 0 < value < 1:
-                raise argparse.ArgumentError(
-                    self, f"found {word!r}, expected a star and its level, such as *:.05"
-                )
-            found[star] = value
-        setattr(namespace, self.dest, found)
-
-
-class _Priors(argparse.Action):
-    """Collect priors in a dict."""
+class _Collect(argparse.Action):
+    """Collect words in a dict; `const` reads the names and values in a word, or says what is wrong with it."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         found = dict(getattr(namespace, self.dest) or {})
         for word in values:
-            name, sign, text = word.partition("=")
-            if not sign or not name.isidentifier():
-                raise argparse.ArgumentError(self, f"found {word!r}, expected NAME=PRIOR")
             try:
-                found[name] = read_prior(text)
+                pairs = list(self.const(word))
             except DataError as error:
-                raise argparse.ArgumentError(self, f"{name}: {error}") from None
+                raise argparse.ArgumentError(self, str(error)) from None
+            for name, value in pairs:
+                if found.get(name, value) != value:
+                    raise argparse.ArgumentError(self, f"found {name!r} twice, expected one value of it")
+                found[name] = value
         setattr(namespace, self.dest, found)
+
+
+def _pair(word: str, *, last: bool) -> list[tuple[str, str]]:
+    """The two sides of OLD=NEW, which the last ``=`` divides, or the first."""
+    theirs, sign, ours = word.rpartition("=") if last else word.partition("=")
+    if not sign or not theirs or not ours:
+        raise DataError(f"found {word!r}, expected {'OLD=NEW' if last else 'WORD=YOURS'}")
+    return [(theirs, ours)]
+
+
+def _levels(words: str) -> Iterator[tuple[str, float]]:
+    """The levels of stars, such as ``*:.05 **:.01``."""
+    for word in words.split():
+        star, sign, level = word.rpartition(":")
+        value = _as_number(level)
+        if not sign or not star or value is None or not 0 < value < 1:
+            raise DataError(f"found {word!r}, expected a star and its level, such as *:.05")
+        yield star, value
+
+
+def _prior(word: str) -> list[tuple[str, Any]]:
+    """The name of a parameter and its prior."""
+    name, sign, text = word.partition("=")
+    if not sign or not name.isidentifier():
+        raise DataError(f"found {word!r}, expected NAME=PRIOR")
+    try:
+        return [(name, read_prior(text))]
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
 def read_prior(text: str) -> Any:
-    """A prior from the words that print it, or the number of a point; nothing in it is run.
-
-    Examples
-    --------
-    >>> read_prior("Normal(0, 0.05)"), read_prior("0")
-    (Normal(mu=0.0, sigma=0.05), 0.0)
-    """
+    """A prior from the words that print it, or the number of a point; nothing in it is run."""
     from .. import priors  # heavy, and only for who gives one
 
     point = _as_number(text)
@@ -432,16 +416,13 @@ def _selection(text: str) -> str:
     )
 
 
-def _folder(text: str) -> Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("found an empty name, expected a folder")
-    return Path(text)
+def _path(what: str) -> Callable[[str], Path]:
+    def path(text: str) -> Path:
+        if not text.strip():
+            raise argparse.ArgumentTypeError(f"found an empty name, expected a {what}")
+        return Path(text)
 
-
-def _path(text: str) -> Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("found an empty name, expected a file")
-    return Path(text)
+    return path
 
 
 def _as_number(text: str) -> float | None:
