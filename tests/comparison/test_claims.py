@@ -94,6 +94,7 @@ SPECIFICATIONS = pd.DataFrame(
 
 def test_the_lowest_of_all_alternatives_tried_is_told_with_its_name(posteriors):
     sceptic = {"one": tree(effect=np.zeros((4, 10, 2)), mu=np.full((4, 10), -1.0))}
+    sceptic["one"].attrs["engine"] = "exact"
     ledger = bt.judge_claims(
         study(estimand="one:mu"),
         posteriors,

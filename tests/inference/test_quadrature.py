@@ -821,10 +821,9 @@ def test_what_has_no_exact_posterior_is_told(authorities, reason):
         bt.fit(NOT_EXACT[reason](authorities), engine="exact", progress=False)
 
 
-def test_auto_falls_back_to_nuts_and_says_so(eight_schools, monkeypatch):
-    exact = bt.published_model(eight_schools, pooling="partial", hoped=1.0)
-    priors = bt.PublishedPriors(mu=bt.StudentT(3, 0, 5))
-    other = bt.published_model(eight_schools, pooling="partial", priors=priors)
+def test_auto_falls_back_to_nuts_and_says_so(authorities, monkeypatch):
+    exact = cohesion_model(authorities)
+    other = cohesion_model(authorities, priors=CohesionPriors(mu=bt.StudentT(3, 0, 5)))
     sampled = []
 
     def nuts(model, *, draws, chains, **_settings):

@@ -337,6 +337,10 @@ CORRELATED = 1e-6 * (np.diag([81, 25, 9, 144, 64, 100, 36, 36]) + np.eye(8, k=1)
             {"priors": bt.MetaPriors(weight=(0.5, 0.2)), "selection": ONE_STEP},
             "expected one for each of 1 bins",
         ),
+        (
+            {"priors": bt.MetaPriors(weight=bt.Normal(0, 1)), "selection": ONE_STEP},  # type: ignore[arg-type]
+            "allows numbers outside 0 to 1",
+        ),
         ({"covariance": CORRELATED, "selection": ONE_STEP}, "takes errors as independent"),
     ],
 )

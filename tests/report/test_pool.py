@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
-from bayes_targets.comparison.pooled import Question, moved, study_table, summarise, weight_at_no_effect
+from bayes_targets.comparison.pooled import Question, study_table, summarise, weight_at_no_effect
 from bayes_targets.report.pool import further_models, options_of, pool_result, require_question
 from bayes_targets.run import main
 from cases import case
@@ -151,8 +151,9 @@ def test_wide_defaults_give_no_bayes_factor():
     several = bt.read_evaluations(NORWAY, better="lower")
     wide = Question(several)
     assert "family" not in further_models(wide)
-    found = moved({"as it is": fit(wide.model())}, several, evidence=wide.has_evidence)
-    assert "bayes_factor" not in found
+    pooled = fit(wide.model())
+    tables = pool_result(wide, pooled, {"selection": {"selection: no selection": pooled}}).tables
+    assert "bayes_factor" not in tables["selection"].frame
 
 
 def test_the_favourable_direction_is_asked_for():

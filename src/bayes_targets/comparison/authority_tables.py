@@ -1,4 +1,4 @@
-"""Tables of authority-level fits: one data set beside its own OLS, or a reconstruction beside the printed one."""
+"""Tables of authority-level fits: one data set beside its own OLS, or a reconstruction beside the printed one; 95% intervals."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..models.cohesion.estimands import counterfactual_change, r_squared
 from ..printed.reconstruction import pool_datasets
 from ..printed.reconstruction.build import NOT_DETERMINED as NOT_DETERMINED
 
+_SUMMARY = ["mean", "sd", "low", "high"]
+
 
 def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:
     """The posteriors of several data sets as one, with a dim ``dataset``."""
@@ -25,12 +27,10 @@ def stack_datasets(posteriors: Sequence[xr.DataTree]) -> xr.DataTree:
     return tree
 
 
-def pooled_comparison(
-    ensemble: xr.DataTree, printed: pd.DataFrame, names: Mapping[str, str], *, prob: float = 0.95
-) -> pd.DataFrame:
+def pooled_comparison(ensemble: xr.DataTree, printed: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """The posterior over a reconstruction beside the printed OLS, term by term."""
     draws = ensemble["posterior"].to_dataset()["regression"]
-    pooled = pool_datasets(draws, prob=prob)
+    pooled = pool_datasets(draws)
     pooled.index = pd.Index(
         [names.get(str(term), str(term)) for term in draws["term"].to_numpy()], name="term"
     )
@@ -40,12 +40,9 @@ def pooled_comparison(
     kept = [term for term in printed.index if term in pooled.index]
     ols = printed.loc[kept, ["estimate", "se", "ci_low", "ci_high"]]
     ols.columns = pd.Index(["ols_estimate", "ols_se", "ols_low", "ols_high"])
-    columns = [
-        *("mean", "sd", "low", "high", "prob_positive", "mean_error", "prob_error"),
-        *("between_share", "determined"),
-    ]
-    table = ols.join(pooled[columns])
-    table.attrs = {"interval": "eti", "prob": prob, "rope": None, "origin": ensemble.attrs["origin"]}
+    more = ["prob_positive", "mean_error", "prob_error", "between_share", "determined"]
+    table = ols.join(pooled[[*_SUMMARY, *more]])
+    table.attrs = {"interval": "eti", "prob": 0.95, "rope": None, "origin": ensemble.attrs["origin"]}
     return table
 
 
@@ -67,18 +64,17 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
-def summarise_types(posterior: xr.DataTree, variable: str, *, prob: float = 0.95) -> pd.DataFrame:
+def summarise_types(posterior: xr.DataTree, variable: str) -> pd.DataFrame:
     """A quantity of each authority type, of one posterior or pooled over data sets."""
     draws = posterior["posterior"].to_dataset()[variable]
     if "dataset" in draws.dims:
-        table = pool_datasets(draws, prob=prob)[["mean", "sd", "low", "high", "between_share", "determined"]]
-        dims: tuple[str, ...] = ("dataset", "chain", "draw")
+        table = pool_datasets(draws)[[*_SUMMARY, "between_share", "determined"]]
     else:
-        table = summarise_draws(draws, prob)[["mean", "sd", "low", "high"]]
-        dims = ("chain", "draw")
-    table = table.assign(prob_positive=(draws > 0).mean(dims).to_numpy())
-    table.index = pd.Index(draws["authority_type"].to_numpy().astype(str), name="authority_type")
-    table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin", "observed")}
+        table = summarise_draws(draws)[_SUMMARY]
+    own = "authority_type"
+    table = table.assign(prob_positive=(draws > 0).mean([dim for dim in draws.dims if dim != own]).to_numpy())
+    table.index = pd.Index(draws[own].to_numpy().astype(str), name=own)
+    table.attrs = {"interval": "eti", "prob": 0.95, "origin": posterior.attrs.get("origin", "observed")}
     return table
 
 
@@ -98,9 +94,6 @@ def summarise_fit(
             all_had: (changes["counterfactual"], nothing),
             "difference": (changes["difference"], nothing),
         }
-    rows = {
-        name: summarise_draws(values).iloc[0][["mean", "sd", "low", "high"]]
-        for name, (values, _) in draws.items()
-    }
+    rows = {name: summarise_draws(values).iloc[0][_SUMMARY] for name, (values, _) in draws.items()}
     table = pd.DataFrame(rows).T.rename_axis("quantity")
     return table.assign(ols=[number for _, number in draws.values()])

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
-from ..inference.summary import equal_tails
+from ..inference.summary import mean_interval
 from ..priors import NO_EVIDENCE
 
 # What may be in some models and not in others: question, and the variable or option that says so.
@@ -106,8 +106,9 @@ def average_models(
     )
     for component in COMPONENTS:
         table[component] = [_has(posteriors[name], component) for name in names]
-    own = [_mean_effect(posteriors[name]) for name in names]
-    table[["mean", "low", "high", "prob_positive"]] = own
+    means = [posteriors[name]["posterior"]["mu"] for name in names]
+    table[["mean", "low", "high"]] = [mean_interval(mu) for mu in means]
+    table["prob_positive"] = [float((mu > 0).mean()) for mu in means]
     _check_priors(posteriors, table)
     total = float(log_weight.max() + math.log(np.exp(log_weight - log_weight.max()).sum()))
     return Average(table, _inclusion(table), _averaged(posteriors, probability, total))
@@ -170,14 +171,8 @@ def _check_priors(posteriors: Mapping[str, xr.DataTree], table: pd.DataFrame) ->
                 )
 
 
-def _mean_effect(posterior: xr.DataTree) -> list[float]:
-    draws = posterior["posterior"]["mu"].to_numpy().ravel()
-    low, high = equal_tails(draws)
-    return [float(draws.mean()), float(low), float(high), float((draws > 0).mean())]
-
-
 def _inclusion(table: pd.DataFrame) -> pd.DataFrame:
-    rows = []
+    rows = {}
     for component in COMPONENTS:
         has = table[component].to_numpy(bool)
         if has.all() or not has.any():
@@ -185,17 +180,9 @@ def _inclusion(table: pd.DataFrame) -> pd.DataFrame:
         prior, posterior = (min(1.0, float(table[name][has].sum())) for name in ("prior", "probability"))
         rest = float(table["probability"][~has].sum())
         odds = posterior / rest if rest > 0 else math.inf
-        rows.append(
-            {
-                "component": component,
-                "prior": prior,
-                "probability": posterior,
-                "bayes_factor": odds * (1 - prior) / prior,
-            }
-        )
-    return pd.DataFrame(rows, columns=["component", "prior", "probability", "bayes_factor"]).set_index(
-        "component"
-    )
+        rows[component] = (prior, posterior, odds * (1 - prior) / prior)
+    columns = ["prior", "probability", "bayes_factor"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("component")
 
 
 def _averaged(
@@ -219,18 +206,19 @@ def _averaged(
             parts.append(values.reshape(-1, *values.shape[2:])[chosen])
         joined = np.concatenate(parts)[order].reshape(chains, draws, *parts[0].shape[1:])
         variables[name] = (first[name].dims, joined)
-    posterior = xr.Dataset(
-        variables, coords={name: first.coords[name] for name in ("chain", "draw", "study")}
-    )
+    coords = {name: first.coords[name] for name in ("chain", "draw", "study")}
     stats: dict[str, Any] = {"log_evidence": log_evidence}
-    for name in ("acceptance", "grid_size", "edge_mass", "refinement_change"):
-        found = [float(own["sample_stats"][name]) for own in trees]
-        stats[name] = (
-            min(found) if name == "acceptance" else sum(found) if name == "grid_size" else max(found)
-        )
+    combined: dict[str, Any] = {
+        "acceptance": min,
+        "grid_size": sum,
+        "edge_mass": max,
+        "refinement_change": max,
+    }
+    for name, combine in combined.items():
+        stats[name] = combine([float(own["sample_stats"][name]) for own in trees])
     tree = xr.DataTree.from_dict(
         {
-            "posterior": posterior,
+            "posterior": xr.Dataset(variables, coords=coords),
             "sample_stats": xr.Dataset(stats),
             "observed_data": trees[0]["observed_data"].to_dataset(),
             "constant_data": trees[0]["constant_data"].to_dataset()[["se"]],

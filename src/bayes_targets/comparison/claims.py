@@ -19,26 +19,16 @@ from ..readers.claims import Claim, Estimand, Reference, parse_estimand, read_cl
 from ..readers.package import Study
 
 COLUMNS = (
-    "claim",
-    "tested",
-    "estimand",
-    "published",
-    "probability",
-    "reading",
-    "lowest",
-    "lowest_reading",
-    "lowest_under",
-    "lowest_error",
-)
+    "claim", "tested", "estimand", "published", "probability", "reading", "lowest", "lowest_reading", "lowest_under", "lowest_error",
+)  # fmt: skip
 LEAST, MOST = "least favourable specification", "most favourable specification"
 _DEFAULT = "default prior"
+# A probability, and its simulation error.
+_Judged = tuple[float, float]
+_NOT_JUDGED: _Judged = (math.nan, 0.0)
 
-# The calibrated language of the IPCC (Mastrandrea et al. 2010). A probability of at least 66% is likely, and so on up; one of
-# at most 33% is unlikely, and so on down; so a boundary belongs to the stronger word.
-_UPWARDS = ((0.99, "virtually certain"), (0.90, "very likely"), (0.66, "likely"))
-_DOWNWARDS = ((0.01, "exceptionally unlikely"), (0.10, "very unlikely"), (0.33, "unlikely"))
-_BETWEEN = "about as likely as not"
-# The whole scale, each word with its range.
+# The calibrated language of the IPCC (Mastrandrea et al. 2010), each word with its range. A probability of at least 66% is likely,
+# and so on up; one of at most 33% is unlikely, and so on down; so a boundary belongs to the stronger word.
 SCALE = (
     ("virtually certain", "99% or more"),
     ("very likely", "90 to below 99%"),
@@ -48,6 +38,7 @@ SCALE = (
     ("very unlikely", "10 down to above 1%"),
     ("exceptionally unlikely", "1% or less"),
 )
+_AT_LEAST, _AT_MOST = (0.66, 0.90, 0.99), (0.33, 0.10, 0.01)
 _NAMED = [f"{word}, {share}" for word, share in SCALE]
 SCALE_KEY = (
     f"Words for probabilities (IPCC): {'; '.join(_NAMED[:4])}. Less than that: {'; '.join(_NAMED[4:])}."
@@ -61,27 +52,13 @@ _REDUCE = {
 
 @dataclass(frozen=True)
 class Headline:
-    """One answer for a reader in a hurry: the first page of a run shows it with its probability.
+    """One answer for a reader in a hurry: the first page of a run shows it with its probability."""
 
-    Attributes
-    ----------
-    text : str
-        What is claimed, a short sentence.
-    probability : float or None
-        Posterior probability that it holds; None where the data cannot tell.
-    reading : str
-        The probability in words.
-    note : str
-        What one must know to read it rightly.
-    link : str
-        Where its figure is, from the folder of the run.
-    """
-
-    text: str
-    probability: float | None
-    reading: str
-    note: str = ""
-    link: str = ""
+    text: str  # what is claimed, a short sentence
+    probability: float | None  # posterior probability that it holds; None where the data cannot tell
+    reading: str  # the probability in words
+    note: str = ""  # what one must know to read it rightly
+    link: str = ""  # where its figure is, from the folder of the run
 
 
 def judge_claims(
@@ -151,10 +128,10 @@ def judge_claims(
         names += [LEAST, MOST]
     for claim in read_claims(study.claims, str(study.claims.attrs.get("file", "claims"))):
         found, reading = _judge(claim, posteriors)
-        tried = dict.fromkeys(names, (math.nan, 0.0))
+        tried = dict.fromkeys(names, _NOT_JUDGED)
         for name, trees in alternatives.items():
             if claim.estimand and set(claim.estimand.posteriors) & set(trees):
-                tried[name] = _probability(claim, {**posteriors, **trees})
+                tried[name], _ = _judge(claim, {**posteriors, **trees})
         for name, given in (probabilities or {}).get(claim.id, {}).items():
             value, error = given if isinstance(given, tuple) else (given, 0.0)
             what = f"probability of {claim.id!r}, {name}"
@@ -295,11 +272,28 @@ def estimand_draws(expression: str | Estimand, posteriors: Mapping[str, xr.DataT
     if estimand.second is not None:
         other = _reference_draws(estimand.second, estimand, posteriors)
         apart = estimand.first.posterior != estimand.second.posterior
-        exact = all(posteriors[name].attrs.get("engine") == "exact" for name in estimand.posteriors)
-        value = _spread(value, other) if apart and exact else _paired(value, other)
+        exact = is_exact(*(posteriors[name] for name in estimand.posteriors))
+        value = _difference(value, other, independent=apart and exact)
     if value.size == 0 or not np.isfinite(value.to_numpy().astype(float)).all():
         raise DataError(f"estimand {shown(estimand.text)} has draws that are not finite numbers, or none")
     return value
+
+
+def is_exact(*posteriors: xr.DataTree) -> bool:
+    """Whether all posteriors were solved exactly; one that does not say how it was computed counts as simulated."""
+    return all(tree.attrs.get("engine") == "exact" for tree in posteriors)
+
+
+def simulation_error(holds: xr.DataArray, *posteriors: xr.DataTree) -> float:
+    """Monte Carlo standard error of the share of draws where something holds; 0 where all the posteriors are exact."""
+    if is_exact(*posteriors):
+        return 0.0
+    values = holds.transpose("chain", "draw").to_numpy().astype(float)
+    share = float(values.mean())
+    if share in (0.0, 1.0) or values.shape[1] < 4:
+        return 1 / values.size
+    size = float(mixing(values).ess_bulk)
+    return math.sqrt(share * (1 - share) / (size if math.isfinite(size) and size >= 1 else 1.0))
 
 
 def _by_every_name(study: Study, posteriors: Mapping[str, xr.DataTree]) -> dict[str, xr.DataTree]:
@@ -314,70 +308,38 @@ def _by_every_name(study: Study, posteriors: Mapping[str, xr.DataTree]) -> dict[
     return found
 
 
-def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[tuple[float, float], str]:
+def _judge(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[_Judged, str]:
     """The probability of a claim with its simulation error, and its words."""
     if claim.estimand is None:
-        return (math.nan, 0.0), f"cannot be judged from the tables: {claim.true_if}"
+        return _NOT_JUDGED, f"cannot be judged from the tables: {claim.true_if}"
     absent = [name for name in claim.estimand.posteriors if name not in posteriors]
     if absent:
-        return (math.nan, 0.0), f"not judged: needs the posterior {absent[0]!r}"
-    probability, error = _probability(claim, posteriors)
+        return _NOT_JUDGED, f"not judged: needs the posterior {absent[0]!r}"
+    draws = estimand_draws(claim.estimand, posteriors)
+    holds = draws < claim.low if claim.direction == "below" else draws > claim.low
+    if claim.direction == "within":
+        holds = holds & (draws < claim.high)
+    probability = float(holds.mean())
+    error = simulation_error(holds, *(posteriors[name] for name in claim.estimand.posteriors))
     return (probability, error), words_for(probability, error=error)
 
 
-def _holds(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> xr.DataArray:
-    """Where among the draws a claim holds."""
-    assert claim.estimand is not None
-    draws = estimand_draws(claim.estimand, posteriors)
-    if claim.direction == "above":
-        return draws > claim.low
-    return draws < claim.low if claim.direction == "below" else (draws > claim.low) & (draws < claim.high)
-
-
-def simulation_error(holds: xr.DataArray, *posteriors: xr.DataTree) -> float:
-    """Monte Carlo standard error of the share of draws where something holds; 0 where all the posteriors are exact."""
-    exact = all(posterior.attrs.get("engine", "exact") == "exact" for posterior in posteriors)
-    return 0.0 if exact else _mc_error(holds)
-
-
-def _mc_error(holds: xr.DataArray) -> float:
-    """Monte Carlo standard error of the share of draws where a claim holds."""
-    values = holds.transpose("chain", "draw").to_numpy().astype(float)
-    share = float(values.mean())
-    if share in (0.0, 1.0) or values.shape[1] < 4:
-        return 1 / values.size
-    size = float(mixing(values).ess_bulk)
-    return math.sqrt(share * (1 - share) / (size if math.isfinite(size) and size >= 1 else 1.0))
-
-
-def _probability(claim: Claim, posteriors: Mapping[str, xr.DataTree]) -> tuple[float, float]:
-    """Share of the draws where a claim holds, and its simulation error; NaN where a posterior is missing."""
-    if claim.estimand is None or any(name not in posteriors for name in claim.estimand.posteriors):
-        return math.nan, 0.0
-    holds = _holds(claim, posteriors)
-    return float(holds.mean()), simulation_error(
-        holds, *(posteriors[name] for name in claim.estimand.posteriors)
-    )
-
-
-def _range(
-    claim: Claim, multiverse: Mapping[str, pd.DataFrame]
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def _range(claim: Claim, multiverse: Mapping[str, pd.DataFrame]) -> tuple[_Judged, _Judged]:
     """Smallest and largest probability of a claim over the specifications that passed, with their simulation errors."""
-    nothing = (math.nan, 0.0)
     if claim.estimand is None or claim.estimand.text not in multiverse:
-        return nothing, nothing
+        return _NOT_JUDGED, _NOT_JUDGED
     table = multiverse[claim.estimand.text]
     passed = table[table["passed"].astype(bool)]
     if passed.empty:
-        return nothing, nothing
-    if claim.low == 0 and claim.direction != "within":
+        return _NOT_JUDGED, _NOT_JUDGED
+    about_sign = claim.low == 0 and claim.direction != "within"
+    name = "prob_error" if about_sign else "mean_error"
+    error = passed[name].to_numpy(float) if name in passed else np.zeros(len(passed))
+    if about_sign:
         above = passed["prob_positive"].to_numpy(float)
         holds = above if claim.direction == "above" else 1.0 - above
-        error = passed["prob_error"].to_numpy(float) if "prob_error" in passed else np.zeros(len(passed))
     else:
         # All ends by the same normal distribution, so that a difference is not negative; the error is that of its mean.
-        error = passed["mean_error"].to_numpy(float) if "mean_error" in passed else np.zeros(len(passed))
         holds = _share_that_holds(passed, claim)
         error = np.abs(_share_that_holds(passed, claim, error) - _share_that_holds(passed, claim, -error)) / 2
     least, most = int(holds.argmin()), int(holds.argmax())
@@ -395,7 +357,7 @@ def _share_that_holds(table: pd.DataFrame, claim: Claim, moved: FloatArray | flo
     return 1.0 - below if claim.direction == "above" else below
 
 
-def _lowest(probability: tuple[float, float], tried: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+def _lowest(probability: _Judged, tried: Mapping[str, _Judged]) -> dict[str, Any]:
     """The lowest of the default and the alternatives tried, its words and its name."""
     found = {name: value for name, value in tried.items() if not math.isnan(value[0])}
     judged = not math.isnan(probability[0])
@@ -410,29 +372,21 @@ def _lowest(probability: tuple[float, float], tried: Mapping[str, tuple[float, f
     return {"lowest": value, "lowest_reading": words, "lowest_under": least, "lowest_error": error}
 
 
-def _paired(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
-    """The difference of two quantities, draw by draw by position, whatever the labels of their draws are."""
-    values = [each.transpose("chain", "draw").to_numpy() for each in (first, second)]
-    if values[0].shape != values[1].shape:
-        size = min(value.size for value in values)
-        values = [value.reshape(1, -1)[:, :size] for value in values]
-    return xr.DataArray(values[0] - values[1], dims=("chain", "draw"))
-
-
-def _spread(first: xr.DataArray, second: xr.DataArray) -> xr.DataArray:
-    """The difference of two independent quantities, each known by stratified draws."""
-    one, two = independent_pairs(first.to_numpy(), second.to_numpy())
-    return xr.DataArray((one - two)[None], dims=("chain", "draw"))
+def _difference(first: xr.DataArray, second: xr.DataArray, *, independent: bool) -> xr.DataArray:
+    """The difference of two quantities, draw by draw by position; of independent ones, each known by stratified draws, in even pairs."""
+    if independent:
+        one, two = (each[None] for each in independent_pairs(first.to_numpy(), second.to_numpy()))
+    else:
+        one, two = (each.transpose("chain", "draw").to_numpy() for each in (first, second))
+        if one.shape != two.shape:
+            size = min(one.size, two.size)
+            one, two = (each.reshape(1, -1)[:, :size] for each in (one, two))
+    return xr.DataArray(one - two, dims=("chain", "draw"))
 
 
 def _words(probability: float) -> str:
-    for least, words in _UPWARDS:
-        if probability >= least:
-            return words
-    for most, words in _DOWNWARDS:
-        if probability <= most:
-            return words
-    return _BETWEEN
+    place = 3 - sum(probability >= end for end in _AT_LEAST) + sum(probability <= end for end in _AT_MOST)
+    return SCALE[place][0]
 
 
 def _digits(probability: float, of: int, decimals: int, sign: str) -> str:

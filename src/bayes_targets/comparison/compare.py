@@ -14,31 +14,16 @@ from numpy.typing import NDArray
 from ..errors import DataError, did_you_mean, require_number, require_texts, shown
 from ..evaluation import Evaluation
 from ..inference.convergence import mixing
-from ..inference.distributions import normal_quantile, t_quantile
-from ..inference.summary import quantiles as quantiles
+from ..inference.distributions import t_quantile
+from ..inference.summary import equal_tails
 
 FloatArray = NDArray[np.float64]
 Rope = tuple[float, float] | Mapping[str, tuple[float, float]]
 
 COLUMNS = (
-    "ols_estimate",
-    "ols_se",
-    "ols_low",
-    "ols_high",
-    "mean",
-    "sd",
-    "low",
-    "high",
-    "prob_positive",
-    "rope_below",
-    "rope_inside",
-    "rope_above",
-    "shift_in_se",
-    "sd_ratio",
-    "ess_bulk",
-    "ess_tail",
-    "r_hat",
-)
+    "ols_estimate", "ols_se", "ols_low", "ols_high", "mean", "sd", "low", "high", "prob_positive", "rope_below", "rope_inside",
+    "rope_above", "shift_in_se", "sd_ratio", "ess_bulk", "ess_tail", "r_hat",
+)  # fmt: skip
 
 
 def compare(
@@ -302,8 +287,7 @@ def _interval(
     draws: xr.DataArray, flat: FloatArray, prob: float, interval: str
 ) -> tuple[FloatArray, FloatArray]:
     if interval == "eti":
-        low, high = quantiles(flat, [(1 - prob) / 2, (1 + prob) / 2])
-        return low, high
+        return equal_tails(flat, prob, axis=-1)
     import arviz_stats
 
     values = arviz_stats.hdi(draws, prob=prob).transpose("term", ...).to_numpy()
@@ -313,29 +297,20 @@ def _interval(
 def _classical_interval(frame: pd.DataFrame, prob: float) -> tuple[FloatArray, FloatArray]:
     if {"ci_low", "ci_high"} <= set(frame.columns) and frame.attrs.get("prob", 0.95) == prob:
         return _column(frame, "ci_low"), _column(frame, "ci_high")
-    each = (
-        _column(frame, "df")
-        if "df" in frame.columns
-        else np.full(len(frame), frame.attrs.get("df", math.inf) or math.inf)
-    )
-    ends = {df: _reach(prob, df) for df in set(each.tolist())}
-    reach = np.array([ends[df] for df in each.tolist()])
-    estimate, se = _column(frame, "estimate"), _column(frame, "se")
-    return estimate - reach * se, estimate + reach * se
+    every = np.full(len(frame), frame.attrs.get("df", math.inf) or math.inf)
+    df = _column(frame, "df") if "df" in frame.columns else every
+    # Without a number of degrees of freedom the error is normal.
+    df = np.where(df > 0, df, math.inf)
+    ends = {own: t_quantile((1 + prob) / 2, own) for own in set(df.tolist())}
+    reach = np.array([ends[own] for own in df.tolist()]) * _column(frame, "se")
+    estimate = _column(frame, "estimate")
+    return estimate - reach, estimate + reach
 
 
-def _reach(prob: float, df: float) -> float:
-    """How many standard errors an interval reaches to either side."""
-    if not 0 < df < math.inf:
-        return float(normal_quantile((1 + prob) / 2))
-    return t_quantile((1 + prob) / 2, df)
-
-
-def _masses(
-    flat: FloatArray, regions: Sequence[tuple[float, float] | None]
-) -> tuple[list[float], list[float], list[float]]:
-    below, above = [], []
-    for draws, region in zip(flat, regions, strict=True):
-        below.append(float((draws < region[0]).mean()) if region else math.nan)
-        above.append(float((draws > region[1]).mean()) if region else math.nan)
-    return below, [1.0 - low - high for low, high in zip(below, above, strict=True)], above
+def _masses(flat: FloatArray, regions: Sequence[tuple[float, float] | None]) -> tuple[FloatArray, ...]:
+    """Posterior mass below, inside and above each term's region; NaN where it has none."""
+    ends = [region or (math.nan, math.nan) for region in regions]
+    low, high = np.array(ends).reshape(-1, 2).T
+    below, above = (flat < low[:, None]).mean(axis=1), (flat > high[:, None]).mean(axis=1)
+    below[np.isnan(low)] = above[np.isnan(low)] = math.nan
+    return below, 1.0 - below - above, above

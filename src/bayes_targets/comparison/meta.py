@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, require_choice, require_number, require_texts
 from ..evaluation import Evaluation
-from ..inference.distributions import normal_quantile
+from ..inference.distributions import t_quantile
 from ..models.meta.model import meta_model
 from ..models.meta.priors import MetaPriors, Steps
 from ..models.meta.problem import Problem, problem_of
 from ..models.meta.selection import bin_probabilities
 from ..priors import Flat, HalfNormal, Normal
+from .ols import t_table
 
 FloatArray = NDArray[np.float64]
 METHODS = ("reml", "ml", "common")
@@ -81,6 +82,8 @@ def fit_meta(
     >>> found.loc["mu", ["estimate", "se"]].round(3).tolist(), round(found.attrs["q"], 2), round(found.attrs["i2"], 2)
     ([0.268, 0.072], 10.11, 0.7)
     """
+    from scipy.special import chdtrc
+
     require_choice("method", method, METHODS)
     prob = require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
     if selection is not None and not (isinstance(selection, Steps) and method == "ml"):
@@ -89,57 +92,44 @@ def fit_meta(
     if getattr(several, "covariance", None) is not None:
         raise DataError("fit_meta: a covariance of the errors is not taken into account; use meta_model")
     problem = problem_of(meta_model(several, moderators=names, selection=selection, priors=_UNUSED))
-    design = np.column_stack([np.ones(problem.y.size), problem.columns])
-    if method != "common" and problem.y.size <= design.shape[1]:
+    y, se = problem.y, problem.se
+    design = np.column_stack([np.ones(y.size), problem.columns])
+    if method != "common" and y.size <= design.shape[1]:
         raise DataError(
-            f"method {method!r}: {problem.y.size} studies for {design.shape[1]} coefficients, expected more studies"
+            f"method {method!r}: {y.size} studies for {design.shape[1]} coefficients, expected more studies"
         )
-    tau = 0.0 if method == "common" else _spread(problem, design, method)
-    found = _at(problem, design, tau, method)
-    estimate, covariance, log_likelihood = found.estimate, found.covariance, found.log_likelihood
+    tau = 0.0 if method == "common" else _spread(y, se, design, method)
+    found = _at(y, se, design, tau, method)
     labels, scale = ["mu", *names], np.concatenate([[1.0], 1.0 / problem.sd])
     if selection is not None:
-        estimate, covariance, tau, log_likelihood = _with_selection(problem, design, found.estimate, tau)
+        found, tau = _with_selection(problem, design, found.estimate, tau)
         labels += [f"weight ({label})" for label in selection.labels]
         scale = np.concatenate([scale, np.ones(len(selection.labels))])
-    table = _wald(labels, estimate * scale, np.sqrt(np.diag(covariance)) * scale, prob)
-    weight = 1.0 / (tau**2 + problem.se**2)
-    reach = float(normal_quantile((1 + prob) / 2)) * math.hypot(float(table["se"].iloc[0]), tau)
+    errors = np.sqrt(np.diag(found.covariance)) * scale
+    table = t_table(labels, found.estimate * scale, errors, df=math.inf, prob=prob)
+    table = table.rename(columns={"t": "z"}).drop(columns="p_one_tailed")
+    reach = t_quantile((1 + prob) / 2, math.inf) * math.hypot(float(table["se"].iloc[0]), tau)
     middle = float(table["estimate"].iloc[0])
+    weight = 1.0 / (tau**2 + se**2)
+    square, df = _at(y, se, design, 0.0, "common").square, y.size - design.shape[1]
+    between = tau**2 / (tau**2 + typical_variance(se))
+    if method == "common" and square > 0:
+        between = max(0.0, 1 - df / square)
     table.attrs = {
         "method": method,
         "prob": prob,
-        **_heterogeneity(problem, design, tau, method),
-        "log_likelihood": log_likelihood,
+        "tau": tau,
+        "tau2": tau**2,
+        "q": square,
+        "q_df": df,
+        "q_p": float(chdtrc(df, square)) if df > 0 else math.nan,
+        "i2": between,
+        "log_likelihood": found.log_likelihood,
         "prediction": (middle - reach, middle + reach),
         "weights": dict(zip(several.estimates.index.astype(str), 100 * weight / weight.sum(), strict=True)),
         "origin": several.source,
     }
     return table
-
-
-def _wald(labels: list[str], estimate: FloatArray, se: FloatArray, prob: float) -> pd.DataFrame:
-    """Estimates with normal tests and intervals."""
-    z, reach = estimate / se, float(normal_quantile((1 + prob) / 2)) * se
-    columns = {
-        "estimate": estimate,
-        "se": se,
-        "z": z,
-        "p_two_tailed": [math.erfc(abs(own) / math.sqrt(2)) for own in z],
-        "ci_low": estimate - reach,
-        "ci_high": estimate + reach,
-    }
-    return pd.DataFrame(columns, index=pd.Index(labels, name="term"))
-
-
-def _heterogeneity(problem: Problem, design: FloatArray, tau: float, method: str) -> dict[Hashable, float]:
-    """How much effects differ: their spread, Q around the common effect, and I²."""
-    square, df = _at(problem, design, 0.0, "common").square, problem.y.size - design.shape[1]
-    between = tau**2 / (tau**2 + typical_variance(problem.se))
-    if method == "common" and square > 0:
-        between = max(0.0, 1 - df / square)
-    q: dict[Hashable, float] = {"q": square, "q_df": df, "q_p": _chi_square_tail(square, df)}
-    return {"tau": tau, "tau2": tau**2, **q, "i2": between}
 
 
 def typical_variance(se: FloatArray) -> float:
@@ -155,32 +145,23 @@ def typical_variance(se: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class Worst:
-    """What is left when only results that are not significant and favourable count.
+    """What is left when only results that are not significant and favourable count."""
 
-    Attributes
-    ----------
-    estimate, low, high : float
-        Mean over results that are not significant in the favourable direction, random effects; NaN where there is none.
-    ratio : float
-        How many times likelier a significant favourable result must be to be published for the mean to be 0; infinite where
-        no such ratio does it, 1 where the mean is not favourable anyway.
-    ratio_low : float
-        The same for the end of the interval that is nearer 0.
-    significant, others : int
-        Numbers of results.
-    """
-
+    # Mean over results that are not significant in the favourable direction, random effects; NaN where there is none
     estimate: float
     low: float
     high: float
+    # How many times likelier a significant favourable result must be to be published for the mean to be 0: infinite where no such
+    # ratio does it, 1 where the mean is not favourable anyway; and the same for the end of the interval that is nearer 0
     ratio: float
     ratio_low: float
+    # Numbers of results
     significant: int
     others: int
 
 
-def worst_case(several: Evaluation, *, prob: float = 0.95) -> Worst:
-    r"""The mean under the worst selection by significance, and how strong a selection would bring it to 0.
+def worst_case(several: Evaluation) -> Worst:
+    r"""The mean under the worst selection by significance, and how strong a selection would bring it to 0; 95% intervals.
 
     A favourable result with a two-sided p below 0.05 is taken to be :math:`\eta` times as likely to be published as any other.
     Whatever the distribution of effects, weighting the others by :math:`\eta` undoes that; the *S-value* is the
@@ -196,10 +177,8 @@ def worst_case(several: Evaluation, *, prob: float = 0.95) -> Worst:
     apart = replace(several, covariance=None)
     problem = problem_of(meta_model(apart, selection=Steps((0.025,)), priors=_UNUSED))
     y, chosen = problem.direction * problem.y, problem.bin == 0
-    design = np.ones((y.size, 1))
-    tau = _spread(replace(problem, columns=np.zeros((y.size, 0))), design, "reml") if y.size > 1 else 0.0
-    weight = 1.0 / (tau**2 + problem.se**2)
-    reach = float(normal_quantile((1 + prob) / 2))
+    weight = 1.0 / (_random_effects(problem.y, problem.se)[1] ** 2 + problem.se**2)
+    reach = t_quantile(0.975, math.inf)
 
     def end(ratio: float, level: float) -> float:
         """Weighted mean less `level` robust standard errors."""
@@ -219,16 +198,20 @@ def worst_case(several: Evaluation, *, prob: float = 0.95) -> Worst:
             low, high = (middle, high) if end(math.exp(middle), level) > 0 else (low, middle)
         return math.exp(0.5 * (low + high))
 
-    estimate = low = high = math.nan
-    if (~chosen).any():
-        own, errors = problem.y[~chosen], problem.se[~chosen]
-        part = replace(problem, y=own, se=errors, columns=np.zeros((own.size, 0)))
-        spread = _spread(part, np.ones((own.size, 1)), "reml") if own.size > 1 else 0.0
-        found = _at(part, np.ones((own.size, 1)), spread, "reml")
-        estimate, se = float(found.estimate[0]), math.sqrt(float(found.covariance[0, 0]))
-        low, high = estimate - reach * se, estimate + reach * se
+    estimate = error = math.nan
+    if not chosen.all():
+        found, _ = _random_effects(problem.y[~chosen], problem.se[~chosen])
+        estimate, error = float(found.estimate[0]), reach * math.sqrt(float(found.covariance[0, 0]))
     significant = int(chosen.sum())
-    return Worst(estimate, low, high, crossing(0.0), crossing(reach), significant, y.size - significant)
+    return Worst(
+        estimate,
+        estimate - error,
+        estimate + error,
+        crossing(0.0),
+        crossing(reach),
+        significant,
+        y.size - significant,
+    )
 
 
 @dataclass(frozen=True)
@@ -239,32 +222,38 @@ class _Fit:
     log_likelihood: float
 
 
-def _at(problem: Problem, design: FloatArray, tau: float, method: str) -> _Fit:
+def _random_effects(y: FloatArray, se: FloatArray) -> tuple[_Fit, float]:
+    """The mean of all estimates by REML, with tau."""
+    design = np.ones((y.size, 1))
+    tau = _spread(y, se, design, "reml") if y.size > 1 else 0.0
+    return _at(y, se, design, tau, "reml"), tau
+
+
+def _at(y: FloatArray, se: FloatArray, design: FloatArray, tau: float, method: str) -> _Fit:
     """Weighted least squares at one tau."""
-    weight = 1.0 / (tau**2 + problem.se**2)
+    weight = 1.0 / (tau**2 + se**2)
     precision = design.T @ (weight[:, None] * design)
     covariance = np.linalg.inv(precision)
-    estimate = covariance @ (design.T @ (weight * problem.y))
-    square = float(weight @ (problem.y - design @ estimate) ** 2)
-    value = 0.5 * (np.log(weight).sum() - square - problem.y.size * _LOG_2_PI)
+    estimate = covariance @ (design.T @ (weight * y))
+    square = float(weight @ (y - design @ estimate) ** 2)
+    value = 0.5 * (np.log(weight).sum() - square - y.size * _LOG_2_PI)
     if method == "reml":
         log_det = np.linalg.slogdet(design.T @ design)[1] - np.linalg.slogdet(precision)[1]
         value += 0.5 * (log_det + design.shape[1] * _LOG_2_PI)
     return _Fit(estimate, covariance, square, float(value))
 
 
-def _spread(problem: Problem, design: FloatArray, method: str) -> float:
+def _spread(y: FloatArray, se: FloatArray, design: FloatArray, method: str) -> float:
     """Find tau at the largest (restricted) likelihood: a coarse search over its size, then golden sections."""
-    residual = problem.y - design @ np.linalg.lstsq(design, problem.y)[0]
-    top = 3.0 * float(np.abs(residual).max()) + 1e-300
+    top = 3.0 * float(np.abs(y - design @ np.linalg.lstsq(design, y)[0]).max()) + 1e-300
 
     def value(log_tau: float) -> float:
-        return _at(problem, design, math.exp(log_tau), method).log_likelihood
+        return _at(y, se, design, math.exp(log_tau), method).log_likelihood
 
     line = np.linspace(math.log(top) - 14.0, math.log(top), 57)
     values = [value(own) for own in line]
     best = int(np.argmax(values))
-    if best == 0 or _at(problem, design, 0.0, method).log_likelihood >= values[best]:
+    if best == 0 or _at(y, se, design, 0.0, method).log_likelihood >= values[best]:
         return 0.0
     low, high = line[max(best - 1, 0)], line[min(best + 1, line.size - 1)]
     golden = (math.sqrt(5.0) - 1.0) / 2.0
@@ -276,29 +265,26 @@ def _spread(problem: Problem, design: FloatArray, method: str) -> float:
 
 def _with_selection(
     problem: Problem, design: FloatArray, start: FloatArray, tau: float
-) -> tuple[FloatArray, FloatArray, float, float]:
-    """Estimates (coefficients, weights), their covariance, tau and the log likelihood, all at its maximum."""
+) -> tuple[_Fit, float]:
+    """Coefficients and weights where the likelihood is largest, and tau there."""
     from scipy import optimize
 
-    assert problem.bounds is not None
-    counts = np.bincount(problem.bin, minlength=problem.bins)
+    place = problem.bin
+    counts = np.bincount(place, minlength=problem.bins)
     if (counts == 0).any():
         raise DataError(
             f"selection by maximum likelihood: {', '.join(map(str, counts))} estimates in the bins of p-values, expected some in "
             "each; meta_model gives an answer with a prior"
         )
-    p, unit = design.shape[1], float(np.median(problem.se))
+    p, unit, one = design.shape[1], float(np.median(problem.se)), np.ones((problem.y.size, 1))
 
     def log_likelihood(values: FloatArray) -> float:
         mean = design @ values[:p] * unit
         variance = (values[p] * unit) ** 2 + problem.se**2
         weights = np.concatenate([[1.0], values[p + 1 :]])
-        bins = bin_probabilities(
-            problem.direction * mean[None, :, None], np.sqrt(variance)[None, :, None], problem.bounds,  # type: ignore[arg-type]
-            problem.two_sided, np.ones((problem.y.size, 1)),
-        )[0]  # fmt: skip
+        bins = bin_probabilities(problem, mean[None, :, None], np.sqrt(variance)[None, :, None], one)[0]
         density = -0.5 * ((problem.y - mean) ** 2 / variance + np.log(variance) + _LOG_2_PI)
-        return float((density + np.log(weights[problem.bin]) - np.log(weights @ bins)).sum())
+        return float((density + np.log(weights[place]) - np.log(weights @ bins)).sum())
 
     bounds: list[tuple[Any, Any]] = [(None, None)] * p + [(0.0, None)] + [(1e-6, 1e4)] * (problem.bins - 1)
     best = None
@@ -316,12 +302,8 @@ def _with_selection(
     covariance[np.ix_(free, free)] = np.linalg.inv(-hessian)
     keep = [own for own in range(best.x.size) if own != p]
     scale = np.concatenate([np.full(p, unit), np.ones(problem.bins - 1)])
-    return (
-        best.x[keep] * scale,
-        covariance[np.ix_(keep, keep)] * np.outer(scale, scale),
-        float(best.x[p] * unit),
-        float(-best.fun),
-    )
+    own = covariance[np.ix_(keep, keep)] * np.outer(scale, scale)
+    return _Fit(best.x[keep] * scale, own, math.nan, float(-best.fun)), float(best.x[p] * unit)
 
 
 def _hessian(function: Any, at: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
@@ -339,9 +321,3 @@ def _hessian(function: Any, at: FloatArray, free: NDArray[np.bool_]) -> FloatArr
                 total += s * t * function(moved)
             out[i, j] = out[j, i] = total / (4 * step[a] * step[b])
     return out
-
-
-def _chi_square_tail(square: float, df: int) -> float:
-    from scipy.special import chdtrc
-
-    return float(chdtrc(df, square)) if df > 0 else math.nan

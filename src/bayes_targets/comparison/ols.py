@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from ..errors import DataError, cell_message, did_you_mean, require_choice, require_number, shown
+from ..errors import DataError, did_you_mean, require_choice, require_number, shown, wrong_cell
 from ..inference.distributions import t_quantile, t_upper_tail
 from ..inference.least_squares import COV_TYPES, CovType, LeastSquares, least_squares
 from ..readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
 
 Effect = Literal["target", "stretch"]
 
+FloatArray = NDArray[np.float64]
 _CONSTANT = "constant"
 
 
@@ -119,7 +121,7 @@ def fit_ols(
     without = least_squares(others.to_numpy(), change).residual
     df = len(change) - matrix.shape[1]
     se = np.sqrt(np.diag(fit.covariance(cov_type)))
-    table = _t_table(list(matrix.columns), fit.estimate, se, df=df, prob=prob)
+    table = t_table(list(matrix.columns), fit.estimate, se, df=df, prob=prob)
     table.attrs = {
         "r2": 1.0 - unexplained / total,
         "r2_without_effect": 1.0 - float(without @ without) / total,
@@ -194,7 +196,7 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
             errors.append(float(se))
     if not terms:
         raise DataError("estimates: found no row with a standard error above 0, expected at least one")
-    table = _t_table(terms, np.array(values), np.array(errors), df=float(df), prob=prob)
+    table = t_table(terms, np.array(values), np.array(errors), df=float(df), prob=prob)
     table.attrs = {"df": df, "prob": prob}
     return table
 
@@ -241,7 +243,7 @@ def _design(authorities: xr.Dataset, effect: str | None, reference: str, control
     return matrix
 
 
-def _check_design(matrix: pd.DataFrame, change: npt.NDArray[np.float64], explained: str) -> None:
+def _check_design(matrix: pd.DataFrame, change: FloatArray, explained: str) -> None:
     n, terms = matrix.shape
     if n <= terms:
         raise DataError(f"authorities: found {n} that can be used, expected more than the {terms} terms")
@@ -274,11 +276,7 @@ def _check_leverage(fit: LeastSquares, authorities: xr.Dataset) -> None:
 
 
 def _check_estimate(row: int, term: object, estimate: object, se: object, before: list[str]) -> None:
-    def wrong(column: str, value: object, expected: str) -> DataError:
-        return DataError(
-            cell_message(file="estimates", row=row, column=column, value=value, expected=expected)
-        )
-
+    wrong = partial(wrong_cell, "estimates", row)
     if not isinstance(term, str) or not term.strip():
         raise wrong("term", term, "a name")
     if term in before:
@@ -296,15 +294,10 @@ def _check_estimate(row: int, term: object, estimate: object, se: object, before
         )
 
 
-def _t_table(
-    terms: list[str],
-    estimate: npt.NDArray[np.float64],
-    se: npt.NDArray[np.float64],
-    *,
-    df: float,
-    prob: float,
+def t_table(
+    terms: list[str], estimate: FloatArray, se: FloatArray, *, df: float, prob: float
 ) -> pd.DataFrame:
-    """Build the table of estimates with t as the reference distribution."""
+    """The table of estimates with t as the reference distribution; with infinite `df` the normal."""
     t = estimate / se
     tail = t_upper_tail(np.abs(t), df)
     half = t_quantile(0.5 + prob / 2, df) * se

@@ -12,23 +12,25 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError
 from ..evaluation import Evaluation
+from ..inference.summary import mean_interval, summarise_draws
 from ..model import Model
 from ..models.meta.exact import solvable
 from ..models.meta.model import meta_model
 from ..models.meta.priors import MetaPriors, Steps, resolved
-from ..priors import NO_EVIDENCE, Normal, Prior
+from ..models.meta.problem import SPREADS
+from ..priors import Normal, Prior
 from .averaging import Average, average_models
-from .compare import quantiles, smallest_effect
+from .compare import smallest_effect
 from .meta import typical_variance
 
 FloatArray = NDArray[np.float64]
 # Beyond this many studies none is left out in turn.
 MOST_LEFT_OUT = 200
 # Selections that a page tries, by what a reader is told.
+NO_SELECTION = "no selection"
 SELECTIONS: dict[str, Any] = {
-    "no selection": None,
+    NO_SELECTION: None,
     "fewer printed above one-sided p .025": Steps((0.025,)),
     "fewer above one-sided p .025, fewer still above .05": Steps((0.025, 0.05)),
     "fewer printed above two-sided p .05": Steps((0.05,), side="two"),
@@ -44,18 +46,10 @@ _MATRICES = 100
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Several evaluations and how they are pooled: what `meta_model` is given.
-
-    Attributes
-    ----------
-    several : Evaluation
-        The estimates.
-    options : mapping
-        Further arguments of `meta_model`.
-    """
+    """Several evaluations and how they are pooled: what `meta_model` is given."""
 
     several: Evaluation
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of `meta_model`
 
     def model(self, **changed: Any) -> Model:
         """The model, with some arguments changed."""
@@ -137,22 +131,20 @@ class Question:
         }
         return {name: model for name, model in models.items() if solvable(model)}
 
-    def family(self) -> tuple[dict[str, Model], dict[str, float]]:
-        """Models with and without effect, spread and selection, and their prior probabilities."""
+    def family(self) -> dict[str, Model]:
+        """Models with and without effect, spread and selection."""
         priors, _ = self.priors
-        tried = list(self.selections())
-        models, weights = {}, {}
-        for effect, mu in (("an effect", priors.mu), ("no effect", 0.0)):
-            for spread, tau in (("effects differ", priors.tau), ("effects are equal", 0.0)):
-                for selection in tried:
-                    name = f"{effect}, {spread}, {selection}"
-                    models[name] = self.model(
-                        selection=SELECTIONS[selection], priors=replace(priors, mu=mu, tau=tau, slope=None)
-                    )
-                    # Half of the prior probability is that of no selection.
-                    share = 0.5 if selection == "no selection" else 0.5 / (len(tried) - 1)
-                    weights[name] = share / 4 if len(tried) > 1 else 0.25
-        return models, weights
+        tried = self.selections()
+        effects = {"an effect": priors.mu, "no effect": 0.0}
+        spreads = {"effects differ": priors.tau, "effects are equal": 0.0}
+        return {
+            f"{effect}, {spread}, {selection}": self.model(
+                selection=SELECTIONS[selection], priors=replace(priors, mu=mu, tau=tau, slope=None)
+            )
+            for effect, mu in effects.items()
+            for spread, tau in spreads.items()
+            for selection in tried
+        }
 
     def swept(self) -> dict[str, Model]:
         """The model with the prior of the mean narrower and wider."""
@@ -163,52 +155,52 @@ class Question:
         return {str(mu): self.model(priors=replace(priors, mu=mu)) for mu in wider}
 
 
-def summarise(posterior: xr.DataTree, several: Evaluation, *, prob: float = 0.95) -> pd.DataFrame:
-    """One row per quantity of a posterior of `meta_model`."""
+def summarise(posterior: xr.DataTree, several: Evaluation) -> pd.DataFrame:
+    """One row per quantity of a posterior of `meta_model`; 95% equal-tailed intervals."""
     draws = posterior["posterior"].to_dataset()
-    sign = -1.0 if several.better == "lower" else 1.0
-    smallest = smallest_effect(several)
-    quantities: dict[str, FloatArray] = {}
-    for name in ("mu", "new_effect", "tau", "tau_within"):
-        if name in draws:
-            quantities[name] = draws[name].to_numpy().ravel()
+    quantities = {name: draws[name] for name in ("mu", "new_effect", *SPREADS) if name in draws}
     if "tau" in draws:
         quantities["i2"] = i2_draws(posterior)
     for name, dim in (("coefficient", "moderator"), ("weight", "step")):
         if name in draws:
-            for label in draws[dim].to_numpy():
-                quantities[f"{name} ({label})"] = draws[name].sel({dim: label}).to_numpy().ravel()
+            quantities |= {f"{name} ({own})": draws[name].sel({dim: own}) for own in draws[dim].to_numpy()}
     if "slope" in draws:
-        quantities["slope"] = draws["slope"].to_numpy().ravel()
-    rows = {}
+        quantities["slope"] = draws["slope"]
+    rows, smallest = {}, smallest_effect(several)
     for name, values in quantities.items():
-        low, high = quantiles(values, [(1 - prob) / 2, (1 + prob) / 2])
-        row: dict[str, float] = {"mean": values.mean(), "sd": values.std(), "low": low, "high": high}
+        mean, low, high = mean_interval(values)
+        row = {"mean": mean, "sd": float(values.std()), "low": low, "high": high}
         if name in ("mu", "new_effect") and several.better is not None:
-            row["prob_better"] = float((sign * values > 0).mean())
+            row["prob_better"] = _prob_beyond(values, 0.0, several)
             if smallest is not None:
-                row["prob_more"] = float((sign * values > smallest).mean())
+                row["prob_more"] = _prob_beyond(values, smallest, several)
         if several.ratio and name in ("mu", "new_effect"):
-            row |= {
-                f"ratio_{end}": math.exp(value)
-                for end, value in (("mean", row["mean"]), ("low", low), ("high", high))
-            }
+            row |= {f"ratio_{end}": math.exp(row[end]) for end in ("mean", "low", "high")}
         rows[name] = row
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
-    table.attrs = {"interval": "eti", "prob": prob, "origin": several.source}
+    table.attrs = {"interval": "eti", "prob": 0.95, "origin": several.source}
     return table
 
 
-def i2_draws(posterior: xr.DataTree) -> FloatArray:
+def _prob_beyond(values: Any, distance: float, several: Evaluation) -> float:
+    """Share of the draws that are more than a distance on the favourable side."""
+    return float((sign_of(several) * values > distance).mean())
+
+
+def sign_of(several: Evaluation) -> float:
+    """-1 where lower is favourable, else 1."""
+    return -1.0 if several.better == "lower" else 1.0
+
+
+def i2_draws(posterior: xr.DataTree) -> xr.DataArray:
     """Share of the variance of estimates that lies between true effects, draw by draw (Higgins & Thompson 2002)."""
     variance = _variance(posterior["posterior"].to_dataset())
-    return np.asarray(variance / (variance + typical_variance(posterior["constant_data"]["se"].to_numpy())))
+    return variance / (variance + typical_variance(posterior["constant_data"]["se"].to_numpy()))
 
 
-def _variance(draws: xr.Dataset) -> FloatArray:
+def _variance(draws: xr.Dataset) -> xr.DataArray:
     """Variance of true effects in each draw, between groups and within them."""
-    spreads = [draws[name].to_numpy().ravel() for name in ("tau", "tau_within") if name in draws]
-    return np.asarray(sum(spread**2 for spread in spreads))
+    return draws["tau"] ** 2 + draws.get("tau_within", 0.0) ** 2
 
 
 def _shares_of_mean(posterior: xr.DataTree) -> FloatArray:
@@ -216,7 +208,7 @@ def _shares_of_mean(posterior: xr.DataTree) -> FloatArray:
     draws, data = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
     tau = draws["tau"].to_numpy().ravel()
     within = draws["tau_within"].to_numpy().ravel() if "tau_within" in draws else 0.0 * tau
-    count = data.sizes["study"]
+    variance, count = data["se"].to_numpy() ** 2, data.sizes["study"]
     group = data["group"].to_numpy() if "group" in data else np.arange(count)
     same = np.equal.outer(group, group).astype(float)
     if "covariance" in data:
@@ -225,8 +217,8 @@ def _shares_of_mean(posterior: xr.DataTree) -> FloatArray:
         spread = tau[chosen] ** 2 * same + within[chosen] ** 2 * np.eye(count)
         return np.linalg.solve(data["covariance"].to_numpy() + spread, np.ones((count, 1)))[..., 0]
     if "group" not in data:
-        return np.asarray(1.0 / (tau[:, None] ** 2 + data["se"].to_numpy() ** 2))
-    own = 1.0 / (within[:, None] ** 2 + data["se"].to_numpy() ** 2)
+        return np.asarray(1.0 / (tau[:, None] ** 2 + variance))
+    own = 1.0 / (within[:, None] ** 2 + variance)
     return np.asarray(own / (1.0 + tau[:, None] ** 2 * (own @ same)))
 
 
@@ -235,62 +227,50 @@ def study_table(
 ) -> pd.DataFrame:
     """One row per study: what it found, its effect in the light of all, its weight, and the answer without it."""
     draws = posterior["posterior"].to_dataset()
-    frame = several.estimates
-    effect = draws["effect"].transpose("study", "chain", "draw").to_numpy().reshape(len(frame), -1)
-    low, high = quantiles(effect, [0.025, 0.975])
-    se = frame["se"].to_numpy(float)
-    table = pd.DataFrame(
-        {
-            "estimate": frame["estimate"].to_numpy(float),
-            "se": se,
-            "mean": effect.mean(axis=1),
-            "low": low,
-            "high": high,
-        },
-        index=pd.Index(frame.index.astype(str), name="study"),
-    )
+    table = several.estimates[["estimate", "se"]].astype(float)
+    table.index = table.index.astype(str).rename("study")
+    table[["mean", "low", "high"]] = summarise_draws(draws["effect"])[["mean", "low", "high"]].to_numpy()
     if "tau" in draws:
         share = _shares_of_mean(posterior)
         table["weight"] = 100 * (share / share.sum(axis=1, keepdims=True)).mean(axis=0)
-        table["shrinkage"] = (se**2 / (_variance(draws)[:, None] + se**2)).mean(axis=0)
+        variance = table["se"].to_numpy() ** 2
+        table["shrinkage"] = (variance / (_variance(draws).to_numpy().ravel()[:, None] + variance)).mean(
+            axis=0
+        )
     if left_out:
-        found = [_interval(left_out[study]["posterior"].to_dataset()["mu"]) for study in table.index]
+        found = [mean_interval(left_out[study]["posterior"]["mu"]) for study in table.index]
         table[["mean_without", "low_without", "high_without"]] = found
     return table
 
 
 def moved(
-    posteriors: Mapping[str, xr.DataTree], several: Evaluation, *, evidence: bool, against: str | None = None
+    posteriors: Mapping[str, xr.DataTree], several: Evaluation, *, against: xr.DataTree | None = None
 ) -> pd.DataFrame:
-    """The answer under several assumptions, one row each."""
-    sign = -1.0 if several.better == "lower" else 1.0
+    """The answer under several assumptions, one row each, with Bayes factors against one of them, if that is given."""
     rows = {}
     for name, tree in posteriors.items():
         draws = tree["posterior"].to_dataset()
-        mean, low, high = _interval(draws["mu"])
+        mean, low, high = mean_interval(draws["mu"])
         rows[name] = {
             "mean": mean,
             "low": low,
             "high": high,
-            "prob_better": float((sign * draws["mu"] > 0).mean()),
-            "new_prob_better": float((sign * draws["new_effect"] > 0).mean()),
+            "prob_better": _prob_beyond(draws["mu"], 0.0, several),
+            "new_prob_better": _prob_beyond(draws["new_effect"], 0.0, several),
             "tau": float(draws["tau"].mean()),
             "weight": float(draws["weight"][..., -1].mean()) if "weight" in draws else math.nan,
             "slope": float(draws["slope"].mean()) if "slope" in draws else math.nan,
         }
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
-    if evidence and len(posteriors):
-        log_z = {name: float(tree["sample_stats"]["log_evidence"]) for name, tree in posteriors.items()}
-        first = log_z[against or next(iter(log_z))]
-        table["bayes_factor"] = [math.exp(log_z[name] - first) for name in table.index]
-    return table
+        if against is not None:
+            log_factor = tree["sample_stats"]["log_evidence"] - against["sample_stats"]["log_evidence"]
+            rows[name]["bayes_factor"] = math.exp(log_factor)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
 
 
 def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
     """The stated weight of publication at which the mean effect falls to 0, between those tried; NaN where none does."""
-    sign = -1.0 if several.better == "lower" else 1.0
     ordered = table.assign(at=table.index.astype(float)).sort_values("at", ascending=False)
-    at, mean = ordered["at"].to_numpy(), sign * ordered["mean"].to_numpy()
+    at, mean = ordered["at"].to_numpy(), sign_of(several) * ordered["mean"].to_numpy()
     if mean[0] <= 0:
         return 1.0
     for k in range(1, at.size):
@@ -300,15 +280,10 @@ def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
     return math.nan
 
 
-def bayes_factors(question: Question, posteriors: Mapping[str, xr.DataTree]) -> Average:
-    """Models with and without effect, spread and selection, averaged; refused where the priors give no evidence."""
-    if not question.has_evidence:
-        raise DataError(f"Bayes factors: {NO_EVIDENCE}")
-    _, weights = question.family()
+def bayes_factors(posteriors: Mapping[str, xr.DataTree]) -> Average:
+    """The models of `Question.family`, averaged: half of the prior probability is that of no selection."""
+    plain = [name for name in posteriors if name.endswith(f", {NO_SELECTION}")]
+    others = len(posteriors) - len(plain)
+    # Up to a constant, so that both add up to the same.
+    weights = {name: others or 1 if name in plain else len(plain) for name in posteriors}
     return average_models(posteriors, prior_weights=weights)
-
-
-def _interval(values: xr.DataArray) -> tuple[float, float, float]:
-    flat = values.to_numpy().ravel()
-    low, high = quantiles(flat, [0.025, 0.975])
-    return float(flat.mean()), float(low), float(high)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,19 +10,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..models.success.shares import expit
+from .ols import t_table
 
 FloatArray = NDArray[np.float64]
 # A log odds ratio that large means odds of 3 million to 1: the likelihood still rises towards infinity.
 _RUNAWAY = 15.0
-
-
-@dataclass(frozen=True, eq=False)
-class _Estimate:
-    """Cutpoints, worst first, then coefficients, and their covariance."""
-
-    values: FloatArray
-    covariance: FloatArray
-    converged: bool
+# Steps of the search at most, halvings of one, and what a step adds to the log likelihood from which on there is none after it.
+_MOST_STEPS, _MOST_HALVINGS, _NEAR = 100, 30, 1e-18
 
 
 def fit_proportional_odds(counts: xr.Dataset, *, prob: float = 0.95) -> pd.DataFrame:
@@ -77,10 +69,9 @@ def fit_proportional_odds(counts: xr.Dataset, *, prob: float = 0.95) -> pd.DataF
     cuts = [f"{low}|{high}" for low, high in pairwise(statuses)]
     if "predictor" in counts:
         names = [str(name) for name in counts["covariate"].to_numpy()]
-        found = _maximise(count, counts["predictor"].transpose("area", "covariate").to_numpy())
-        table = _table(found, [*cuts, *names], prob)
-        centre = counts["predictor"].mean("area").to_numpy()
-        return _at_average(found, table, cuts, centre, prob)
+        # Cutpoints are those of an area with average covariates, as the posterior's are.
+        predictors = counts["predictor"].transpose("area", "covariate").to_numpy()
+        return _table(_maximise(count, predictors - predictors.mean(axis=0)), [*cuts, *names], prob)
     return _by_area(count, areas, cuts, prob)
 
 
@@ -91,18 +82,16 @@ def _by_area(count: NDArray[np.int64], areas: list[str], cuts: list[str], prob: 
     kept = [i for i in range(len(areas)) if i not in infinite]
     terms = [*cuts, *areas]
     if len(kept) < 2 or (count[kept].sum(axis=0) == 0).any():
-        found = _Estimate(np.full(len(terms), np.nan), np.full((len(terms),) * 2, np.nan), False)
-        return _table(found, terms, prob)
-    dummies = np.eye(len(kept))[:, 1:]
-    raw = _maximise(count[kept], dummies)
-    # From differences to the first area to deviations from the average one; cutpoints move along.
-    effects = np.vstack([np.zeros(len(kept) - 1), np.eye(len(kept) - 1)])
-    mean = effects.mean(axis=0)
-    upper = np.hstack([np.eye(len(cuts)), -np.tile(mean, (len(cuts), 1))])
-    lower = np.hstack([np.zeros((len(kept), len(cuts))), effects - mean])
-    change = np.vstack([upper, lower])
-    moved = _Estimate(change @ raw.values, change @ raw.covariance @ change.T, raw.converged)
-    table = _table(moved, [*cuts, *(areas[i] for i in kept)], prob).reindex(terms)
+        return _table(None, terms, prob)
+    # Deviations from the average area add up to 0: all but the last are free.
+    free = np.vstack([np.eye(len(kept) - 1), np.full(len(kept) - 1, -1.0)])
+    found = _maximise(count[kept], free)
+    if found is not None:
+        change = np.zeros((len(cuts) + len(kept), len(found[0])))
+        change[: len(cuts), : len(cuts)] = np.eye(len(cuts))
+        change[len(cuts) :, len(cuts) :] = free
+        found = change @ found[0], change @ found[1] @ change.T
+    table = _table(found, [*cuts, *(areas[i] for i in kept)], prob).reindex(terms)
     for i, place in infinite.items():
         table.loc[areas[i], "estimate"] = np.inf if place == "best" else -np.inf
         table.loc[areas[i], "note"] = f"all targets are of the {place} status: the estimate is infinite"
@@ -110,58 +99,64 @@ def _by_area(count: NDArray[np.int64], areas: list[str], cuts: list[str], prob: 
     return table.rename_axis("term")
 
 
-def _at_average(
-    found: _Estimate, table: pd.DataFrame, cuts: list[str], centre: FloatArray, prob: float
-) -> pd.DataFrame:
-    """Cutpoints of an area with average covariates, which is what the posterior's are."""
-    change = np.eye(len(table))
-    change[: len(cuts), len(cuts) :] = -centre
-    moved = _Estimate(change @ found.values, change @ found.covariance @ change.T, found.converged)
-    return _table(moved, list(table.index), prob)
+def _maximise(count: NDArray[np.int64], predictors: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    """Cutpoints, worst first, then coefficients where the likelihood of counts (area, status) is largest, and their covariance.
 
-
-def _maximise(count: NDArray[np.int64], predictors: FloatArray) -> _Estimate:
-    """Maximise the likelihood of counts (area, status), worst first, given predictors (area, term)."""
-    from statsmodels.miscmodels.ordinal_model import OrderedModel
-
-    areas, statuses = (index.ravel() for index in np.indices(count.shape))
-    rows = np.repeat(areas, count.ravel())
-    outcome = pd.Series(pd.Categorical(np.repeat(statuses, count.ravel()), ordered=True))
-    model = OrderedModel(outcome, predictors[rows], distr="logit")
-    with warnings.catch_warnings():
-        # What these warn of is checked below and told in the note.
-        warnings.simplefilter("ignore")
-        result = model.fit(method="bfgs", maxiter=1000, gtol=1e-7, disp=False)
-        covariance = np.asarray(result.cov_params(), dtype=float)
-    slopes = predictors.shape[1]
-    raw = np.asarray(result.params, dtype=float)
-    steps = np.concatenate([[1.0], np.exp(raw[slopes + 1 :])])
-    cut = np.cumsum(np.concatenate([[raw[slopes]], steps[1:]]))
-    change = np.zeros((len(raw), len(raw)))
-    change[: len(cut), slopes:] = np.tril(np.ones((len(cut), len(cut)))) * steps
-    change[len(cut) :, :slopes] = np.eye(slopes)
-    values = np.concatenate([cut, raw[:slopes]])
-    moved = change @ covariance @ change.T
-    finite = np.isfinite(moved).all() and (np.diag(moved) > 0).all() and np.abs(values).max() < _RUNAWAY
-    return _Estimate(values, moved, bool(finite and result.mle_retvals.get("converged", False)))
-
-
-def _table(found: _Estimate, terms: list[str], prob: float) -> pd.DataFrame:
-    from scipy import stats
-
-    estimate: Any = np.where(found.converged, found.values, np.nan)
-    se = np.sqrt(np.where(found.converged, np.diag(found.covariance), np.nan))
-    reach = stats.norm.ppf((1 + prob) / 2) * se
-    table = pd.DataFrame(
-        {
-            "estimate": estimate,
-            "se": se,
-            "ci_low": estimate - reach,
-            "ci_high": estimate + reach,
-            "p_two_tailed": 2 * stats.norm.sf(np.abs(estimate) / se),
-            "note": "" if found.converged else "no finite maximum of the likelihood was found",
-        },
-        index=pd.Index(terms, name="term"),
+    Newton's method: the log likelihood is concave (Pratt 1981). None where it has no maximum.
+    """
+    cuts, below = count.shape[1] - 1, np.cumsum(count.sum(axis=0))[:-1]
+    # Ends of each status on the scale of the logit, by the parameters: (area, end, parameter). The outer ones are infinite.
+    ends = np.concatenate(
+        [np.tile(np.eye(cuts), (len(count), 1, 1)), np.tile(-predictors[:, None], (1, cuts, 1))], axis=2
     )
+    values = np.concatenate([np.log(below / (count.sum() - below)), np.zeros(predictors.shape[1])])
+    value, slope, information = _log_likelihood(count, ends, values)
+    for _ in range(_MOST_STEPS):
+        size = np.sqrt(np.maximum(np.diag(information), 1e-300))
+        if np.linalg.matrix_rank(information / np.outer(size, size)) < len(size):
+            return None
+        step = np.linalg.solve(information, slope)
+        found = slope @ step < _NEAR
+        for _ in range(_MOST_HALVINGS):
+            better = _log_likelihood(count, ends, values + step)
+            if better[0] >= value:
+                break
+            step /= 2
+        else:
+            return None
+        values, (value, slope, information) = values + step, better
+        if np.abs(values).max() > _RUNAWAY:
+            return None
+        if found:
+            return values, np.linalg.inv(information)
+    return None
+
+
+def _log_likelihood(
+    count: NDArray[np.int64], ends: FloatArray, values: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Log likelihood of cutpoints and coefficients, its slopes, and minus its second derivatives."""
+    below = expit(ends @ values)
+    density = below * (1.0 - below)
+    share = np.diff(below, axis=1, prepend=0.0, append=1.0)
+    if (share <= 0).any():
+        return -np.inf, values, ends[0].T @ ends[0]
+    # Slopes of each status' log share in its upper and in its lower end.
+    upper, lower = density / share[:, :-1], -density / share[:, 1:]
+    bend = 1.0 - 2.0 * below
+    first = count[:, :-1] * upper + count[:, 1:] * lower
+    own = count[:, :-1] * upper * (bend - upper) + count[:, 1:] * lower * (bend - lower)
+    both = -count[:, 1:-1] * lower[:, :-1] * upper[:, 1:]
+    second = np.einsum("ae,aep,aeq->pq", own, ends, ends)
+    cross = np.einsum("ae,aep,aeq->pq", both, ends[:, :-1], ends[:, 1:])
+    log_likelihood = float((count * np.log(share)).sum())
+    return log_likelihood, np.einsum("ae,aep->p", first, ends), -(second + cross + cross.T)
+
+
+def _table(found: tuple[FloatArray, FloatArray] | None, terms: list[str], prob: float) -> pd.DataFrame:
+    estimate, covariance = found or (np.full(len(terms), np.nan), np.full((len(terms),) * 2, np.nan))
+    whole = t_table(terms, estimate, np.sqrt(np.diag(covariance)), df=np.inf, prob=prob)
+    table = whole[["estimate", "se", "ci_low", "ci_high", "p_two_tailed"]]
+    table = table.assign(note="no finite maximum of the likelihood was found" if found is None else "")
     table.attrs = {"prob": prob, "interval": "Wald"}
     return table

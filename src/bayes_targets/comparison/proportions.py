@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_number, require_texts
+from ..inference.distributions import normal_quantile
 from ..inference.summary import summarise_draws
 from ..models.success.estimands import rank_probabilities, status_share
 
@@ -46,12 +47,10 @@ def raw_shares(counts: xr.Dataset, *, success: Sequence[str] | str, prob: float 
     >>> raw_shares(read_counts(table), success=("green",)).round(3).loc["Fire", ["ci_low", "ci_high"]].tolist()
     [0.061, 0.792]
     """
-    from scipy import special
-
     hits, n = _hits(counts, success)
     share = hits / n
     prob = require_number("prob", prob, above=0.0, below=1.0)
-    z2 = float(special.ndtri(0.5 + prob / 2)) ** 2
+    z2 = float(normal_quantile(0.5 + prob / 2)) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * share * (1 - share) / n + z2**2 / (4 * n**2)) / (1 + z2 / n)
     table = pd.DataFrame(
@@ -205,15 +204,13 @@ def _hits(counts: xr.Dataset, success: Sequence[str] | str) -> tuple[np.ndarray,
     return hits, counts["count"].sum("status").to_numpy()
 
 
-def area_shares(
-    posterior: xr.DataTree, counts: xr.Dataset, *, success: Sequence[str] | str, prob: float = 0.95
-) -> pd.DataFrame:
-    """Share by area as counted and as pooled, with the way that it shrank."""
+def area_shares(posterior: xr.DataTree, counts: xr.Dataset, *, success: Sequence[str] | str) -> pd.DataFrame:
+    """Share by area as counted and as pooled, with the way that it shrank; 95% intervals."""
     chosen = (success,) if isinstance(success, str) else tuple(success)
     share = status_share(posterior, chosen)
     overall = status_share(posterior, chosen, variable="overall_share")
-    raw = raw_shares(counts, success=chosen, prob=prob).rename_axis("area")
-    table = summarise_draws(share, prob).drop(columns="median").loc[raw.index]
+    raw = raw_shares(counts, success=chosen).rename_axis("area")
+    table = summarise_draws(share).drop(columns="median").loc[raw.index]
     ranks = rank_probabilities(share)
     table.insert(0, "n", raw["n"])
     for place, (ours, theirs) in enumerate(_RAW.items(), 1):
@@ -224,7 +221,7 @@ def area_shares(
     table["prob_above_average"] = (share > overall).mean(("chain", "draw")).to_series()
     table.attrs = {
         "interval": "eti",
-        "prob": prob,
+        "prob": 0.95,
         "ols_interval": "Wilson",
         "overall": float(overall.mean()),
         "origin": posterior.attrs.get("origin", "observed"),

@@ -39,6 +39,8 @@ _TAIL = (
      0.014875361290850615, 0.1369298809227358, 0.599832206555888, 1.0),
 )
 # fmt: on
+# From this many degrees of freedom on Student's t is as good as normal.
+NORMAL_DF = 100.0
 _STEP = 1 / 16
 _NODES = np.arange(-4.0, 4.0, _STEP)
 _REACH = np.exp(0.5 * math.pi * np.sinh(_NODES))
@@ -62,13 +64,16 @@ def normal_quantile(prob: ArrayLike) -> FloatArray:
 
 
 def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
-    """Probability of more than `t`, elementwise.
+    """Probability of more than `t`, elementwise; with infinite `df` under the normal distribution.
 
     Examples
     --------
     >>> t_upper_tail([0.0, 1.0], 1).round(12).tolist()  # Cauchy
     [0.5, 0.25]
     """
+    if math.isinf(df):
+        erfc = np.vectorize(math.erfc, otypes=[float])
+        return np.asarray(0.5 * erfc(np.asarray(t, dtype=float) / math.sqrt(2.0)))
     ratio = np.asarray(t, dtype=float) / math.sqrt(df)
     slope = np.tanh(np.arcsinh(ratio))
     length = 1.0 / (df * slope + min(df, math.sqrt(df)))
@@ -83,13 +88,15 @@ def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
 
 
 def t_quantile(prob: float, df: float) -> float:
-    """The value below which a draw lies with probability `prob`.
+    """The value below which a draw lies with probability `prob`; with infinite `df` that of the normal distribution.
 
     Examples
     --------
     >>> round(t_quantile(0.75, 1), 12), round(t_quantile(0.975, 137), 6)
     (1.0, 1.977431)
     """
+    if math.isinf(df):
+        return float(normal_quantile(prob))
     tail = min(prob, 1.0 - prob)
     # Newton's method for the log of the tail, which is concave, from where the lighter tail of the normal has it.
     t = abs(float(normal_quantile(tail)))

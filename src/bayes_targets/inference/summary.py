@@ -56,6 +56,19 @@ def equal_tails(
     return low, high
 
 
+def mean_interval(draws: ArrayLike, prob: float = 0.95) -> tuple[float, float, float]:
+    """Mean and ends of the equal-tailed interval of all draws of one quantity.
+
+    Examples
+    --------
+    >>> [round(value, 6) for value in mean_interval(np.arange(1.0, 101.0), 0.9)]
+    [50.5, 5.5, 95.5]
+    """
+    values = np.asarray(draws, dtype=float).ravel()
+    low, high = equal_tails(values, prob)
+    return float(values.mean()), float(low), float(high)
+
+
 def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
     """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own.
 

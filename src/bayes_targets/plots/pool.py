@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from ..comparison.claims import percent_text
-from ..comparison.compare import quantiles
 from ..errors import DataError
 from ..evaluation import Evaluation
+from ..inference.summary import equal_tails, mean_interval
 from ._rows import draw_rows, fit_ticks, new_rows, reference_line, span, text_column
 from ._sheet import finish, new_figure
 from ._style import (
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 60
 _MIDDLE = "#C4C4C4"
+# Standard errors to either side that a 95% interval takes.
+_REACH = 1.959964
+_JOINT = {"mu": "Mean effect", "new_effect": "Effect in a new place"}
 
 
 @styled
@@ -81,43 +84,35 @@ def plot_pooled(
     """
     from matplotlib.patches import Polygon, Rectangle
 
-    draws = posterior["posterior"].to_dataset()
-    frame = several.estimates
+    draws, frame, ratio = posterior["posterior"].to_dataset(), several.estimates, several.ratio is not None
     if list(map(str, frame.index)) != draws["study"].to_numpy().tolist():
         raise DataError("plot_pooled: the posterior is of other studies than the evaluation")
-    ratio, pooled = several.ratio is not None, "mu" in draws
     kept = np.sort(np.argsort(frame["se"].to_numpy(float), kind="stable")[:_MOST_ROWS])
     estimate, se = (frame[name].to_numpy(float)[kept] for name in ("estimate", "se"))
-    printed = np.stack([estimate, estimate - 1.959964 * se, estimate + 1.959964 * se])
-    together = np.stack([_summary(draws["effect"].sel(study=str(frame.index[k]))) for k in kept], axis=1)
-    labels = [wrapped(frame.index[k], 20) for k in kept]
-    texts = [estimate_text(*values, ratio=ratio) for values in printed.T.tolist()]
+    printed = np.stack([estimate, estimate - _REACH * se, estimate + _REACH * se])
+    together = np.array([mean_interval(draws["effect"].isel(study=k)) for k in kept]).T
+    joint = {label: mean_interval(draws[name]) for name, label in _JOINT.items() if name in draws}
+    texts = [estimate_text(*values, ratio=ratio) for values in (*printed.T.tolist(), *joint.values())]
     ends = [*printed[1:].ravel(), 0.0]
-    if pooled:
-        mean, new = (_summary(draws[name]) for name in ("mu", "new_effect"))
-        labels += ["Mean effect", "Effect in a new place"]
-        texts += [estimate_text(*values, ratio=ratio) for values in (mean, new)]
-        ends += new[1:]
-    figure, ax, (first, second) = new_rows(labels)
+    figure, ax, (first, second) = new_rows([*(wrapped(frame.index[k], 20) for k in kept), *joint])
     draw_rows(ax, first, printed, DATA_ALONE, "printed", size=3)
-    places = np.arange(len(kept)) + first
-    ax.scatter(
-        estimate, places, (4 + 4 * se.min() / se) ** 2, marker="s", color="white", edgecolor=DARK, zorder=3
-    )
+    places, size = np.arange(len(kept)) + first, (4 + 4 * se.min() / se) ** 2
+    ax.scatter(estimate, places, size, marker="s", color="white", edgecolor=DARK, zorder=3)
     draw_rows(ax, second, together, POSTERIOR, "in the light of all", size=4)
-    if pooled:
-        row, (middle, low, high) = len(kept), mean
+    if joint:
+        (middle, low, high), (_, left, right) = joint.values()
+        row = len(kept)
         corners = np.array([(low, row), (middle, row - 0.3), (high, row), (middle, row + 0.3)])
         ax.add_patch(Polygon(corners, facecolor=BLUE, edgecolor=BLUE))
-        ax.add_patch(Rectangle((new[1], row + 0.85), new[2] - new[1], 0.3, facecolor=ORANGE))
+        ax.add_patch(Rectangle((left, row + 0.85), right - left, 0.3, facecolor=ORANGE))
+        ends += [left, right]
     wide = 4 * float(np.quantile(np.abs(ends), 0.9))
     ax.set_xlim(*span([np.clip(ends, -wide, wide)]))
     fit_ticks(ax, 1.5, ratio=ratio)
     reference_line(ax, 0.0, "no effect")
     text_column(ax, texts, "95% interval")
-    if pooled:
-        for label in ax.get_yticklabels()[-2:]:
-            label.set_fontweight("bold")
+    for label in ax.get_yticklabels()[len(kept) :]:
+        label.set_fontweight("bold")
     told = "Printed and in the light of all, 95% intervals"
     if len(kept) < len(frame):
         told += f", the {len(kept)} most precise"
@@ -170,7 +165,7 @@ def plot_funnel(
     figure = new_figure(2.9)
     ax = figure.subplots()
     line = np.linspace(0.0, top, 100)
-    for z, colour in ((1.959964, PALE), (1.644854, _MIDDLE)):
+    for z, colour in ((_REACH, PALE), (1.644854, _MIDDLE)):
         ax.fill_betweenx(line, -z * line, z * line, color=colour, linewidth=0)
     handles: list[Artist] = [
         patch_key(PALE, "p between .05 and .10", edgecolor=DARK, linewidth=0.3),
@@ -192,7 +187,7 @@ def plot_funnel(
     ax.set_xlim(min(ends) - room, max(ends) + room)
     ax.set_ylim(top, 0.0)
     ax.set_ylabel("standard error")
-    significant = int((np.abs(estimate) > 1.959964 * se).sum())
+    significant = int((np.abs(estimate) > _REACH * se).sum())
     return finish(
         figure,
         title or f"{significant or 'None'} of {len(estimate)} evaluations significant at two-sided 5%",
@@ -253,7 +248,7 @@ def plot_bubble(
     slope = draws["coefficient"].sel(moderator=moderator).to_numpy().ravel()
     line = np.linspace(x.min(), x.max(), 60)
     fitted = draws["mu"].to_numpy().ravel() + slope * (line[:, None] - x.mean())
-    low, high = quantiles(fitted, [0.025, 0.975])
+    low, high = equal_tails(fitted, axis=-1)
     rises = float((slope > 0).mean())
     figure = new_figure(2.9)
     ax = figure.subplots()
@@ -270,12 +265,6 @@ def plot_bubble(
         subtitle=subtitle or _told(several, told),
         xlabel=moderator,
     )
-
-
-def _summary(values: xr.DataArray) -> tuple[float, float, float]:
-    flat = values.to_numpy().ravel()
-    low, high = quantiles(flat, [0.025, 0.975])
-    return float(flat.mean()), float(low), float(high)
 
 
 def _unit(several: Evaluation, asked: str | None, *, logs: bool = False) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.authority_tables import NOT_DETERMINED, marked, summarise_fit, summarise_types
-from ..comparison.claims import percent_text, words_for
+from ..comparison.claims import is_exact, percent_text, words_for
 from ..comparison.compare import clear_of_zero, compare
 from ..comparison.ols import fit_ols
 from ..errors import DataError
@@ -116,7 +116,7 @@ def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words) -
 
 def _with_error(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
     """The same with the simulation error of each probability, where the posterior was sampled."""
-    if posterior.attrs.get("engine", "exact") == "exact":
+    if is_exact(posterior):
         return table
     p, attrs = table["prob_positive"], table.attrs
     table = table.assign(prob_error=(p * (1 - p) / table["ess_bulk"]) ** 0.5)

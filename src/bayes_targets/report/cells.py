@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..comparison.claims import percent_text
+from ..evaluation import Evaluation
 
 # Column names of the library's tables, in words for a page. Of others, underscores become spaces.
 HEADINGS = {
@@ -178,6 +179,11 @@ def number(value: object) -> str:
         text = text.rstrip("0").rstrip(".") if digits > 3 else text
         return text.replace("-", "−")
     return str(value)
+
+
+def effect_text(evaluation: Evaluation, value: float) -> str:
+    """An effect for readers: a ratio as a ratio."""
+    return number(math.exp(value) if evaluation.ratio else value)
 
 
 def capital(text: str) -> str:

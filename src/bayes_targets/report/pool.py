@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,17 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.averaging import Average
-from ..comparison.claims import percent_text, simulation_error, words_for
+from ..comparison.claims import is_exact, percent_text, simulation_error, words_for
 from ..comparison.compare import compare, smallest_effect
-from ..comparison.meta import Worst, fit_meta, worst_case
+from ..comparison.meta import fit_meta, worst_case
+from ..comparison.ols import t_table
 from ..comparison.pooled import (
+    NO_SELECTION,
     SELECTIONS,
     Question,
     bayes_factors,
     moved,
+    sign_of,
     study_table,
     summarise,
     weight_at_no_effect,
@@ -32,10 +36,9 @@ from ..models.meta.priors import MetaPriors, Steps
 from ..plots import plot_bubble, plot_funnel, plot_pooled
 from ..printed.auditing import audit
 from ..priors import NO_EVIDENCE
-from .cells import number
+from .cells import effect_text, number
 from .result import Picture, Result, Table
 
-_PRIORS = ("mu", "tau", "tau_within", "coefficient", "weight", "slope")
 _QUANTITIES = {
     "mu": "Mean effect",
     "new_effect": "Effect in a new place",
@@ -78,29 +81,13 @@ _SAID = {
 _COMPARED = ("published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better")
 # No study is left out, and nothing else tried, of more than this many.
 _MOST_TRIED = 2_000
+_COEFFICIENT = "coefficient ("
 
 
 def options_of(
     several: Evaluation, reading: Mapping[str, Any], modelling: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Arguments of `meta_model` from the options of a run.
-
-    Parameters
-    ----------
-    several : Evaluation
-        What was read.
-    reading, modelling : mapping
-        As in `workflow.settings.Settings`.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    DataError
-        If a prior's name is not known.
-    """
+    """Arguments of `meta_model` from the options of a run, as in `workflow.settings.Settings`."""
     options: dict[str, Any] = {"pooling": modelling.get("pooling", "partial")}
     moderators = reading.get("moderators")
     if moderators:
@@ -112,12 +99,10 @@ def options_of(
         options["selection"] = Steps(tuple(float(cut) for cut in cuts.split(",")), side=kind)
     elif kind != "none":
         options["selection"] = kind
-    priors = dict(modelling.get("priors") or {})
+    priors, known = dict(modelling.get("priors") or {}), [field.name for field in fields(MetaPriors)]
     for name in priors:
-        if name not in _PRIORS:
-            raise DataError(
-                f"--prior {name}: not a parameter of this model; {did_you_mean(name, list(_PRIORS))}"
-            )
+        if name not in known:
+            raise DataError(f"--prior {name}: not a parameter of this model; {did_you_mean(name, known)}")
     if priors:
         options["priors"] = MetaPriors(**priors)
     return options
@@ -133,15 +118,9 @@ def require_question(question: Question) -> None:
 
 
 def further_models(question: Question) -> dict[str, dict[str, Model]]:
-    """Models that show how the answer moves, by what is changed.
-
-    Returns
-    -------
-    dict of str to dict of str to Model
-        ``without``, ``selection``, ``weight``, ``prior``, ``no effect`` and ``family``; those that this question allows.
-    """
-    pooling = question.options.get("pooling", "partial")
-    if pooling == "none" or len(question.several.estimates) > _MOST_TRIED:
+    """Models that show how the answer moves, by what is changed; those that this question allows."""
+    frame, pooling = question.several.estimates, question.options.get("pooling", "partial")
+    if pooling == "none" or len(frame) > _MOST_TRIED:
         return {}
     models = {
         "without": question.left_out(),
@@ -152,13 +131,64 @@ def further_models(question: Question) -> dict[str, dict[str, Model]]:
     if question.has_evidence:
         priors, _ = question.priors
         models["no effect"] = {"none": question.model(priors=replace(priors, mu=0.0))}
-        models["family"] = (
-            question.family()[0] if pooling == "partial" and len(question.several.estimates) > 1 else {}
-        )
-    by = next((own for own in question.several.estimates.columns if str(own).casefold() == "year"), None)
-    if by is not None and 3 <= len(question.several.estimates) <= 60:
+        models["family"] = question.family() if pooling == "partial" and len(frame) > 1 else {}
+    by = next((own for own in frame.columns if str(own).casefold() == "year"), None)
+    if by is not None and 3 <= len(frame) <= 60:
         models["cumulative"] = question.cumulative(str(by))
     return models
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What was asked, and the posteriors: that of the answer, and those of `further_models` by kind and name."""
+
+    question: Question
+    pooled: xr.DataTree
+    more: Mapping[str, Mapping[str, xr.DataTree]]
+
+    @property
+    def several(self) -> Evaluation:
+        return self.question.several
+
+    @property
+    def count(self) -> int:
+        return len(self.several.estimates)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """What the evaluations say together; nothing where they are not pooled."""
+        return summarise(self.pooled, self.several)
+
+    @cached_property
+    def selection(self) -> pd.DataFrame | None:
+        """The answer by selection; None where none was tried."""
+        tried = self.more.get("selection")
+        return None if tried is None else moved(tried, self.several, against=self._plain)
+
+    @cached_property
+    def weights(self) -> pd.DataFrame | None:
+        """The answer by stated weights of publication; None where none was tried."""
+        if "selection" not in self.more or "weight" not in self.more:
+            return None
+        whole = {"1": self.more["selection"][NO_SELECTION], **self.more["weight"]}
+        return moved(whole, self.several, against=self._plain).drop(columns=["weight", "slope"])
+
+    @cached_property
+    def average(self) -> Average | None:
+        """The models with and without an effect, a spread and selection, averaged."""
+        return bayes_factors(self.more["family"]) if "family" in self.more else None
+
+    @property
+    def _plain(self) -> xr.DataTree | None:
+        """What Bayes factors of selections are against."""
+        return self.more["selection"][NO_SELECTION] if self.question.has_evidence else None
+
+    def row(self, name: str) -> dict[str, float]:
+        """A quantity's numbers by column."""
+        return _row(self.summary, name)
+
+    def text(self, value: float) -> str:
+        return effect_text(self.several, value)
 
 
 def pool_result(
@@ -168,81 +198,50 @@ def pool_result(
     *,
     source: str = "",
 ) -> Result:
-    """The result of the analysis ``pool``.
-
-    Parameters
-    ----------
-    question : Question
-        What was asked.
-    pooled : xarray.DataTree
-        The posterior that the answer is from.
-    more : mapping of str to mapping
-        Posteriors of `further_models`, each named ``"kind: name"``.
-    source : str
-        Name of the file.
-
-    Returns
-    -------
-    Result
-    """
-    several = question.several
-    found = {
-        kind: {name.partition(": ")[2]: tree for name, tree in trees.items()} for kind, trees in more.items()
-    }
-    summary, studies = summarise(pooled, several), study_table(pooled, several, found.get("without"))
-    selection, weights, average = _selections(question, found)
-    tables = _tables(question, pooled, summary, studies) | _audit_tables(several)
-    tables |= _moved_tables(question, found, selection, weights, average)
-    answer, points = _answer(several, summary, selection, studies, pooled)
+    """The result of the analysis ``pool``; posteriors of `further_models` are named ``"kind: name"``."""
+    found = _Found(
+        question,
+        pooled,
+        {
+            kind: {name.partition(": ")[2]: tree for name, tree in trees.items()}
+            for kind, trees in more.items()
+        },
+    )
+    answer, points = _answer(found)
     return Result(
         answer=answer,
         points=points,
-        tables=tables,
-        pictures=_pictures(question, pooled, summary),
+        tables=_tables(found) | _audit_tables(found.several) | _moved_tables(found),
+        pictures=_pictures(found),
         posteriors={"pooled": pooled},
-        limits=_limits(several, worst_case(several), weights, average, question),
-        methods=_methods(question, pooled, found.get("selection", {})),
+        limits=_limits(found),
+        methods=_methods(found),
         notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
-        title="One evaluation" if len(studies) == 1 else f"{len(studies)} evaluations together",
+        title="One evaluation" if found.count == 1 else f"{found.count} evaluations together",
         question=f"What do the evaluations in {source} say together, and would it work in a new place?",
     )
 
 
-def _selections(
-    question: Question, found: Mapping[str, Mapping[str, xr.DataTree]]
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None, Average | None]:
-    """The answer by selection, by stated weights of publication, and averaged; None of what was not tried."""
-    several, evidence = question.several, question.has_evidence
-    selection, weights = None, None
-    if "selection" in found:
-        selection = moved(found["selection"], several, evidence=evidence)
-        if "weight" in found:
-            whole = {"1": found["selection"]["no selection"], **found["weight"]}
-            weights = moved(whole, several, evidence=evidence).drop(columns=["weight", "slope"])
-    return selection, weights, bayes_factors(question, found["family"]) if "family" in found else None
-
-
-def _tables(
-    question: Question, pooled: xr.DataTree, summary: pd.DataFrame, studies: pd.DataFrame
-) -> dict[str, Table]:
+def _tables(found: _Found) -> dict[str, Table]:
     """What the evaluations say together, and what each says."""
-    several, comparison = question.several, compare(pooled, question.several).rename_axis("study")
+    several, summary = found.several, found.summary
+    unit = f"logs of the {several.ratio}" if several.ratio else several.unit or "units of the outcome"
     tables = {}
     if len(summary):
         tables["summary"] = Table(
             summary,
-            f"What the evaluations say together, in {_unit(several)}; 95% equal-tailed intervals. "
-            + _classical_words(several, question),
+            f"What the evaluations say together, in {unit}; 95% equal-tailed intervals. {_classical_words(found)}",
             shown=_summary_shown(summary),
             headings=_HEADINGS,
         )
     tables["weights"] = Table(
-        studies,
+        study_table(found.pooled, several, found.more.get("without")),
         "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
-        f"in {_unit(several)}; 95% equal-tailed intervals.",
+        f"in {unit}; 95% equal-tailed intervals.",
         shares=("shrinkage",),
         headings=_HEADINGS,
     )
+    comparison = compare(found.pooled, several).rename_axis("study")
     tables["comparison"] = _aside(
         comparison,
         "The effect of every evaluation beside what it printed.",
@@ -262,53 +261,49 @@ def _audit_tables(several: Evaluation) -> dict[str, Table]:
     return {"audit": _aside(findings, caption), "rows": rows}
 
 
-def _moved_tables(
-    question: Question,
-    found: Mapping[str, Mapping[str, xr.DataTree]],
-    selection: pd.DataFrame | None,
-    weights: pd.DataFrame | None,
-    average: Average | None,
-) -> dict[str, Table]:
+def _moved_tables(found: _Found) -> dict[str, Table]:
     """How the answer moves, a table for each thing that was changed."""
-    several, tables = question.several, {}
-    if selection is not None:
+    tables, evidence = {}, found.question.has_evidence
+    if found.selection is not None:
         tables["selection"] = _aside(
-            selection.drop(columns=["new_prob_better"]),
+            found.selection.drop(columns=["new_prob_better"]),
             "The mean effect under several ways in which results may have been chosen for print."
             + " A Bayes factor above 1 says that the estimates fit that selection better than none."
-            * question.has_evidence,
-            shown=selection.drop(columns=["slope", "weight"]),
+            * evidence,
+            shown=found.selection.drop(columns=["slope", "weight"]),
         )
-    if weights is not None:
+    if found.weights is not None:
         tables["stated_weights"] = _aside(
-            weights,
+            found.weights,
             "The mean effect if other results were less likely to be printed. Probability of print of a result that is not significant "
             "and favourable, relative to one that is.",
             headings={**_HEADINGS, "assumption": "Probability of print"},
         )
-    if average is not None:
-        likeliest = average.weights.sort_values("probability", ascending=False).head(12)
+    if found.average is not None:
+        weights, inclusion = found.average.weights, found.average.inclusion
+        likeliest = weights.sort_values("probability", ascending=False).head(12)
         tables["average"] = _aside(
-            average.weights,
+            weights,
             "Models with and without an effect, differences and selection: what each says of the mean effect, beside its "
             "probability.",
             shown=likeliest[["probability", "mean", "low", "high"]],
         )
         tables["inclusion"] = _aside(
-            average.inclusion,
+            inclusion,
             "Bayes factors for an effect, for differences between effects and for selection, over all models.",
-            shown=average.inclusion.rename(columns={"prior": "prob_prior"}),
+            shown=inclusion.rename(columns={"prior": "prob_prior"}),
         )
-    if "prior" in found:
-        sweep = _sweep(found["prior"], found.get("no effect"), several)
-        end = ". The Bayes factor is that of an effect against none." if "bayes_factor" in sweep else "."
+    if "prior" in found.more:
+        none = found.more.get("no effect", {}).get("none")
+        sweep = moved(found.more["prior"], found.several, against=none)
+        end = "." if none is None else ". The Bayes factor is that of an effect against none."
         tables["priors"] = _aside(
-            sweep,
+            sweep.drop(columns=["tau", "weight", "slope"]),
             f"The answer under narrower and wider priors of the mean effect{end}",
             headings={**_HEADINGS, "assumption": "Prior of the mean"},
         )
-    if "cumulative" in found:
-        after = moved(found["cumulative"], several, evidence=False)
+    if "cumulative" in found.more:
+        after = moved(found.more["cumulative"], found.several)
         tables["cumulative"] = _aside(
             after[["mean", "low", "high", "prob_better", "tau"]],
             "The answer as it would have been after each year.",
@@ -327,108 +322,99 @@ def _aside(
     return Table(frame, caption, shown=shown, section="sensitivity", headings=headings)
 
 
-def _unit(several: Evaluation) -> str:
-    if several.ratio:
-        return f"logs of the {several.ratio}"
-    return several.unit or "units of the outcome"
-
-
-def _value(several: Evaluation, value: float) -> str:
-    """An effect for a reader: a ratio as a ratio."""
-    return number(math.exp(value) if several.ratio else value)
-
-
 def _row(table: pd.DataFrame, label: str) -> dict[str, float]:
     """A row of numbers by column."""
     return {str(name): float(table[name][label]) for name in table.columns}
 
 
-def _answer(
-    several: Evaluation,
-    summary: pd.DataFrame,
-    selection: pd.DataFrame | None,
-    studies: pd.DataFrame,
-    pooled: xr.DataTree,
-) -> tuple[str, tuple[str, ...]]:
+def _counted(count: int) -> str:
+    return "one evaluation" if count == 1 else f"{count} evaluations"
+
+
+def _answer(found: _Found) -> tuple[str, tuple[str, ...]]:
     """The first sentence, and what a reader must hear right after it."""
+    several, summary = found.several, found.summary
     if "mu" not in summary.index:
-        return f"The {len(studies)} evaluations are not pooled: each speaks for itself.", ()
-    mean, new = _row(summary, "mu"), _row(summary, "new_effect")
-    unit = "" if several.ratio or not several.unit else f" {several.unit}"
-    fixed = mean["low"] == mean["high"]
+        return f"The {found.count} evaluations are not pooled: each speaks for itself.", ()
+    mean, kind = found.row("mu"), several.ratio or "effect"
+    value = found.text(mean["mean"]) + ("" if several.ratio or not several.unit else f" {several.unit}")
+    points = [_new_place(found), *_heterogeneity(found), *_moderators(found)]
+    if mean["low"] == mean["high"]:
+        answer = f"The mean {kind} of {_counted(found.count)} is taken to be {value}, as its prior says ({several.better} is better)."
+        return answer, tuple(points)
     answer = (
-        f"The mean {several.ratio or 'effect'} of {_count(studies)} is taken to be {_value(several, mean['mean'])}{unit}, as its "
-        f"prior says ({several.better} is better)."
-        if fixed
-        else f"Over {_count(studies)} the mean {several.ratio or 'effect'} is {_value(several, mean['mean'])}{unit} (95% interval "
-        f"{_value(several, mean['low'])} to {_value(several, mean['high'])}; {several.better} is better)."
+        f"Over {_counted(found.count)} the mean {kind} is {value} (95% interval {found.text(mean['low'])} to "
+        f"{found.text(mean['high'])}; {several.better} is better)."
     )
-    error = simulation_error(pooled["posterior"].to_dataset()["mu"] > 0, pooled)
+    error = simulation_error(found.pooled["posterior"].to_dataset()["mu"] > 0, found.pooled)
     sure = f"{words_for(mean['prob_better'], error=error)} ({percent_text(mean['prob_better'], error=error)})"
-    points = [] if fixed else [f"Is it favourable on average? That is {sure}."]
+    return answer, (f"Is it favourable on average? That is {sure}.", *points, *_chosen(found))
+
+
+def _new_place(found: _Found) -> str:
+    several, new = found.several, found.row("new_effect")
     text = f"In a new place: better with {percent_text(new['prob_better'])}"
     if several.smallest is not None:
         size = number(several.smallest)
         more = f", better than a ratio of {size} with" if several.ratio else f", by more than {size} with"
         text += f"{more} {percent_text(new['prob_more'])}"
-    points.append(f"{text} (95% interval {_value(several, new['low'])} to {_value(several, new['high'])}).")
-    points += [each for each in [_heterogeneity(summary, len(studies))] if each]
-    for label in [str(name) for name in summary.index if str(name).startswith("coefficient (")]:
-        own, name = _row(summary, label), label[len("coefficient (") : -1]
-        points.append(
-            f"For one unit more of {name} the {f'log {several.ratio}' if several.ratio else 'effect'} differs by "
-            f"{number(own['mean'])} (95% interval {number(own['low'])} to {number(own['high'])})."
-        )
-    if fixed or selection is None or len(selection) < 2:
-        return answer, tuple(points)
-    sign = -1.0 if several.better == "lower" else 1.0
-    weakest = str(selection.index[int((sign * selection["mean"]).to_numpy().argmin())])
-    if weakest == "no selection":
-        return answer, (*points, "No selection of results that was tried makes it weaker.")
-    found = _row(selection, weakest)
-    points.append(
-        f"What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {_value(several, found['mean'])}, "
-        f"favourable with {percent_text(found['prob_better'])}."
-    )
-    return answer, tuple(points)
+    return f"{text} (95% interval {found.text(new['low'])} to {found.text(new['high'])})."
 
 
-def _p_text(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
-
-
-def _count(studies: pd.DataFrame) -> str:
-    return "one evaluation" if len(studies) == 1 else f"{len(studies)} evaluations"
-
-
-def _heterogeneity(summary: pd.DataFrame, count: int) -> str:
+def _heterogeneity(found: _Found) -> list[str]:
     """How much effects differ, in words."""
-    tau, share = _row(summary, "tau"), _row(summary, "i2")
+    tau, share = found.row("tau"), found.row("i2")
     if tau["high"] == 0:
-        return "Effects are taken to be equal everywhere."
-    if count < 3:
-        return f"{'One evaluation says' if count == 1 else 'Two evaluations say'} next to nothing of how much effects differ."
-    return (
+        return ["Effects are taken to be equal everywhere."]
+    if found.count < 3:
+        count = "One evaluation says" if found.count == 1 else "Two evaluations say"
+        return [f"{count} next to nothing of how much effects differ."]
+    return [
         f"Effects differ from place to place by a standard deviation of {number(tau['mean'])} ({number(tau['low'])} to "
         f"{number(tau['high'])}); about {share['mean']:.0%} of the differences between estimates lie between places, the rest is "
         "chance."
-    )
+    ]
 
 
-def _classical_words(several: Evaluation, question: Question) -> str:
+def _moderators(found: _Found) -> list[str]:
+    """How the effect differs with each moderator."""
+    ratio, lines = found.several.ratio, []
+    for label in [str(name) for name in found.summary.index if str(name).startswith(_COEFFICIENT)]:
+        own, name = found.row(label), label[len(_COEFFICIENT) : -1]
+        lines.append(
+            f"For one unit more of {name} the {f'log {ratio}' if ratio else 'effect'} differs by {number(own['mean'])} (95% interval "
+            f"{number(own['low'])} to {number(own['high'])})."
+        )
+    return lines
+
+
+def _chosen(found: _Found) -> list[str]:
+    """What the answer is under the selection that weakens it most."""
+    if found.selection is None or len(found.selection) < 2:
+        return []
+    means = (sign_of(found.several) * found.selection["mean"]).to_numpy()
+    weakest = str(found.selection.index[int(means.argmin())])
+    if weakest == NO_SELECTION:
+        return ["No selection of results that was tried makes it weaker."]
+    row = _row(found.selection, weakest)
+    return [
+        f"What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {found.text(row['mean'])}, favourable with "
+        f"{percent_text(row['prob_better'])}."
+    ]
+
+
+def _classical_words(found: _Found) -> str:
     """Common effect, REML, Q and I² in a sentence."""
-    if several.covariance is not None or len(several.estimates) < 2:
+    several, moderators = found.several, found.question.options.get("moderators", ())
+    if several.covariance is not None or found.count < 3 + len(moderators):
         return ""
-    common = fit_meta(several, method="common")
-    moderators = question.options.get("moderators", ())
-    if len(several.estimates) < 3 + len(moderators):
-        return ""
-    reml = fit_meta(several, moderators=moderators)
+    common, reml = fit_meta(several, method="common"), fit_meta(several, moderators=moderators)
+    q, p = common.attrs["q"], common.attrs["q_p"]
     return (
         f"Without priors: a common effect of {number(common.loc['mu', 'estimate'])} (s.e. {number(common.loc['mu', 'se'])}); "
         f"random effects (REML) {number(reml.loc['mu', 'estimate'])} (s.e. {number(reml.loc['mu', 'se'])}), standard deviation "
-        f"{number(reml.attrs['tau'])}; Q = {common.attrs['q']:.2f} on {common.attrs['q_df']} degrees of freedom, p "
-        f"{_p_text(common.attrs['q_p'])}; I² {common.attrs['i2']:.0%}."
+        f"{number(reml.attrs['tau'])}; Q = {q:.2f} on {common.attrs['q_df']} degrees of freedom, p "
+        f"{'< 0.001' if p < 0.001 else f'= {p:.2g}'}; I² {common.attrs['i2']:.0%}."
     )
 
 
@@ -436,50 +422,36 @@ def _summary_shown(summary: pd.DataFrame) -> pd.DataFrame:
     shown = summary.drop(columns=["sd"])
     if "i2" in shown.index:
         shown.loc["i2", ["mean", "low", "high"]] *= 100
-    names = [_QUANTITIES.get(str(name), str(name)) for name in shown.index]
-    shown.index = pd.Index(
-        [f"For one unit more of {n[13:-1]}" if n.startswith("coefficient (") else n for n in names],
-        name="quantity",
-    )
+    names = [
+        f"For one unit more of {name[len(_COEFFICIENT) : -1]}"
+        if name.startswith(_COEFFICIENT)
+        else _QUANTITIES.get(name, name)
+        for name in map(str, shown.index)
+    ]
+    shown.index = pd.Index(names, name="quantity")
     return shown
 
 
 def _rows(several: Evaluation) -> pd.DataFrame:
     """The cells as read beside what was derived, and z and p of each row."""
-    from ..inference.distributions import normal_quantile
-
     frame = several.estimates
     table = several.printed.reindex(frame.index).add_suffix(" (printed)").copy()
     table.index = table.index.astype(str).rename("study")
-    z = frame["estimate"].to_numpy(float) / frame["se"].to_numpy(float)
-    reach = float(normal_quantile(0.975))
-    table["estimate"], table["se"] = frame["estimate"].to_numpy(float), frame["se"].to_numpy(float)
+    estimate, se = (frame[name].to_numpy(float) for name in ("estimate", "se"))
+    tested = t_table(list(table.index), estimate, se, df=math.inf, prob=0.95)
+    table["estimate"], table["se"] = estimate, se
     if "se_from" in frame:
         table["standard error from"] = frame["se_from"].astype(str).to_numpy()
-    table["z"] = z
-    table["p, two-sided"] = [math.erfc(abs(own) / math.sqrt(2)) for own in z]
-    table["significant at 5%"] = np.abs(z) > reach
+    table["z"], table["p, two-sided"] = tested["t"].to_numpy(), tested["p_two_tailed"].to_numpy()
+    table["significant at 5%"] = ((tested["ci_low"] > 0) | (tested["ci_high"] < 0)).to_numpy()
     return table
 
 
-def _sweep(
-    trees: Mapping[str, xr.DataTree], none: Mapping[str, xr.DataTree] | None, several: Evaluation
-) -> pd.DataFrame:
-    table = moved(trees, several, evidence=False)[["mean", "low", "high", "prob_better", "new_prob_better"]]
-    if none:
-        base = float(next(iter(none.values()))["sample_stats"]["log_evidence"])
-        table["bayes_factor"] = [
-            math.exp(float(tree["sample_stats"]["log_evidence"]) - base) for tree in trees.values()
-        ]
-    return table
-
-
-def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) -> dict[str, Picture]:
-    several = question.several
-    count = len(several.estimates)
+def _pictures(found: _Found) -> dict[str, Picture]:
+    several, pooled, count = found.several, found.pooled, found.count
     title = "What each evaluation found"
-    if "mu" in summary.index:
-        mean, new = (percent_text(_row(summary, name)["prob_better"]) for name in ("mu", "new_effect"))
+    if "mu" in found.summary.index:
+        mean, new = (percent_text(found.row(name)["prob_better"]) for name in ("mu", "new_effect"))
         title = f"Mean favourable: {mean} sure; in a new place: {new}"
     pictures = {
         "forest": Picture(
@@ -489,7 +461,7 @@ def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) ->
             f"Forest plot of {count} evaluations with intervals, the mean effect and the prediction for a new place.",
         )
     }
-    if "mu" in summary.index and count > 2:
+    if "mu" in found.summary.index and count > 2:
         pictures["funnel"] = Picture(
             plot_funnel(several, pooled),
             "Estimates by their standard errors; the shaded region holds what is not significant. If small evaluations lie only to one "
@@ -497,7 +469,7 @@ def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) ->
             f"Funnel plot of {count} estimates against their standard errors, with contours of significance.",
             section="sensitivity",
         )
-    for name in question.options.get("moderators", ()):
+    for name in found.question.options.get("moderators", ()):
         pictures[f"bubble_{''.join(c if c.isalnum() else '_' for c in name)}"] = Picture(
             plot_bubble(pooled, several, name),
             f"Effects by {name}: larger circles are more precise evaluations; the line is the fitted mean with its 95% band.",
@@ -506,67 +478,68 @@ def _pictures(question: Question, pooled: xr.DataTree, summary: pd.DataFrame) ->
     return pictures
 
 
-def _limits(
-    several: Evaluation,
-    worst: Worst,
-    weights: pd.DataFrame | None,
-    average: Average | None,
-    question: Question,
-) -> tuple[str, ...]:
+def _limits(found: _Found) -> tuple[str, ...]:
     limits = [
         "A new place is one like those evaluated: that the next is drawn from the same distribution is assumed, not found.",
         "Whether what was evaluated was the cause of a difference is decided by how each evaluation was made, not by pooling them.",
+        _worst_words(found.several),
     ]
-    kind = "significant and favourable (two-sided p below .05)"
-    if worst.others == 0:
-        limits.append(f"All results are {kind}: nothing is left if only others are believed.")
-    else:
-        text = (
-            f"{worst.significant} of {worst.significant + worst.others} results are {kind}. The others alone have a mean of "
-            f"{number(worst.estimate)} ({number(worst.low)} to {number(worst.high)}): the answer under the worst selection. "
-        )
-        if worst.ratio == 1.0:
-            text += "The weighted mean is not favourable even without selection."
-        elif math.isinf(worst.ratio):
-            text += "No such selection would bring the mean to 0."
-        else:
-            text += f"Such results would have to be {worst.ratio:.3g} times as likely to be printed for the mean to be 0."
-        limits.append(text)
-    if weights is not None:
-        at = weight_at_no_effect(weights, several)
-        if math.isnan(at):
-            limits.append(
-                "With the priors as stated the mean stays favourable even if other results were 0.01 times as likely to be printed."
-            )
-        elif at < 1:
-            known = str(weights.index[int(np.abs(weights.index.astype(float).to_numpy() - at).argmin())])
-            factor = (
-                f"; the estimates support a probability of {known} against no selection by a Bayes factor of "
-                f"{number(_row(weights, known)['bayes_factor'])}"
-                if "bayes_factor" in weights
-                else ""
-            )
-            limits.append(
-                f"The posterior mean falls to 0 if other results were {at:.2g} times as likely to be printed{factor}."
-            )
-    if average is not None:
-        factors = average.inclusion["bayes_factor"]
+    if found.weights is not None:
+        limits += _weight_words(found.weights, found.several)
+    if found.average is not None:
+        factors = found.average.inclusion["bayes_factor"]
         limits.append(
             "Averaged over models with and without it, the Bayes factor of "
             + ", ".join(f"{name} is {number(float(value))}" for name, value in factors.items())
             + "; they depend on the priors, as the table of priors shows."
         )
-    elif not question.has_evidence:
+    elif not found.question.has_evidence:
         limits.append(f"Bayes factors are not given: {NO_EVIDENCE}.")
     return tuple(limits)
 
 
-def _methods(question: Question, pooled: xr.DataTree, tried: Mapping[str, xr.DataTree]) -> tuple[str, ...]:
-    exact = pooled.attrs["engine"] == "exact"
+def _worst_words(several: Evaluation) -> str:
+    """The answer under the worst selection, and how strong a selection would undo it."""
+    worst, kind = worst_case(several), "significant and favourable (two-sided p below .05)"
+    if worst.others == 0:
+        return f"All results are {kind}: nothing is left if only others are believed."
+    text = (
+        f"{worst.significant} of {worst.significant + worst.others} results are {kind}. The others alone have a mean of "
+        f"{number(worst.estimate)} ({number(worst.low)} to {number(worst.high)}): the answer under the worst selection. "
+    )
+    if worst.ratio == 1.0:
+        return f"{text}The weighted mean is not favourable even without selection."
+    if math.isinf(worst.ratio):
+        return f"{text}No such selection would bring the mean to 0."
+    return f"{text}Such results would have to be {worst.ratio:.3g} times as likely to be printed for the mean to be 0."
+
+
+def _weight_words(weights: pd.DataFrame, several: Evaluation) -> list[str]:
+    """The stated weight at which nothing is left of the mean; nothing where nothing is left without selection."""
+    at = weight_at_no_effect(weights, several)
+    if math.isnan(at):
+        return [
+            "With the priors as stated the mean stays favourable even if other results were 0.01 times as likely to be printed."
+        ]
+    if at >= 1:
+        return []
+    factor = ""
+    if "bayes_factor" in weights:
+        known = str(weights.index[int(np.abs(weights.index.astype(float).to_numpy() - at).argmin())])
+        factor = (
+            f"; the estimates support a probability of {known} against no selection by a Bayes factor of "
+            f"{number(_row(weights, known)['bayes_factor'])}"
+        )
+    return [
+        f"The posterior mean falls to 0 if other results were {at:.2g} times as likely to be printed{factor}."
+    ]
+
+
+def _methods(found: _Found) -> tuple[str, ...]:
+    exact, tried = is_exact(found.pooled), found.more.get("selection", {})
     how = "solved by quadrature; draws are evenly spread and the same for every seed"
     methods = [
-        f"{len(question.several.estimates)} estimates with their standard errors: random effects, "
-        f"{how if exact else 'sampled by NUTS'}.",
+        f"{found.count} estimates with their standard errors: random effects, {how if exact else 'sampled by NUTS'}.",
         "The worst case of selection is that of Mathur & VanderWeele (2020).",
     ]
     if not exact:
@@ -592,9 +565,12 @@ def _prior_notes(question: Question) -> list[str]:
         "n": "unit information, from the number of cases",
         "table": "so wide on the table's own scale that it shrinks nothing",
     }
-    chosen = ["mu"] + (["tau"] if question.options.get("pooling", "partial") == "partial" else [])
-    words = {"mu": "the mean effect", "tau": "the standard deviation of effects"}
-    notes = [f"Prior of {words[name]}: {getattr(priors, name)} ({said[sources[name]]})." for name in chosen]
+    words = {"mu": "the mean effect"}
+    if question.options.get("pooling", "partial") == "partial":
+        words["tau"] = "the standard deviation of effects"
+    notes = [
+        f"Prior of {told}: {getattr(priors, name)} ({said[sources[name]]})." for name, told in words.items()
+    ]
     if smallest_effect(question.several) is None:
         notes.append("No smallest effect worth having was given (--smallest), so nothing is said of one.")
     return notes

@@ -5,31 +5,35 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..comparison.claims import SCALE_KEY, percent_text, simulation_error, words_for
+from ..comparison.claims import SCALE_KEY, is_exact, percent_text, simulation_error, words_for
 from ..comparison.compare import compare, scale_of, smallest_effect, term_draws
 from ..errors import DataError
 from ..evaluation import Evaluation
-from ..models.published.priors import CONFLICT_LIMIT
+from ..inference.diagnostics import CONFLICT_LIMIT
+from ..inference.distributions import NORMAL_DF
 from ..plots import plot_forest
 from ..plots.masses import Effect, plot_masses
 from ..plots.priors import exact_curves
 from ..printed.auditing import audit
+from ..priors import Normal
 from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
-from .cells import capital, number
+from .cells import capital, effect_text, number
 from .models import computed_and_cited
 from .result import Picture, Result, Table
 
 _MOST_TERMS = 40
 _MOST_MASSES = 4
 _MOST_CHECKS = 12
+_EACH_ONE = ", for one s.d. of the term (or from 0 to 1)"
 _QUESTIONS = {
     "sceptical_limit": "Which sceptic stays unconvinced?",
     "advocacy_limit": "Whom would it convince?",
@@ -82,8 +86,9 @@ class _Asked:
     term: str
     evaluation: Evaluation
     posterior: xr.DataTree
-    row: Mapping[str, Any]
-    said: str
+    row: Mapping[str, Any]  # of the comparison
+    said: str  # what the term is called in sentences
+    name: str  # what tells it from the others in question; nothing where there is no other
 
     @property
     def side(self) -> int:
@@ -122,11 +127,33 @@ class _Asked:
         return float(row.get("df", math.inf))
 
     @property
+    def prior(self) -> tuple[float, float]:
+        """Mean and standard deviation of the term's normal prior, NaN without one."""
+        row = self.posterior["constant_data"].to_dataset().sel(term=self.term)
+        return float(row["prior_mean"]), float(row["prior_sd"])
+
+    @property
+    def prior_from(self) -> str:
+        """Where the prior comes from."""
+        return str(_options(self.posterior).get("prior_from"))
+
+    @cached_property
+    def answers(self) -> pd.DataFrame:
+        """What would change the answer, by question."""
+        return robustness(self.posterior, replace(self.evaluation, focus=self.term))
+
+    @property
     def unit(self) -> str:
-        return self.evaluation.ratio or self.evaluation.unit or "units of the outcome"
+        ratio = self.evaluation.ratio
+        return f"{ratio}s" if ratio else self.evaluation.unit or "units of the outcome"
 
     def shown(self, value: float) -> str:
-        return number(math.exp(value) if self.evaluation.ratio else value)
+        return effect_text(self.evaluation, value)
+
+    def interval(self, low: str, high: str, centre: str) -> str:
+        """An estimate with its interval, from columns of the comparison."""
+        values = [self.shown(float(self.row[name])) for name in (centre, low, high)]
+        return f"{values[0]} ({values[1]} to {values[2]})"
 
     @property
     def negligible(self) -> str:
@@ -149,6 +176,15 @@ class _Asked:
         return f"by more than {_as_given(self.smallest)}{unit}{each}"
 
 
+def _options(posterior: xr.DataTree) -> dict[str, Any]:
+    return dict(json.loads(posterior.attrs.get("options", "{}")))
+
+
+def _as_given(value: float) -> str:
+    """A stated number without zeros that nobody stated."""
+    return f"{float(f'{value:.4g}'):g}".replace("-", "−")
+
+
 def plain_names(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
     """Evaluations by names that posteriors can have in one file, such as "M2-b" for the heading "M2/b"."""
     names: dict[str, Evaluation] = {}
@@ -158,11 +194,6 @@ def plain_names(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
             name = f"{name} ({len(names) + 1})"
         names[name] = evaluation
     return names
-
-
-def _as_given(value: float) -> str:
-    """A stated number without zeros that nobody stated."""
-    return f"{float(f'{value:.4g}'):g}".replace("-", "−")
 
 
 def require_answerable(evaluations: Mapping[str, Evaluation]) -> None:
@@ -185,34 +216,33 @@ def table_result(
     """
     require_answerable(evaluations)
     tables = {name: compare(posteriors[name], each) for name, each in evaluations.items()}
-    asked = [
-        _Asked(name, term, each, posteriors[name], _row(tables[name], term), (names or {}).get(term, term))
-        for name, each in evaluations.items()
-        for term in each.focal_terms
-    ]
-    answers = {
-        (each.model, each.term): robustness(each.posterior, _only(each.evaluation, each.term))
-        for each in asked
-    }
+    terms = [(model, term) for model, each in evaluations.items() for term in each.focal_terms]
+    asked = []
+    for model, term in terms:
+        said = (names or {}).get(term, term)
+        twice = [other for _, other in terms].count(term) > 1
+        name = "" if len(terms) == 1 else f"{said} ({model})" if twice else said
+        row = _row(tables[model], term)
+        asked.append(_Asked(model, term, evaluations[model], posteriors[model], row, said, name))
     first = asked[0]
-    several = len(asked) > 1
     return Result(
-        answer=" ".join(_answer(each, name=_name(each, asked)) for each in asked),
-        points=_points(asked, answers),
+        answer=" ".join(map(_answer, asked)),
+        points=_points(asked),
         paragraph=_paragraph(asked),
         tables={
             "comparison": _comparison(tables, asked),
             "claims": _claims(asked),
-            "robustness": _robustness(answers, several=several),
+            "robustness": _robustness(asked),
             "audit": _audit(evaluations),
         },
-        pictures=_pictures(tables, asked, evaluations),
+        pictures={"masses": _masses(asked), "forest": _forest(tables, asked, evaluations)},
         posteriors=posteriors,
         methods=_methods(asked),
         limits=_limits(asked, evaluations),
         notes=_notes(evaluations, posteriors),
         title=f"{', '.join(dict.fromkeys(each.term for each in asked))}: what the printed table says",
-        question=_question(first),
+        question=f"Is the outcome {first.evaluation.better} with {first.term}, and {first.threshold}? From {first.evaluation.source}, with "
+        "its estimates and standard errors alone.",
     )
 
 
@@ -224,35 +254,14 @@ def _row(table: pd.DataFrame, term: str) -> dict[str, Any]:
     return {str(name): value for name, value in table.loc[[term]].to_dict("records")[0].items()}
 
 
-def _only(evaluation: Evaluation, term: str) -> Evaluation:
-    from dataclasses import replace
-
-    return replace(evaluation, focus=term)
-
-
-def _question(asked: _Asked) -> str:
-    return (
-        f"Is the outcome {asked.evaluation.better} with {asked.term}, and {asked.threshold}? From {asked.evaluation.source}, with its "
-        "estimates and standard errors alone."
-    )
-
-
-def _name(asked: _Asked, among: Sequence[_Asked]) -> str:
-    """What tells a term in question from the others; nothing where there is no other."""
-    if len(among) == 1:
-        return ""
-    twice = [each.term for each in among].count(asked.term) > 1
-    return f"{asked.said} ({asked.model})" if twice else asked.said
-
-
-def _answer(asked: _Asked, *, name: str = "") -> str:
+def _answer(asked: _Asked) -> str:
     better = str(asked.evaluation.better)
     worth = f"{asked.threshold}: {percent_text(asked.worth)}"
     if asked.row["prob_better"] >= 0.5:
         words = f"{_sure(asked)}, {worth}."
     else:
         words = f"{_sure(asked, ', the unfavourable way')}; {better} {worth}."
-    return f"{name}: {words}" if name else words[:1].upper() + words[1:]
+    return f"{asked.name}: {words}" if asked.name else capital(words)
 
 
 def _sure(asked: _Asked, aside: str = "") -> str:
@@ -264,15 +273,14 @@ def _sure(asked: _Asked, aside: str = "") -> str:
     return f"{words_for(probability, error=error)} {better}{aside} ({percent_text(probability, error=error)})"
 
 
-def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFrame]) -> tuple[str, ...]:
+def _points(asked: Sequence[_Asked]) -> tuple[str, ...]:
     lines = []
     for each in asked:
-        found, name = answers[each.model, each.term]["sentence"], _name(each, asked)
-        name = f" ({name})" if name else ""
+        found, name = each.answers["sentence"], f" ({each.name})" if each.name else ""
         if not name:
             lines.append(f"What a sceptic would say: {found['sceptical_limit']}")
         account = "e_value" if each.evaluation.ratio else "robustness_value"
-        if answers[each.model, each.term]["value"].isna()[account]:
+        if each.answers["value"].isna()[account]:
             account = "cases_replaced"
         lines.append(f"What would account for it{name}: {found[account]}")
         conflict = float(each.row["prior_conflict"])
@@ -281,20 +289,18 @@ def _points(asked: Sequence[_Asked], answers: Mapping[tuple[str, str], pd.DataFr
                 f"Prior and data are in conflict{name}: the estimate lies {number(conflict)} standard deviations from what the prior "
                 "expects. Read the posterior with care, or state another hoped-for effect."
             )
-    lines.append(_ASSIGNED.get(asked[0].evaluation.assignment or "", _UNKNOWN))
-    return tuple(lines)
+    return (*lines, _assigned(asked[0].evaluation))
 
 
-def _interval(asked: _Asked, low: str, high: str, centre: str) -> str:
-    values = [asked.shown(float(asked.row[name])) for name in (centre, low, high)]
-    return f"{values[0]} ({values[1]} to {values[2]})"
+def _assigned(evaluation: Evaluation) -> str:
+    """What the way in which units came to be treated leaves open."""
+    given = evaluation.assignment or ""
+    if given and given not in _ASSIGNED:
+        return f"Units came to be treated by {given}: whether that leaves the estimate an association, readers must judge."
+    return _ASSIGNED.get(given, _UNKNOWN)
 
 
 def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> Table:
-    several = len(tables) > 1
-    whole = (
-        pd.concat(tables, names=["model"]).reset_index("model") if several else next(iter(tables.values()))
-    )
     rows = []
     for each in asked:
         below, inside, above = (float(each.row[f"rope_{part}"]) for part in ("below", "inside", "above"))
@@ -303,23 +309,25 @@ def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> 
             {
                 "Term": each.term,
                 "Model": each.model,
-                "Published (95% interval)": _interval(
-                    each, "published_low", "published_high", "published_estimate"
+                "Published (95% interval)": each.interval(
+                    "published_low", "published_high", "published_estimate"
                 ),
-                "Posterior (95% interval)": _interval(each, "low", "high", "mean"),
+                "Posterior (95% interval)": each.interval("low", "high", "mean"),
                 f"Any effect, {each.evaluation.better}": percent_text(float(each.row["prob_better"])),
                 "Worth having": percent_text(good),
                 "Practically none": percent_text(inside),
                 "As much the other way": percent_text(bad),
             }
         )
-    shown = pd.DataFrame(rows)
-    if not several:
+    whole, shown = next(iter(tables.values())), pd.DataFrame(rows)
+    if len(tables) > 1:
+        whole = pd.concat(tables, names=["model"]).reset_index("model")
+    else:
         shown = shown.drop(columns="Model")
     first = asked[0]
     return Table(
         whole,
-        f"Published beside posterior for what is in question, in {_plural_unit(first)}. Published: estimate and 95% confidence interval; "
+        f"Published beside posterior for what is in question, in {first.unit}. Published: estimate and 95% confidence interval; "
         "posterior: mean and 95% equal-tailed interval. Worth having: "
         f"{first.evaluation.better} {first.threshold}; practically none: {first.negligible}. The CSV holds every fitted term, "
         "with the posterior mass below, in and above that range (ROPE)"
@@ -328,13 +336,8 @@ def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> 
     )
 
 
-def _plural_unit(asked: _Asked) -> str:
-    return f"{asked.evaluation.ratio}s" if asked.evaluation.ratio else asked.unit
-
-
 def _claims(asked: Sequence[_Asked]) -> Table:
-    rows = [row for each in asked for row in _claims_of(each)]
-    frame = pd.DataFrame(rows).set_index("claim")
+    frame = pd.DataFrame([row for each in asked for row in _claims_of(each)]).set_index("claim")
     shown = frame.reset_index().rename(
         columns={"claim": "Claim", "term": "Term", "reading": "In words"} | _PRIORS
     )
@@ -343,36 +346,29 @@ def _claims(asked: Sequence[_Asked]) -> Table:
     unknown = [title for name, title in _PRIORS.items() if frame[name].isna().all()]
     shown = shown.drop(columns=[*unknown, "model", *(["Term"] if len(asked) == 1 else [])])
     described = "".join(f" {title}: {text}" for title, text in _DESCRIBED.items() if title not in unknown)
-    missing = (
-        f" {', '.join(unknown)}: not given, as nothing says which effect was hoped for (hoped)."
-        if unknown
-        else ""
-    )
-    first = asked[0]
+    if unknown:
+        described += f" {', '.join(unknown)}: not given, as nothing says which effect was hoped for (hoped)."
     return Table(
         frame,
-        f"How probable each claim is, under different priors of the effect. Default: {_prior_words(first)}.{described}{missing}",
+        f"How probable each claim is, under different priors of the effect. Default: {_prior_words(asked[0])}.{described}",
         shown=shown,
     )
 
 
 def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
     """Three claims under four priors, with all effects turned so that more is better."""
-    better = str(asked.evaluation.better)
+    better = str(asked.evaluation.better).capitalize()
     y, se = asked.side * float(asked.row["published_estimate"]), float(asked.row["published_se"])
-    df = asked.df
-    draws, size = asked.draws, asked.smallest
+    df, draws, size = asked.df, asked.draws, asked.smallest
     held = (draws > 0, draws > size, abs(draws) <= size)
     found = {"neutral": [float(holds.mean()) for holds in held]}
     for name, prior in _priors(asked).items():
-        posterior = normal_posterior(y, se, prior, df=df if df < 100 else None)
+        posterior = normal_posterior(y, se, prior, df=df if df < NORMAL_DF else None)
         above, worth = posterior.prob_above(0.0), posterior.prob_above(size)
-        found[name] = [above, worth, 1 - worth - (1 - _at_least(posterior, -size))]
-    claims = (
-        f"{better.capitalize()} at all",
-        f"{better.capitalize()} {asked.threshold}",
-        f"Practically none: {asked.negligible}",
-    )
+        # A spike at the lower end counts as inside.
+        at_least = float(posterior.prob_above(np.nextafter(-size, -math.inf)))
+        found[name] = [above, worth, 1 - worth - (1 - at_least)]
+    claims = (f"{better} at all", f"{better} {asked.threshold}", f"Practically none: {asked.negligible}")
     return [
         {
             "claim": claim,
@@ -385,23 +381,15 @@ def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
     ]
 
 
-def _at_least(posterior: Any, x: float) -> float:
-    """Probability of at least x: a spike there counts."""
-    return float(posterior.prob_above(np.nextafter(x, -math.inf)))
-
-
 def _priors(asked: _Asked) -> dict[str, Mixture]:
     """Priors beside the model's own, as far as the evaluation says how large effects are."""
-    hoped, evaluation = asked.hoped, asked.evaluation
-    row = asked.posterior["constant_data"].to_dataset().sel(term=asked.term)
-    sd = float(row["prior_sd"])
-    options = json.loads(asked.posterior.attrs.get("options", "{}"))
-    known = math.isfinite(sd) and options.get("prior_from") != "table"
-    if hoped is None:
-        from ..priors import Normal
-
-        return {"even_chance": as_mixture(Normal(0.0, sd), prob_zero=0.5)} if known and evaluation.n else {}
-    families = prior_families(abs(hoped), neutral_sd=sd if known else 5 * abs(hoped))
+    sd = asked.prior[1]
+    known = math.isfinite(sd) and asked.prior_from != "table"
+    if asked.hoped is None:
+        unit_information = known and asked.evaluation.n
+        return {"even_chance": as_mixture(Normal(0.0, sd), prob_zero=0.5)} if unit_information else {}
+    hoped = abs(asked.hoped)
+    families = prior_families(hoped, neutral_sd=sd if known else 5 * hoped)
     return {
         "sceptical": families["sceptical", "normal"],
         "enthusiastic": families["enthusiastic", "normal"],
@@ -409,10 +397,11 @@ def _priors(asked: _Asked) -> dict[str, Mixture]:
     }
 
 
-def _robustness(answers: Mapping[tuple[str, str], pd.DataFrame], *, several: bool) -> Table:
-    frame = next(iter(answers.values()))
-    if several:
-        frame = pd.concat(answers, names=["model", "term"])
+def _robustness(asked: Sequence[_Asked]) -> Table:
+    frame, terms = asked[0].answers, []
+    if len(asked) > 1:
+        frame = pd.concat({(each.model, each.term): each.answers for each in asked}, names=["model", "term"])
+        terms = ["Term"]
     shown = frame.reset_index()
     # For a slope or a difference the E-value's row only says to see the row above it.
     shown = shown[shown["question"].ne("e_value") | shown["value"].notna()]
@@ -421,7 +410,7 @@ def _robustness(answers: Mapping[tuple[str, str], pd.DataFrame], *, several: boo
     return Table(
         frame,
         "Question by question. What counts as convincing is 95%. The CSV file holds the numbers behind each sentence and their units.",
-        shown=shown[[*(["Term"] if several else []), "Question", "Answer"]],
+        shown=shown[[*terms, "Question", "Answer"]],
         section="sensitivity",
     )
 
@@ -454,20 +443,13 @@ def _audit(evaluations: Mapping[str, Evaluation]) -> Table:
     )
 
 
-def _pictures(
-    tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]
-) -> dict[str, Picture]:
-    first = asked[0]
-    wide = {"table": None}
-    effects = {}
+def _masses(asked: Sequence[_Asked]) -> Picture:
+    """Posteriors of what is in question, cut at the smallest effect worth having."""
+    first, effects = asked[0], {}
     for each in asked[:_MOST_MASSES]:
-        row = each.posterior["constant_data"].to_dataset().sel(term=each.term)
-        options = json.loads(each.posterior.attrs.get("options", "{}"))
-        prior = (float(row["prior_mean"]), float(row["prior_sd"]))
-        curves = exact_curves(each.posterior, each.term)
-        known = all(map(math.isfinite, prior)) and options.get("prior_from", "given") not in wide
-        one = each.scale
-        effects[capital(_name(each, asked) or each.said)] = Effect(
+        one, curves, prior = each.scale, exact_curves(each.posterior, each.term), each.prior
+        known = all(map(math.isfinite, prior)) and each.prior_from != "table"
+        effects[capital(each.name or each.said)] = Effect(
             one * term_draws(each.posterior).sel(term=each.term).to_numpy().ravel(),
             one * each.smallest,
             str(each.evaluation.better),
@@ -475,49 +457,49 @@ def _pictures(
             each.evaluation.ratio is not None,
             (one * curves.posterior[0], one * curves.posterior[1]) if curves else None,
         )
-    unit = _plural_unit(first)
+    worth = "cut at what is worth having"
+    if len(asked) == 1:
+        worth = f"{first.evaluation.better} {first.threshold}: {percent_text(first.worth)}"
+    return Picture(
+        plot_masses(
+            effects,
+            title=f"{first.term}: {_sure(first)}" if len(asked) == 1 else _worth_title(effects),
+            subtitle=f"{_source(first)}{worth}{_cases(asked)}",
+            xlabel=first.unit + (_EACH_ONE if any(each.scale != 1 for each in asked) else ""),
+        ),
+        f"Posterior of what is in question, in {first.unit}, cut at the smallest effect worth having ({first.threshold}).",
+        f"Density of the posterior: {_answer(replace(first, name=''))}",
+    )
+
+
+def _forest(
+    tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]
+) -> Picture:
+    """Published beside posterior, those in question first."""
+    first = asked[0]
     standardised = any(
         scale_of(evaluations[name], str(term)) != 1 for name in tables for term in tables[name].index
     )
-    each_one = ", for one s.d. of the term (or from 0 to 1)" if standardised else ""
     shown = {}
     for name, whole in list(tables.items())[:4]:
         shown[name] = whole.head(_MOST_TERMS)
         shown[name].attrs = whole.attrs
         if standardised:
             shown[name] = _per_scale(shown[name], evaluations[name])
+    drawn = list(dict.fromkeys(term for table in shown.values() for term in table.index))
     focal = list(dict.fromkeys(each.term for each in asked))
-    rest = [
-        term
-        for term in dict.fromkeys(t for table in shown.values() for t in table.index)
-        if term not in focal
-    ]
-    panels: Any = shown if len(shown) > 1 else next(iter(shown.values()))
-    return {
-        "masses": Picture(
-            plot_masses(
-                effects,
-                title=_mass_title(first) if len(asked) == 1 else _worth_title(effects),
-                subtitle=_mass_subtitle(asked),
-                xlabel=unit + (each_one if any(each.scale != 1 for each in asked) else ""),
-            ),
-            f"Posterior of what is in question, in {unit}, cut at the smallest effect worth having ({first.threshold}).",
-            f"Density of the posterior: {_answer(first)}",
+    terms = [*focal, *(term for term in drawn if term not in focal)]
+    return Picture(
+        plot_forest(
+            shown if len(shown) > 1 else next(iter(shown.values())),
+            title=_forest_title(list(tables.values())),
+            subtitle=f"{_source(first)}{len(terms)} terms, those in question in bold{_cases(asked)}",
+            xlabel=first.unit + (_EACH_ONE if standardised else ", for each term's own unit"),
+            terms=[term for term in terms if term in drawn],
         ),
-        "forest": Picture(
-            plot_forest(
-                panels,
-                title=_forest_title(list(tables.values())),
-                subtitle=f"{_source(first)}{len(focal) + len(rest)} terms, those in question in bold{_cases(asked)}",
-                xlabel=unit + (each_one or ", for each term's own unit"),
-                terms=[
-                    term for term in [*focal, *rest] if any(term in table.index for table in shown.values())
-                ],
-            ),
-            f"Dashed: published estimate and 95% confidence interval. Solid: posterior mean and 95% equal-tailed interval. In {unit}.",
-            f"Forest plot of {len(focal) + len(rest)} terms, published beside posterior; the first is {focal[0]}.",
-        ),
-    }
+        f"Dashed: published estimate and 95% confidence interval. Solid: posterior mean and 95% equal-tailed interval. In {first.unit}.",
+        f"Forest plot of {len(terms)} terms, published beside posterior; the first is {focal[0]}.",
+    )
 
 
 def _per_scale(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
@@ -525,12 +507,10 @@ def _per_scale(table: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
     scale = np.array([scale_of(evaluation, str(term)) for term in table.index])
     columns = ["published_estimate", "published_low", "published_high", "mean", "low", "high"]
     shown = table.assign(**{name: table[name].to_numpy(float) * scale for name in columns})
-    shown.attrs = dict(table.attrs)
-    regions = table.attrs.get("rope") or {}
     known = dict(zip(map(str, table.index), scale, strict=True))
-    shown.attrs["rope"] = {
-        term: tuple(known.get(term, 1.0) * end for end in region) for term, region in regions.items()
-    }
+    regions = (table.attrs.get("rope") or {}).items()
+    rope = {term: tuple(known.get(term, 1.0) * end for end in region) for term, region in regions}
+    shown.attrs = table.attrs | {"rope": rope}
     return shown
 
 
@@ -551,18 +531,6 @@ def _forest_title(tables: Sequence[pd.DataFrame]) -> str:
     return f"Priors move what was published by up to {moved:.1f} s.e."
 
 
-def _mass_subtitle(asked: Sequence[_Asked]) -> str:
-    """The source, the smallest effect worth having (of one term also its probability), and n."""
-    first, worth = asked[0], "cut at what is worth having"
-    if len(asked) == 1:
-        worth = f"{first.evaluation.better} {first.threshold}: {percent_text(first.worth)}"
-    return f"{_source(first)}{worth}{_cases(asked)}"
-
-
-def _mass_title(asked: _Asked) -> str:
-    return f"{asked.term}: {_sure(asked)}"
-
-
 def _worth_title(effects: Mapping[str, Effect]) -> str:
     """How probable it is that each effect is worth having."""
     signs = {"higher": 1.0, "lower": -1.0}
@@ -575,7 +543,6 @@ def _worth_title(effects: Mapping[str, Effect]) -> str:
 
 
 def _prior_words(asked: _Asked) -> str:
-    options = json.loads(asked.posterior.attrs.get("options", "{}"))
     priors = json.loads(asked.posterior.attrs.get("priors", "{}"))
     effect, hoped = priors.get("effect", ""), asked.evaluation.hoped
     of = " for one s.d. of the term" if asked.scale != 1 else ""
@@ -584,40 +551,32 @@ def _prior_words(asked: _Asked) -> str:
         "hoped": f"{effect}, five times the effect hoped for ({asked.shown(hoped) if hoped is not None else ''}){of}",
         "n": f"{effect}, as informative as one of the {asked.evaluation.n} cases",
         "table": "normal around none, so wide on the table's own scale that it shrinks nothing",
-    }.get(str(options.get("prior_from")), f"{effect}, as given")
+    }.get(asked.prior_from, f"{effect}, as given")
 
 
 def _error_words(asked: _Asked) -> str:
-    if asked.df < 100:
+    if asked.df < NORMAL_DF:
         return f"Student's t with {asked.df:g} degrees of freedom"
     return "normally distributed"
 
 
 def _methods(asked: Sequence[_Asked]) -> tuple[str, ...]:
     first = asked[0]
-    scale = (
-        f" {first.evaluation.ratio.capitalize()}s are analysed as logarithms and shown as ratios."
-        if first.evaluation.ratio
-        else ""
-    )
+    ratio = first.evaluation.ratio
+    scale = f" {ratio.capitalize()}s are analysed as logarithms and shown as ratios." if ratio else ""
+    how = "computed exactly" if is_exact(*(each.posterior for each in asked)) else "sampled by NUTS"
     return (
         f"Each printed estimate is taken as {_error_words(first)} around the true effect, with its printed standard error as known.{scale} "
-        f"Prior of the effect in question: {_prior_words(first)}. Every term stands by itself. The posterior is computed exactly.",
+        f"Prior of the effect in question: {_prior_words(first)}. Every term stands by itself. The posterior is {how}.",
         SCALE_KEY,
     )
 
 
 def _limits(asked: Sequence[_Asked], evaluations: Mapping[str, Evaluation]) -> tuple[str, ...]:
-    first = asked[0]
-    lines = [_ASSIGNED.get(first.evaluation.assignment or "", _UNKNOWN)]
-    if first.evaluation.assignment and first.evaluation.assignment not in _ASSIGNED:
-        lines = [
-            f"Units came to be treated by {first.evaluation.assignment}: whether that leaves the estimate an association, readers "
-            "must judge."
-        ]
-    lines.append(
-        "Whether the printed model is right: its outcome, its controls and its standard errors are taken as they stand."
-    )
+    lines = [
+        _assigned(asked[0].evaluation),
+        "Whether the printed model is right: its outcome, its controls and its standard errors are taken as they stand.",
+    ]
     if len(asked) > 1:
         lines.append(
             f"{len(asked)} effects are in question. Each probability is about its effect alone; that at least one stands out by chance is "
@@ -638,7 +597,7 @@ def _notes(evaluations: Mapping[str, Evaluation], posteriors: Mapping[str, xr.Da
         for note in each.notes
     ]
     for name in evaluations:
-        left_out = json.loads(posteriors[name].attrs.get("options", "{}")).get("not_fitted", "")
+        left_out = _options(posteriors[name]).get("not_fitted", "")
         lines += [f"Not fitted: {part}." for part in left_out.split("; ") if part]
     derived = [
         f"{term}: {row['se']:.4g} ({row['se_low']:.4g} to {row['se_high']:.4g}), {row['se_from']}"
@@ -658,12 +617,12 @@ def _paragraph(asked: Sequence[_Asked]) -> str:
 
 
 def _re_analysed(asked: _Asked) -> str:
-    published = _interval(asked, "published_low", "published_high", "published_estimate")
+    published = asked.interval("published_low", "published_high", "published_estimate")
     return (
         f"We re-analysed the printed estimate of {asked.said} ({asked.evaluation.source}): {published}, with its 95% confidence interval "
-        f"in brackets, in {_plural_unit(asked)}. The estimate was taken as {_error_words(asked)} around the true effect, with known "
+        f"in brackets, in {asked.unit}. The estimate was taken as {_error_words(asked)} around the true effect, with known "
         f"standard error; the prior was {_prior_words(asked)}. Posterior mean and 95% equal-tailed interval: "
-        f"{_interval(asked, 'low', 'high', 'mean')}. The effect is {asked.evaluation.better} with probability "
+        f"{asked.interval('low', 'high', 'mean')}. The effect is {asked.evaluation.better} with probability "
         f"{percent_text(float(asked.row['prob_better']))}, and {asked.threshold}, the smallest effect held to be worth having, with "
         f"{percent_text(asked.worth)}."
     )

@@ -202,7 +202,9 @@ def anchored(posterior: xr.DataTree, study: Study) -> dict[str, xr.DataTree]:
         raise DataError("posterior has no variable 'causal_slope', expected one of the anchoring model")
     slope = group["causal_slope"].reset_coords(drop=True).expand_dims(term=[STRETCH])
     scaled = {"effect": slope, "standardised": slope * scale_of_stretch(study)}
-    return {"model_3": xr.DataTree.from_dict({"posterior": xr.Dataset(scaled)})}
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset(scaled)})
+    tree.attrs = dict(posterior.attrs)
+    return {"model_3": tree}
 
 
 # ---- the page of the printed regressions ------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +14,7 @@ from ...inference.quadrature.grid import together
 from ...model import Model, NotExactError
 from ...priors import Flat, Normal
 from .gaussian import Gaussian
-from .problem import Problem, problem_of
+from .problem import Problem, labelled, problem_of
 from .selection import Selected
 
 FloatArray = NDArray[np.float64]
@@ -27,94 +26,52 @@ def solve_meta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Da
     """Draws from the posterior, the same for every seed, with the engine's statistics."""
     problem = problem_of(model)
     if problem.pooling == "none":
-        return _apart(model, problem, size)
-    values, draws = _together(problem, size)
-    return _dataset(model, problem, values), draws.sample_stats()
-
-
-def log_evidence(model: Model) -> float:
-    """The log marginal likelihood alone, without draws."""
-    return float(solve_meta(model, 2, np.random.default_rng(0))[1]["log_evidence"])
+        effect, stats = (_apart if problem.covariance is None else _apart_with_covariance)(problem, size)
+        return labelled(model, {"effect": effect}), stats
+    values, draws = solve_together(problem, size)
+    values["coefficient"] = values["coefficient"] / problem.sd
+    values["new_effect"] = values["mu"] + values["new"]
+    return labelled(model, values), draws.sample_stats()
 
 
 def solvable(model: Model) -> bool:
     """Whether the exact engine serves a model on a grid of moderate size."""
     problem = problem_of(model)
-    if _is_gaussian(problem, Gaussian(problem)):
-        return True
     try:
-        return len(Selected(problem).axes()) <= _MOST_AXES
+        return Gaussian(problem).fits or len(Selected(problem).axes()) <= _MOST_AXES
     except NotExactError:
         return False
 
 
-def _is_gaussian(problem: Problem, gaussian: Gaussian) -> bool:
-    """Whether all but spreads and a slope is normal given these."""
-    return gaussian.fits and problem.bounds is None and not problem.student.any()
-
-
-def _together(problem: Problem, size: int) -> tuple[dict[str, FloatArray], Draws]:
+def solve_together(problem: Problem, size: int) -> tuple[dict[str, FloatArray], Draws]:
+    """Draws of a problem's parameters and true effects by name, and the engine's."""
     gaussian = Gaussian(problem)
-    count, order = problem.y.size, zlib.crc32(problem.y.tobytes())
-    if _is_gaussian(problem, gaussian):
-        axes, free = gaussian.axes(), gaussian.columns.shape[1]
-        extra = count * (1 if problem.group is None else 2 if problem.covariance is None else 3)
-        unit = even_points(
-            size, len(axes) + free + 1 + extra, first=min(6, len(axes) + free + 1), order=order
-        )
-        draws = solve_tensor(
-            on_mesh(gaussian.log_density), gaussian.log_density, axes, size, unit=unit[:, : len(axes)]
-        )
-        values = np.column_stack([draws.values[axis.name] for axis in axes] or [np.empty((size, 0))])
-        found = gaussian.draw(values, even_normals(unit[:, len(axes) :]))
-        out = {name: values[:, d] for d, name in enumerate(gaussian.names)}
-        coefficients, mu = found["coefficients"], problem.point("mu")
-        out["mu"] = coefficients[:, 0] if mu is None else np.full(size, mu)
-        out["coefficients"] = coefficients if mu is not None else coefficients[:, 1:]
-        for name in ("tau", "tau_within"):
-            out.setdefault(name, np.full(size, problem.point(name)))
-        out["effect"] = out["mu"][:, None] + out["coefficients"] @ problem.columns.T + found["deviation"]
-        out["new"] = found["new"]
-        return out, draws
-    selected = Selected(problem)
-    axes = selected.axes()
-    unit = even_points(size, len(axes) + 1 + 2 * count, first=min(6, len(axes) + 1), order=order)
-    draws = solve_tensor(selected.tensor, selected.points, axes, size, unit=unit[:, : len(axes)])
+    density = gaussian if gaussian.fits else Selected(problem)
+    axes, (leading, further) = density.axes(), density.dims
+    leading += len(axes)
+    order = zlib.crc32(problem.y.tobytes())
+    unit = even_points(size, leading + further, first=min(6, leading), order=order)
+    own, rest = unit[:, : len(axes)], unit[:, len(axes) :]
+    draws = solve_tensor(density.tensor, density.at_points, axes, size, unit=own)
     values = np.column_stack([draws.values[axis.name] for axis in axes] or [np.empty((size, 0))])
-    rest = unit[:, len(axes) :]
-    return selected.draw(values, rest, even_normals(rest)), draws
+    return density.draw(values, rest), draws
 
 
-def _apart(model: Model, problem: Problem, size: int) -> tuple[xr.Dataset, xr.Dataset]:
+def _apart(problem: Problem, size: int) -> tuple[FloatArray, xr.Dataset]:
     """Effects that share nothing: each has the prior of `mu`, and an exact posterior of its own."""
-    if problem.covariance is not None:
-        return _apart_with_covariance(model, problem, size)
     effect, stats = np.empty((size, problem.y.size)), []
     for k in range(problem.y.size):
-        rows = slice(k, k + 1)
-        own = replace(
-            problem,
-            y=problem.y[rows],
-            se=problem.se[rows],
-            df=problem.df[rows],
-            columns=np.zeros((1, 0)),
-            sd=np.zeros(0),
-            group=None,
-            covariance=None,
-            bias=None,
-            bin=problem.bin[rows],
-            pooling="complete",
-        )
-        values, draws = _together(own, size)
+        arrays = {name: getattr(problem, name)[k : k + 1] for name in ("y", "se", "df")}
+        own = replace(problem, **arrays, columns=np.zeros((1, 0)), sd=np.zeros(0), pooling="complete")
+        values, draws = solve_together(own, size)
         # Effects are independent, so that their even points must not be the same ones.
         order = np.random.default_rng(k).permutation(size)
         effect[:, k] = values["mu"][order]
         stats.append(draws.sample_stats().isel(sample=order))
-    coords = {"study": model.data["study"].to_numpy()}
-    return xr.Dataset({"effect": (("sample", "study"), effect)}, coords=coords), together(stats)
+    return effect, together(stats)
 
 
-def _apart_with_covariance(model: Model, problem: Problem, size: int) -> tuple[xr.Dataset, xr.Dataset]:
+def _apart_with_covariance(problem: Problem, size: int) -> tuple[FloatArray, xr.Dataset]:
     """Effects that share nothing but their errors: one multivariate normal distribution."""
     prior, covariance = problem.priors.mu, problem.covariance
     if not isinstance(prior, Normal | Flat) or covariance is None:
@@ -122,41 +79,19 @@ def _apart_with_covariance(model: Model, problem: Problem, size: int) -> tuple[x
             f"priors, mu: {prior} has no exact posterior together with a covariance; use engine 'nuts'"
         )
     centre, q = getattr(prior, "mu", 0.0), getattr(prior, "sigma", np.inf) ** -2.0
-    inverse = np.linalg.inv(covariance)
-    total = inverse + q * np.eye(problem.y.size)
-    mean = centre + np.linalg.solve(total, inverse @ (problem.y - centre))
+    one = np.eye(problem.y.size)
+    left, total = problem.y - centre, np.linalg.inv(covariance) + q * one
+    mean = centre + np.linalg.solve(total, np.linalg.solve(covariance, left))
     z = even_normals(even_points(size, problem.y.size))
     effect = mean + np.linalg.solve(np.linalg.cholesky(total).T, z.T).T
-    marginal = covariance + (np.eye(problem.y.size) / q if q else 0.0)
-    left = problem.y - centre
-    value = -0.5 * (left @ np.linalg.solve(marginal, left) + np.linalg.slogdet(2 * np.pi * marginal)[1])
-    draws = solve_tensor(
-        on_mesh(lambda v: np.full(len(v), value if q else 0.0)),
-        lambda v: np.full(len(v), value if q else 0.0),
-        [],
-        size,
-        unit=z[:, :0],
-    )
-    coords = {"study": model.data["study"].to_numpy()}
-    return xr.Dataset({"effect": (("sample", "study"), effect)}, coords=coords), draws.sample_stats()
+    log_evidence = 0.0
+    if q:
+        marginal = covariance + one / q
+        log_det = np.linalg.slogdet(2 * np.pi * marginal)[1]
+        log_evidence = -0.5 * float(left @ np.linalg.solve(marginal, left) + log_det)
 
+    def constant(values: FloatArray) -> FloatArray:
+        return np.full(len(values), log_evidence)
 
-def _dataset(model: Model, problem: Problem, values: dict[str, FloatArray]) -> xr.Dataset:
-    """Posterior variables by their names, coefficients per unit of the column."""
-    every: dict[str, Any] = {
-        "mu": ("sample", values["mu"]),
-        "tau": ("sample", values["tau"]),
-        "effect": (("sample", "study"), values["effect"]),
-        "new_effect": ("sample", values["mu"] + values["new"]),
-        "tau_within": ("sample", values["tau_within"]),
-    }
-    coords: dict[str, Any] = {"study": model.data["study"].to_numpy()}
-    if problem.columns.shape[1]:
-        every["coefficient"] = (("sample", "moderator"), values["coefficients"] / problem.sd)
-        coords["moderator"] = model.data["moderator"].to_numpy()
-    if problem.bounds is not None:
-        every["weight"] = (("sample", "step"), values["weight"])
-        coords["step"] = model.data["step"].to_numpy()
-    if problem.bias is not None:
-        every["slope"] = ("sample", values["slope"])
-    return xr.Dataset({name: every[name] for name in model.variables}, coords=coords)
+    draws = solve_tensor(on_mesh(constant), constant, [], size, unit=z[:, :0])
+    return effect, draws.sample_stats()

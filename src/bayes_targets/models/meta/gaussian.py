@@ -12,38 +12,45 @@ becomes diagonal by its eigenvectors. With both, each group has a small matrix.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...inference.quadrature import Axis
+from ...inference.quadrature import Axis, even_normals, on_mesh
 from ...priors import Flat, Normal
-from .problem import Problem
+from .problem import SPREADS, Density, Problem
 
 FloatArray = NDArray[np.float64]
 _LOG_2_PI = math.log(2.0 * math.pi)
-SPREADS = ("tau", "tau_within")
 
 
-class Gaussian:
+class Gaussian(Density):
     """The marginal density of a `Problem` over its standard deviations (and a slope), and draws given them."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        priors, y = problem.priors, problem.y
-        mu = problem.point("mu")
-        parts = [np.ones((y.size, 1))] if mu is None else []
-        self.columns = np.concatenate([*parts, problem.columns], axis=1)
-        chosen = ([priors.mu] if mu is None else []) + [priors.coefficient] * problem.columns.shape[1]
-        self.fits = all(isinstance(prior, Normal | Flat) for prior in chosen)
+        super().__init__(problem, [name for name in (*SPREADS, "slope") if problem.point(name) is None])
+        priors, mu = problem.priors, problem.point("mu")
+        ones = np.ones((problem.y.size, int(mu is None)))
+        self.columns = np.concatenate([ones, problem.columns], axis=1)
+        chosen = [priors.mu] * ones.shape[1] + [priors.coefficient] * problem.columns.shape[1]
+        self.normal_priors = all(isinstance(prior, Normal | Flat) for prior in chosen)
         self.prior_mean = np.array([getattr(prior, "mu", 0.0) for prior in chosen])
         self.prior_precision = np.array([getattr(prior, "sigma", math.inf) ** -2.0 for prior in chosen])
-        self.y = y - (mu or 0.0)
-        self.names = [name for name in SPREADS if problem.point(name) is None]
-        if problem.bias is not None:
-            self.names.append("slope")
+        self.y = problem.y - (mu or 0.0)
+
+    @property
+    def fits(self) -> bool:
+        """Whether all but spreads and a slope is normal given these."""
+        return self.normal_priors and self.problem.bounds is None and not self.problem.student.any()
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        """How many even points a draw needs besides those of the axes: that matter much, and further ones."""
+        problem = self.problem
+        further = 1 if problem.group is None else 2 if problem.covariance is None else 3
+        return self.columns.shape[1] + 1, further * problem.y.size
 
     @cached_property
     def rotation(self) -> tuple[FloatArray, FloatArray] | None:
@@ -60,36 +67,14 @@ class Gaussian:
         covariance, group = self.problem.covariance, self.problem.group
         if covariance is None or group is None:
             return None
-        linked = (covariance != 0.0) | (group[:, None] == group)
-        left, out = set(range(len(group))), []
-        while left:
-            found, todo = set(), {min(left)}
-            while todo:
-                found |= todo
-                todo = set(np.flatnonzero(linked[sorted(todo)].any(axis=0)).tolist()) - found
-            out.append(np.array(sorted(found)))
-            left -= found
-        return out
+        from scipy.sparse.csgraph import connected_components
+
+        _, block = connected_components((covariance != 0.0) | (group[:, None] == group), directed=False)
+        return [np.flatnonzero(block == own) for own in range(block.max() + 1)]
 
     def axes(self) -> list[Axis]:
         """Axes of what is not integrated out in closed form."""
-        variance = self.problem.se**2
-        scale = float(np.sqrt(np.median(variance) + np.median((self.y - np.median(self.y)) ** 2)))
-        own = {"tau": scale, "tau_within": scale}
-        if self.problem.bias is not None:
-            own["slope"] = scale / float(np.median(np.abs(self.problem.bias)))
-        return [Axis(name, "spread", scale=own[name]) for name in self.names]
-
-    def _spreads(self, values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """tau, tau_within and slope, each of shape (n, 1)."""
-        out = []
-        for name in (*SPREADS, "slope"):
-            if name in self.names:
-                out.append(values[:, [self.names.index(name)]])
-            else:
-                fixed = self.problem.point(name) if name != "slope" else 0.0
-                out.append(np.full((len(values), 1), fixed))
-        return out[0], out[1], out[2]
+        return [self.spread_axis(name) for name in self.names]
 
     def _residual(self, slope: FloatArray) -> FloatArray:
         """Estimates less bias, shape (n or 1, K)."""
@@ -97,17 +82,17 @@ class Gaussian:
             return self.y[None]
         return np.asarray(self.y - slope * self.problem.bias)
 
-    def solver(self, tau: FloatArray, within: FloatArray) -> _Covariance:
+    def solver(self, tau: FloatArray, within: FloatArray) -> _Diagonal | _Grouped | _Blocks:
         """The covariance at n pairs of standard deviations."""
         if self.blocks is not None:
             return _Blocks(self, tau, within)
         if self.problem.group is not None:
             return _Grouped(self, tau, within)
-        return _Diagonal(self, tau, within)
+        return _Diagonal(self, tau)
 
     def conditional(self, values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Log marginal density (n,), mean (n, p) and Cholesky root of the precision (n, p, p) of the coefficients."""
-        tau, within, slope = self._spreads(values)
+        tau, within, slope = (self.column(values, name) for name in (*SPREADS, "slope"))
         sigma, residual = self.solver(tau, within), self._residual(slope)
         f, q, n = self.columns, self.prior_precision, len(values)
         solved = sigma.solve(np.broadcast_to(f, (n, *f.shape)))
@@ -124,47 +109,43 @@ class Gaussian:
         value = value + 0.5 * np.log(q[proper]).sum() + 0.5 * (~proper).sum() * _LOG_2_PI
         return value, mean, root
 
-    def log_density(self, values: FloatArray) -> FloatArray:
+    def at_points(self, values: FloatArray) -> FloatArray:
         """Log density of estimates and hyperparameters, shape (n,)."""
         value = self.conditional(values)[0]
         for d, name in enumerate(self.names):
             value = value + getattr(self.problem.priors, name).logpdf(values[:, d])
         return np.asarray(value)
 
-    def draw(self, values: FloatArray, normals: FloatArray) -> dict[str, FloatArray]:
-        """Coefficients, effects less their mean, and a new effect's deviation, from standard normal values.
+    def tensor(self, values: Sequence[FloatArray]) -> FloatArray:
+        """The same on a grid, for `solve_tensor`."""
+        return on_mesh(self.at_points)(values)
 
-        `normals` has p + 1 columns for the coefficients and the new effect, then 3 K (see `_Covariance.deviations`).
-        """
-        tau, within, slope = self._spreads(values)
+    def draw(self, values: FloatArray, unit: FloatArray) -> dict[str, FloatArray]:
+        """Parameters by name, true effects and a new effect's deviation, from hyperparameters and even points."""
+        problem, normals, p = self.problem, even_normals(unit), self.columns.shape[1]
+        tau, within, slope = (self.column(values, name) for name in (*SPREADS, "slope"))
         _, mean, root = self.conditional(values)
-        p = self.columns.shape[1]
         shift = np.linalg.solve(np.swapaxes(root, 1, 2), normals[:, :p, None])[..., 0]
-        coefficients = mean + shift
-        left = self._residual(slope) - coefficients @ self.columns.T
+        every = mean + shift
+        left = self._residual(slope) - every @ self.columns.T
+        coefficient = every[:, p - problem.columns.shape[1] :]
+        mu = every[:, 0] if problem.point("mu") is None else np.full(len(values), problem.point("mu"))
+        deviation = self.solver(tau, within).deviations(left, normals[:, p + 1 :])
         return {
-            "coefficients": coefficients,
-            "deviation": self.solver(tau, within).deviations(left, normals[:, p + 1 :]),
+            "mu": mu,
+            "tau": tau[:, 0],
+            "tau_within": within[:, 0],
+            "slope": slope[:, 0],
+            "coefficient": coefficient,
+            "effect": mu[:, None] + coefficient @ problem.columns.T + deviation,
             "new": np.hypot(tau, within)[:, 0] * normals[:, p],
         }
 
 
-class _Covariance(Protocol):
-    """Covariance of the estimates at n pairs of tau and tau_within, shape (n, 1) each."""
-
-    log_det: FloatArray
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """Its inverse times columns of shape (n, K, c)."""
-
-    def deviations(self, residual: FloatArray, normals: FloatArray) -> FloatArray:
-        """Draws of the true effects around their mean, (n, K), given what the estimates are off it."""
-
-
 class _Diagonal:
-    """Independent studies, if need be along the eigenvectors of their errors' covariance."""
+    """The covariance of independent studies at n values of tau, if need be along the eigenvectors of their errors' covariance."""
 
-    def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
+    def __init__(self, gaussian: Gaussian, tau: FloatArray) -> None:
         self.rotation = gaussian.rotation
         self.variance = gaussian.problem.se**2 if self.rotation is None else self.rotation[0]
         self.tau = tau
@@ -178,9 +159,11 @@ class _Diagonal:
         return np.asarray((vectors if back else vectors.T) @ right)
 
     def solve(self, right: FloatArray) -> FloatArray:
+        """Its inverse times columns of shape (n, K, c)."""
         return self._turned(self.weight[..., None] * self._turned(right), back=True)
 
     def deviations(self, residual: FloatArray, normals: FloatArray) -> FloatArray:
+        """Draws of the true effects around their mean, (n, K), given what the estimates are off it."""
         z = normals[:, : self.variance.size]
         turned = self._turned(residual[..., None])[..., 0]
         out = self.tau**2 * self.weight * turned + self.tau * np.sqrt(self.variance * self.weight) * z
@@ -188,13 +171,11 @@ class _Diagonal:
 
 
 class _Grouped:
-    """Independent errors in groups that share an effect."""
+    """The same of independent errors in groups that share an effect."""
 
     def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
-        group = gaussian.problem.group
-        assert group is not None
-        self.group, self.tau, self.within = group, tau, within
-        self.member = (group == np.unique(group)[:, None]).astype(float).T
+        self.tau, self.within = tau, within
+        self.member = gaussian.problem.member
         self.variance = gaussian.problem.se**2
         self.weight = 1.0 / (within**2 + self.variance)
         self.total = self.weight @ self.member
@@ -222,7 +203,7 @@ class _Grouped:
 
 
 class _Blocks:
-    """Groups whose errors depend on one another: a small matrix each."""
+    """The same of groups whose errors depend on one another: a small matrix each."""
 
     def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
         problem = gaussian.problem

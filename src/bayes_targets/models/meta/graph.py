@@ -8,7 +8,7 @@ import numpy as np
 
 from ...model import Model
 from ...priors import Prior
-from .problem import Problem, precision_mixture, problem_of
+from .problem import Problem, bin_shares, precision_mixture, problem_of
 
 
 def build(model: Model) -> Any:
@@ -31,40 +31,32 @@ def build(model: Model) -> Any:
             assert isinstance(priors.mu, Prior)
             _estimates(problem, estimate, priors.mu.to_pymc("effect", dims="study"))
             return graph
-        mu = _value("mu", problem.point("mu"), priors.mu)
-        tau = _value("tau", problem.point("tau"), priors.tau)
-        within: Any = 0.0
-        if problem.group is not None:
-            within = _value("tau_within", problem.point("tau_within"), priors.tau_within)
+        mu, tau = _value(problem, "mu"), _value(problem, "tau")
+        within = 0.0 if problem.group is None else _value(problem, "tau_within")
         centre = mu + pt.zeros(problem.y.size)
         if problem.columns.shape[1]:
             assert isinstance(priors.coefficient, Prior)
             scaled = priors.coefficient.to_pymc("scaled_coefficient", dims="moderator")
             pm.Deterministic("coefficient", scaled / problem.sd, dims="moderator")
             centre = centre + pt.dot(problem.columns, scaled)
-        bias: Any = 0.0
-        if problem.bias is not None:
-            assert isinstance(priors.slope, Prior)
-            bias = priors.slope.to_pymc("slope") * problem.bias
+        bias = 0.0 if problem.bias is None else _value(problem, "slope") * problem.bias
         pm.Deterministic("new_effect", mu + pt.sqrt(tau**2 + within**2 + 1e-300) * pm.Normal("z_new"))
         selected_centre, spread = centre, tau
         if problem.student.any():
             if problem.group is not None:
-                shared = tau * pm.Normal("z_group", shape=int(problem.group.max()) + 1)
+                shared = tau * pm.Normal("z_group", shape=problem.member.shape[1])
                 selected_centre, spread = centre + shared[problem.group], within
             effect = selected_centre + spread * pm.Normal("z", dims="study")
             _estimates(problem, estimate, effect + bias)
-        elif problem.group is None and problem.covariance is None:
-            total = pt.sqrt(tau**2 + problem.se**2)
-            pm.Normal("estimate", centre + bias, total, observed=estimate, dims="study")
-            noise = tau * problem.se / total * pm.Normal("z", dims="study")
-            effect = centre + (tau / total) ** 2 * (estimate - bias - centre) + noise
         elif problem.covariance is None:
-            shared = _groups(problem, estimate, centre + bias, tau, within)[problem.group]
-            selected_centre, spread = centre + shared, within
-            total = pt.sqrt(within**2 + problem.se**2)
-            noise = within * problem.se / total * pm.Normal("z", dims="study")
-            effect = selected_centre + (within / total) ** 2 * (estimate - bias - selected_centre) + noise
+            if problem.group is not None:
+                shared = _groups(problem, estimate, centre + bias, tau, within)
+                selected_centre, spread = centre + shared[problem.group], within
+            total = pt.sqrt(spread**2 + problem.se**2)
+            if problem.group is None:
+                pm.Normal("estimate", centre + bias, total, observed=estimate, dims="study")
+            noise = spread * problem.se / total * pm.Normal("z", dims="study")
+            effect = selected_centre + (spread / total) ** 2 * (estimate - bias - selected_centre) + noise
         else:
             effect = centre + _dependent(problem, estimate, centre + bias, tau, within)
         pm.Deterministic("effect", effect, dims="study")
@@ -92,9 +84,7 @@ def _groups(problem: Problem, estimate: Any, mean: Any, tau: Any, within: Any) -
     import pymc as pm
     import pytensor.tensor as pt
 
-    group = problem.group
-    assert group is not None
-    member = np.equal.outer(group, np.arange(group.max() + 1)).astype(float)
+    member = problem.member
     weight = 1.0 / (within**2 + problem.se**2)
     covariance = pt.diag(1.0 / weight) + tau**2 * (member @ member.T)
     pm.MvNormal("estimate", mean, cov=covariance, observed=estimate, dims="study")
@@ -112,8 +102,8 @@ def _dependent(problem: Problem, estimate: Any, mean: Any, tau: Any, within: Any
     import pymc as pm
     import pytensor.tensor as pt
 
-    count = problem.y.size
-    errors = np.diag(problem.se**2) if problem.covariance is None else problem.covariance
+    errors, count = problem.covariance, problem.y.size
+    assert errors is not None
     group = np.arange(count) if problem.group is None else problem.group
     same = np.equal.outer(group, group).astype(float)
     effects = tau**2 * same + within**2 * np.eye(count)
@@ -135,28 +125,22 @@ def _publication(problem: Problem, estimate: Any, centre: Any, spread: Any) -> N
     nodes, mass = precision_mixture(problem.df)
     total = pt.sqrt(spread**2 + problem.se[:, None] ** 2 / nodes)
     place = problem.direction * centre[:, None]
-    above = []
-    for k in range(problem.bounds.shape[1]):
-        bound = problem.bounds[:, k, None]
-        beyond = _normal_cdf((place - bound) / total)
-        if problem.two_sided:
-            beyond = beyond + _normal_cdf((-bound - place) / total)
-        above.append((beyond * mass).sum(axis=1))
-    ends = [pt.zeros(problem.y.size), *above, pt.ones(problem.y.size)]
-    sums = sum(weights[k] * (ends[k + 1] - ends[k]) for k in range(problem.bins))
+    bins = bin_shares(place, total, problem.bounds, problem.two_sided, mass, _normal_cdf)
+    sums = sum(weights[k] * share for k, share in enumerate(bins))
     seen = pt.abs(estimate) if problem.two_sided else problem.direction * estimate
-    bins = (seen[:, None] < problem.bounds).sum(axis=1)
-    pm.Potential("publication", (pt.log(weights)[bins] - pt.log(sums)).sum())
+    own = (seen[:, None] < problem.bounds).sum(axis=1)
+    pm.Potential("publication", (pt.log(weights)[own] - pt.log(sums)).sum())
 
 
-def _value(name: str, point: float | None, prior: Any) -> Any:
+def _value(problem: Problem, name: str) -> Any:
     """A parameter, or its point, by its name."""
     import pymc as pm
     import pytensor.tensor as pt
 
+    point = problem.point(name)
     if point is None:
-        return prior.to_pymc(name)
-    return pm.Deterministic(name, pt.as_tensor_variable(float(point)))
+        return getattr(problem.priors, name).to_pymc(name)
+    return pm.Deterministic(name, pt.as_tensor_variable(point))
 
 
 def _weights(problem: Problem) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean, require_choice, require_number, require_texts, shown
 from ...evaluation import Evaluation
+from ...inference.distributions import NORMAL_DF
 from ...model import Model
 from ...priors import Prior, require_spread_prior
 from .exact import solve_meta
 from .graph import build
-from .priors import MetaPriors, Steps, is_point, resolved
-from .problem import NORMAL_DF, Problem, problem_of
+from .priors import MetaPriors, Steps, resolved
+from .problem import SPREADS, Problem, arrays
 from .simulate import draw_prior, log_likelihood, predict
 
 FloatArray = NDArray[np.float64]
@@ -121,9 +121,9 @@ def meta_model(
     frame = _checked(several)
     names = require_texts("moderators", moderators)
     _check_options(several, pooling, names, group, correlation, selection)
-    codes = _groups(several, group) if group is not None else None
-    matrix = _covariance(several, frame, covariance, correlation, codes)
     steps = selection if isinstance(selection, Steps) else None
+    codes = None if group is None else _groups(several, group)
+    matrix = _covariance(several, frame, covariance, correlation, codes)
     filled, sources = resolved(
         priors,
         hoped=several.hoped,
@@ -138,20 +138,23 @@ def meta_model(
             "selection by steps takes errors as independent of one another, expected no covariance and no correlation with it "
             "(group= lets estimates of a study share an effect; 'pet' and 'peese' take a covariance)"
         )
-    kept = _variables(pooling, bool(names), group is not None, steps is not None, selection in REGRESSIONS)
-    model = Model(
+    data = _dataset(several, frame, names, codes, matrix, steps)
+    options = {
+        "pooling": pooling,
+        "selection": "steps" if steps is not None else selection or "none",
+        "side": steps.side if steps is not None else "",
+        "better": several.better or "",
+        "ratio": several.ratio or "",
+        "prior_source": json.dumps(sources),
+    }
+    problem = arrays(data, filled, options)
+    kept = _variables(problem)
+    notes = [*_data_notes(several, problem), *_selection_notes(problem, data)]
+    return Model(
         name="meta",
-        data=_dataset(several, frame, names, codes, matrix, steps),
+        data=data,
         priors=filled,
-        options={
-            "pooling": pooling,
-            "selection": "steps" if steps is not None else selection or "none",
-            "side": steps.side if steps is not None else "",
-            "better": several.better or "",
-            "ratio": several.ratio or "",
-            "prior_source": json.dumps(sources),
-            "points": json.dumps(_points(filled, pooling, kept, bool(names))),
-        },
+        options=options | {"points": json.dumps(_points(problem, kept)), "notes": "\n".join(notes)},
         terms=("effect",),
         observed=("estimate",),
         variables=kept,
@@ -161,8 +164,6 @@ def meta_model(
         predict=predict,
         exact=solve_meta,
     )
-    notes = [*_data_notes(several, problem_of(model)), *_selection_notes(model)]
-    return replace(model, options={**model.options, "notes": "\n".join(notes)})
 
 
 def notes_of(model: Model) -> list[str]:
@@ -179,10 +180,9 @@ def _dataset(
     steps: Steps | None,
 ) -> xr.Dataset:
     """What the model is of, labelled."""
-    df = _degrees(several, frame)
-    if matrix is not None:
-        df = np.full(len(frame), np.inf)
     studies = frame.index.to_numpy(dtype=str)
+    # With a covariance the likelihood is normal.
+    df = _degrees(several) if matrix is None else np.full(len(frame), np.inf)
     data = xr.Dataset(
         {"estimate": ("study", frame["estimate"]), "se": ("study", frame["se"]), "df": ("study", df)},
         coords={"study": studies},
@@ -200,6 +200,31 @@ def _dataset(
     return data
 
 
+def _variables(problem: Problem) -> tuple[str, ...]:
+    """Posterior variables that are kept."""
+    if problem.pooling == "none":
+        return ("effect",)
+    more = {
+        "coefficient": problem.columns.shape[1] > 0,
+        "tau_within": problem.group is not None,
+        "weight": problem.bounds is not None,
+        "slope": problem.bias is not None,
+    }
+    return ("mu", "tau", "effect", "new_effect", *(name for name, there in more.items() if there))
+
+
+def _points(problem: Problem, kept: tuple[str, ...]) -> list[str]:
+    """Posterior variables that are one number."""
+    if problem.pooling == "none":
+        return []
+    fixed = {name: problem.point(name) is not None for name in ("mu", *SPREADS)}
+    fixed["weight"] = problem.fixed_weights is not None
+    # A positive spread that is given makes effects vary all the same.
+    fixed["new_effect"] = fixed["mu"] and all(problem.point(name) == 0.0 for name in SPREADS)
+    fixed["effect"] = fixed["new_effect"] and not problem.columns.shape[1]
+    return [name for name in kept if fixed.get(name)]
+
+
 def _data_notes(several: Evaluation, problem: Problem) -> list[str]:
     """Groups and degrees of freedom that are not used, and too few studies for a spread."""
     notes, table = [], several.estimates
@@ -207,7 +232,7 @@ def _data_notes(several: Evaluation, problem: Problem) -> list[str]:
         notes.append(
             "Several estimates share a group, and are treated as independent: give group='group' to let them share an effect."
         )
-    if problem.covariance is not None and (_degrees(several, table) < NORMAL_DF).any():
+    if problem.covariance is not None and (_degrees(several) < NORMAL_DF).any():
         notes.append(
             "With a covariance of the errors the likelihood is normal, whatever the degrees of freedom."
         )
@@ -219,15 +244,13 @@ def _data_notes(several: Evaluation, problem: Problem) -> list[str]:
     return notes
 
 
-def _selection_notes(model: Model) -> list[str]:
+def _selection_notes(problem: Problem, data: xr.Dataset) -> list[str]:
     """Estimates next to a cut, and bins without an estimate."""
-    problem = problem_of(model)
     if problem.bounds is None:
         return []
-    studies = model.data["study"].to_numpy()
-    out = []
-    seen = np.abs(problem.y) if problem.two_sided else problem.direction * problem.y
-    near = (np.abs(seen[:, None] - problem.bounds) / problem.se[:, None] < _NEAR).any(axis=1)
+    out, studies, labels = [], data["study"].to_numpy(), data["step"].to_numpy()
+    distance = np.abs(problem.seen(problem.y)[:, None] - problem.bounds) / problem.se[:, None]
+    near = (distance < _NEAR).any(axis=1)
     if near.any():
         named = ", ".join(studies[near][:5])
         out.append(
@@ -239,12 +262,17 @@ def _selection_notes(model: Model) -> list[str]:
     empty = np.bincount(problem.bin, minlength=problem.bins) == 0
     if empty[0]:
         out.append(
-            f"No estimate has p < {model.data['cut'].to_numpy()[0]:g}: the weights are relative to results of which none was found."
+            f"No estimate has p < {data['cut'].to_numpy()[0]:g}: the weights are relative to results of which none was found."
         )
     return out + [
         f"No estimate has {label}: the weight of publication there is little more than its prior."
-        for label in model.data["step"].to_numpy()[empty[1:]]
+        for label in labels[empty[1:]]
     ]
+
+
+def _named(index: pd.Index[Any], chosen: Any) -> str:
+    """The first labels of those chosen, for a message."""
+    return ", ".join(map(repr, index[chosen][:5].astype(str)))
 
 
 def _checked(several: Evaluation) -> pd.DataFrame:
@@ -263,10 +291,9 @@ def _checked(several: Evaluation) -> pd.DataFrame:
     values: pd.DataFrame = frame[["estimate", "se"]].apply(pd.to_numeric, errors="coerce").astype(float)
     bad = ~np.isfinite(values).all(axis=1) | (values["se"] <= 0)
     if bad.any():
-        named = ", ".join(map(repr, values.index[bad][:5].astype(str)))
         raise DataError(
-            f"{several.source}: {named}: estimate or standard error missing or not above 0, expected both of every study "
-            "(a bound such as 'p < .001' gives none)"
+            f"{several.source}: {_named(values.index, bad)}: estimate or standard error missing or not above 0, expected both of "
+            "every study (a bound such as 'p < .001' gives none)"
         )
     values.index = values.index.astype(str).rename("study")
     return values
@@ -319,38 +346,36 @@ def _check_priors(
             f"priors, mu: {priors.mu} has no proper posterior under selection by steps, expected a proper prior"
         )
     flat += moderators if priors.coefficient is not None and not priors.coefficient.proper else 0
-    for name in ("tau", "tau_within"):
+    for name in SPREADS:
         prior = getattr(priors, name)
         if pooling == "partial" and isinstance(prior, Prior):
             require_spread_prior(name, prior, studies, flat)
 
 
-def _degrees(several: Evaluation, frame: pd.DataFrame) -> FloatArray:
-    own = (
-        several.estimates["df"].to_numpy(float) if "df" in several.estimates else np.full(len(frame), np.nan)
-    )
-    default = several.df if several.df is not None else math.inf
-    df = np.where(np.isnan(own), default, own)
+def _degrees(several: Evaluation) -> FloatArray:
+    """Degrees of freedom of every estimate, infinite where they are not known."""
+    default = math.inf if several.df is None else several.df
+    own = several.estimates.get("df", pd.Series(math.nan, index=several.estimates.index))
+    df = own.to_numpy(float, na_value=default)
     if (df <= 0).any():
         raise DataError(f"{several.source}, column 'df': found {df.min():g}, expected more than 0")
-    return np.asarray(df, dtype=float)
+    return np.asarray(df)
 
 
 def _moderators(several: Evaluation, names: tuple[str, ...]) -> FloatArray:
-    columns = []
-    for name in names:
-        values = pd.to_numeric(several.estimates[name], errors="coerce").to_numpy(float)
-        if not np.isfinite(values).all():
-            named = ", ".join(map(repr, several.estimates.index[~np.isfinite(values)][:5]))
+    numbers = several.estimates[list(names)].apply(pd.to_numeric, errors="coerce")
+    matrix: FloatArray = numbers.to_numpy(float)
+    for name, values in zip(names, matrix.T, strict=True):
+        known = np.isfinite(values)
+        if not known.all():
             raise DataError(
-                f"{several.source}, column {name!r}: no number for {named}, expected one for every study"
+                f"{several.source}, column {name!r}: no number for {_named(several.estimates.index, ~known)}, expected one for every "
+                "study"
             )
         if np.ptp(values) == 0:
             raise DataError(
                 f"{several.source}, column {name!r}: {values[0]:g} for every study, expected it to vary"
             )
-        columns.append(values)
-    matrix = np.stack(columns, axis=1)
     centred = np.column_stack([np.ones(len(matrix)), (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)])
     if np.linalg.matrix_rank(centred) < centred.shape[1]:
         raise DataError(
@@ -363,9 +388,8 @@ def _moderators(several: Evaluation, names: tuple[str, ...]) -> FloatArray:
 def _groups(several: Evaluation, group: str) -> NDArray[np.int_]:
     values = several.estimates[group]
     if values.isna().any():
-        named = ", ".join(map(repr, several.estimates.index[values.isna()][:5]))
         raise DataError(
-            f"{several.source}, column {group!r}: nothing for {named}, expected a group for every study"
+            f"{several.source}, column {group!r}: nothing for {_named(values.index, values.isna())}, expected a group for every study"
         )
     return np.asarray(pd.factorize(values.astype(str))[0], dtype=int)
 
@@ -378,8 +402,7 @@ def _covariance(
     codes: NDArray[np.int_] | None,
 ) -> FloatArray | None:
     """Covariance of the errors where it is not diagonal."""
-    if given is None:
-        given = several.covariance
+    given = several.covariance if given is None else given
     se = frame["se"].to_numpy()
     if given is None:
         if not correlation or codes is None:
@@ -414,30 +437,3 @@ def _covariance(
     if np.linalg.eigvalsh(matrix)[0] <= 0:
         raise DataError("covariance: not positive definite, expected one of distinct estimates")
     return None if np.array_equal(matrix, np.diag(np.diag(matrix))) else matrix
-
-
-def _variables(pooling: str, moderators: bool, group: bool, steps: bool, regression: bool) -> tuple[str, ...]:
-    if pooling == "none":
-        return ("effect",)
-    more = {"coefficient": moderators, "tau_within": group, "weight": steps, "slope": regression}
-    return ("mu", "tau", "effect", "new_effect", *(name for name, there in more.items() if there))
-
-
-def _points(priors: MetaPriors, pooling: str, kept: tuple[str, ...], moderators: bool) -> list[str]:
-    """Posterior variables that are one number."""
-    if pooling == "none":
-        return []
-    fixed = {
-        "mu": is_point(priors.mu),
-        "tau": pooling == "complete" or is_point(priors.tau),
-        "tau_within": pooling == "complete" or is_point(priors.tau_within),
-        "weight": priors.weight is not None and is_point(priors.weight),
-    }
-    spread = not fixed["tau"] or ("tau_within" in kept and not fixed["tau_within"])
-    fixed["new_effect"] = fixed["mu"] and not spread
-    fixed["effect"] = fixed["new_effect"] and not moderators
-    # A positive spread that is given makes effects vary all the same.
-    given = [getattr(priors, name) for name in ("tau", "tau_within") if is_point(getattr(priors, name))]
-    if pooling == "partial" and any(float(value) > 0 for value in given):
-        fixed["new_effect"] = fixed["effect"] = False
-    return [name for name in kept if fixed.get(name)]

@@ -18,7 +18,14 @@ SIDES = ("one", "two")
 # Below this a stated weight of publication is taken as this.
 SMALLEST_WEIGHT = 0.01
 _HOPED_WIDTH, _WIDE, _WIDE_SPREAD = 5.0, 1000.0, 10.0
-_SUPPORT = {"tau": "positive", "tau_within": "positive", "weight": "share", "slope": "positive"}
+_SUPPORT = {
+    "mu": "real",
+    "tau": "positive",
+    "tau_within": "positive",
+    "coefficient": "real",
+    "slope": "positive",
+    "weight": "share",
+}
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,6 @@ def resolved(
     """Priors without a gap, and where each comes from: "given", "hoped", "n" or "table" (too wide for evidence)."""
     priors = given or MetaPriors()
     if hoped is not None:
-        if not (math.isfinite(hoped) and hoped != 0):
-            raise DataError(f"hoped is {hoped!r}, expected the size of the effect that was hoped for")
         source, spread = "hoped", _HOPED_WIDTH * abs(hoped)
         tau = 0.5 * spread
     elif n is not None:
@@ -148,22 +153,16 @@ def resolved(
         "coefficient": Normal(0.0, spread),
         "slope": HalfCauchy(1.0 / float(np.median(se)) if selection == "peese" else 1.0),
     }
-    sources = {
-        name: source if getattr(priors, name) is None else "given" for name in defaults if name != "slope"
-    }
-    filled = replace(
-        priors, **{name: value for name, value in defaults.items() if getattr(priors, name) is None}
-    )
-    for name in defaults:
-        _require_support(name, getattr(filled, name))
+    missing = {name: prior for name, prior in defaults.items() if getattr(priors, name) is None}
+    sources = {name: source if name in missing else "given" for name in defaults if name != "slope"}
+    filled = replace(priors, **missing)
+    for name, support in _SUPPORT.items():
+        prior = getattr(filled, name)
+        if isinstance(prior, Prior):
+            require_prior(name, prior, support, proper=name == "weight")
     return filled, sources
 
 
 def is_point(prior: object) -> bool:
     """Whether a prior is a number rather than a distribution."""
     return not isinstance(prior, Prior)
-
-
-def _require_support(name: str, prior: Any) -> None:
-    if not is_point(prior):
-        require_prior(name, prior, _SUPPORT.get(name, "real"), proper=name == "weight")

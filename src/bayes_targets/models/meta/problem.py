@@ -2,65 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from ...inference.distributions import NORMAL_DF
+from ...inference.quadrature import Axis
 from ...model import Model
 from ...priors import Beta, Prior
 from .priors import SMALLEST_WEIGHT, MetaPriors, is_point
 
 FloatArray = NDArray[np.float64]
-# From this many degrees of freedom on the likelihood is normal.
-NORMAL_DF = 100.0
+SPREADS = ("tau", "tau_within")
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """K studies, p moderators, J bins of p-values.
+    """K studies, p moderators, J bins of p-values."""
 
-    Attributes
-    ----------
-    y, se, df : array of shape (K,)
-        Estimates, standard errors and degrees of freedom.
-    columns : array of shape (K, p)
-        Moderators, centred and divided by `sd`.
-    sd : array of shape (p,)
-        Their standard deviations.
-    group : array of shape (K,) or None
-        Number of each study's group.
-    covariance : array of shape (K, K) or None
-        Of the estimates' errors, where it is not diagonal.
-    direction : float
-        1 where higher is favourable, -1 where lower is.
-    bias : array of shape (K,) or None
-        Regressor of PET or PEESE, with the sign of `direction`.
-    bounds : array of shape (K, J - 1) or None
-        Estimates (times `direction`) at the cuts of the p-value, decreasing.
-    two_sided : bool
-        Whether the bins are of the estimate's size.
-    bin : array of shape (K,)
-        Bin of each study, 0 for the most significant.
-    priors : MetaPriors
-        Without a gap.
-    """
-
+    # Estimates, standard errors and degrees of freedom, (K,)
     y: FloatArray
     se: FloatArray
     df: FloatArray
-    columns: FloatArray
-    sd: FloatArray
-    group: NDArray[np.int_] | None
-    covariance: FloatArray | None
-    direction: float
-    bias: FloatArray | None
-    bounds: FloatArray | None
-    two_sided: bool
-    bin: NDArray[np.int_]
-    priors: MetaPriors
+    columns: FloatArray  # moderators, centred and divided by `sd`, (K, p)
+    sd: FloatArray  # their standard deviations, (p,)
+    priors: MetaPriors  # without a gap
     pooling: str
+    group: NDArray[np.int_] | None = None  # number of each study's group, (K,)
+    covariance: FloatArray | None = None  # of the estimates' errors, where it is not diagonal, (K, K)
+    direction: float = 1.0  # 1 where higher is favourable (or size counts), -1 where lower is
+    bias: FloatArray | None = None  # regressor of PET or PEESE, with the sign of `direction`, (K,)
+    bounds: FloatArray | None = (
+        None  # estimates (times `direction`) at the cuts of the p-value, decreasing, (K, J - 1)
+    )
+    two_sided: bool = False  # whether the bins are of the estimate's size
 
     @property
     def student(self) -> NDArray[np.bool_]:
@@ -72,6 +54,12 @@ class Problem:
         """Number of bins, 1 without selection."""
         return 1 if self.bounds is None else self.bounds.shape[1] + 1
 
+    @cached_property
+    def member(self) -> FloatArray:
+        """Studies by groups, 1 for a member."""
+        assert self.group is not None
+        return np.equal.outer(self.group, np.unique(self.group)).astype(float)
+
     @property
     def fixed_weights(self) -> FloatArray | None:
         """Stated weights of all bins; None where they are estimated."""
@@ -82,13 +70,12 @@ class Problem:
         return np.concatenate([[1.0], np.maximum(stated, SMALLEST_WEIGHT)])
 
     @property
-    def sticks(self) -> list[Beta]:
+    def sticks(self) -> list[Prior]:
         """Priors of each bin's weight relative to the bin before; none where they are stated."""
         if self.bounds is None or self.fixed_weights is not None:
             return []
-        own = self.priors.weight
-        count = self.bins - 1
-        return [own if isinstance(own, Beta) else Beta(float(count - k), 1.0) for k in range(count)]
+        own, count = self.priors.weight, self.bins - 1
+        return [own if isinstance(own, Prior) else Beta(float(count - k), 1.0) for k in range(count)]
 
     def weights_of(self, sticks: FloatArray) -> FloatArray:
         """Weights of all bins, shape (..., J), from sticks of shape (..., J - 1)."""
@@ -97,50 +84,90 @@ class Problem:
         ones = np.ones((*sticks.shape[:-1], 1))
         return np.concatenate([ones, np.cumprod(sticks, axis=-1)], axis=-1)
 
+    def seen(self, estimates: FloatArray) -> FloatArray:
+        """Estimates in the direction in which bounds are."""
+        return np.asarray(np.abs(estimates) if self.two_sided else self.direction * estimates)
+
+    @property
+    def bin(self) -> NDArray[np.int_]:
+        """Bin of each study, 0 for the most significant."""
+        if self.bounds is None:
+            return np.zeros(self.y.size, dtype=int)
+        return np.asarray((self.seen(self.y)[:, None] < self.bounds).sum(axis=1))
+
     def point(self, name: str) -> float | None:
-        """The value of a parameter that is a point, None of one with a distribution."""
-        if name == "tau" and self.pooling == "complete":
-            return 0.0
-        if name == "tau_within" and (self.group is None or self.pooling == "complete"):
+        """The value of a parameter that is a point, or that the model has not; None of one with a distribution."""
+        without = {
+            "tau": self.pooling == "complete",
+            "tau_within": self.group is None or self.pooling == "complete",
+            "slope": self.bias is None,
+        }
+        if without.get(name):
             return 0.0
         prior = getattr(self.priors, name)
         return float(prior) if is_point(prior) else None
 
 
+class Density:
+    """What densities of a `Problem` over hyperparameters share; they have axes in the order of `names`."""
+
+    def __init__(self, problem: Problem, names: list[str]) -> None:
+        self.problem, self.names = problem, names
+
+    def column(self, values: FloatArray, name: str) -> FloatArray:
+        """A hyperparameter of n nodes, shape (n, 1), its point where it has no axis."""
+        if name in self.names:
+            return values[:, [self.names.index(name)]]
+        return np.full((len(values), 1), self.problem.point(name))
+
+    def spread_axis(self, name: str) -> Axis:
+        """The axis of a standard deviation of effects, or of a slope."""
+        y, scale = self.problem.y, 1.0
+        if name == "slope" and self.problem.bias is not None:
+            scale = float(np.median(np.abs(self.problem.bias)))
+        variance = np.median(self.problem.se**2) + np.median((y - np.median(y)) ** 2)
+        return Axis(name, "spread", scale=math.sqrt(variance) / scale)
+
+
 def problem_of(model: Model) -> Problem:
     """The arrays behind a description."""
-    data = model.data
+    return arrays(model.data, model.priors, model.options)
+
+
+def arrays(data: xr.Dataset, priors: MetaPriors, options: Mapping[str, Any]) -> Problem:
+    """The arrays behind labelled data, priors and options of a description."""
     y, se, df = (data[name].to_numpy() for name in ("estimate", "se", "df"))
-    columns, sd = np.zeros((y.size, 0)), np.zeros(0)
-    if "moderators" in data:
-        raw = data["moderators"].to_numpy()
-        sd = raw.std(axis=0)
-        columns = (raw - raw.mean(axis=0)) / sd
-    direction = -1.0 if model.options["better"] == "lower" else 1.0
-    selection = model.options["selection"]
-    bias = {"pet": direction * se, "peese": direction * se**2}.get(selection)
-    bounds, two_sided, place = None, False, np.zeros(y.size, dtype=int)
-    if "cut" in data:
-        two_sided = model.options["side"] == "two"
-        bounds = bounds_of(data["cut"].to_numpy(), se, df, two_sided=two_sided)
-        seen = np.abs(y) if two_sided else direction * y
-        place = (seen[:, None] < bounds).sum(axis=1)
+    raw = data["moderators"].to_numpy() if "moderators" in data else np.zeros((y.size, 0))
+    sd = raw.std(axis=0)
+    direction = -1.0 if options["better"] == "lower" else 1.0
+    two_sided = options["side"] == "two"
+    cut = data["cut"].to_numpy() if "cut" in data else None
+    bounds = None if cut is None else bounds_of(cut, se, df, two_sided=two_sided)
     return Problem(
         y=y,
         se=se,
         df=df,
-        columns=columns,
+        columns=(raw - raw.mean(axis=0)) / sd,
         sd=sd,
         group=data["group"].to_numpy() if "group" in data else None,
         covariance=data["covariance"].to_numpy() if "covariance" in data else None,
         direction=1.0 if two_sided else direction,
-        bias=bias,
+        bias={"pet": direction * se, "peese": direction * se**2}.get(options["selection"]),
         bounds=bounds,
         two_sided=two_sided,
-        bin=place,
-        priors=model.priors,
-        pooling=model.options["pooling"],
+        priors=priors,
+        pooling=options["pooling"],
     )
+
+
+def labelled(model: Model, values: Mapping[str, FloatArray]) -> xr.Dataset:
+    """The variables of a description, from their values by name."""
+    own = {"effect": "study", "coefficient": "moderator", "weight": "step"}
+    found = {
+        name: (("sample", own[name]) if name in own else "sample", values[name]) for name in model.variables
+    }
+    coords = {dim: model.data[dim].to_numpy() for dim in own.values() if dim in model.data.dims}
+    return xr.Dataset(found, coords=coords)
 
 
 def bounds_of(cuts: FloatArray, se: FloatArray, df: FloatArray, *, two_sided: bool) -> FloatArray:
@@ -150,6 +177,23 @@ def bounds_of(cuts: FloatArray, se: FloatArray, df: FloatArray, *, two_sided: bo
     tail = np.asarray(cuts) / (2.0 if two_sided else 1.0)
     z = np.where((df < NORMAL_DF)[:, None], stdtrit(df[:, None], 1.0 - tail), ndtri(1.0 - tail))
     return np.asarray(se[:, None] * z)
+
+
+def share_beyond(mean: Any, sd: Any, bound: Any, two_sided: bool, cdf: Callable[[Any], Any]) -> Any:
+    """Probability of an estimate above a bound, or beyond it on either side: of arrays, or of a graph's tensors."""
+    above = cdf((mean - bound) / sd)
+    return above + cdf((-bound - mean) / sd) if two_sided else above
+
+
+def bin_shares(
+    mean: Any, sd: Any, bounds: FloatArray, two_sided: bool, mass: FloatArray, cdf: Callable[[Any], Any]
+) -> list[Any]:
+    """Probabilities of the bins of p-values, (..., K) each: means and s.d. (..., K, L) averaged with weights (K, L)."""
+    above = []
+    for k in range(bounds.shape[1]):
+        beyond = share_beyond(mean, sd, bounds[:, k, None], two_sided, cdf)
+        above.append(beyond[..., 0] if mass.shape[1] == 1 else (beyond * mass).sum(axis=-1))
+    return [high - low for low, high in itertools.pairwise([0.0, *above, 1.0])]
 
 
 def precision_mixture(df: FloatArray) -> tuple[FloatArray, FloatArray]:

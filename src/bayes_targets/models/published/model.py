@@ -363,17 +363,12 @@ def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset
     return xr.Dataset(out, coords=coords)[[name for name in model.variables if name in out]]
 
 
-def _precision(model: Model, draws: xr.Dataset) -> xr.DataArray | float:
-    """What correlated errors' variances are divided by, in each draw."""
-    return draws["error_precision"] if "error_precision" in draws else 1.0
-
-
 def _error_terms(model: Model, draws: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Variance of the reference's error in each draw, and what is left of each term's own variance."""
     pooled, variance = model.data["pooled"], model.data["se"] ** 2
     if "reference_share" not in draws:
         return xr.zeros_like(draws["effect"].isel(term=0, drop=True)), variance
-    precision = _precision(model, draws)
+    precision = draws.get("error_precision", 1.0)
     variance = variance / (1.0 + (precision - 1.0) * pooled)
     smallest = (model.data["se"] ** 2).where(pooled).min() / precision
     shared = draws["reference_share"] * smallest
@@ -388,11 +383,12 @@ def _log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
     """
     data, pooled = model.data, model.data["pooled"]
     residual = data["estimate"] - draws["effect"]
+    divided: Any = draws.get("error_precision", 1.0)
     if "covariance" in data:
         inverse = np.linalg.inv(data["covariance"].to_numpy())
         residual = residual.transpose("chain", "draw", "term")
-        weighted: xr.DataArray = residual.copy(data=residual.to_numpy() @ inverse) * _precision(model, draws)
-        precision: Any = xr.DataArray(np.diag(inverse), dims="term") * _precision(model, draws)
+        weighted: xr.DataArray = residual.copy(data=residual.to_numpy() @ inverse) * divided
+        precision: Any = xr.DataArray(np.diag(inverse), dims="term") * divided
     else:
         shared, own = _error_terms(model, draws)
         residual, weight = residual / own, 1.0 / own
@@ -419,7 +415,7 @@ def _predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Da
     noise = rng.standard_normal(effect.shape)
     if "covariance" in data:
         factor = np.linalg.cholesky(data["covariance"].to_numpy())
-        joint = xr.DataArray(noise @ factor.T, dims=effect.dims) / _precision(model, draws) ** 0.5
+        joint = xr.DataArray(noise @ factor.T, dims=effect.dims) / draws.get("error_precision", 1.0) ** 0.5
         return xr.Dataset({"estimate": (effect + joint).transpose("chain", "draw", "term")})
     df = _own_df(data, reference)
     heavy = np.isfinite(df)

@@ -6,16 +6,17 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...errors import DataError, require_count, require_number
 from ...model import Model
 from ...priors import Beta, Flat, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 
 FloatArray = NDArray[np.float64]
-CONFLICT_LIMIT = 3.0
 _HOPED_WIDTH = 5.0
 _WIDE = 1000.0
+# Ends of supports.
+_ENDS = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "share": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,12 @@ def prior_conflict(model: Model) -> dict[str, float]:
     return {str(term): float(value) for term, value in told if math.isfinite(value)}
 
 
-def support_of(prior: Prior) -> tuple[float, float]:
-    """Ends of a prior's support: the line, numbers above 0, or shares."""
-    if prior.logpdf(-1.0) > -np.inf:
-        return -math.inf, math.inf
-    return 0.0, math.inf if prior.logpdf(2.0) > -np.inf else 1.0
-
-
-def place_of(prior: Prior, otherwise: float) -> tuple[float, float]:
-    """Where a prior's peak may be, and how wide it is; `otherwise` where its parameters do not say."""
-    width: ArrayLike = getattr(prior, "sigma", None) or getattr(prior, "beta", None) or otherwise
+def peaks_of(prior: Prior, estimate: float, se: float) -> tuple[list[tuple[float, float]], float, float]:
+    """Where the posterior of an effect may have a peak, each with a width, and the ends of the prior's support."""
+    low, high = _ENDS[prior.support]
+    if isinstance(prior, Flat):
+        return [(estimate, se)], low, high
+    width: float = getattr(prior, "sigma", None) or getattr(prior, "beta", None) or se
     if hasattr(prior, "lam"):
         width = 1.0 / prior.lam
-    return float(getattr(prior, "mu", 0.0)), float(width)  # type: ignore[arg-type]
+    return [(estimate, se), (getattr(prior, "mu", 0.0), width)], low, high

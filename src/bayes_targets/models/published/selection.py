@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import DataError, require_number
-from ...inference.distributions import normal_quantile, t_quantile
+from ...inference.distributions import t_quantile
 from ...inference.quadrature.line import Line, integrate_line
-from ...priors import Flat, Prior
-from .exact import log_error
-from .priors import place_of, support_of
+from ...priors import Prior
+from ..meta.problem import share_beyond
+from .exact import error_of
+from .priors import peaks_of
 
 FloatArray = NDArray[np.float64]
 WEIGHTS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -52,30 +54,25 @@ def selected_posterior(
     >>> [round(selected_posterior(0.5, 0.2, Normal(0, 2), w).mean(), 4) for w in (1.0, 0.1, 0.01)]
     [0.495, 0.3908, 0.3429]
     """
+    from scipy import special
+
     estimate, se = require_number("estimate", estimate), require_number("se", se, above=0.0)
     require_number("level", level, above=0.0, below=1.0)
     if weight is not None:
         weight = require_number("weight", weight, above=0.0)
         if weight > 1:
             raise DataError(f"weight is {weight!r}, expected a probability above 0 and at most 1")
-    cut = se * _quantile(1 - level / tails, df)
+    error, cut = error_of(se, df), se * t_quantile(1 - level / tails, df)
+    cdf = partial(special.stdtr, df) if math.isfinite(df) else special.ndtr
     significant = abs(estimate) > cut if tails == 2 else side * estimate > cut
 
     def log_density(x: FloatArray) -> FloatArray:
-        share = _upper(cut - side * x, se, df)
-        if tails == 2:
-            share = share + _upper(cut + side * x, se, df)
-        share = np.clip(share, 1e-300, 1.0)
-        likelihood = log_error(estimate - x, se, df) + prior.logpdf(x)
+        share = np.clip(share_beyond(side * x, se, cut, tails == 2, cdf), 1e-300, 1.0)
+        likelihood = error.logpdf(estimate - x) + prior.logpdf(x)
         return np.asarray(likelihood + _log_print(share, weight, significant=bool(significant)))
 
-    low, high = support_of(prior)
-    peaks = (
-        [(estimate, se), (0.0, se)]
-        if isinstance(prior, Flat)
-        else [(estimate, se), (0.0, se), place_of(prior, se)]
-    )
-    return integrate_line(log_density, peaks, low=low, high=high)
+    peaks, low, high = peaks_of(prior, estimate, se)
+    return integrate_line(log_density, [*peaks, (0.0, se)], low=low, high=high)
 
 
 def selection_sweep(
@@ -86,17 +83,14 @@ def selection_sweep(
     better: str = "higher",
     smallest: float = 0.0,
     df: float = math.inf,
-    level: float = 0.05,
-    tails: int = 2,
     weights: Sequence[float] = WEIGHTS,
-    prob: float = 0.95,
 ) -> pd.DataFrame:
-    """What one printed estimate says under less and less print of what is not significant."""
+    """What one printed estimate says under less and less print of what is not significant (two-sided 5%); 95% intervals."""
     side = 1 if better == "higher" else -1
     rows = {}
     for weight in weights:
-        found = selected_posterior(estimate, se, prior, weight, df=df, level=level, tails=tails, side=side)
-        low, high = found.quantile([(1 - prob) / 2, (1 + prob) / 2])
+        found = selected_posterior(estimate, se, prior, weight, df=df, side=side)
+        low, high = found.quantile([0.025, 0.975])
         rows[weight] = {
             "mean": found.mean(),
             "low": float(low),
@@ -108,23 +102,13 @@ def selection_sweep(
 
 
 def tipping_weight(
-    estimate: float,
-    se: float,
-    prior: Prior,
-    *,
-    better: str,
-    df: float = math.inf,
-    level: float = 0.05,
-    tails: int = 2,
-    prob: float = 0.95,
+    estimate: float, se: float, prior: Prior, *, better: str, df: float = math.inf, prob: float = 0.95
 ) -> float:
     """The largest probability of print of what is not significant at which P(better) is below `prob`."""
     side = 1 if better == "higher" else -1
 
     def enough(log_weight: float) -> bool:
-        found = selected_posterior(
-            estimate, se, prior, math.exp(log_weight), df=df, level=level, tails=tails, side=side
-        )
+        found = selected_posterior(estimate, se, prior, math.exp(log_weight), df=df, side=side)
         return beyond(found, 0.0, side) >= prob
 
     low, high = math.log(1e-4), 0.0
@@ -153,15 +137,3 @@ def _log_print(share: FloatArray, weight: float | None, *, significant: bool) ->
     log_share = np.log(share)
     averaged = -log_share / rest if significant else (1.0 + share * log_share / rest) / rest
     return np.asarray(np.log(np.maximum(averaged, 1e-300)))
-
-
-def _quantile(prob: float, df: float) -> float:
-    return t_quantile(prob, df) if math.isfinite(df) else float(normal_quantile(prob))
-
-
-def _upper(x: FloatArray, se: float, df: float) -> FloatArray:
-    """Probability that an error is above x."""
-    from scipy import special
-
-    z = x / se
-    return np.asarray(special.stdtr(df, -z) if math.isfinite(df) else special.ndtr(-z))

@@ -5,49 +5,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import DataError, cell_message
+from ...errors import DataError, wrong_cell
 from ...evaluation import Evaluation
+from ...inference.distributions import NORMAL_DF
 
 FloatArray = NDArray[np.float64]
-T_LIMIT = 100.0  # from here on Student's t is as good as normal
 _POSITIVE = "a standard error above 0 (0 only for the reference category of a group, with estimate 0)"
 
 
 @dataclass(frozen=True, eq=False)
 class Printed:
-    """Estimates ready for a model.
+    """Estimates ready for a model."""
 
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        Columns ``term, estimate, se, df`` (infinite where the error is normal), ``scale``, ``flat``, ``pooled``.
-    covariance : array of shape (J, J) or None
-        Where it is known.
-    reference : str
-        Label of the pooled terms' reference category; empty without one.
-    not_fitted : tuple of str
-        Rows that have no standard error, each with the reason.
-    focus : tuple of str
-        Terms in question.
-    has_scale : bool
-        Whether the table says of each predictor what one scale of it is.
-    origin, ratio : str
-        Where the numbers come from; kind of ratio, empty where the estimates are no logs.
-    """
-
+    # Columns term, estimate, se, df (infinite where the error is normal), scale, flat, pooled
     frame: pd.DataFrame
-    covariance: FloatArray | None = None
-    reference: str = ""
-    not_fitted: tuple[str, ...] = ()
-    focus: tuple[str, ...] = ()
-    has_scale: bool = False
-    origin: str = "published"
-    ratio: str = ""
+    covariance: FloatArray | None = None  # where it is known
+    reference: str = ""  # label of the pooled terms' reference category; empty without one
+    not_fitted: tuple[str, ...] = ()  # rows that have no standard error, each with the reason
+    focus: tuple[str, ...] = ()  # terms in question
+    has_scale: bool = False  # whether the table says of each predictor what one scale of it is
+    origin: str = "published"  # where the numbers come from
+    ratio: str = ""  # kind of ratio, empty where the estimates are no logs
 
 
 def printed_table(estimates: Evaluation | pd.DataFrame, *, pooling: str) -> Printed:
@@ -57,14 +41,13 @@ def printed_table(estimates: Evaluation | pd.DataFrame, *, pooling: str) -> Prin
     if not isinstance(estimates, pd.DataFrame):
         raise DataError(f"estimates: found {type(estimates).__name__}, expected a DataFrame or an Evaluation")
     file = str(estimates.attrs.get("file", "estimates"))
-    frame = _checked(estimates, file)
+    frame = _checked(_named(estimates, file), file, "columns term, estimate, se")
     reference = frame["se"].eq(0.0)
     pooled = _pooled_rows(frame, pooling, reference)
     _require_grouped(frame, reference, pooled, file)
     label = str(frame.loc[pooled & reference, "term"].iloc[0]) if (pooled & reference).any() else ""
-    kept = ~reference
     return Printed(
-        _finished(frame[kept], pooled[kept], file),
+        _finished(frame[~reference], pooled[~reference], file),
         reference=label,
         has_scale="scale" in frame.columns,
         origin=str(estimates.attrs.get("origin", "published")),
@@ -72,35 +55,32 @@ def printed_table(estimates: Evaluation | pd.DataFrame, *, pooling: str) -> Prin
 
 
 def _of_evaluation(evaluation: Evaluation, pooling: str) -> Printed:
-    table = evaluation.estimates
-    whole = _named(table, evaluation.source)
-    for column in ("estimate", "se"):
-        if column not in whole.columns:
-            raise DataError(f"{evaluation.source}: no column {column!r}, expected columns estimate and se")
+    source = evaluation.source
+    whole = _named(evaluation.estimates, source)
+    _require_columns(whole, source, "columns estimate and se")
     usable = whole["estimate"].notna() & whole["se"].gt(0)
     left_out = tuple(_why_not(row) for row in whole[~usable].to_dict("records"))
     if not usable.any():
         raise DataError(
-            f"{evaluation.source}: no term has a standard error ({'; '.join(left_out) or 'no rows'}), expected at least one"
+            f"{source}: no term has a standard error ({'; '.join(left_out) or 'no rows'}), expected at least one"
         )
-    frame = _checked(whole[usable], evaluation.source)
-    none = pd.Series(False, index=frame.index)
-    pooled = _pooled_rows(frame, pooling, none)
+    frame = _checked(whole[usable].reset_index(drop=True), source, "columns estimate and se")
+    pooled = _pooled_rows(frame, pooling, pd.Series(False, index=frame.index))
     reference = ""
     if pooled.any() and evaluation.reference:
         if len(evaluation.reference) > 1 and "group" not in frame.columns:
             raise DataError(
-                f"{evaluation.source}: {len(evaluation.reference)} reference categories "
-                f"({', '.join(evaluation.reference)}), expected a column 'group' that says which terms are pooled with which"
+                f"{source}: {len(evaluation.reference)} reference categories ({', '.join(evaluation.reference)}), expected a column "
+                "'group' that says which terms are pooled with which"
             )
         reference = str(evaluation.reference[0]) if len(evaluation.reference) == 1 else ""
     covariance = None
     if evaluation.covariance is not None:
-        terms = list(table.index[usable.to_numpy()])
+        terms = list(evaluation.estimates.index[usable.to_numpy()])
         covariance = evaluation.covariance.loc[terms, terms].to_numpy(float)
-        _require_covariance(covariance, frame["se"].to_numpy(float), evaluation.source)
+        _require_covariance(covariance, frame["se"].to_numpy(float), source)
     return Printed(
-        _finished(frame, pooled, evaluation.source),
+        _finished(frame, pooled, source),
         covariance=covariance,
         reference=reference,
         not_fitted=left_out,
@@ -110,11 +90,18 @@ def _of_evaluation(evaluation: Evaluation, pooling: str) -> Printed:
     )
 
 
-def _why_not(row: dict[object, object]) -> str:
+def _why_not(row: dict[Any, Any]) -> str:
     term, bound = str(row["term"]), row.get("se_high")
     if isinstance(bound, float) and math.isfinite(bound) and bound > 0:
         return f"{term}: the table gives only a bound, a standard error of at most {bound:.3g}"
     return f"{term}: no standard error above 0 is printed"
+
+
+def _refuse(wrong: pd.Series[bool], file: str, column: str, expected: str, values: Any = None) -> None:
+    """Refuse the first row that is wrong, if there is one."""
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise wrong_cell(file, row + 1, column, None if values is None else values.iloc[row], expected)
 
 
 def _named(estimates: pd.DataFrame, file: str) -> pd.DataFrame:
@@ -124,48 +111,29 @@ def _named(estimates: pd.DataFrame, file: str) -> pd.DataFrame:
         raise DataError(f"{file}: column {str(twice[0])!r} stands twice, expected it once")
     frame = estimates.reset_index(drop=True) if "term" in estimates.columns else estimates.reset_index()
     if "term" not in frame.columns:
-        label = "study" if "study" in frame.columns else None
-        if label is None:
+        if "study" not in frame.columns:
             raise DataError(f"{file}: no column 'term', expected columns term, estimate, se")
-        frame = frame.rename(columns={label: "term"})
-    missing = frame["term"].isna() | frame["term"].astype(str).str.strip().eq("")
-    if missing.any():
-        row = int(np.flatnonzero(missing)[0])
-        raise DataError(cell_message(file=file, row=row + 1, column="term", expected="a name for the term"))
-    frame = frame.assign(term=frame["term"].astype(str))
-    repeated = frame["term"].duplicated()
-    if repeated.any():
-        row = int(np.flatnonzero(repeated)[0])
-        raise DataError(
-            cell_message(
-                file=file,
-                row=row + 1,
-                column="term",
-                value=frame["term"].iloc[row],
-                expected="each term once (choose one printed model)",
-            )
-        )
-    return frame
+        frame = frame.rename(columns={"study": "term"})
+    terms = frame["term"].astype(str)
+    _refuse(frame["term"].isna() | terms.str.strip().eq(""), file, "term", "a name for the term")
+    _refuse(terms.duplicated(), file, "term", "each term once (choose one printed model)", terms)
+    return frame.assign(term=terms)
 
 
-def _checked(estimates: pd.DataFrame, file: str) -> pd.DataFrame:
-    """The frame with a `term` column, numbers as floats, every cell validated."""
-    frame = _named(estimates, file)
+def _require_columns(frame: pd.DataFrame, file: str, expected: str) -> None:
     for column in ("estimate", "se"):
         if column not in frame.columns:
-            raise DataError(f"{file}: no column {column!r}, expected columns term, estimate, se")
-    for column in ("estimate", "se", "scale", "df"):
-        if column in frame.columns:
-            frame[column] = _numbers(frame, column, file)
+            raise DataError(f"{file}: no column {column!r}, expected {expected}")
+
+
+def _checked(frame: pd.DataFrame, file: str, expected: str) -> pd.DataFrame:
+    """The frame with numbers as floats, every cell validated."""
+    _require_columns(frame, file, expected)
+    numbers = [name for name in ("estimate", "se", "scale", "df") if name in frame.columns]
+    frame = frame.assign(**{column: _numbers(frame, column, file) for column in numbers})
     bad = (frame["se"] < 0) | (frame["se"].eq(0) & frame["estimate"].ne(0))
-    if bad.any():
-        _refuse_se(frame, int(np.flatnonzero(bad)[0]), file)
+    _refuse(bad, file, "se", _POSITIVE, frame["se"])
     return frame
-
-
-def _refuse_se(frame: pd.DataFrame, row: int, file: str, expected: str = _POSITIVE) -> None:
-    value = frame["se"].iloc[row]
-    raise DataError(cell_message(file=file, row=row + 1, column="se", value=value, expected=expected))
 
 
 def _float(cell: object) -> float:
@@ -189,13 +157,7 @@ def _numbers(frame: pd.DataFrame, column: str, file: str) -> pd.Series[float]:
         known = frame[column].notna() & values.ne(math.inf)
         wrong, expected = known & ~(values > 0), "degrees of freedom above 0, or nothing"
         values = values.fillna(math.inf)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise DataError(
-            cell_message(
-                file=file, row=row + 1, column=column, value=frame[column].iloc[row], expected=expected
-            )
-        )
+    _refuse(wrong, file, column, expected, frame[column])
     return values
 
 
@@ -226,17 +188,11 @@ def _require_grouped(
 ) -> None:
     """A row 0 (0) of no group is a slope whose digits are all rounded away, not a reference."""
     grouped = frame["group"].fillna("").astype(str).ne("") if "group" in frame.columns else pooled
-    lone = reference & ~grouped & ~pooled
-    if lone.any():
-        _refuse_se(
-            frame,
-            int(np.flatnonzero(lone)[0]),
-            file,
-            "a standard error above 0: with more digits, or in other units; the reference category of a group has the group's name in "
-            "column 'group'",
-        )
-    if reference.all():
-        raise DataError(f"{file}: no term with a standard error above 0, expected at least one")
+    expected = (
+        "a standard error above 0: with more digits, or in other units; the reference category of a group has the group's name in "
+        "column 'group'"
+    )
+    _refuse(reference & ~grouped & ~pooled, file, "se", expected, frame["se"])
 
 
 def _require_covariance(covariance: FloatArray, se: FloatArray, file: str) -> None:
@@ -253,19 +209,13 @@ def _require_covariance(covariance: FloatArray, se: FloatArray, file: str) -> No
 
 
 def _finished(frame: pd.DataFrame, pooled: pd.Series[bool], file: str) -> pd.DataFrame:
-    scale = frame["scale"] if "scale" in frame.columns else pd.Series(1.0, index=frame.index)
-    df = frame["df"] if "df" in frame.columns else pd.Series(math.inf, index=frame.index)
-    done = pd.DataFrame(
-        {
-            "term": frame["term"],
-            "estimate": frame["estimate"],
-            "se": frame["se"],
-            "df": df.where(df < T_LIMIT, math.inf),
-            "scale": scale.fillna(1.0),
-            "flat": scale.isna(),
-            "pooled": pooled,
-        }
-    )
-    if done.empty:
+    if frame.empty:
         raise DataError(f"{file}: no term with a standard error above 0, expected at least one")
+    scale, df = (
+        frame.get(name, pd.Series(value, index=frame.index))
+        for name, value in (("scale", 1.0), ("df", math.inf))
+    )
+    done = frame[["term", "estimate", "se"]].assign(
+        df=df.where(df < NORMAL_DF, math.inf), scale=scale.fillna(1.0), flat=scale.isna(), pooled=pooled
+    )
     return done.reset_index(drop=True)

@@ -135,14 +135,14 @@ def area_contrasts(
     return tree
 
 
-def contrast_table(contrasts: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
-    """Summarise `area_contrasts`."""
+def contrast_table(contrasts: xr.DataTree) -> pd.DataFrame:
+    """Summarise `area_contrasts`; 95% intervals."""
     draws = contrasts["posterior"].to_dataset()
-    parts = {name: summarise_draws(draws[name], prob) for name in ("difference", "odds_ratio")}
+    parts = {name: summarise_draws(draws[name]) for name in ("difference", "odds_ratio")}
     table = pd.concat(parts, names=["quantity"]).swaplevel().sort_index(sort_remaining=False)
     positive = (draws["difference"] > 0).mean(("chain", "draw")).to_series()
     table["prob_positive"] = positive.reindex(table.index.get_level_values("contrast")).to_numpy()
-    table.attrs = {"interval": "eti", "prob": prob}
+    table.attrs = {"interval": "eti", "prob": 0.95}
     return table
 
 
