@@ -6,7 +6,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.plots import save_bytes
-from bayes_targets.studies.andrews2014_sensitivity import robustness_table, sensitivity_result
+from bayes_targets.studies.andrews2014_sensitivity import sensitivity_result
 
 
 def specifications(n=40, shift=0.5):
@@ -53,7 +53,8 @@ def study():
 
 def test_the_table_tells_what_would_have_to_be_so(study):
     universes = {"target": universe(0.5), "stretch": universe(0.6)}
-    table = robustness_table(study, universes, sd_change=pd.Series([4.3]), tipping={"stretch": "w = 0.6"})
+    found = sensitivity_result(study, universes, sd_change=pd.Series([4.3]), tipping={"stretch": "w = 0.6"})
+    table = found.tables["robustness"].frame
     assert table.columns.tolist() == ["Having a target", "A point of stretch"]
     assert table.loc["Printed slope (standard error)"].tolist() == ["0.952 (0.659)", "0.651 (0.090)"]
     limits = table.loc["Sceptical limit (one-sided 95%)"]
@@ -68,7 +69,7 @@ def test_the_table_tells_what_would_have_to_be_so(study):
 
 def test_the_page_has_its_tables_and_figures(study):
     found = sensitivity_result(
-        study, {"target": universe(0.5), "stretch": universe(0.6)}, sd_change=pd.Series([4.3])
+        study, {"target": universe(0.5), "stretch": universe(0.6)}, sd_change=pd.Series([4.3]), tipping={}
     )
     assert {
         "robustness",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..comparison.claims import allowed_text, percent_text
+from ..evaluation import Evaluation
 from ..plots import plot_design, plot_prior_curve, plot_specifications
 from ..readers.package import Study
 from ..report.cells import named
@@ -32,7 +33,6 @@ from . import andrews2014 as paper
 from .andrews2014_anchoring import below
 
 NAMES = {"target": "Having a target", "stretch": "A point of stretch"}
-_MODELS = {"target": 2, "stretch": 3}
 _WHERE = "change in cohesion, English authorities, 2006 to 2008, n = 150 (stretch: 131)"
 _DESIGN_EFFECTS = (0.5, 1.0, 2.0)
 _DESIGN_NUMBERS = (50, 75, 100, 150, 200, 300, 450, 600, 900, 1200, 2000)
@@ -62,27 +62,26 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class _Effect:
-    """One of the two printed effects: its OLS, and its specifications."""
+    """One of the two printed effects, and its specifications."""
 
     name: str
-    term: str
-    printed: pd.DataFrame
-    scale: float  # one s.d. of the predictor, or 1
+    evaluation: Evaluation
     universe: Multiverse
 
     @property
-    def estimate(self) -> float:
-        return float(self.printed["estimate"].loc[self.term])
+    def term(self) -> str:
+        return self.evaluation.focal_terms[0]
 
-    @property
-    def se(self) -> float:
-        return float(self.printed["se"].loc[self.term])
+    @cached_property
+    def printed(self) -> dict[Hashable, float]:
+        """Its estimate, se, df and scale (one s.d. of the predictor, or 1)."""
+        return self.evaluation.estimates.to_dict("index")[self.term]
 
     @cached_property
     def grid(self) -> pd.DataFrame:
         """The effect for one `scale` of the predictor under nine priors."""
-        priors = prior_families(paper.HOPED, neutral_sd=5.0)
-        return grid_of_estimate(self.estimate * self.scale, self.se * self.scale, priors)
+        estimate, se = (self.printed[name] * self.printed["scale"] for name in ("estimate", "se"))
+        return grid_of_estimate(estimate, se, prior_families(paper.HOPED, neutral_sd=5.0))
 
     @property
     def passed(self) -> pd.DataFrame:
@@ -101,46 +100,13 @@ class _Effect:
     @property
     def range_words(self) -> str:
         """Least and greatest mean and probability over the specifications, in the digits that their simulation errors allow."""
-        by_mean, by_prob = (
-            self.passed.sort_values(name).to_dict("records") for name in ("mean", "prob_positive")
+        means, probs = (
+            self.passed.sort_values(name).iloc[[0, -1]].to_dict("records")
+            for name in ("mean", "prob_positive")
         )
-        means = " to ".join(
-            allowed_text(row["mean"], row.get("mean_error", 0.0)) for row in (by_mean[0], by_mean[-1])
-        )
-        probs = " to ".join(
-            percent_text(row["prob_positive"], error=row.get("prob_error", 0.0))
-            for row in (by_prob[0], by_prob[-1])
-        )
-        return f"{means}; P(above 0) {probs}; above 95% in {self.convincing} specifications"
-
-
-def _effects(study: Study, universes: Mapping[str, Multiverse]) -> dict[str, _Effect]:
-    found = {}
-    for effect, universe in universes.items():
-        model, evaluation = _MODELS[effect], study.evaluations[effect]
-        term = evaluation.focal_terms[0]
-        scale = float(evaluation.estimates["scale"].loc[term])
-        found[effect] = _Effect(NAMES[effect], term, paper.ols(study, model=model), scale, universe)
-    return found
-
-
-def robustness_table(
-    study: Study,
-    universes: Mapping[str, Multiverse],
-    *,
-    sd_change: pd.Series[float],
-    tipping: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """What would change the answer to the two printed effects, one row per question; `sd_change` by reconstructed data set."""
-    columns, numbers = {}, {}
-    for key, effect in _effects(study, universes).items():
-        rows, numbers[key] = _answers(effect, sd_change)
-        if tipping and key in tipping:
-            rows["Tipping point: targets set after the fact"] = tipping[key]
-        columns[effect.name] = rows
-    table = pd.DataFrame(columns).rename_axis("question")
-    table.attrs["numbers"] = numbers
-    return table
+        from_to = " to ".join(allowed_text(row["mean"], row.get("mean_error", 0.0)) for row in means)
+        above = [percent_text(row["prob_positive"], error=row.get("prob_error", 0.0)) for row in probs]
+        return f"{from_to}; P(above 0) {' to '.join(above)}; above 95% in {self.convincing} specifications"
 
 
 def tried_priors(grid: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -160,7 +126,7 @@ def tried_priors(grid: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def tipping_words(tips: pd.DataFrame, gap: pd.DataFrame) -> dict[str, str]:
-    """What the analysis of targets set after the fact says of both effects, for `robustness_table`.
+    """What the analysis of targets set after the fact says of both effects, by name.
 
     Examples
     --------
@@ -182,12 +148,15 @@ def sensitivity_result(
     universes: Mapping[str, Multiverse],
     *,
     sd_change: pd.Series[float],
-    tipping: Mapping[str, str] | None = None,
+    tipping: Mapping[str, str],
 ) -> Result:
-    """Table, figures and words of the analysis of robustness; see `robustness_table` for what it takes."""
-    table = robustness_table(study, universes, sd_change=sd_change, tipping=tipping)
+    """Table, figures and words of the analysis of robustness; `sd_change`, of the outcome, by reconstructed data set."""
+    effects = {
+        effect: _Effect(NAMES[effect], study.evaluations[effect], universe)
+        for effect, universe in universes.items()
+    }
+    table = _robustness_table(effects, sd_change, tipping)
     target, stretch = (table.attrs["numbers"][effect] for effect in ("target", "stretch"))
-    effects = _effects(study, universes)
     design = design_analysis(_DESIGN_EFFECTS, _DESIGN_NUMBERS, **_DESIGN)
     needed = needed_authorities(1.0, **_DESIGN)
     grid = pd.concat({e.name: e.grid for e in effects.values()}, names=["effect"]).reset_index("effect")
@@ -252,16 +221,31 @@ def sensitivity_result(
     )  # fmt: skip
 
 
+def _robustness_table(
+    effects: Mapping[str, _Effect], sd_change: pd.Series[float], tipping: Mapping[str, str]
+) -> pd.DataFrame:
+    """What would change the answer to the two printed effects, one row per question."""
+    columns, numbers = {}, {}
+    for key, effect in effects.items():
+        rows, numbers[key] = _answers(effect, sd_change)
+        if key in tipping:
+            rows["Tipping point: targets set after the fact"] = tipping[key]
+        columns[effect.name] = rows
+    table = pd.DataFrame(columns).rename_axis("question")
+    table.attrs["numbers"] = numbers
+    return table
+
+
 def _answers(effect: _Effect, sd_change: pd.Series[float]) -> tuple[dict[str, str], dict[str, float]]:
     """The rows of one effect, as text and as numbers."""
-    estimate, se, df = effect.estimate, effect.se, float(effect.printed.attrs["df"])
+    estimate, se, df, scale = (effect.printed[name] for name in ("estimate", "se", "df", "scale"))
     credible = reverse_bayes(estimate, se, tails=1)
     robust = robustness_value(estimate / se, df)
-    controls = effect.printed.drop(index=[effect.term, "Constant"], errors="ignore")
+    controls = effect.evaluation.estimates.drop(index=[effect.term, "Constant"], errors="ignore")
     t = (controls["estimate"] / controls["se"]).abs()
     bound = confounder_bounds(estimate, se, df, benchmark_outcome=float(t.max() ** 2 / (t.max() ** 2 + df)))
     ratios = [
-        e_value(*approximate_risk_ratio(estimate, se, sd, step=effect.scale))
+        e_value(*approximate_risk_ratio(estimate, se, sd, step=scale))
         for sd in (sd_change.mean(), *sd_change)
     ]
     grid = effect.grid.set_index(["attitude", "family"])["prob_positive"]
@@ -310,7 +294,10 @@ def _odds(bayes_factor: float) -> str:
 
 
 def _pictures(effects: Mapping[str, _Effect], design: pd.DataFrame, needed: int) -> dict[str, Picture]:
-    curves = {effect.name: prior_curve(effect.estimate, effect.se) for effect in effects.values()}
+    curves = {
+        effect.name: prior_curve(effect.printed["estimate"], effect.printed["se"])
+        for effect in effects.values()
+    }
     pictures = {
         "prior_curve": Picture(
             plot_prior_curve(

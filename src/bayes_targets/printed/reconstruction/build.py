@@ -283,17 +283,14 @@ def _label(task: Task, world: World, settings: dict[str, Any]) -> xr.Dataset:
     publication, given = task.publication, task.given
     types = list(publication.types)
     variables = {
-        "baseline": world.values[:, world.index("baseline")],
-        "outcome": world.values[:, world.index("outcome")],
+        "baseline": world.of("baseline"),
+        "outcome": world.of("outcome"),
         "change": world.observed_change,
-        "target": world.ones["target"],
+        "target": world.of("target"),
     }
     if publication.stretch is not None:
-        variables["stretch"] = np.where(world.known, world.values[:, world.index("stretch")], np.nan)
-    controls = {
-        term: world.ones[term] if term in world.ones else world.values[:, world.index(term)]
-        for term in publication.controls
-    }
+        variables["stretch"] = np.where(world.known, world.of("stretch"), np.nan)
+    controls = {term: world.of(term) for term in publication.controls}
     dataset = authority_dataset(
         given.authority,
         [types[i] for i in given.kind],

@@ -253,8 +253,8 @@ def _explained_gap(
     """Log ratio of the variance that the slopes explain under each candidate to the one that R² asks for."""
     slopes = np.array([regression.estimates[term].value for term in terms]) * sds
     explained = (np.einsum("kij,i->kj", block, slopes) ** 2).sum(axis=1)
-    r2 = min(max(regression.r2.value, 0.005), 0.995)
-    return np.asarray(np.log(explained) - np.log(residual**2 * r2 / (1 - r2)))
+    wanted = residual**2 * regression.explained / (1 - regression.explained)
+    return np.asarray(np.log(explained) - np.log(wanted))
 
 
 _OTHERS = ("target", "baseline", "stretch")

@@ -60,6 +60,11 @@ class Regression:
     r2: Number
     f: Number | None
 
+    @property
+    def explained(self) -> float:
+        """R² as printed, kept off 0 and 1."""
+        return min(max(self.r2.value, 0.005), 0.995)
+
 
 @dataclass(frozen=True)
 class Publication:

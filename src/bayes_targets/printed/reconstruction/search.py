@@ -6,12 +6,13 @@ It is moved as little as it takes, until its statistics print as the publication
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ...errors import DataError
 from .columns import Column, Given, Predictors, draw_coefficients, draw_predictors
-from .publication import BoolArray, FloatArray, Publication, Regression
+from .publication import BoolArray, FloatArray, IntArray, Publication, Regression
 from .statistics import Goals, Statistics, measure, outcome_slopes
 from .world import (
     Noise,
@@ -26,6 +27,8 @@ from .world import (
     place_extremes,
 )
 
+# A statistic is reached this share of its rounding range inside it.
+_MARGIN = 0.005
 _LARGEST_STEP = 0.8
 _ACTIVE_SET_STEPS = 40
 _MAX_STEPS = 60
@@ -44,6 +47,32 @@ class Task:
     main: Regression  # the regression that the change is drawn from
     concentration: float
 
+    @cached_property
+    def asked(self) -> IntArray:
+        """Places of the statistics that are printed and must print as published."""
+        return np.flatnonzero(self.enforced & np.isfinite(self.goals.low))
+
+    def ranges(self, edge: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """Rounding ranges of what is asked, without this share of them at each end."""
+        low, high = self.goals.low[self.asked], self.goals.high[self.asked]
+        return low + edge * (high - low), high - edge * (high - low)
+
+    def misfit(self, at: Statistics, low: FloatArray, high: FloatArray) -> FloatArray:
+        """How far the statistics that are asked lie outside some ranges, scaled so that they compare."""
+        values = at.values[self.asked]
+        return np.asarray((np.clip(values, low, high) - values) / self.goals.scale[self.asked])
+
+    def cost(self, at: Statistics, low: FloatArray, high: FloatArray) -> float:
+        """Sum of squared misfits; infinite where a statistic is not defined."""
+        misfit = self.misfit(at, low, high)
+        cost = float(misfit @ misfit)
+        return cost if np.isfinite(cost) else np.inf
+
+    def reached(self, at: Statistics) -> bool:
+        """Whether every statistic that is asked prints as it should, with a little to spare."""
+        (low, high), values = self.ranges(_MARGIN), at.values[self.asked]
+        return bool(((values >= low) & (values <= high)).all())
+
 
 @dataclass(frozen=True, eq=False)
 class Metric:
@@ -53,15 +82,6 @@ class Metric:
         FloatArray  # of the change on each column: it moves along with a predictor, and the residual stays
     )
     residual: float  # in % of the baseline score
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt:
-    """Where a search ended: the data set, its statistics, and whether all are in range."""
-
-    world: World
-    values: FloatArray
-    reached: bool
 
 
 def approach(
@@ -74,29 +94,27 @@ def approach(
     damping: float,
     close_enough: float = 0.0,
     least_gain: float = 0.0,
-) -> Attempt:
+) -> Statistics:
     """Move a data set until each statistic lies between its ends.
 
     Each step is the shortest that brings every statistic into its range to first order, in the space of positions
     and residuals (about 100 conditions on 1,500 numbers), with Levenberg-Marquardt damping.
     """
-    publication, goals = task.publication, task.goals
-    asked = np.flatnonzero(np.isfinite(low) | np.isfinite(high))
-    scale = goals.scale[asked]
-    at = measure(world, publication)
-    cost = _cost(at.values, low, high, goals)
+    asked, scale = task.asked, task.goals.scale[task.asked]
+    at = measure(world, task.publication)
+    cost = task.cost(at, low, high)
     for _ in range(_MAX_STEPS):
-        if cost <= close_enough or (close_enough == 0 and in_range(at.values, goals, asked)):
+        if cost <= close_enough or (close_enough == 0 and task.reached(at)):
             break
         tangent = _tangent(at, metric)[asked]
         tangent /= scale[:, None]
         gram = tangent @ tangent.T
-        to_low, to_high = ((end[asked] - at.values[asked]) / scale for end in (low, high))
+        to_low, to_high = ((end - at.values[asked]) / scale for end in (low, high))
         before = cost
         while damping < _DAMPING[1]:
             step = tangent.T @ multipliers(gram, to_low, to_high, damping)
-            moved = measure(_take(at.world, step, metric), publication)
-            cost = _cost(moved.values, low, high, goals)
+            moved = measure(_take(at.world, step, metric), task.publication)
+            cost = task.cost(moved, low, high)
             if cost < before:
                 break
             damping *= 6
@@ -106,7 +124,7 @@ def approach(
         at = moved
         if before - cost < least_gain * before:
             break
-    return Attempt(at.world, at.values, in_range(at.values, goals, asked))
+    return at
 
 
 def multipliers(gram: FloatArray, to_low: FloatArray, to_high: FloatArray, damping: float) -> FloatArray:
@@ -130,20 +148,6 @@ def multipliers(gram: FloatArray, to_low: FloatArray, to_high: FloatArray, dampi
             break
         below, above = still_below, still_above
     return result
-
-
-def in_range(values: FloatArray, goals: Goals, asked: np.ndarray) -> bool:
-    """Whether every statistic that is asked for prints as it should, with a little to spare."""
-    margin = 0.005 * (goals.high - goals.low)[asked]
-    inside = (values[asked] >= goals.low[asked] + margin) & (values[asked] <= goals.high[asked] - margin)
-    return bool(inside.all())
-
-
-def _cost(values: FloatArray, low: FloatArray, high: FloatArray, goals: Goals) -> float:
-    """Sum of squared scaled misfits; infinite where a statistic is not defined."""
-    misfit = goals.misfit(values, low, high)
-    cost = float(misfit @ misfit)
-    return cost if np.isfinite(cost) else np.inf
 
 
 def _tangent(at: Statistics, metric: Metric) -> FloatArray:
@@ -262,76 +266,51 @@ def find_world(task: Task, seed: np.random.SeedSequence) -> World:
 
 
 def _search(task: Task, rng: np.random.Generator) -> World:
-    best: Attempt | None = None
+    tried = []
     for _ in range(_ATTEMPTS):
         draw = draw_from_prior(rng, task)
-        attempt = _project(task, draw, rng)
-        if attempt.reached:
-            return _relax(task, draw, attempt.world, rng)
-        if best is None or _worst(task, attempt)[1] < _worst(task, best)[1]:
-            best = attempt
-    assert best is not None
-    place, _ = _worst(task, best)
-    goals = task.goals
+        at = _project(task, draw, rng)
+        if task.reached(at):
+            return _relax(task, draw, at.world, rng)
+        tried.append(at)
+    misfits = [np.abs(task.misfit(at, *task.ranges())) for at in tried]
+    misfits = [np.where(np.isfinite(misfit), misfit, 0.0) for misfit in misfits]
+    best = int(np.argmin([misfit.max() for misfit in misfits]))
+    place, goals = task.asked[misfits[best].argmax()], task.goals
     raise DataError(
         f"reconstruct: in {_ATTEMPTS} attempts no data set agreed with the tables of {task.publication.name!r}; "
-        f"furthest from print is {goals.names[place]}: {best.values[place]:.6g}, expected "
+        f"furthest from print is {goals.names[place]}: {tried[best].values[place]:.6g}, expected "
         f"{goals.low[place]:.6g} to {goals.high[place]:.6g}"
     )
 
 
-def _worst(task: Task, attempt: Attempt) -> tuple[int, float]:
-    goals = task.goals
-    misfit = np.abs(goals.misfit(attempt.values, goals.low, goals.high))
-    misfit = np.where(task.enforced & np.isfinite(attempt.values), misfit, 0.0)
-    return int(np.argmax(misfit)), float(misfit.max())
-
-
-def _ends(task: Task, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ends of what is enforced and printed; none for the rest."""
-    asked = task.enforced & np.isfinite(task.goals.low)
-    return np.where(asked, low, -np.inf), np.where(asked, high, np.inf)
-
-
-def _widths(goals: Goals) -> FloatArray:
-    """Widths of the rounding ranges; 0 for what is not printed."""
-    return np.where(np.isfinite(goals.low), goals.high - goals.low, 0.0)
-
-
-def _project(task: Task, draw: Draw, rng: np.random.Generator) -> Attempt:
+def _project(task: Task, draw: Draw, rng: np.random.Generator) -> Statistics:
     """Towards a random point of the printed ranges first, so that what rounding hides varies; then into them."""
-    goals = task.goals
-    aim = goals.low + _widths(goals) * rng.uniform(_EDGE, 1 - _EDGE, size=len(goals))
-    for i, (model, term) in enumerate(zip(goals.models, goals.terms, strict=True)):
+    goals, (low, high) = task.goals, task.ranges()
+    aim = low + (high - low) * rng.uniform(_EDGE, 1 - _EDGE, size=len(goals))[task.asked]
+    for place, i in enumerate(task.asked):
+        model = goals.models[i]
         if model is not None and goals.kinds[i] in {"slope", "constant"}:
-            aim[i] = draw.coefficients[model][term]
-    low, high = _ends(task, aim, aim)
+            aim[place] = draw.coefficients[model][goals.terms[i]]
     near = approach(
-        draw.world, task, draw.metric, low=low, high=high, damping=0.1, close_enough=1e-3, least_gain=0.03
+        draw.world, task, draw.metric, low=aim, high=aim, damping=0.1, close_enough=1e-3, least_gain=0.03
     )
-    return near if _far(task, near) else _into_range(task, draw, near.world)
+    # Where the first search ends far away the second would only waste time.
+    hopeless = not task.cost(near, low, high) < _HOPELESS
+    return near if hopeless else _into_range(task, draw, near.world)
 
 
-def _far(task: Task, attempt: Attempt) -> bool:
-    """Whether the first search ended where the second would only waste time."""
-    goals = task.goals
-    misfit = goals.misfit(attempt.values, goals.low, goals.high)
-    return not float(np.sum(misfit[task.enforced] ** 2)) < _HOPELESS
-
-
-def _into_range(task: Task, draw: Draw, world: World) -> Attempt:
-    goals = task.goals
-    edge = _EDGE * _widths(goals)
-    low, high = _ends(task, goals.low + edge, goals.high - edge)
+def _into_range(task: Task, draw: Draw, world: World) -> Statistics:
+    low, high = task.ranges(_EDGE)
     return approach(world, task, draw.metric, low=low, high=high, damping=0.01)
 
 
 def _relax(task: Task, draw: Draw, world: World, rng: np.random.Generator) -> World:
     """Draw the residuals afresh a few times: the first move onto the table leaves outliers that no prior asked for."""
     for _ in range(_RELAXATIONS):
-        attempt = _into_range(task, draw, redraw_residuals(task, draw, world, rng))
-        if attempt.reached:
-            world = attempt.world
+        at = _into_range(task, draw, redraw_residuals(task, draw, world, rng))
+        if task.reached(at):
+            world = at.world
     return world
 
 

@@ -29,10 +29,6 @@ class Goals:
     def __len__(self) -> int:
         return len(self.names)
 
-    def misfit(self, values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-        """How far statistics are outside some ranges, scaled so that they compare."""
-        return np.asarray((np.clip(values, low, high) - values) / self.scale)
-
 
 def make_goals(publication: Publication, columns: Iterable[Column], tolerance: float) -> Goals:
     """List the statistics in the order in which `measure` computes them."""
@@ -78,7 +74,7 @@ class Statistics:
         world = self.world
         blocks = [_moment_slopes(world)]
         b, o = world.index("baseline"), world.index("outcome")
-        baseline, outcome = world.values[:, b], world.values[:, o]
+        baseline, outcome = world.of("baseline"), world.of("outcome")
         for ols, moving, rows in self.regressions:
             chosen, used = np.flatnonzero(moving >= 0), np.flatnonzero(rows)
             by_change, by_matrix = ols.derivatives(chosen)

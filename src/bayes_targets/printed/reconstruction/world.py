@@ -39,6 +39,10 @@ class World:
         """Place of a column."""
         return next(i for i, column in enumerate(self.columns) if column.name == name)
 
+    def of(self, name: str) -> FloatArray:
+        """Values of a variable, whether it moves or not."""
+        return self.ones[name] if name in self.ones else self.values[:, self.index(name)]
+
     @property
     def names(self) -> list[str]:
         """Names of the columns."""
@@ -47,13 +51,13 @@ class World:
     @property
     def observed_change(self) -> FloatArray:
         """Percentage change from baseline to outcome."""
-        baseline, outcome = self.values[:, self.index("baseline")], self.values[:, self.index("outcome")]
-        return np.asarray(100 * (outcome - baseline) / baseline)
+        baseline = self.of("baseline")
+        return np.asarray(100 * (self.of("outcome") - baseline) / baseline)
 
     @property
     def unbent(self) -> FloatArray:
         """The outcome before it is squeezed into its range."""
-        return np.asarray(self.values[:, self.index("baseline")] * (1 + self.change / 100))
+        return np.asarray(self.of("baseline") * (1 + self.change / 100))
 
     def moved(self, position: FloatArray, change: FloatArray) -> World:
         """The same authorities with other positions and latent changes."""
@@ -95,20 +99,13 @@ def design(
     world: World, regression: Regression, publication: Publication
 ) -> tuple[FloatArray, IntArray, BoolArray]:
     """Matrix of a regression, which of its columns can move, and the authorities used."""
-    rows = world.known if regression.effect == "stretch" else np.ones(len(world.kind), dtype=bool)
-    names = world.names
-    columns, moving = [], []
-    for i, term in enumerate(regression.terms):
-        name = regression.effect if regression.effect is not None and i == 1 else term
-        if term == publication.constant:
-            columns.append(np.ones(len(world.kind)))
-            moving.append(-1)
-        elif name in names:
-            moving.append(names.index(name))
-            columns.append(world.values[:, moving[-1]])
-        else:
-            columns.append(world.ones[name])
-            moving.append(-1)
+    n, names = len(world.kind), world.names
+    rows = world.known if regression.effect == "stretch" else np.ones(n, dtype=bool)
+    terms = list(regression.terms)
+    if regression.effect is not None:
+        terms[1] = regression.effect
+    columns = [np.ones(n) if term == publication.constant else world.of(term) for term in terms]
+    moving = [names.index(term) if term in names else -1 for term in terms]
     return np.column_stack(columns)[rows], np.array(moving), rows
 
 
@@ -291,11 +288,7 @@ def implied_variance(publication: Publication, regression: Regression, residual:
     """Variance of the change that residual s.d. and R² imply."""
     if residual is None:
         return (0.3 * publication.outcome.sd.value) ** 2
-    return residual**2 / (1 - _r2(regression))
-
-
-def _r2(regression: Regression) -> float:
-    return min(max(regression.r2.value, 0.005), 0.995)
+    return residual**2 / (1 - regression.explained)
 
 
 def draw_change(
@@ -311,14 +304,13 @@ def draw_change(
     fitted = coefficients[regression.terms[1]] * exposure
     for term in regression.terms:
         if term in publication.controls or term in publication.contrasts:
-            x = world.ones[term] if term in world.ones else world.values[:, world.index(term)]
-            fitted = fitted + coefficients[term] * x
+            fitted = fitted + coefficients[term] * world.of(term)
     fitted = fitted - fitted.mean()
-    r2 = _r2(regression)
+    r2 = regression.explained
     sd = residual if residual is not None else float(fitted.std() * np.sqrt((1 - r2) / r2))
     noise = draw_noise(rng, regression, exposure, sd, len(publication.types))
     level, covariance = change_and_baseline(publication, fitted.var() + sd**2)
-    baseline = standard(world.values[:, world.index("baseline")])
+    baseline = standard(world.of("baseline"))
     missing = covariance / publication.baseline.sd.value - float(np.mean(baseline * fitted))
     toward = float(np.clip(missing / sd, -0.8, 0.8))
     drawn = toward * sd * baseline + np.sqrt(1 - toward**2) * noise.draw(rng, world.kind)
@@ -329,7 +321,7 @@ def _put_score(world: World, change: FloatArray) -> World:
     """Put changes into the world; the smallest and the largest outcome go to the printed ends."""
     o = world.index("outcome")
     column = world.columns[o]
-    baseline = world.values[:, world.index("baseline")]
+    baseline = world.of("baseline")
     outcome = baseline * (1 + change / 100)
     free, fixed = world.free.copy(), world.fixed.copy()
     free[:, o] = True
