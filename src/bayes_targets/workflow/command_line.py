@@ -127,21 +127,19 @@ def listing() -> str:
     """The analyses, one line each: those of the shipped studies, then those for the user's own data."""
     known = list_analyses()
     width = max((len(entry.name) for entry in known), default=0)
-    parts = {
-        "Shipped studies (no file needed; without a name all of them are run):": [
-            entry for entry in known if not entry.own
-        ],
-        "Your own data (--data FILE; --template NAME writes an empty file to fill in):": [
-            entry for entry in known if entry.own
-        ],
+    headings = {
+        False: "Shipped studies (no file needed; without a name all of them are run):",
+        True: "Your own data (--data FILE; --template NAME writes an empty file to fill in):",
     }
-    lines = []
-    for heading, entries in parts.items():
-        if entries:
-            lines += ["", heading, *(f"  {entry.name:<{width}}  {entry.title}" for entry in entries)]
-    return "\n".join(
-        line if len(line) <= LIST_WIDTH else f"{line[: LIST_WIDTH - 1].rstrip()}…" for line in lines[1:]
-    )
+    parts = []
+    for own, heading in headings.items():
+        lines = [f"  {entry.name:<{width}}  {entry.title}" for entry in known if entry.own == own]
+        parts += [[heading, *lines]] if lines else []
+    return "\n\n".join("\n".join(map(_cut, part)) for part in parts)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LIST_WIDTH else f"{line[: LIST_WIDTH - 1].rstrip()}…"
 
 
 def help_text(width: int) -> str:
@@ -167,159 +165,112 @@ def parser(width: int = 79) -> argparse.ArgumentParser:
     made.add_argument(
         "names", nargs="*", metavar="NAME", help="analyses to run, or scripts (default: all shipped studies)"
     )
-    _add_general(made.add_argument_group("general"))
-    _add_data(made.add_argument_group("your own data"))
-    _add_questions(made.add_argument_group("table, pool: what is asked"))
-    _add_pool(made.add_argument_group("pool"))
-    _add_units(made.add_argument_group("authorities, counts"))
+    for title, add_options in _GROUPS.items():
+        add_options(made.add_argument_group(title))
     return made
 
 
+def _add(group: argparse._ActionsContainer, name: str, words: str, metavar: str = "", **how: Any) -> None:
+    how |= {"metavar": metavar} if metavar else {}
+    group.add_argument(name, help=words, **how)
+
+
 def _add_general(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--out", type=_path("folder"), default=Path("results"), metavar="DIR", help="results folder (results)"
-    )
-    add("--seed", type=_whole(0, 2**32 - 1), default=2014, metavar="N", help="seed of every fit (2014)")
-    add("--draws", type=_whole(1, 1_000_000), default=1000, metavar="N", help="draws a chain (1000)")
-    add("--tune", type=_whole(1, 1_000_000), default=1000, metavar="N", help="warm-up draws a chain (1000)")
-    add("--chains", type=_whole(1, 1000), default=4, metavar="N", help="chains (4; fewer fail the gate)")
-    add(
-        "--engine",
-        choices=("auto", "exact", "nuts"),
-        default="auto",
-        help="how posteriors are computed (auto)",
-    )
-    add("--resume", action="store_true", help="keep analyses whose inputs have not changed")
-    add("--word", action="store_true", help="write report.docx too (needs the extra bayes_targets[word])")
-    parallel = group.add_mutually_exclusive_group()
-    parallel.add_argument(
-        "--workers", type=_whole(1, 1000), metavar="N", help="local processes (default: the cores there are)"
-    )
-    parallel.add_argument(
-        "--scheduler", metavar="ADDRESS", help="Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786"
-    )
-    add("--quiet", action="store_true", help="print nothing but errors")
-    add("--list", action="store_true", help="list the analyses, one line each, and stop")
-    add("--version", action="store_true", help="show the version and stop")
-    add("-h", "--help", action="store_true", help="show this help and stop")
+    add = partial(_add, group)
+    add("--out", "results folder (results)", "DIR", type=_path("folder"), default=Path("results"))
+    add("--seed", "seed of every fit (2014)", "N", type=_whole(0, 2**32 - 1), default=2014)
+    add("--draws", "draws a chain (1000)", "N", type=_whole(1, 1_000_000), default=1000)
+    add("--tune", "warm-up draws a chain (1000)", "N", type=_whole(1, 1_000_000), default=1000)
+    add("--chains", "chains (4; fewer fail the gate)", "N", type=_whole(1, 1000), default=4)
+    add("--engine", "how posteriors are computed (auto)", choices=("auto", "exact", "nuts"), default="auto")
+    add("--resume", "keep analyses whose inputs have not changed", action="store_true")
+    add("--word", "write report.docx too (needs the extra bayes_targets[word])", action="store_true")
+    either = partial(_add, group.add_mutually_exclusive_group())
+    either("--workers", "local processes (default: the cores there are)", "N", type=_whole(1, 1000))
+    either("--scheduler", "Dask scheduler for many fits, e.g. tcp://10.0.0.1:8786", "ADDRESS")
+    add("--quiet", "print nothing but errors", action="store_true")
+    add("--list", "list the analyses, one line each, and stop", action="store_true")
+    add("--version", "show the version and stop", action="store_true")
+    group.add_argument("-h", "--help", action="store_true", help="show this help and stop")
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add(
-        "--data",
-        type=_path("file"),
-        metavar="FILE",
-        help="your file (CSV, Excel, Parquet), or a data package's folder",
-    )
-    add(
-        "--template",
-        nargs="+",
-        metavar="NAME",
-        help="print an empty, commented CSV for that analysis and stop; with a second word, write it to that new file",
-    )
-    columns, words = (partial(_pair, last=last) for last in (True, False))
-    add(
-        "--columns",
-        **_collected("OLD=NEW", columns),
-        help="columns of FILE under our names; the last = divides",
-    )
-    add(
-        "--words",
-        **_collected("WORD=YOURS", words),
-        help='your own words, e.g. unit=school outcome="pass rate"',
-    )
-    add("--separator", metavar="TEXT", help="what divides cells (found from the file)")
-    add("--decimal", choices=(".", ","), help="decimal mark (found from the file)")
-    add("--encoding", metavar="NAME", help="encoding of the text (found from the file)")
-    add("--missing", **_words("TEXT"), help="cells that mean missing, besides the known ones")
-    add("--sheet", metavar="NAME", help="sheet of an Excel file (the only one)")
-    add("--header", type=_whole(1, 1000), metavar="N", help="row of the headings, counted from 1")
+    add = partial(_add, group)
+    columns, words = (_collected(partial(_pair, last=last)) for last in (True, False))
+    template = "print an empty, commented CSV for that analysis and stop; with a second word, write it to that new file"
+    add("--data", "your file (CSV, Excel, Parquet), or a data package's folder", "FILE", type=_path("file"))
+    add("--template", template, "NAME", nargs="+")
+    add("--columns", "columns of FILE under our names; the last = divides", "OLD=NEW", **columns)
+    add("--words", 'your own words, e.g. unit=school outcome="pass rate"', "WORD=YOURS", **words)
+    add("--separator", "what divides cells (found from the file)", "TEXT")
+    add("--decimal", "decimal mark (found from the file)", choices=(".", ","))
+    add("--encoding", "encoding of the text (found from the file)", "NAME")
+    add("--missing", "cells that mean missing, besides the known ones", "TEXT", **_SEVERAL)
+    add("--sheet", "sheet of an Excel file (the only one)", "NAME")
+    add("--header", "row of the headings, counted from 1", "N", type=_whole(1, 1000))
 
 
 def _add_questions(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--focus", **_words("TERM"), help="term or terms in question")
-    add("--better", choices=("higher", "lower"), help="direction of the outcome that is favourable")
-    add("--smallest", type=_number(0, math.inf), metavar="X", help="smallest effect worth having")
-    add(
-        "--hoped", type=_number(), metavar="X", help="effect that was hoped for; sets the scale of the priors"
-    )
-    add("--unit", metavar="TEXT", help="unit of the outcome")
-    add(
-        "--ratio",
-        metavar="KIND",
-        help='estimates are ratios: "odds ratio", "risk ratio", "hazard ratio" or "rate ratio"',
-    )
-    add("--level", type=_number(0, 1), metavar="P", help="level of the printed intervals (0.95)")
-    add("--n", type=_whole(1, 10**12), metavar="N", help="observations")
-    add("--clusters", type=_whole(2, 10**12), metavar="N", help="clusters of observations")
-    add(
-        "--df",
-        type=_df,
-        metavar="X",
-        help="degrees of freedom of the standard errors (inf: normal)",
-    )
-    add("--model", metavar="HEADING", help="model of the table to read, where it has several")
-    add("--brackets", choices=("se", "t", "p"), help="what stands in brackets")
-    add("--stars", **_collected("STAR:P", _levels), help='levels of the stars, e.g. "*:.05 **:.01"')
-    add("--tails", type=int, choices=(1, 2), help="tails of the printed tests (2)")
-    add(
-        "--logs",
-        choices=("none", "se", "both"),
-        help="of ratios: what is printed as a logarithm (nothing, standard errors, both)",
-    )
-    add("--effect", metavar="KIND", help='from counts or means by arm, e.g. "risk difference"')
-    add(
-        "--continuity",
-        type=_number(0, math.inf),
-        metavar="X",
-        help="added to all cells of trials with a zero (0.5)",
-    )
-    add("--assignment", metavar="TEXT", help="how units came to be treated, e.g. lot")
+    add = partial(_add, group)
+    ratios = 'estimates are ratios: "odds ratio", "risk ratio", "hazard ratio" or "rate ratio"'
+    logs = "of ratios: what is printed as a logarithm (nothing, standard errors, both)"
+    add("--focus", "term or terms in question", "TERM", **_SEVERAL)
+    add("--better", "direction of the outcome that is favourable", choices=("higher", "lower"))
+    add("--smallest", "smallest effect worth having", "X", type=_number(0, math.inf))
+    add("--hoped", "effect that was hoped for; sets the scale of the priors", "X", type=_number())
+    add("--unit", "unit of the outcome", "TEXT")
+    add("--ratio", ratios, "KIND")
+    add("--level", "level of the printed intervals (0.95)", "P", type=_number(0, 1))
+    add("--n", "observations", "N", type=_whole(1, 10**12))
+    add("--clusters", "clusters of observations", "N", type=_whole(2, 10**12))
+    add("--df", "degrees of freedom of the standard errors (inf: normal)", "X", type=_df)
+    add("--model", "model of the table to read, where it has several", "HEADING")
+    add("--brackets", "what stands in brackets", choices=("se", "t", "p"))
+    add("--stars", 'levels of the stars, e.g. "*:.05 **:.01"', "STAR:P", **_collected(_levels))
+    add("--tails", "tails of the printed tests (2)", type=int, choices=(1, 2))
+    add("--logs", logs, choices=("none", "se", "both"))
+    add("--effect", 'from counts or means by arm, e.g. "risk difference"', "KIND")
+    add("--continuity", "added to all cells of trials with a zero (0.5)", "X", type=_number(0, math.inf))
+    add("--assignment", "how units came to be treated, e.g. lot", "TEXT")
 
 
 def _add_pool(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--moderators", **_words("COLUMN"), help="columns that describe the evaluations")
-    add("--group", metavar="COLUMN", help="column of groups of estimates, such as the study")
-    add("--correlation", type=_number(-1, 1), metavar="R", help="correlation of estimates within a group")
-    add("--pooling", choices=("partial", "none", "complete"), help="how estimates are pooled (partial)")
-    add("--selection", type=_selection, metavar="KIND", help="one:.025, two:.05,.10, pet, peese or none")
-    prior = _collected("NAME=PRIOR", _prior)
-    add("--prior", dest="priors", **prior, help='e.g. mu="Normal(0, 1)"')
+    add = partial(_add, group)
+    add("--moderators", "columns that describe the evaluations", "COLUMN", **_SEVERAL)
+    add("--group", "column of groups of estimates, such as the study", "COLUMN")
+    add("--correlation", "correlation of estimates within a group", "R", type=_number(-1, 1))
+    add("--pooling", "how estimates are pooled (partial)", choices=("partial", "none", "complete"))
+    add("--selection", "one:.025, two:.05,.10, pet, peese or none", "KIND", type=_selection)
+    add("--prior", 'e.g. mu="Normal(0, 1)"', "NAME=PRIOR", dest="priors", **_collected(_prior))
 
 
 def _add_units(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--controls", **_words("COLUMN"), help="columns to control for")
-    add("--change", choices=("points", "percent"), help="change of the score in points, or in per cent of it")
-    add("--period", metavar="COLUMN", help="column of periods, where each unit has a row a period")
-    add("--before", metavar="VALUE", help="period before")
-    add("--after", metavar="VALUE", help="period after")
-    add("--statuses", **_words("STATUS"), help="statuses of the counts, from best to worst")
-    add(
-        "--totals",
-        nargs="*",
-        action="extend",
-        metavar="ROW",
-        help="rows that are totals (found; no name: none is one)",
-    )
-    add(
-        "--incomplete",
-        choices=("drop", "refuse"),
-        help="what to do with rows that lack a value (drop, and say so)",
-    )
-    add("--success", **_words("STATUS"), help="statuses that count as success (the best one), also as A+B")
+    add = partial(_add, group)
+    totals = "rows that are totals (found; no name: none is one)"
+    incomplete = "what to do with rows that lack a value (drop, and say so)"
+    add("--controls", "columns to control for", "COLUMN", **_SEVERAL)
+    add("--change", "change of the score in points, or in per cent of it", choices=("points", "percent"))
+    add("--period", "column of periods, where each unit has a row a period", "COLUMN")
+    add("--before", "period before", "VALUE")
+    add("--after", "period after", "VALUE")
+    add("--statuses", "statuses of the counts, from best to worst", "STATUS", **_SEVERAL)
+    add("--totals", totals, "ROW", nargs="*", action="extend")
+    add("--incomplete", incomplete, choices=("drop", "refuse"))
+    add("--success", "statuses that count as success (the best one), also as A+B", "STATUS", **_SEVERAL)
 
 
-def _words(metavar: str) -> dict[str, Any]:
-    return {"nargs": "+", "action": "extend", "metavar": metavar}
+_GROUPS = {
+    "general": _add_general,
+    "your own data": _add_data,
+    "table, pool: what is asked": _add_questions,
+    "pool": _add_pool,
+    "authorities, counts": _add_units,
+}
+_SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
 
 
-def _collected(metavar: str, read: Callable[[str], Iterable[tuple[str, Any]]]) -> dict[str, Any]:
-    return {"nargs": "+", "action": _Collect, "metavar": metavar, "const": read}
+def _collected(read: Callable[[str], Iterable[tuple[str, Any]]]) -> dict[str, Any]:
+    return {"nargs": "+", "action": _Collect, "const": read}
 
 
 class _Collect(argparse.Action):
