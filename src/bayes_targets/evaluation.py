@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,16 +127,8 @@ class Evaluation:
             )
 
     def _checked_focus(self) -> str | tuple[str, ...] | None:
-        if self.focus is None or isinstance(self.focus, str):
-            terms: tuple[str, ...] = () if self.focus is None else (self.focus,)
-        else:
-            terms = tuple(self.focus)
-        labels = [str(label) for label in self.estimates.index]
-        for term in terms:
-            if term not in labels:
-                raise DataError(
-                    f"{self.source}: focus is {term!r}, which is no term of the table; {did_you_mean(str(term), labels)}"
-                )
+        terms = tuple(self.focal_terms)
+        require_terms(terms, self.estimates.index, self.source)
         return terms[0] if len(terms) == 1 else terms or None
 
     @property
@@ -159,13 +151,8 @@ class Evaluation:
     def __repr__(self) -> str:
         one, many = ("study", "studies") if self.estimates.index.name == "study" else ("term", "terms")
         rows = f"{len(self.estimates)} {one if len(self.estimates) == 1 else many}"
-        said = {
-            "focus": ", ".join(self.focal_terms) or None,
-            "better": self.better,
-            "smallest": self.smallest,
-            "unit": self.unit,
-            "ratio": self.ratio,
-        }
+        said = {name: getattr(self, name) for name in ("better", "smallest", "unit", "ratio")}
+        said = {"focus": ", ".join(self.focal_terms) or None} | said
         words = [f"{name} {value}" for name, value in said.items() if value is not None]
         heading = f", {self.heading}" if self.heading else ""
         bounds = [str(term) for term in self.estimates.index[self.estimates["se"].isna()]]
@@ -209,17 +196,13 @@ class Evaluation:
             lines.append(("stars", " ".join(f"{star}:{level!r}" for star, level in self.stars.items())))
         if self.tails != 2:
             lines.append(("tails", str(self.tails)))
-        lines += [
-            (name, value) for name in ("assignment", "source", "heading") if (value := getattr(self, name))
-        ]
-        lines += [("moderators", name) for name in self.moderators]
-        lines += list(self.reading.items())
+        for name in ("assignment", "source", "heading"):
+            lines += [(name, getattr(self, name))] if getattr(self, name) else []
+        lines += [*(("moderators", name) for name in self.moderators), *self.reading.items()]
         if self.covariance is not None:
             lines.append(("covariance", json.dumps(self.covariance.to_numpy(float).tolist())))
-        return [
-            (key, " ".join(str(value).split()))
-            for key, value in lines + [("note", note) for note in self.notes]
-        ]
+        lines += [("note", note) for note in self.notes]
+        return [(key, " ".join(str(value).split())) for key, value in lines]
 
     def _rows_as_printed(self) -> str:
         beside = [c for c in self.estimates.columns if c not in (*_DERIVED, *self.printed.columns)]
@@ -237,6 +220,16 @@ class Evaluation:
 
 _DERIVED = ("estimate", "se", "se_low", "se_high", "se_from", "df")
 _CONSTANTS = {"constant", "intercept", "cons", "const"}
+
+
+def require_terms(terms: Iterable[str], known: Iterable[object], source: str) -> None:
+    """Raise unless every term in question is in a table."""
+    labels = [str(label) for label in known]
+    for term in terms:
+        if term not in labels:
+            raise DataError(
+                f"{source}: focus is {term!r}, which is no term of the table; {did_you_mean(str(term), labels)}"
+            )
 
 
 def is_constant(term: str) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnclearError, did_you_mean, option, quoted, require_number, wrong_cell
-from ..evaluation import BETTER, RATIOS, Evaluation, is_constant
+from ..evaluation import BETTER, RATIOS, Evaluation, is_constant, require_terms
 from .arms import EFFECTS, kind_of, read_arms
 from .columns import as_mapping
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of, stars_in
@@ -344,18 +344,9 @@ def _chosen(made: list[Evaluation], asked: Options, label: str) -> Evaluation | 
             )
             raise DataError(f"{label}: no model {asked.model!r}; {known}")
         made = [evaluation for evaluation in made if str(evaluation.heading) == asked.model]
-    require_focus(asked.focus or (), made, label)
+    terms = dict.fromkeys(str(term) for evaluation in made for term in evaluation.estimates.index)
+    require_terms(asked.focus or (), terms, label)
     return made[0] if len(made) == 1 else {str(evaluation.heading): evaluation for evaluation in made}
-
-
-def require_focus(focus: Sequence[str], made: Sequence[Evaluation], label: str) -> None:
-    """Raise unless every term in question is in one of the evaluations."""
-    labels = list(dict.fromkeys(str(term) for evaluation in made for term in evaluation.estimates.index))
-    for term in focus:
-        if term not in labels:
-            raise DataError(
-                f"{label}: focus is {term!r}, which is no term of the table; {did_you_mean(term, labels)}"
-            )
 
 
 def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation]:

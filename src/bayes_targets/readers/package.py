@@ -18,12 +18,12 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ..evaluation import Evaluation
+from ..evaluation import Evaluation, require_terms
 from ..files import write_file
 from .cells import plain
 from .claims import CLAIM_COLUMNS, read_claims
 from .descriptor import FILE_NAME, Descriptor, Resource, read_descriptor
-from .estimates import Options, checked, evaluation_of, merge, require_focus
+from .estimates import Options, checked, evaluation_of, merge
 from .printed_table import PrintedTable, Sheet
 from .rows import PRINTED, PrintedRow
 from .schema import CsvText, check_role, read_csv_text, typed_frame
@@ -285,7 +285,7 @@ def _evaluation(entry: Mapping[str, Any], tables: Tables, where: str) -> Evaluat
     try:
         known = merge(Options(**checked(said)), Options(**checked(_known_of(table, entry, tables))))
         evaluation = evaluation_of(model, known, page, "study" if entry.get("of") == "studies" else "term")
-        require_focus(known.focus or (), [evaluation], page.label)
+        require_terms(known.focus or (), evaluation.estimates.index, page.label)
     except DataError as error:
         raise DataError(f"{where} ({entry['name']}): {error}") from None
     return evaluation

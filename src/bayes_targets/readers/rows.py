@@ -242,16 +242,12 @@ def _midway(row: Row, *, log: bool) -> bool | None:
 
 def _refuse_ratios(rows: Sequence[Row], known: Terms, label: str) -> None:
     """Ask before numbers that look like ratios are taken as slopes."""
-    if known.needs_ratio is None and known.logs != "none" and not _look_like_ratios(rows):
+    if known.logs == "none" or not (known.needs_ratio or _look_like_ratios(rows)):
         return
-    if known.logs == "none":
-        return
-    why = (
-        f"the heading {known.needs_ratio!r}"
-        if known.needs_ratio
-        else "every estimate is above 0 and lies midway in its interval on the log scale only"
-    )
-    named = read_heading(known.needs_ratio).quantity if known.needs_ratio else None
+    why = "every estimate is above 0 and lies midway in its interval on the log scale only"
+    if known.needs_ratio:
+        why = f"the heading {known.needs_ratio!r}"
+    named = read_heading(known.needs_ratio or "").quantity
     likely = named if named in RATIOS else RATIOS[0]
     raise UnclearError(
         f"{label}: these look like ratios ({why}); say which they are: {option('ratio', *RATIOS)}, or "
@@ -269,14 +265,12 @@ def _look_like_ratios(rows: Sequence[Row]) -> bool:
 
 def _to_logs(rows: Sequence[Row], known: Terms, label: str) -> tuple[list[Row], str, list[str]]:
     """Every row on the log scale, where logarithms are printed, and what was found out about that."""
-    ratio, logs, notes = known.ratio, known.logs, []
-    below = [row for row in rows if any(row.figures[k].value < 0 for k in _ON_SCALE & row.figures.keys())]
+    ratio, logs, notes = known.ratio, known.logs, list[str]()
+    below = any(row.figures[k].value < 0 for row in rows for k in _ON_SCALE & row.figures.keys())
     if below and logs is None and known.needs_ratio is None:
-        logs = "both"
-        notes.append(f"Some estimates are below 0, as no {ratio} is.")
+        logs, notes = "both", [f"Some estimates are below 0, as no {ratio} is."]
     if logs is None:
-        logs, words = _where_logs_are(rows, known, label)
-        notes += words
+        logs, notes = _where_logs_are(rows, known, label)
     if logs == "both":
         return list(rows), logs, [*notes, f"The table prints logarithms of {ratio}s."]
     for row in rows:
@@ -307,18 +301,10 @@ def _where_logs_are(rows: Sequence[Row], known: Terms, label: str) -> tuple[str,
         return "se", []
     votes: Counter[str] = Counter()
     for row in with_se:
-        logged = _log_row(row, "se")
-        others = [
-            spread
-            for spread in _candidates(logged, known)
-            if spread.se > 0 and spread.origin not in ("printed", "from the variance")
-        ]
-        for other in others:
-            for logs in ("se", "none"):
-                own = _candidates(_log_row(row, logs), known)[0]
-                votes[logs] += Figure(own.se, own.low, own.high).meets(
-                    Figure(other.se, other.low, other.high)
-                )
+        printed = {logs: _candidates(_log_row(row, logs), known)[0] for logs in ("se", "none")}
+        for other in _candidates(_log_row(row, "se"), known):
+            if other.se > 0 and not _is_printed(other):
+                votes.update(logs for logs, own in printed.items() if own.meets(other))
     if votes["se"] != votes["none"]:
         chosen = "se" if votes["se"] > votes["none"] else "none"
         of = "the logarithms" if chosen == "se" else f"the {known.ratio}s"
@@ -387,9 +373,9 @@ def _spread(row: Row, known: Terms, label: str) -> Spread | None:
     _refuse_outside(row, label)
     found = _candidates(row, known)
     numbers = [spread for spread in found if spread.se > 0]
-    printed = [spread for spread in numbers if spread.origin in ("printed", "from the variance")]
     if numbers:
-        return printed[0] if printed else min(numbers, key=lambda spread: spread.width)
+        printed = next(filter(_is_printed, numbers), None)
+        return printed or min(numbers, key=lambda spread: spread.width)
     if not found and known.stars:
         found = [_star_spread(row, known, label)]
     if not found:
@@ -402,6 +388,10 @@ def _spread(row: Row, known: Terms, label: str) -> Spread | None:
     return Spread(math.nan, low, high, " and ".join(dict.fromkeys(s.origin for s in found)))
 
 
+def _is_printed(spread: Spread) -> bool:
+    return spread.origin in ("printed", "from the variance")
+
+
 def _star_spread(row: Row, known: Terms, label: str) -> Spread:
     if row.star and row.star not in known.stars:
         raise wrong_cell(
@@ -411,13 +401,11 @@ def _star_spread(row: Row, known: Terms, label: str) -> Spread:
 
 
 def _refuse_outside(row: Row, label: str) -> None:
-    figures = row.figures
-    if "low" in figures and "high" in figures:
-        estimate = figures["estimate"]
-        if estimate.high < figures["low"].low or estimate.low > figures["high"].high:
-            raise DataError(
-                f"{label}, row {row.row}: the estimate of {row.term!r} lies outside its own interval, expected it between low and high"
-            )
+    estimate, low, high = (row.figures.get(name) for name in ("estimate", "low", "high"))
+    if estimate and low and high and (estimate.high < low.low or estimate.low > high.high):
+        raise DataError(
+            f"{label}, row {row.row}: the estimate of {row.term!r} lies outside its own interval, expected it between low and high"
+        )
 
 
 def _no_uncertainty(rows: Sequence[Row], known: Terms, label: str) -> DataError:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ..errors import DataError, option
 from .cells import read_number
 
 _LARGEST = 1e100  # beyond it squares and quotients of numbers are lost
@@ -42,6 +41,10 @@ class Spread(NamedTuple):
     low: float
     high: float
     origin: str
+
+    def meets(self, other: Spread) -> bool:
+        """Whether the bounds of two standard errors share a value."""
+        return Figure(*self[:3]).meets(Figure(*other[:3]))
 
     @property
     def width(self) -> float:
@@ -154,9 +157,6 @@ def from_interval(low: Figure, high: Figure, level: float, df: float) -> Spread:
 
 def from_stars(estimate: Figure, star: str, levels: Mapping[str, float], df: float, tails: int) -> Spread:
     """Bounds that a star (or its absence) gives, if the estimate is what it is printed."""
-    if star and star not in levels:
-        known = " ".join(levels)
-        raise DataError(f"star {star!r} has no level, expected one of {known}; give {option('stars')}")
     high = levels[star] if star else 1.0
     low = max((level for level in levels.values() if level < high), default=0.0)
     return from_p(estimate, Figure(math.nan, low, high), df, tails, "its stars (bounds)")
