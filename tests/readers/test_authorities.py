@@ -341,7 +341,19 @@ def test_two_scales_in_one_table_are_refused():
 
 @pytest.mark.parametrize(
     ("yes", "no"),
-    [("yes", "no"), ("Y", "N"), ("TRUE", "FALSE"), ("1", "0"), (1.0, 0.0), (True, False), (" Yes ", "No")],
+    [
+        ("yes", "no"),
+        ("Y", "N"),
+        ("TRUE", "FALSE"),
+        ("1", "0"),
+        (1.0, 0.0),
+        (True, False),
+        (" Yes ", "No"),
+        ("Ja", "Nein"),
+        ("ja", "nej"),
+        ("oui", "non"),
+        ("Sí", "No"),
+    ],
 )
 def test_a_target_is_yes_or_no_in_any_of_their_forms(yes, no):
     frame = table(target=[yes if one else no for one in table()["target"]])
@@ -427,6 +439,27 @@ def test_rows_that_lack_a_value_are_left_out_counted_and_named():
     assert "no row has a value in every column that is needed; missing: 'outcome' in 12" in problems(
         table(outcome="-"), incomplete="drop"
     )
+
+
+def test_a_number_that_means_missing_is_missing_in_every_kind_of_table(tmp_path):
+    frame = table(outcome={2: -99.0, 5: 999}, deprivation={6: -99})
+    frame.to_excel(tmp_path / "mine.xlsx", index=False)
+    path = csv_file(tmp_path, frame.to_csv(index=False))
+    typed = frame.astype({"outcome": float, "deprivation": float})
+    for source in (frame, typed, path, tmp_path / "mine.xlsx"):
+        assert read(source, missing=["-99", 999]).attrs["left_out"] == [
+            "Area B: no value of outcome", "Area E: no value of outcome", "Area F: no value of deprivation",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [-99, -999, 999, 9999])
+def test_a_number_that_often_means_missing_is_asked_about_where_it_is_far_from_all_others(code):
+    message = problems(table(deprivation={3: code}))
+    assert (
+        f"column 'deprivation': found '{code}', expected a number near the others (11.9 to 33.3)" in message
+    )
+    assert f"if it says that there is none, give missing=['{code}']" in message
+    assert read(table(baseline={3: 99.0}, outcome={3: 98.0})).sizes["authority"] == 12
 
 
 def test_controls_of_words_become_columns_of_0_and_1_beside_a_named_one():

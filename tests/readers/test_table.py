@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bayes_targets.errors import DataError
 from bayes_targets.readers.cells import Problems, settle_decimal
-from bayes_targets.readers.table import RawTable, read_table
+from bayes_targets.readers.table import RawTable, read_table, read_text
 
 TABLE = "school,region,score\nA,north,61.5\nB,south,58.2\nC,north,70.1\n"
 ROWS = [["A", "north", "61.5"], ["B", "south", "58.2"], ["C", "north", "70.1"]]
@@ -118,6 +118,31 @@ def test_title_blank_rows_footnotes_and_repeated_headers_are_found_and_said(tmp_
         "1 row that only repeated the header was left out.",
         "1 blank row among the others was left out.",
     )
+
+
+def test_footnotes_with_commas_are_footnotes(tmp_path):
+    below = "\nNotes\n[note 1] Provisional, to be revised\n"
+    table = read_table(
+        written(tmp_path, "school,region,score,places\nA,north,61.5,20\nB,south,58.2,30\n" + below)
+    )
+    assert len(table.cells) == 2 and table.footnotes == ("Notes", "[note 1] Provisional, to be revised")
+
+
+def test_years_below_a_merged_heading_are_names(tmp_path):
+    book = workbook(
+        tmp_path / "mine.xlsx",
+        mine=[
+            ["", "", "Score", ""],
+            ["school", "region", "2006", "2008"],
+            *[["A", "north", "61.5", "62"]] * 3,
+        ],
+    )
+    assert list(read_table(book).cells.columns) == ["school", "region", "2006", "2008"]
+
+
+def test_lines_may_end_as_on_old_macs(tmp_path):
+    assert rows(read_table(written(tmp_path, TABLE.replace("\n", "\r")))) == ROWS
+    assert read_text(written(tmp_path, "a\r\nb\rc"), "mine") == "a\nb\nc"
 
 
 def test_a_last_row_with_one_name_is_a_row_and_not_a_footnote(tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, was
+from ..errors import DataError, did_you_mean, option, was
 from .cells import (
     Column,
     Problems,
@@ -66,6 +66,9 @@ _DATE = re.compile(
 )
 _PERCENT = re.compile(r"%|\bper ?cent|\bpct\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_CODES = tuple(
+    float(sign + digit * n) for n in (1, 2, 3, 4) for sign, digit in (("-", "9"), ("-", "8"), ("", "9"))
+)
 
 
 @dataclass(frozen=True)
@@ -307,13 +310,13 @@ def _asked(lines: Mapping[str, str], **given: Any) -> _Asked:
             )
     if not is_number(asked.design_effect) or asked.design_effect <= 0:
         raise DataError(f"design_effect: found {asked.design_effect!r}, expected a number above 0")
-    for option, found, known in (
+    for name, found, known in (
         ("origin", asked.origin, ORIGINS),
         ("change", asked.change, CHANGES),
         ("incomplete", asked.incomplete, ("drop", "refuse")),
     ):
         if found not in known or not isinstance(found, str):
-            raise DataError(f"{option}: found {found!r}; {did_you_mean(str(found), list(known))}")
+            raise DataError(f"{name}: found {found!r}; {did_you_mean(str(found), list(known))}")
     return asked
 
 
@@ -444,11 +447,32 @@ def _leave_out_totals(reading: _Reading, numeric: Sequence[str]) -> None:
 
 def _numbers(reading: _Reading, column: str) -> Column:
     """Numbers of a column; those that were read while totals were looked for are not read again."""
-    if column in reading.known:
-        return reading.known[column]
-    return read_numbers(
-        reading.cells[column], column, reading.problems, decimal=reading.decimal, marks=reading.table.missing
-    )
+    found = reading.known.get(column)
+    if found is None:
+        cells, marks = reading.cells[column], reading.table.missing
+        found = read_numbers(cells, column, reading.problems, decimal=reading.decimal, marks=marks)
+    _ask_about_codes(reading, column, found.values)
+    return found
+
+
+def _ask_about_codes(reading: _Reading, column: str, values: FloatArray) -> None:
+    """Ask about -99, 999 and the like far from all other numbers of a column: they often say that there is none."""
+    coded = np.isin(values, _CODES)
+    others = values[np.isfinite(values) & ~coded]
+    if not coded.any() or others.size < 3:
+        return
+    low, high = others.min(), others.max()
+    far = coded & (np.maximum(low - values, values - high) > 3 * (high - low))
+    for i in np.flatnonzero(far).tolist():
+        code = shortest(values[i])
+        expected = f"a number near the others ({shortest(low)} to {shortest(high)}); if it says that there is none, give "
+        reading.problems.cell(
+            reading.rows[i],
+            column,
+            code,
+            expected + option("missing", [code]),
+            "what often stands for no value",
+        )
 
 
 def _read_target(reading: _Reading, column: str) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -117,9 +117,10 @@ def cell_text(cell: object) -> str:
 
 def is_missing(cell: object, marks: frozenset[str] = frozenset({""})) -> bool:
     """Whether a cell holds no value: it is empty, or one of `marks`, which are in lower case."""
-    if isinstance(cell, str):
-        return not cell.strip() or cell.strip().casefold() in marks
-    return _is_empty(cell)
+    if not isinstance(cell, str):
+        return _is_empty(cell) or (len(marks) > 1 and cell_text(cell) in marks)
+    text = cell.strip().casefold()
+    return not text or text in marks or text.removesuffix(".0") in marks
 
 
 def is_number(value: object) -> bool:
@@ -435,6 +436,10 @@ def read_numbers(
             )
         values[taken] = quick[taken]
         left = np.flatnonzero(~taken)
+    codes = [number.value for mark in marks if (number := read_number(mark)) is not None]
+    if codes:
+        missing = np.isin(values, codes)
+        values[missing] = np.nan
     known: dict[object, Number | None] = {}
     rows, objects = cells.index, cells.to_numpy(dtype=object)
     for i in left.tolist():

@@ -32,8 +32,12 @@ NUMBERS = (
 # Names that a regression table or the Dataset gives to something else.
 _TAKEN = ("target", "stretch", "constant", "authority", "authority_type", "control", "controls")
 FLAGS = {
-    **dict.fromkeys(("1", "1.0", "yes", "y", "true", "t"), 1.0),
-    **dict.fromkeys(("0", "0.0", "no", "n", "false", "f"), 0.0),
+    **dict.fromkeys(
+        ["1", "1.0", "yes", "y", "true", "t", "ja", "oui", "si", "sí", "sì", "sim", "kyllä"], 1.0
+    ),
+    **dict.fromkeys(
+        ["0", "0.0", "no", "n", "false", "f", "nein", "non", "nej", "nei", "nee", "não", "ei"], 0.0
+    ),
 }
 """Texts that mean that there is a target, or none."""
 

@@ -18,7 +18,7 @@ _NOTE = re.compile(
     r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
     r"last updated|end of |this table|figures (?:are|in|may)|(?:robust |clustered )?standard errors|"
     r".*\b(?:in|within) (?:parenthes[ei]s|(?:square |round )?brackets)|signif|[+*\u2020]+ ?p ?[<=]|"
-    r"p ?<|\u00a9|[*\u2020\u2021]|\[[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
+    r"p ?<|\u00a9|[*\u2020\u2021]|\[(?:note )?[a-z0-9]{1,2}\]|\(?[a-z0-9]{1,2}[.)]\s)",
     re.IGNORECASE,
 )
 _UNITS = re.compile(
@@ -161,7 +161,9 @@ def _find_header(
             f"{label}, row {first + 1} of the file: found {_cut(_joined(row))}, expected the names of the columns; "
             f"give {option('header')} and the number of the row that holds them"
         )
-    if place and not all(map(_is_name, row)) and is_blank(sample[place - 1][1][0]):
+    years = [cell for cell in row if _YEAR.fullmatch(cell_text(cell))]
+    named = all(_is_name(cell) or cell in years for cell in row) and full_cells(row) > 2
+    if place and not named and not all(map(_is_name, row)) and is_blank(sample[place - 1][1][0]):
         # Above the only model of a table its name may stand alone.
         above_place, above_row = sample[place - 1]
         if above_place == first - 1 and all(map(_is_name, above_row)):
@@ -240,25 +242,33 @@ def _without_footnotes(
     start = len(body)
     while start > 0:
         i, row = body[start - 1]
-        text = next((str(cell).strip() for cell in row if not is_blank(cell)), "")
-        noted = bool(_NOTE.match(text)) or len(text) > 60
-        few = full_cells(row) == 1 or (
-            full_cells(row) < width and (noted or full_cells(row) < (width + 1) // 2)
-        )
-        if not (width > 1 and few and all(_is_text(cell) for cell in row if not is_blank(cell))):
+        noted = _noted(row)
+        if not _is_prose(row, width, noted):
             break
         after_gap = start > 1 and body[start - 2][0] < i - 1
         after_gap |= any(body[k][0] - body[k - 1][0] > 1 for k in range(start, len(body)))
-        if not (noted or after_gap or _leads_to_gap(body, start)):
+        if not (noted or after_gap or _leads_to_gap(body, start, width)):
             break
         start -= 1
     return body[:start], [_joined(row) for _, row in body[start:]]
 
 
-def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int) -> bool:
-    """Whether the lines just above, all of them single texts, begin below a blank row."""
+def _noted(row: Sequence[object]) -> bool:
+    """Whether a line is long, or begins as a note does."""
+    text = next((str(cell).strip() for cell in row if not is_blank(cell)), "")
+    return bool(_NOTE.match(text)) or len(text) > 60
+
+
+def _is_prose(row: Sequence[object], width: int, noted: bool) -> bool:
+    """Whether a row holds texts alone, and few for a table of this width; a comma may have divided them."""
+    few = full_cells(row) == 1 or full_cells(row) < (width if noted else (width + 1) // 2)
+    return width > 1 and few and all(_is_text(cell) for cell in row if not is_blank(cell))
+
+
+def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int, width: int) -> bool:
+    """Whether the lines just above, all of them prose, begin below a blank row."""
     for k in range(start - 1, 0, -1):
-        if full_cells(body[k][1]) != 1:
+        if not _is_prose(body[k][1], width, _noted(body[k][1])):
             return False
         if body[k][0] - body[k - 1][0] > 1:
             return True

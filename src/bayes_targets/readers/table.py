@@ -199,8 +199,9 @@ def check_ordinary(path: Path, label: str) -> None:
 
 
 def read_text(path: Path, label: str, encoding: str | None = None) -> str:
-    """The text of a file, in whatever encoding it is in."""
-    return _decode(read_bytes(path, label), label, encoding, [])
+    """The text of a file, in whatever encoding it is in, and with one kind of line ends."""
+    text = _decode(read_bytes(path, label), label, encoding, [])
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unpacked(content: bytes, label: str) -> bytes:
