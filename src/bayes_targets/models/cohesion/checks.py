@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ from ...inference.summary import equal_tails
 from .equation import fitted_change, noise, pointwise
 from .estimands import parts_of, response_of
 
-_STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
+_STATISTICS: dict[str, Callable[..., Any]] = {
+    "mean": np.mean,
+    "sd": partial(np.std, ddof=1),
+    "min": np.min,
+    "max": np.max,
+}
 # Draws that are replicated where a posterior holds none, and numbers at a time.
 _REPLICATIONS, _AT_ONCE = 200, 4_000_000
 # Log likelihoods (units times draws) that leave-one-out computes for one posterior, at most, and draws that it needs, at least.
@@ -72,12 +78,13 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     for replicated in _replicated(posterior):
         for name, own in members.items():
             values = replicated[:, own]
-            for statistic in _statistics_of(own.size):
-                again.setdefault((name, statistic), []).append(_compute(statistic, values, axis=1))
+            for statistic, compute in _STATISTICS.items():
+                if statistic != "sd" or own.size > 1:
+                    again.setdefault((name, statistic), []).append(compute(values, axis=1))
     rows = []
     for (name, statistic), parts in again.items():
         own, draws = members[name], np.concatenate(parts)
-        seen = float(_compute(statistic, observed[own], axis=0))
+        seen = float(_STATISTICS[statistic](observed[own]))
         low, high = equal_tails(draws, prob)
         p_value = float((draws > seen).mean() + 0.5 * (draws == seen).mean())
         rows.append((name, statistic, own.size, seen, float(draws.mean()), low, high, p_value))
@@ -85,15 +92,6 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     table = pd.DataFrame(rows, columns=columns).set_index(["authority_type", "statistic"])
     table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin", "observed")}
     return table
-
-
-def _statistics_of(size: int) -> list[str]:
-    return [name for name in _STATISTICS if name != "sd" or size > 1]
-
-
-def _compute(statistic: str, values: NDArray[np.float64], axis: int) -> Any:
-    more = {"ddof": 1} if statistic == "sd" else {}
-    return _STATISTICS[statistic](values, axis=axis, **more)
 
 
 def _observed(posterior: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:

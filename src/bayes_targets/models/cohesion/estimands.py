@@ -210,18 +210,9 @@ def pooling_factors(posterior: xr.DataTree) -> pd.DataFrame:
 
 
 def r_squared(posterior: xr.DataTree) -> xr.Dataset:
-    r"""Bayesian R², and the part of it that the target or stretch adds.
-
-    In each draw :math:`R^2 = V_i(f_i) / (V_i(f_i) + \mathrm{noise})`, with the expected changes :math:`f_i` of the
-    authorities, V the variance over them, and the variance of the noise as modelled:
-    :math:`\sigma^2`, or :math:`\sigma^2 \nu / (\nu - 2)` (Gelman, Goodrich, Gabry & Vehtari, 2019). Where
-    :math:`\nu \le 2` that is infinite and R² is 0.
-
-    The variance of f splits into what type dummies and controls could reproduce (the least-squares projection
-    of f on them) and the rest, which needs the target or stretch: ``without_effect`` and ``added`` are their
-    shares, and add up to R². For a flat prior this is what least squares calls the R² without the effect and
-    the R² added by it.
-    """
+    """Bayesian R² (Gelman, Goodrich, Gabry & Vehtari, 2019), and the part of it that the target or stretch adds."""
+    # The variance over units of expected changes f, over itself and that of the noise as modelled, infinite with nu of 2 or less. It
+    # splits into what least squares of f on type dummies and controls reproduces (``without_effect``) and the rest (``added``).
     draws, data, effect = parts_of(posterior)
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
     dummies = np.eye(types)[kind]

@@ -53,21 +53,19 @@ def build(model: Model) -> Any:
     return graph
 
 
-def _add_lines(model: Model, given: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Effect, slope (one, or one a type) and intercepts, each with its prior.
+_GUESSES = ("type_mean", "type_precision", "x_mean", "slope_guess", "slope_precision")
 
-    The posterior of a group level is a funnel: where the spread is small, mean and values are narrow. They are
-    therefore sampled as z, in units and from an origin that suit the data and the current spreads, which
-    leaves z close to standard normal a posteriori (`_add_mean`, `_add_values`); where the spread is near 0
-    that is the non-centred form, where it is large the centred one, and the distribution is the same as in
-    either. What the data say of each value is told given those that were drawn before it.
-    """
+
+def _add_lines(model: Model, given: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Effect, slope (one, or one a type) and intercepts, each with its prior."""
+    # The posterior of a group level is a funnel. Mean and values are therefore sampled as z, in units and from an origin that suit the
+    # data and the current spreads (`_add_mean`, `_add_values`): the non-centred form where the spread is near 0, the centred one where
+    # it is large, and the same distribution. What the data say of each value is given those that were drawn before it.
     import pymc as pm
 
     priors, pooling = model.priors, model.options["pooling"]
-    names = ("type_mean", "type_precision", "x_mean", "slope_guess", "slope_precision")
-    parts: list[Any] = [given.get(name) for name in names]
-    type_mean, precision, x_mean, own_slope, own_precision = parts
+    guesses: list[Any] = [given.get(name) for name in _GUESSES]
+    type_mean, precision, x_mean, own_slope, own_precision = guesses
     tau: Any = priors.tau.to_pymc("tau") if pooling == "partial" else 0.0
     # How precisely a type tells of the height of its line: once its own intercept is not known, less.
     height: Any = None if precision is None else precision / (1 + tau**2 * precision)
@@ -179,11 +177,7 @@ def _add_scores(model: Model, given: dict[str, Any], change: Any, sigma: Any, nu
 
 
 def arrays(model: Model) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
-    """What the graph is given, by the name of each `pymc.Data`, with its dims.
-
-    Another data set of the same shape can be put into a compiled graph by these names, e.g.
-    ``compiled.with_data(**{name: values for name, (values, _) in arrays(other).items()})`` with nutpie.
-    """
+    """What the graph is given, by the name of each `pymc.Data`, with its dims; a compiled graph takes other data by these names."""
     data = model.data
     names = {"type_index": "type_index"}
     if model.options["effect"] is not None:
@@ -221,10 +215,7 @@ def _needed_guesses(model: Model) -> set[str]:
 
 
 def first_guesses(data: xr.Dataset, effect: str | None, response: str = "change") -> dict[str, FloatArray]:
-    """What each type's own data say, by least squares with one slope within types for each control.
-
-    Only the speed of sampling depends on these, never the posterior (see `_add_lines`).
-    """
+    """What each type's own data say, by least squares; only the speed of sampling depends on it, never the posterior."""
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
     counts = np.bincount(kind, minlength=types)
 

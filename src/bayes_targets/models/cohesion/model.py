@@ -2,8 +2,7 @@ r"""A change or an outcome of single units, partially pooled by type, with a slo
 
 .. math:: y_i = a_{t(i)} + b_{t(i)}\, x_i + (X_i - \bar X)\, g + e_i
 
-The package is named after the outcome it was first written for; units may be authorities, schools or hospitals, and the
-outcome anything that is measured in numbers.
+Units may be authorities, schools or hospitals; the package is named after the outcome it was first written for.
 """
 
 from __future__ import annotations

@@ -15,13 +15,7 @@ _MIXING_NODES = 48
 
 
 def true_baseline_given_measured(measured: Any, mean: Any, sd: Any, se: Any) -> tuple[Any, Any]:
-    """Mean and variance of the true baseline given the measured one.
-
-    Examples
-    --------
-    >>> true_baseline_given_measured(60.0, 70.0, 4.0, 4.0)
-    (65.0, 8.0)
-    """
+    """Mean and variance of the true baseline given the measured one."""
     weight = sd**2 / (sd**2 + se**2)
     return mean + weight * (measured - mean), weight * se**2
 
@@ -29,14 +23,10 @@ def true_baseline_given_measured(measured: Any, mean: Any, sd: Any, se: Any) -> 
 def scores_log_likelihood(
     data: xr.Dataset, draws: xr.Dataset, fitted: xr.DataArray, nu: xr.DataArray | None, *, percent: bool
 ) -> xr.DataArray:
-    r"""Log of the joint density of each authority's measured scores, true scores integrated out.
-
-    The measured baseline is normal. Given it, the outcome's density is an integral over the true baseline B. With a change in
-    per cent it is :math:`\int N(o; B (1 + f/100), \sqrt{\mathrm{se}_o^2 + (B \sigma / 100)^2})\, p(B \mid b)\, dB`, by
-    Gauss-Hermite quadrature around its peak; with a change in points :math:`N(o; B + f, \sqrt{\mathrm{se}_o^2 + \sigma^2})`
-    stands under the integral, for which the same quadrature is exact. With Student-t noise there is another integral, over its
-    variance, as :math:`t_\nu(0, \sigma)` is normal with variance :math:`\sigma^2 / w`, w a Gamma variable.
-    """
+    """Log of the joint density of each authority's measured scores, true scores integrated out."""
+    # The measured baseline is normal. Given it, the outcome's density is an integral over the true baseline B of N(o; B (1 + f / 100),
+    # se^2 + (B sigma / 100)^2) p(B | b), by Gauss-Hermite quadrature around its peak; with a change in points, of N(o; B + f, se^2 +
+    # sigma^2), for which the same quadrature is exact. Student-t noise is normal with variance sigma^2 / w, w a Gamma variable.
     from scipy import special
 
     kind = data["type_index"].to_numpy()

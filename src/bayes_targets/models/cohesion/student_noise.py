@@ -1,9 +1,7 @@
-r"""Student-t noise by importance sampling from the exact engine, fast enough for thousands of fits.
+"""Student-t noise by importance sampling from the exact engine, fast enough for thousands of fits.
 
-A Student-t likelihood is close to a normal one in which far-off cases count less. With the weights of its mode (iteratively
-reweighted least squares) that normal model has an exact posterior; its draws, with degrees of freedom drawn beside them, are
-reweighted to the Student-t posterior. Pareto smoothing tells whether the weights can be trusted: where k-hat is above 0.7
-they cannot, and NUTS has to do it.
+A normal model with the weights of the Student-t mode has an exact posterior, whose draws are reweighted; where k-hat is above 0.7 the
+weights cannot be trusted, and NUTS has to do it.
 """
 
 from __future__ import annotations
@@ -57,15 +55,13 @@ def solve_student_t(
     design, outcome = _design(model)
     modes = [_mode(design, outcome, nu) for nu in _DEGREES]
     nu, log_q, best = _propose_degrees(np.array([mode[0] for mode in modes]), priors.nu_minus_one, size, rng)
-    mode_weights = modes[best][1]
     # Curvature of the Student-t likelihood, on average over the cases, beside that of the weighted squares.
     curvature = (_DEGREES[best] + 1) / (_DEGREES[best] + 3)
-    weights = mode_weights * curvature / _WIDER
+    weights = modes[best][1] * curvature / _WIDER
     normal = replace(model, options={**model.options, "noise": "normal"})
     hierarchy = cohesion_hierarchy(normal, weights)
     values, draws = draw_hierarchy(normal, hierarchy, size, rng)
-    fitted = fitted_values(model.data, values, model.options["effect"])
-    residual = outcome - fitted
+    residual = outcome - fitted_values(model.data, values, model.options["effect"])
     sigma = values["sigma"]
     at = np.exp(np.interp(np.log(nu - 1), np.log(_DEGREES - 1), np.log([mode[2] for mode in modes])))
     scale = at / np.exp(np.log(sigma).mean())
@@ -76,11 +72,10 @@ def solve_student_t(
         + (priors.nu_minus_one.logpdf(nu - 1) + np.log(nu - 1) - log_q)
     )
     effect, own = values["effect"], priors.effect.logpdf(values["effect"])
-    out = {}
-    for name, prior in effects.items():
-        own_weights, k_hat = smoothed(log_ratio + prior.logpdf(effect) - own)
-        out[name] = Weighted(effect, own_weights, k_hat, draws.sample_stats())
-    return out
+    return {
+        name: Weighted(effect, *smoothed(log_ratio + prior.logpdf(effect) - own), draws.sample_stats())
+        for name, prior in effects.items()
+    }
 
 
 def _design(model: Model) -> tuple[FloatArray, FloatArray]:

@@ -39,18 +39,7 @@ EVIDENCE_DRAWS = 4_000
 
 
 def solve_success(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
-    r"""Independent draws from the posterior, with the engine's statistics.
-
-    Areas share mu, the gaps between cutpoints, the coefficients of covariates and tau, as far as the model has them;
-    given these, each area's effect has a density in one dimension. A binomial is the ordinal model of two statuses. The
-    prior is about splits (see `shares`). In terms of cutpoints, best first, :math:`c_1 = -\mu` and
-    :math:`c_k = c_{k-1} - g_k`, the k-th split is
-
-    .. math:: s_k = -c_k - \log(1 + e^{-c_{k-1}}) + \log(1 - e^{-g_k}), \qquad
-              \partial s_k / \partial g_k = 1 / (1 - e^{-g_k})
-
-    with everything better held fixed. The data tell gaps apart from mu, as they do not tell splits.
-    """
+    """Independent draws from the posterior, with the engine's statistics; a binomial is the ordinal model of two statuses."""
     if model.options["pooling"] == "none" and isinstance(model.priors.share, LogOdds):
         return _solve_beta(model, size, rng)
     axes, areas, log_density = _shared(model)
@@ -98,11 +87,7 @@ def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> tup
 
 
 def left_out_densities(model: Model) -> tuple[FloatArray, FloatArray]:
-    """Log predictive density of each area's counts given the others', and its Monte Carlo standard error, each of shape (area,).
-
-    It is a ratio of two evidences. That without an area is that with it, divided by what the area has at each node; where the
-    grid of all areas does not hold its mass, it gets a grid of its own.
-    """
+    """Log predictive density of each area's counts given the others', and its Monte Carlo standard error, each of shape (area,)."""
     axes, areas, log_density = _shared(model)
     count = status_counts(model)
 
@@ -121,6 +106,8 @@ def left_out_densities(model: Model) -> tuple[FloatArray, FloatArray]:
         return leave_out_by_importance(
             sample, axes, own, lambda kept: _shared(model, kept)[2], EVIDENCE_DRAWS
         )
+    # The evidence without an area is that with it, divided by what the area has at each node; where the grid of all areas does not
+    # hold its mass, it gets a grid of its own.
     whole = integrate(log_density, axes)
     own = own_terms({axis.name: of for axis, of in zip(axes, whole.values().T, strict=True)})
     out = np.empty(len(count))
@@ -140,14 +127,12 @@ def leave_out_by_importance(
     density_of: Callable[[NDArray[np.bool_]], LogDensity],
     worth: int,
 ) -> tuple[FloatArray, FloatArray]:
-    """The same from weighted draws and the log probability `own` (draw, area) of each area's counts at them.
-
-    An area without which the weights fail, or are worth less than half of `worth` draws, gets draws of its own.
-    """
+    """The same from weighted draws, and the log probability `own` (draw, area) of each area's counts at them."""
     elpd, mcse = np.empty(own.shape[1]), np.empty(own.shape[1])
     for j in range(own.shape[1]):
         log_w = np.where(np.isfinite(own[:, j]), sample.log_w - own[:, j], -np.inf)
         rest = Sample(sample.x, sample.log_p, log_w)
+        # An area without which the weights fail, or are worth few draws, gets draws of its own.
         if not pareto_k(log_w) < MOST_K or rest.effective < worth / 2:
             without = in_coordinates(density_of(np.arange(own.shape[1]) != j), axes)
             rest = weigh(without, refine(without, Proposal.fitted(sample.x, log_w)), EVIDENCE_DRAWS)
@@ -178,7 +163,11 @@ def _shared(
     """Axes of what areas share, the areas given it, and its log density together with the counts."""
     priors, pooling = model.priors, model.options["pooling"]
     count = status_counts(model)
-    chosen = _shared_priors(model, count)
+    # In the order of the axes.
+    chosen = {} if pooling == "none" else {"mu": priors.mu}
+    chosen |= {f"gap_{k}": priors.split for k in range(1, count.shape[1] - 1)}
+    chosen |= {f"effect_{c}": priors.effect for c in range(model.data.sizes.get("covariate", 0))}
+    chosen |= {"tau": priors.tau} if pooling == "partial" else {}
     _require_quadrature(model, chosen)
     predictors = scaled_predictors(model.data) if "predictor" in model.data else np.zeros((len(count), 0))
     if kept is not None:
@@ -202,6 +191,8 @@ def _shared(
         out = given.log_likelihood().sum(axis=1) + ways
         for name, value in values.items():
             if name.startswith("gap"):
+                # With cuts c_1 = -mu, c_k = c_k-1 - g_k, split k is -c_k - log(1 + exp(-c_k-1)) + log(1 - exp(-g_k)), and its
+                # derivative by g_k is 1 / (1 - exp(-g_k)). The data tell gaps apart from mu, as they do not tell splits.
                 k = int(name.removeprefix("gap_"))
                 cut, between = given.cut[:, 0, :], np.log(-np.expm1(-value))
                 split = between - cut[:, k] - np.logaddexp(0.0, -cut[:, k - 1])
@@ -212,15 +203,6 @@ def _shared(
 
     ways = float(log_ways(count).sum())
     return axes, areas, log_density
-
-
-def _shared_priors(model: Model, count: FloatArray) -> dict[str, Any]:
-    """Prior of each parameter that areas share, in the order of the axes."""
-    priors, pooling = model.priors, model.options["pooling"]
-    chosen = {} if pooling == "none" else {"mu": priors.mu}
-    chosen |= {f"gap_{k}": priors.split for k in range(1, count.shape[1] - 1)}
-    chosen |= {f"effect_{c}": priors.effect for c in range(model.data.sizes.get("covariate", 0))}
-    return chosen | ({"tau": priors.tau} if pooling == "partial" else {})
 
 
 def _axis(name: str, total: FloatArray, prior: Any) -> Axis:

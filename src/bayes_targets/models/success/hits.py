@@ -20,9 +20,7 @@ from .shares import FloatArray, expit
 
 @dataclass(frozen=True)
 class StatusCalibration:
-    """What a status says of the chance of a target, and how uncertain that chance is.
-
-    The chance is common to all targets of the status: nobody knows it, and more targets do not average it out.
+    """What a status says of the chance of a target, which is common to all its targets: more of them do not average it out.
 
     Attributes
     ----------
@@ -76,9 +74,7 @@ class RewardRule:
     threshold : float
         Share of the target below which nothing is paid.
     at_threshold : float
-        Share of the reward at the threshold; from there it rises in a straight line to all of it for the whole
-        target. The default pays pro rata: 60% of the reward for 60% of the target. With 0 it would start from
-        nothing.
+        Share of the reward at the threshold, from where it rises in a straight line to all of it for the whole target.
     """
 
     threshold: float = 0.6
@@ -221,36 +217,31 @@ def optimism_transition(
     delta = (log_odds[..., areas.index(late), :] - log_odds[..., areas.index(early), :]).mean(axis=-1)
     lost = np.array([float(years[area]) for area in areas])
     faded = expit(log_odds - delta[..., None, None] * lost[:, None])
-    shape = (*faded.shape[:-1], 1)
-    ends = np.concatenate([np.zeros(shape), faded, np.ones(shape)], axis=-1)
-    matrix = monotone_transition(share.to_numpy(), np.diff(ends, axis=-1))
+    after = np.diff(faded, axis=-1, prepend=0.0, append=1.0)
     return xr.DataArray(
-        matrix,
+        monotone_transition(share.to_numpy(), after),
         dims=("chain", "draw", "area", "status", "new_status"),
         coords={**share.coords, "new_status": share["status"].to_numpy()},
     )
 
 
 def monotone_transition(before: Any, after: Any) -> FloatArray:
-    """Transition matrix (..., K, K) from one distribution (..., K) to another that keeps the order.
-
-    Examples
-    --------
-    >>> monotone_transition(np.array([0.5, 0.5]), np.array([0.4, 0.6])).round(2).tolist()
-    [[0.8, 0.2], [0.0, 1.0]]
-    """
-    old, new = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    zero = np.zeros((*old.shape[:-1], 1))
-    old_ends = np.concatenate([zero, np.cumsum(old, axis=-1)], axis=-1)
-    new_ends = np.concatenate([zero, np.cumsum(new, axis=-1)], axis=-1)
-    old_ends[..., -1] = new_ends[..., -1] = 1.0
-    high = np.minimum(old_ends[..., 1:, None], new_ends[..., None, 1:])
-    low = np.maximum(old_ends[..., :-1, None], new_ends[..., None, :-1])
+    """Transition matrix (..., K, K) from one distribution (..., K) to another that keeps the order."""
+    old, new = (_ends(np.asarray(shares, dtype=float)) for shares in (before, after))
+    high = np.minimum(old[..., 1:, None], new[..., None, 1:])
+    low = np.maximum(old[..., :-1, None], new[..., None, :-1])
     overlap = np.clip(high - low, 0.0, None)
     width = overlap.sum(axis=-1, keepdims=True)
     # A status that nobody has goes nowhere; it stays, so that rows add up to 1.
-    stay = np.broadcast_to(np.eye(old.shape[-1]), overlap.shape)
+    stay = np.broadcast_to(np.eye(overlap.shape[-1]), overlap.shape)
     return np.where(width > 0, overlap / np.where(width > 0, width, 1.0), stay)
+
+
+def _ends(shares: FloatArray) -> FloatArray:
+    """Where statuses begin and end when they are laid side by side from 0 to 1."""
+    ends = np.concatenate([np.zeros((*shares.shape[:-1], 1)), np.cumsum(shares, axis=-1)], axis=-1)
+    ends[..., -1] = 1.0
+    return ends
 
 
 def _count_draws(counts: xr.Dataset | xr.DataTree, rng: np.random.Generator, draws: int) -> xr.DataArray:

@@ -1,7 +1,4 @@
-"""One set of targets of which only margins are printed: by area, by kind, by finish year.
-
-Its exact posterior is that of the ordinal model of the areas, and a binomial for each group's part of a status.
-"""
+"""One set of targets of which only margins are printed (by area, kind, finish year): an ordinal model, and binomials beside it."""
 
 from __future__ import annotations
 
@@ -21,16 +18,13 @@ from .equation import describe
 from .estimands import status_share
 from .exact import solve_success
 from .model import SuccessPriors, checked_priors, holds_counts
-from .shares import FloatArray, expit
+from .shares import expit
 
 _DIMS = ("attribute", "status")
 
 
 def solve_margins(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
-    """Independent draws from the posterior, with the engine's statistics.
-
-    Given the status totals, what the tables of attributes say has no parameter in common with what the areas say.
-    """
+    """Independent draws from the posterior, with the engine's statistics: given the totals, tables share no parameter."""
     draws, stats = solve_success(_areas(model), size, rng)
     members = model.data["members"].stack(area=_DIMS)
     others = (model.data["status_targets"] - model.data["members"]).stack(area=_DIMS)
@@ -85,17 +79,13 @@ def margins_model(
     .. math:: y_{js} \mid n_j \sim \text{ordinal}, \qquad m_{as} \sim \mathrm{Binomial}(t_{as}, \kappa_{as})
 
     with :math:`m_{as}` of the :math:`t_{as}` targets of status s in the second group of attribute a. *Area and
-    attributes are independent given the status.* So the statuses, which all tables repeat, are counted once,
-    and each table enters as printed even where its status totals are misprinted, because only its
-    composition within a status is used.
+    attributes are independent given the status.* So the statuses are counted once, and
+    each table enters as printed even where its totals are misprinted: only its composition within a status is used.
 
     **What margins cannot identify**: how area, kind and finish year hang together among targets of one status.
-    A table of 155 targets by area, kind, finish and status has 12 x 2 x 2 x 3 cells; the margins fix a few
-    dozen sums of them. If, say, most environment targets are local, then the advantage of local targets may be
-    that of environment targets, and no margin tells. Shares of areas (`share`) and of groups (`group_shares`)
-    do not rest on the independence; shares of a cell (`cell_share`: local environment targets that end in
-    2006) rest on it wholly. `composition_bound` says how large a difference between groups the mix of areas
-    alone could make.
+    If, say, most environment targets are local, then the advantage of local targets may be that of environment targets, and no
+    margin tells. Shares of areas (`share`) and of groups (`group_shares`) do not rest on the independence; shares of a cell
+    (`cell_share`: local environment targets that end in 2006) rest on it wholly.
 
     Parameters
     ----------
@@ -254,18 +244,14 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
     >>> bool(share.sel(area="local", status="green") > share.sel(area="national", status="green"))
     True
     """
-    draws = posterior["posterior"].to_dataset()
-    constant = posterior["constant_data"].to_dataset()
+    overall = posterior["posterior"].to_dataset()["overall_share"]
     shares = []
-    for attribute in draws["attribute"].to_numpy():
-        member = draws["member"].sel(attribute=attribute, drop=True)
-        for name, own in (("first_group", 1.0 - member), ("second_group", member)):
-            joint = draws["overall_share"] * own
-            group = str(constant[name].sel(attribute=attribute).item())
+    for groups in _group_members(posterior).values():
+        for group, member in groups.items():
+            joint = overall * member
             shares.append((joint / joint.sum("status")).expand_dims(area=[group]))
     share = xr.concat(shares, dim="area").transpose("chain", "draw", "area", "status")
-    found = xr.Dataset({"share": share, "overall_share": draws["overall_share"]})
-    tree = xr.DataTree.from_dict({"posterior": found})
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"share": share, "overall_share": overall})})
     tree.attrs = dict(posterior.attrs)
     return tree
 
@@ -300,21 +286,28 @@ def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArra
     >>> bool((abs(share.sum("status") - 1) < 1e-9).all())
     True
     """
-    draws = posterior["posterior"].to_dataset()
-    constant = posterior["constant_data"].to_dataset()
-    known = [str(name) for name in draws["attribute"].to_numpy()]
-    joint = draws["share"]
+    known = _group_members(posterior)
+    joint = posterior["posterior"].to_dataset()["share"]
     for attribute, group in groups.items():
         if attribute not in known:
-            raise DataError(f"groups: no attribute {attribute!r}, {did_you_mean(attribute, known)}")
-        names = [
-            str(constant[f"{place}_group"].sel(attribute=attribute).item()) for place in ("first", "second")
-        ]
-        if group not in names:
-            raise DataError(f"groups, {attribute!r}: no group {group!r}, {did_you_mean(group, names)}")
-        member = draws["member"].sel(attribute=attribute, drop=True)
-        joint = joint * (member if group == names[1] else 1.0 - member)
+            raise DataError(f"groups: no attribute {attribute!r}, {did_you_mean(attribute, list(known))}")
+        members = known[attribute]
+        if group not in members:
+            raise DataError(
+                f"groups, {attribute!r}: no group {group!r}, {did_you_mean(group, list(members))}"
+            )
+        joint = joint * members[group]
     return (joint / joint.sum("status")).transpose("chain", "draw", "area", "status")
+
+
+def _group_members(posterior: xr.DataTree) -> dict[str, dict[str, xr.DataArray]]:
+    """By attribute and group, the share of the group among the targets of each status."""
+    draws, constant = (posterior[group].to_dataset() for group in ("posterior", "constant_data"))
+    out = {}
+    for attribute in draws["attribute"].to_numpy():
+        second, of = draws["member"].sel(attribute=attribute, drop=True), constant.sel(attribute=attribute)
+        out[str(attribute)] = {of["first_group"].item(): 1.0 - second, of["second_group"].item(): second}
+    return out
 
 
 def composition_bound(
@@ -322,24 +315,17 @@ def composition_bound(
 ) -> xr.DataArray:
     """Largest difference in success between a group and the rest that the mix of areas alone could make.
 
-    The group is given the targets of the areas with the highest shares, the rest the others; within an area
-    both succeed equally often. A difference that is not larger than this bound may be one of areas.
+    The group gets the targets of the areas with the highest shares; within an area both succeed equally often.
     """
     targets = counts["count"].sum("status")
     total = int(targets.sum())
     if not 0 < size < total:
         raise DataError(f"size is {size}, expected a number of targets between 1 and {total - 1}")
     share = status_share(posterior, success).transpose("chain", "draw", "area")
-    numbers = targets.sel(area=share["area"]).to_numpy()
-    bound = _best_mix(share.to_numpy(), numbers, size)
-    return share.isel(area=0, drop=True).copy(data=bound).rename("composition_bound")
-
-
-def _best_mix(share: FloatArray, targets: np.ndarray[Any, Any], size: int) -> FloatArray:
-    order = np.argsort(-share, axis=-1)
-    ranked, numbers = np.take_along_axis(share, order, axis=-1), targets[order]
-    before = np.cumsum(numbers, axis=-1) - numbers
-    inside = np.clip(size - before, 0, numbers)
+    order = np.argsort(-share.to_numpy(), axis=-1)
+    ranked = np.take_along_axis(share.to_numpy(), order, axis=-1)
+    numbers = targets.sel(area=share["area"]).to_numpy()[order]
+    inside = np.clip(size - (np.cumsum(numbers, axis=-1) - numbers), 0, numbers)
     best = (inside * ranked).sum(axis=-1) / size
-    rest = ((numbers - inside) * ranked).sum(axis=-1) / (targets.sum() - size)
-    return np.asarray(best - rest)
+    rest = ((numbers - inside) * ranked).sum(axis=-1) / (total - size)
+    return share.isel(area=0, drop=True).copy(data=best - rest).rename("composition_bound")

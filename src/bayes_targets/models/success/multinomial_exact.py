@@ -1,9 +1,7 @@
-r"""The exact posterior of `success_model`, multinomial: splits are binomials, which only their areas' effects tie together.
+"""The exact posterior of `success_model`, multinomial: splits are binomials, which only their areas' effects tie together.
 
-The splits of a target's status are answered one after the other, so that the likelihood is a product of binomials, one for each
-split. Without correlated effects their posteriors are independent. With partial pooling the effects of an area are correlated, and
-integrate out by a Gauss-Hermite rule around their mode (see `Effects`); what areas share (means, spreads, partial correlations,
-coefficients) is drawn by importance sampling.
+Without correlated effects the posteriors of the splits are independent. With partial pooling the effects of an area integrate out by
+a Gauss-Hermite rule around their mode (see `Effects`), and what areas share is drawn by importance sampling.
 """
 
 from __future__ import annotations
@@ -45,28 +43,14 @@ _CHUNK = 2**15
 
 @dataclass(frozen=True, eq=False)
 class Effects:
-    r"""Binomials of C splits in J areas under S sets of shared parameters.
+    """Binomials of C splits in J areas under S sets of shared parameters."""
 
-    With :math:`L_k(\theta_k)` the binomial likelihood of split k and a lower triangular root A of the effects' covariance, an area has
-
-    .. math:: \int N(z) \prod_k L_k(c_k + (A z)_k)\, dz
-
-    whose integrand is log-concave, with curvature of at least I.
-
-    Attributes
-    ----------
-    successes, trials : array of shape (J, C)
-        Counts of each split.
-    centre : array of shape (S, J, C)
-        Log-odds of each split without an effect of the area.
-    root : array of shape (S, C, C)
-        Root A, standard deviations included.
-    """
-
-    successes: FloatArray
-    trials: FloatArray
-    centre: FloatArray
-    root: FloatArray
+    # With root A of the effects' covariance and log-odds c + A z of the splits, an area has the integral of N(z) and its binomials over
+    # z, whose integrand is log-concave, with curvature of at least I.
+    successes: FloatArray  # (J, C)
+    trials: FloatArray  # (J, C)
+    centre: FloatArray  # (S, J, C), log-odds without an effect of the area
+    root: FloatArray  # (S, C, C), lower triangular
 
     def log_likelihood(self, points: int | None = None) -> FloatArray:
         """Log of each area's integral, shape (S, J), by Gauss-Hermite around its mode with so many points for each effect."""
@@ -106,14 +90,12 @@ class Effects:
         return np.asarray(top + np.log(total) - log_det - 0.5 * splits * math.log(2.0 * math.pi))
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        r"""One draw of the log-odds of each area, shape (S, J, C).
-
-        A log-concave likelihood lies below its tangent at the mode m, so that the integrand lies below :math:`N(m, I)` but for a factor:
-        draws from that are kept by rejection, exactly. Where the data say so much that few would be kept, the integrand is near
-        normal, and one of many draws from the normal around the mode is taken by its weight.
-        """
+        """One draw of the log-odds of each area, shape (S, J, C)."""
+        # A log-concave likelihood lies below its tangent at the mode m, so that the integrand lies below N(m, I) but for a factor:
+        # draws from that are kept by rejection, exactly. Where the data say so much that few would be kept, the integrand is near
+        # normal, and one of many draws from the normal around the mode is taken by its weight.
         mode, curvature = self._mode()
-        top = self._log_density(mode)
+        top = self._terms(mode, self._log_odds(mode), self.successes, self.trials)
         log_det = np.linalg.slogdet(curvature)[1]
         many = 0.5 * log_det > -math.log(_KEPT)
         z = np.empty_like(mode)
@@ -151,12 +133,8 @@ class Effects:
     def _log_odds(self, z: FloatArray) -> FloatArray:
         return np.asarray(self.centre + np.einsum("sij,saj->sai", self.root, z))
 
-    def _log_density(self, z: FloatArray) -> FloatArray:
-        """Log integrand at z of shape (S, J, C), but for the constant of N."""
-        return self._terms(z, self._log_odds(z), self.successes, self.trials)
-
     def _log_density_at(self, z: FloatArray, s: Any, j: Any) -> FloatArray:
-        """The same at z of shape (n, C), for single areas under single sets."""
+        """Log integrand at z of shape (n, C), but for the constant of N, for single areas under single sets."""
         theta = self.centre[s, j] + np.einsum("nij,nj->ni", self.root[s], z)
         return self._terms(z, theta, self.successes[j], self.trials[j])
 
@@ -223,7 +201,6 @@ def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tupl
         found = {name: np.stack([draws[name].to_numpy() for draws, _ in parts], axis=-1) for name in names}
         found["share"] = np.exp(sequential_log_share(_log_odds(found["share"])))
         return labelled(model, found), together([stats for _, stats in parts])
-    _require_few(model)
     axes = _axes(model)
     sample = _sample(model, size)
     tail = sample.require(size, "what areas share")
@@ -253,7 +230,6 @@ def left_out_by_split(model: Model) -> tuple[FloatArray, FloatArray]:
     if splits := _independent_splits(model):
         parts = np.array([left_out_densities(split) for split in splits])
         return parts[:, 0].sum(axis=0), np.hypot.reduce(parts[:, 1])
-    _require_few(model)
     axes = _axes(model)
     sample = _sample(model, EVIDENCE_DRAWS)
     sample.require(EVIDENCE_DRAWS, "what areas share")
@@ -268,7 +244,6 @@ def multinomial_evidence(model: Model, kept: NDArray[np.bool_]) -> tuple[float, 
     if splits := _independent_splits(model):
         parts = np.array([success_evidence(split, kept) for split in splits])
         return float(parts[:, 0].sum()), float(np.hypot.reduce(parts[:, 1]))
-    _require_few(model)
     sample = _weighted(model, EVIDENCE_DRAWS, kept)
     sample.require(EVIDENCE_DRAWS, "what areas share")
     return sample.log_evidence, sample.evidence_mcse
@@ -281,18 +256,15 @@ def _sample(model: Model, size: int) -> Sample:
 
 
 def _weighted(model: Model, size: int, kept: Any = slice(None)) -> Sample:
+    statuses = model.data.sizes["status"]
+    if statuses - 1 not in _POINTS:
+        raise NotExactError(
+            f"no exact posterior of {statuses} statuses with correlated effects, expected at most {max(_POINTS) + 1}; "
+            "use engine 'nuts'"
+        )
     axes = _axes(model)
     density = partial(_log_density, model, axes, kept=kept)
     return sample_density(density, axes, size, rough=partial(density, points=_ROUGH))
-
-
-def _require_few(model: Model) -> None:
-    contrasts = model.data.sizes["status"] - 1
-    if contrasts not in _POINTS:
-        raise NotExactError(
-            f"no exact posterior of {contrasts + 1} statuses with correlated effects, expected at most {max(_POINTS) + 1}; "
-            "use engine 'nuts'"
-        )
 
 
 def _axes(model: Model) -> list[Axis]:

@@ -22,17 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ShareMixture:
-    """Posterior of a share: a mixture of beta distributions, one for each base and numerator that could be.
-
-    Attributes
-    ----------
-    base, numerator : array of shape (M,)
-        Whole numbers whose ratio prints as the share.
-    weight : array of shape (M,)
-        Their posterior probabilities.
-    prior : Beta
-        Of the share.
-    """
+    """Posterior of a share: beta distributions, one for each base and numerator that print as it, by their posterior probabilities."""
 
     base: NDArray[np.int64]
     numerator: NDArray[np.int64]
@@ -65,14 +55,7 @@ class ShareMixture:
 
 
 def share_mixture(box: tuple[Fraction, Fraction], bases: range, prior: Beta) -> ShareMixture | None:
-    """Posterior of a share of which a rounding interval and a range of bases are known.
-
-    Examples
-    --------
-    >>> known = share_mixture((Fraction(50), Fraction(50)), range(4, 5), Beta(1, 1))
-    >>> known.numerator.tolist(), known.mean  # 2 of 4, uniform prior: Beta(3, 3)
-    ([2], 0.5)
-    """
+    """Posterior of a share of which a rounding interval and a range of bases are known; None where no count gives it."""
     from scipy import special
 
     pairs = [(base, count) for base in bases for count in possible_counts(box, base, of=100)]
