@@ -12,5 +12,7 @@ SECONDS = 3
 
 def analyse(run):
     study = run.study(paper.NAME)
-    posteriors = {name: run.fit(name, model) for name, model in paper.models(study).items()}
+    posteriors = {
+        name: run.fit(name, model, paper.LABELS[name]) for name, model in paper.models(study).items()
+    }
     return paper.published_result(study, posteriors)

@@ -21,9 +21,10 @@ def analyse(run):
     success = [part for text in chosen for part in ([text] if text in statuses else text.split("+"))]
     words = CountWords.of(counts, success)
     bare = counts.drop_dims("covariate", errors="ignore")
-    fits = {page.SHARE: run.fit(page.SHARE, bt.success_model(counts, success=success))}
+    labels = page.labels(words, {})
+    fits = {page.SHARE: run.fit(page.SHARE, bt.success_model(counts, success=success), labels[page.SHARE])}
     for name, pooling in ((page.NONE, "none"), (page.COMPLETE, "complete")):
-        fits[name] = run.fit(name, bt.success_model(bare, success=success, pooling=pooling))
+        fits[name] = run.fit(name, bt.success_model(bare, success=success, pooling=pooling), labels[name])
     models, notes = (
         None,
         [f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."],

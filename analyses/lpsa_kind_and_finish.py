@@ -24,19 +24,18 @@ SUCCESS = {"green": report.GREEN, "not_red": report.NOT_RED}
 def analyse(run):
     study = run.study(report.NAME)
     areas, counts = report.counts(study, "policy_area"), {name: report.counts(study, name) for name in PAIRS}
-    posteriors = {}
+    models = {}
     for name, data in counts.items():
         for word, success in SUCCESS.items():
-            model = bt.success_model(data, success=success, pooling="none")
-            posteriors[f"{name}_{word}"] = run.fit(f"{name}_{word}", model)
-        model = bt.success_model(data, outcome="ordinal", pooling="none")
-        posteriors[f"{name}_ordinal"] = run.fit(f"{name}_ordinal", model)
-    posteriors["margins"] = run.fit("margins", bt.margins_model(areas, counts))
+            models[f"{name}_{word}"] = bt.success_model(data, success=success, pooling="none")
+        models[f"{name}_ordinal"] = bt.success_model(data, outcome="ordinal", pooling="none")
+    models["margins"] = bt.margins_model(areas, counts)
+    posteriors = {name: run.fit(name, model, page.LABELS[name]) for name, model in models.items()}
     moved = bt.nearest_tables(counts["kind"], areas["count"].sum("area").to_series().to_dict())
     misprints = {}
     for table in moved["table"].to_numpy():
         model = bt.success_model(moved.sel(table=table), success=report.GREEN, pooling="none")
-        misprints[table] = run.fit(f"kind_green, {table}", model)
+        misprints[table] = run.fit(f"kind_green, {table}", model, f"{page.LABELS['kind_green']}; {table}")
     contrasts = contrast_rows(posteriors, counts, PAIRS, SUCCESS)
     local, late = (contrasts.loc[name].iloc[0] for name in ("local minus national", "2006 minus 2005"))
     size = int(counts["kind"]["count"].sel(area=LOCAL[0]).sum())

@@ -24,6 +24,7 @@ NAMES = {
     page.ORDINAL: "area_ordinal",
     page.MULTINOMIAL: "area_multinomial",
 }
+WORDS = CountWords(area="policy area", areas="policy areas", success="green")
 
 
 def analyse(run):
@@ -39,7 +40,8 @@ def analyse(run):
         page.ORDINAL: bt.success_model(counts, outcome="ordinal"),
         page.MULTINOMIAL: bt.success_model(counts, outcome="multinomial"),
     }
-    posteriors = {name: run.fit(NAMES[name], model) for name, model in models.items()}
+    labels = page.labels(WORDS, NAMES)
+    posteriors = {name: run.fit(NAMES[name], model, labels[NAMES[name]]) for name, model in models.items()}
     left_out = {
         outcome: bt.leave_one_area_out(models[outcome], seed=run.settings.seed)
         for outcome in (page.ORDINAL, page.MULTINOMIAL)
@@ -48,7 +50,7 @@ def analyse(run):
         counts,
         posteriors,
         bt.compare_models(left_out),
-        words=CountWords(area="policy area", areas="policy areas", success="green"),
+        words=WORDS,
         success=report.GREEN,
         title="Targets on course by policy area",
         names=NAMES,

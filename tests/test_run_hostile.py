@@ -19,7 +19,7 @@ from bayes_targets.report.result import Result, Table
 
 def analyse(run):
     frame = pd.DataFrame({{"mean": [float(run.settings.seed)] * {rows}}})
-    tables = {{f"table_{{i}}": Table(frame + i, "A table.") for i in range(12)}}
+    tables = {{f"table_{{i}}": Table(frame + i, "A table.") for i in range({tables})}}
     return Result(answer="An answer.", tables=tables)
 '''
 VALUES = [
@@ -66,7 +66,7 @@ def house(tmp_path, monkeypatch):
     constants |= {"first": "", "second": 'NEEDS = ("first",)'}
     (tmp_path / "analyses").mkdir()
     for name, words in constants.items():
-        text = SCRIPT.format(name=name, constants=words, rows=2)
+        text = SCRIPT.format(name=name, constants=words, tables=1, rows=2)
         (tmp_path / "analyses" / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "counts.csv").write_text("area,green,red\na,1,2\nb,3,4\n")
     monkeypatch.setattr(catalogue, "analyses_folder", lambda: tmp_path / "analyses")
@@ -163,7 +163,7 @@ OURS_AND_MINE = {"one", "two", "index.html", "run.json", "notes.txt", ".partial-
 def scripts(tmp_path) -> list[str]:
     paths = [tmp_path / "one.py", tmp_path / "two.py"]
     for path, needs in zip(paths, ("", f"NEEDS = ({str(paths[0])!r},)"), strict=True):
-        path.write_text(SCRIPT.format(name=path.stem, constants=needs, rows=200), encoding="utf-8")
+        path.write_text(SCRIPT.format(name=path.stem, constants=needs, tables=12, rows=200), encoding="utf-8")
     return [str(path) for path in paths]
 
 

@@ -90,16 +90,20 @@ def _print(text: str, stream: TextIO | None) -> None:
     """Print a line; what the stream's encoding lacks becomes a question mark."""
     if stream is None:  # closed by the caller, as in ``>&-``
         return
-    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        stream.flush()
+        _write(f"{text}\n", stream)
     except OSError as error:
         # Python would try once more at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         # A reader who has left (as `head` does) and progress that nobody sees are no reason to stop.
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             raise DataError(f"standard output cannot be written to ({error.strerror})") from None
+
+
+def _write(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+    stream.flush()
 
 
 def _leave_on_interrupt(out: Path) -> None:
@@ -161,9 +165,8 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
     for old, new in _renamed(request):
         progress.say(f"note: {old} --data is now the analysis {new!r}; the old name still works")
     progress.say("loading the libraries")
-    names = [entry.name if entry.shipped else str(entry.path) for entry in request.entries]
     with _pool(request) if own_process else nullcontext() as pool:
-        outcome = _conduct(names, arguments, request, progress, pool)
+        outcome = _conduct(arguments, request, progress, pool)
     progress.clear()
     if outcome.failed:
         _end(f"{', '.join(outcome.failed)}: not reported, a diagnostics gate failed", GATE_FAILED)
@@ -252,8 +255,7 @@ class _Progress:
         elif line.startswith("note: ") or ": note: " in line:  # to be read afterwards too
             _print(f"\r\x1b[K{line}", sys.stderr)
         else:
-            text = f"{seconds:4.0f} s  {self.part}{line}"
-            self._write(f"\r\x1b[K{text[: _width()]}")
+            self._rewrite(f"{seconds:4.0f} s  {self.part}{line}"[: _width()])
 
     def tell(self, done: int, total: int) -> None:
         """Take how many analyses are done."""
@@ -264,14 +266,12 @@ class _Progress:
 
     def clear(self) -> None:
         if self.shown and self.on_terminal:
-            self._write("\r\x1b[K")
+            self._rewrite("")
 
-    def _write(self, text: str) -> None:
+    def _rewrite(self, line: str) -> None:
+        assert sys.stderr is not None
         with suppress(OSError):
-            assert sys.stderr is not None
-            encoding = sys.stderr.encoding or "utf-8"
-            sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
-            sys.stderr.flush()
+            _write(f"\r\x1b[K{line}", sys.stderr)
 
 
 def _pool(request: command_line.Request) -> AbstractContextManager[Pool | None]:
@@ -292,33 +292,22 @@ def _pool(request: command_line.Request) -> AbstractContextManager[Pool | None]:
 
 
 def _conduct(
-    names: Sequence[str],
-    arguments: Sequence[str],
-    request: command_line.Request,
-    progress: _Progress,
-    pool: Pool | None,
+    arguments: Sequence[str], request: command_line.Request, progress: _Progress, pool: Pool | None
 ) -> Outcome:
     from .inference.ensemble import cores
     from .workflow.analysis import Settings, conduct
 
     options = request.options
+    given = ("out", "seed", "draws", "tune", "chains", "engine", "resume", "data", "word", "scheduler")
     settings = Settings(
-        out=options.out,
-        seed=options.seed,
-        draws=options.draws,
-        tune=options.tune,
-        chains=options.chains,
-        engine=options.engine,
-        resume=options.resume,
-        data=options.data,
+        **{name: getattr(options, name) for name in given},
         reading=request.reading,
         modelling=request.modelling,
-        word=options.word,
         workers=options.workers or 1,
         spare=1 if options.workers or options.scheduler else cores(),
-        scheduler=options.scheduler,
         progress=not options.quiet,
     )
+    names = [entry.name if entry.shipped else str(entry.path) for entry in request.entries]
     # A name that is not UTF-8 is a name to the system, but cannot stand in a manifest.
     command = shlex.join(["python", "-m", "bayes_targets.run", *arguments]).encode(errors="replace").decode()
     return conduct(names, settings, command=command, say=progress.say, tell=progress.tell, pool=pool)

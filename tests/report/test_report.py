@@ -77,7 +77,7 @@ def summary(text: str, **changes: object) -> dict[str, object]:
         "title": text,
         "question": text,
         "asked_as": text,
-        "options": text,
+        "options": [text],
         "answer": text,
         "passed": True,
         "seconds": 1.0,

@@ -24,10 +24,18 @@ def settings(folder: Path, **options) -> Settings:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("printed")
-    outcome = conduct(["lpsa_policy_areas", "lpsa_kind_and_finish"], settings(folder))
+    folder, said = tmp_path_factory.mktemp("printed"), []
+    outcome = conduct(["lpsa_policy_areas", "lpsa_kind_and_finish"], settings(folder), say=said.append)
     assert outcome.status == 0
+    (folder / "said.txt").write_text("\n".join(said), encoding="utf-8")
     return folder
+
+
+def test_progress_names_what_is_fitted_in_words(printed):
+    lines = (printed / "said.txt").read_text(encoding="utf-8").splitlines()
+    assert "lpsa_policy_areas: share green, no pooling" in lines
+    assert "lpsa_kind_and_finish: finish year: all statuses" in lines
+    assert [line for line in lines if "_" in line.partition(": ")[2]] == []
 
 
 def test_areas_with_few_targets_are_marked_in_every_figure_of_areas(printed):

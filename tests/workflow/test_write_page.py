@@ -31,7 +31,7 @@ def test_a_folder_holds_the_page_with_all_that_is_beside_it(target, tmp_path):
     assert files >= {"posterior.nc", "report.docx", "report.md", "forest.svg", "masses.png", "summary.json"}
     text = page.read_text(encoding="utf-8")
     assert "Very likely higher (92%), by more than 0.5 points: 75%." in text and "../index.html" not in text
-    assert "table.csv" in text and "--data table.csv" in text
+    assert 'href="table.csv"' in text and text.count("--data table.csv") == 1
 
 
 def test_the_command_line_makes_the_same_of_the_table_beside_the_page(target, tmp_path):
@@ -108,5 +108,10 @@ def test_several_models_come_on_one_page(tmp_path):
     assert bt.read_estimates(page.parent / "table_2.csv").focus == "Stretch"
     text = page.read_text(encoding="utf-8")
     assert "Target: very likely higher (92%)" in text and "Stretch: virtually certain higher" in text
+    for file in ("table_1.csv", "table_2.csv"):
+        assert (
+            f'href="{file}"' in text and "run table --seed 2014 --draws 1000 --tune 1000 --chains 4" in text
+        )
+        assert text.count(f"--data {file}</code>") == 1, "a command for each file"
     with pytest.raises(bt.DataError, match="found dict, expected an Evaluation"):
         bt.write_page({}, tmp_path / "none")

@@ -109,7 +109,7 @@ def analysis_page(
         "sections": {name: title for name, title in _SECTIONS.items() if name in there},
         "cards": cards,
         "methods": result.methods,
-        "alone": bool(summary.get("alone")),
+        "alone": summary.get("alone") or [],
         "points": result.points,
         "alternatives": ledger is None,
         "scale": SCALE,

@@ -92,7 +92,7 @@ def area_result(
     return Result(
         answer=more.answer,
         points=tuple(points),
-        labels=_labels(words, named),
+        labels=labels(words, named),
         tables=tables,
         pictures=pictures,
         posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
@@ -233,7 +233,7 @@ CONTRASTS = (
 CONTRAST_HEADINGS = {"success": "Success", "mean": "Difference"}
 
 
-def _labels(words: CountWords, names: Mapping[str, str]) -> dict[str, str]:
+def labels(words: CountWords, names: Mapping[str, str]) -> dict[str, str]:
     """The posteriors in words."""
     told = {
         SHARE: f"share {words.success}, partial pooling",

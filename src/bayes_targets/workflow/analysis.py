@@ -34,46 +34,24 @@ from .settings import Settings as Settings
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """How a run ended.
+    """How a run ended."""
 
-    Attributes
-    ----------
-    status : int
-        0 all done, 1 a gate failed.
-    conclusions : list of str
-        What each analysis concluded, or why it is not reported.
-    failed : list of str
-        Names of the analyses that are not reported.
-    page : Path
-        The run's page.
-    """
-
-    status: int
-    conclusions: list[str]
-    failed: list[str]
+    status: int  # 0 all done, 1 a gate failed
+    conclusions: list[str]  # what each analysis concluded, or why it is not reported
+    failed: list[str]  # names of the analyses that are not reported
     page: Path
 
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """An analysis as it was made.
+    """An analysis as it was made."""
 
-    Attributes
-    ----------
-    result : Result or None
-        What another analysis may need, without pictures, which are in the files only; None where none needs it.
-    summary : dict
-        What ``summary.json`` holds.
-    files : dict of str to bytes
-        File name to content, all that its folder holds.
-    failure : str or None
-        Why it is not reported, where a gate failed.
-    """
-
-    result: Result | None
-    summary: dict[str, Any]
-    files: dict[str, bytes]
-    failure: str | None
+    result: (
+        Result | None
+    )  # for analyses that need it, without pictures, which are in the files; None where none does
+    summary: dict[str, Any]  # what summary.json holds
+    files: dict[str, bytes]  # all that its folder holds, by name
+    failure: str | None  # why it is not reported, where a gate failed
 
 
 def conduct(
@@ -175,14 +153,8 @@ class _Desk:
         """Make every analysis, or keep it, as soon as what it needs is there."""
         waiting = [self.entries[name] for name in (self.order if pool.size == 1 else self._by_urgency())]
         tried = set()
-        while True:
-            while len(pool) < pool.size and (entry := self._next(waiting)) is not None:
-                waiting.remove(entry)
-                with self._noting_errors(entry):
-                    if not (self.settings.resume and self._keep(entry)):
-                        self._begin(entry, pool)
-            if not any(map(self._is_wanted, self.running)):
-                break
+        self._hand_out(waiting, pool)
+        while any(map(self._is_wanted, self.running)):
             entry, made = pool.next_done()
             self.running.remove(entry.name)
             if isinstance(made, WorkerLostError) and entry.name not in tried:
@@ -192,33 +164,44 @@ class _Desk:
             elif isinstance(made, Exception):
                 self.errors[entry.name] = made
             elif self._is_wanted(entry.name):
+                digests = run_folder.results_of(made.summary)
+                self.needed[entry.name] = Needed(made.result, made.failure, digests)
+            # Before anything is written, so that no worker waits for the disk.
+            self._hand_out(waiting, pool)
+            if entry.name in self.needed:
                 with self._noting_errors(entry):
-                    self._finish(entry, made)
+                    run_folder.write_result(self.settings.out, entry.name, made.files)
+                    self._remember(entry, made.summary)
         if self.errors:
             raise self.errors[min(self.errors, key=self.order.index)]
 
+    def _hand_out(self, waiting: list[Entry], pool: Pool) -> None:
+        """Keep, or have made, what lacks nothing, as long as a process is free."""
+        while len(pool) < pool.size:
+            ready = (
+                entry
+                for entry in waiting
+                if self._is_wanted(entry.name) and all(need in self.needed for need in self.needs[entry.name])
+            )
+            if (entry := next(ready, None)) is None:
+                return
+            waiting.remove(entry)
+            with self._noting_errors(entry):
+                if not (self.settings.resume and self._keep(entry)):
+                    self._begin(entry, pool)
+
     def _by_urgency(self) -> list[str]:
-        """The longest first, with what waits for it, so that no worker is idle at the end."""
+        """What others wait for, then the rest, each with the longest first, so that no worker is idle at the end."""
         lengths: dict[str, float] = {}
+        awaited = set[str]().union(*self.needs.values())
         for name in reversed(self.order):
             waiting = [lengths[other] for other in self.order if name in self.needs[other]]
             lengths[name] = self.entries[name].seconds + max(waiting, default=0.0)
-        return sorted(self.order, key=lambda name: -lengths[name])
+        return sorted(self.order, key=lambda name: (name not in awaited, -lengths[name]))
 
     def _is_wanted(self, name: str) -> bool:
         """Whether an analysis comes before the first error, so that it is made also where one is made at a time."""
         return all(self.order.index(name) < self.order.index(wrong) for wrong in self.errors)
-
-    def _next(self, waiting: Sequence[Entry]) -> Entry | None:
-        """The first analysis that lacks nothing."""
-        return next(
-            (
-                entry
-                for entry in waiting
-                if self._is_wanted(entry.name) and all(need in self.needed for need in self.needs[entry.name])
-            ),
-            None,
-        )
 
     @contextmanager
     def _noting_errors(self, entry: Entry) -> Iterator[None]:
@@ -261,17 +244,9 @@ class _Desk:
             ) from None
         return Result(answer=summary["answer"], tables=tables, posteriors=posteriors)
 
-    def _finish(self, entry: Entry, made: Made) -> None:
-        """Write an analysis, and remember what others need of it."""
-        run_folder.write_result(self.settings.out, entry.name, made.files)
-        self._remember(
-            entry, made.summary, Needed(made.result, made.failure, run_folder.results_of(made.summary))
-        )
-
-    def _remember(self, entry: Entry, summary: dict[str, Any], needed: Needed) -> None:
-        self.needed[entry.name] = needed
+    def _remember(self, entry: Entry, summary: dict[str, Any]) -> None:
         self.summaries[entry.name] = summary
-        self.tell(len(self.needed), len(self.entries))
+        self.tell(len(self.summaries), len(self.entries))
         # After each analysis, so that the page is right also when the next one ends the run.
         self.write_manifest(ended=False)
 
@@ -296,7 +271,8 @@ class _Desk:
             return False
         self._say_title(entry)
         self.say(f"{entry.name}: kept, nothing that it depends on has changed")
-        self._remember(entry, summary, Needed(None, None, run_folder.results_of(summary)))
+        self.needed[entry.name] = Needed(None, None, run_folder.results_of(summary))
+        self._remember(entry, summary)
         return True
 
     def conclusion(self, entry: Entry) -> str:
@@ -384,30 +360,34 @@ def files_of(
     passed: bool,
     more: Mapping[str, bytes] | None = None,
 ) -> tuple[Result, dict[str, Any], dict[str, bytes]]:
-    """A result with what was read, its sealed summary, and all files of its folder; with `more` the folder stands alone."""
+    """A result with what was read, its sealed summary, and all files of its folder.
+
+    `more` are the user's estimates in a folder that stands alone: the command line makes a page of each.
+    """
     notes = tuple(dict.fromkeys([*run.notes, *result.notes]))
     paragraph = result.paragraph or paragraph_of(result, result.question or entry.question)
     result = replace(result, notes=notes, paragraph=paragraph)
     run.say(f"{entry.name}: writing the page")
-    summary = _summary(entry, run, result, seconds=seconds, passed=passed) | {"alone": more is not None}
+    alone = list(more or {})
+    summary = _summary(entry, run, result, alone) | {"passed": passed, "seconds": round(seconds, 2)}
     files = {**_result_files(run, result, summary), **(more or {})}
     summary = run_folder.seal(summary | {"files": run_folder.digests(files)})
     files[run_folder.SUMMARY] = json_bytes(summary)
     return result, summary, files
 
 
-def _summary(entry: Entry, run: Run, result: Result, *, seconds: float, passed: bool) -> dict[str, Any]:
+def _summary(entry: Entry, run: Run, result: Result, alone: list[str]) -> dict[str, Any]:
+    settings = [replace(run.settings, data=Path(file)) for file in alone] or [run.settings]
     return {
         "name": entry.name,
         "title": result.title or entry.title,
         "question": result.question or entry.question,
         "asked_as": shlex.quote(entry.name if entry.shipped else shown(entry.path)),
         "answer": result.answer,
-        "passed": passed,
-        "seconds": round(seconds, 2),
         "key": key_of(run.settings),
         "settings": run.settings.as_record(),
-        "options": shlex.join(run.settings.as_options()),
+        "options": [shlex.join(each.as_options()) for each in settings],
+        "alone": alone,
         "studies": list(run.studies),
         "inputs": dict(sorted(run.inputs.items())),
         "needed": run.needed,

@@ -17,22 +17,9 @@ from ..errors import DataError, DiagnosticsError, did_you_mean
 # reader's keywords. The analysis of the same name is there for such files alone; others have data of their own besides.
 _TABLE = frozenset({"columns", "separator", "decimal", "encoding", "missing", "sheet", "header"})
 _UNITS = _TABLE | {"words", "controls", "totals", "incomplete"}
-_QUESTION = frozenset(
-    {
-        "better",
-        "smallest",
-        "hoped",
-        "unit",
-        "ratio",
-        "level",
-        "logs",
-        "effect",
-        "continuity",
-        "stars",
-        "tails",
-        "df",
-    }
-)
+_QUESTION = frozenset({
+    "better", "smallest", "hoped", "unit", "ratio", "level", "logs", "effect", "continuity", "stars", "tails", "df",
+})  # fmt: skip
 READER_OPTIONS = {
     "table": _TABLE | _QUESTION | {"focus", "n", "clusters", "model", "brackets", "assignment"},
     "pool": _TABLE | _QUESTION | {"moderators", "group", "correlation", "incomplete"},
@@ -50,34 +37,17 @@ MODEL_OPTIONS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One analysis: a script with a title and a question in its docstring.
+    """One analysis: a script with a title and a question in its docstring."""
 
-    Attributes
-    ----------
-    name : str
-        File name without ending; also the name of its results folder.
-    title, question : str
-        First line and rest of the docstring.
-    path : Path
-        The script.
-    data : str
-        What a user may hand it with ``--data``, as the script's constant ``DATA`` says: a key of `READER_OPTIONS`, or
-        nothing.
-    needs : tuple of str
-        The analyses that it needs, as the script's constant ``NEEDS`` says: names, or paths of scripts.
-    shipped : bool
-        Whether it is one of the project's own, and no script of a user's.
-    seconds : float
-        About how long it takes, as the script's constant ``SECONDS`` says: of several at a time, what takes long begins first.
-    """
-
-    name: str
-    title: str
-    question: str
+    name: str  # file name without ending; also the name of its results folder
+    title: str  # first line of the docstring
+    question: str  # the rest of it
     path: Path
+    # What the script's constants say: what a user may hand it with --data, a key of `READER_OPTIONS` or nothing; the analyses
+    # that it needs, names or paths of scripts; and about how long it takes: of several at a time, what takes long begins first.
     data: str = ""
     needs: tuple[str, ...] = ()
-    shipped: bool = False
+    shipped: bool = False  # whether it is one of the project's own, and no script of a user's
     seconds: float = 1.0
 
     @property
@@ -143,7 +113,10 @@ def read_entry(path: Path) -> Entry:
     seconds = _constant(script, "SECONDS", path) or 1.0
     if not isinstance(seconds, int | float):
         raise DataError(f"{path}: SECONDS is {seconds!r}, expected a number")
-    needs, shipped = _needs(script, path), path.parent == analyses_folder()
+    needs = _constant(script, "NEEDS", path) or ()
+    if not isinstance(needs, tuple | list) or not all(isinstance(name, str) for name in needs):
+        raise DataError(f'{path}: NEEDS is {needs!r}, expected names of analyses such as ("audit",)')
+    needs, shipped = tuple(dict.fromkeys(needs)), path.parent == analyses_folder()
     return Entry(path.stem, title.strip().rstrip("."), question, path, data, needs, shipped, seconds)
 
 
@@ -162,15 +135,6 @@ def _constant(script: ast.Module, name: str, path: Path) -> Any:
                 except ValueError:
                     raise DataError(f"{path}: {name} is computed, expected plain text") from None
     return None
-
-
-def _needs(script: ast.Module, path: Path) -> tuple[str, ...]:
-    found = _constant(script, "NEEDS", path)
-    if found is None:
-        return ()
-    if not isinstance(found, tuple | list) or not all(isinstance(name, str) for name in found):
-        raise DataError(f'{path}: NEEDS is {found!r}, expected names of analyses such as ("audit",)')
-    return tuple(dict.fromkeys(found))
 
 
 def call_script(entry: Entry, run: object) -> object:

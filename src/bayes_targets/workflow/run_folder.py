@@ -34,34 +34,18 @@ _FILE_NAME = re.compile(r"\w[\w.+ -]*")
 
 @dataclass(frozen=True)
 class Place:
-    """What lies where a result is going to be written.
+    """What lies where a result is going to be written: files of an earlier result of ours."""
 
-    Attributes
-    ----------
-    damaged : tuple of str
-        Files of an earlier result of ours that are missing or empty.
-    changed : tuple of str
-        Files of an earlier result of ours that hold something else than we wrote.
-    """
-
-    damaged: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()  # missing or empty
+    changed: tuple[str, ...] = ()  # that hold something else than we wrote
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a results folder holds of earlier runs.
+    """What a results folder holds of earlier runs, by folder."""
 
-    Attributes
-    ----------
-    summaries : dict of str to dict
-        Summaries of results that are whole, by folder.
-    broken : dict of str to str
-        Folders of results that are not, with what is wrong.
-    """
-
-    summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
+    summaries: dict[str, dict[str, Any]] = field(default_factory=dict)  # of results that are whole
+    broken: dict[str, str] = field(default_factory=dict)  # what is wrong with the others
 
 
 def seal(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,20 +125,10 @@ def prepare(out: Path, names: Sequence[str], *, resume: bool, say: Callable[[str
                 f"{shown(out / name / place.changed[0])}: was changed after it was written, so {shown(out / name)} is not replaced: move "
                 "it elsewhere, or use --resume, which sets it aside"
             )
-        if place.changed or place.damaged:
-            say(f"{name}: {_in_words(place)}; made anew")
-
-
-def _in_words(place: Place) -> str:
-    parts = [
-        f"{', '.join(files)} {words}"
-        for files, words in (
-            (place.damaged, "of the earlier result is damaged"),
-            (place.changed, "was changed"),
-        )
-        if files
-    ]
-    return " and ".join(parts)
+        wrong = [(place.damaged, "of the earlier result is damaged"), (place.changed, "was changed")]
+        told = [f"{', '.join(files)} {words}" for files, words in wrong if files]
+        if told:
+            say(f"{name}: {' and '.join(told)}; made anew")
 
 
 def require_ours(place: Path, manifest: Mapping[str, Any]) -> Place:
@@ -196,14 +170,10 @@ def _require_our_page(out: Path) -> dict[str, Any]:
         raise DataError(
             f"{shown(out / MANIFEST)}: was not written by this program, or was changed since; it is not replaced"
         )
-    if _holds_something(out / PAGE):
-        page = out / PAGE
-        known = (
-            page.is_file()
-            and not page.is_symlink()
-            and sha256(page.read_bytes()) in manifest.get("pages", [])
-        )
-        if not known:
+    page = out / PAGE
+    if _holds_something(page):
+        a_file = page.is_file() and not page.is_symlink()
+        if not a_file or sha256(page.read_bytes()) not in manifest.get("pages", []):
             raise DataError(
                 f"{shown(page)}: {MANIFEST} beside it does not say that this program wrote it, so it is not replaced"
             )
@@ -211,10 +181,9 @@ def _require_our_page(out: Path) -> dict[str, Any]:
 
 
 def _holds_something(file: Path) -> bool:
+    empty = not file.is_symlink() and file.is_file() and file.stat().st_size == 0
     # lexists: a link that leads nowhere is somebody's too.
-    return os.path.lexists(file) and not (
-        not file.is_symlink() and file.is_file() and file.stat().st_size == 0
-    )
+    return os.path.lexists(file) and not empty
 
 
 def _load(file: Path) -> Any:

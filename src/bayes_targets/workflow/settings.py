@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,59 +31,35 @@ from ..sensitivity.robustness import QUESTION
 from .catalogue import READER_OPTIONS
 
 # What a user may say over the words of a data package: the question, not how a table is read.
+_ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
 # So many tasks pay for the start of workers.
 _MANY = 64
-_ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
+# A model, and the options of `fit`.
+FitTask = tuple[Model, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked for.
-
-    Attributes
-    ----------
-    out : Path
-        Results folder.
-    seed, draws, tune, chains : int
-        As in `fit`; each fit gets a seed of its own, derived from `seed` and the fit's name.
-    engine : str
-        As in `fit`.
-    resume : bool
-        Keep finished analyses whose inputs have not changed.
-    data : Path or None
-        The user's own file or data package, for analyses that take one.
-    reading : mapping of str to object
-        Options for reading that file, by keyword of its reader; only those that were given.
-    modelling : mapping of str to object
-        Options for its model: ``pooling``, ``selection`` (text, such as ``"one:0.025"``), ``priors`` (by parameter); only
-        those that were given.
-    word : bool
-        Write each page as a Word document too.
-    workers : int
-        Local processes for what can be shared out; results do not depend on them.
-    spare : int
-        Local processes for what can be shared out and is so much that it pays to start them.
-    scheduler : str or None
-        Address of a Dask scheduler, whose workers do it instead.
-    progress : bool
-        Show the progress of what is shared out on standard error, if that is a terminal.
-    """
+    """What a run was asked for."""
 
     out: Path = Path("results")
+    # As in `fit`; each fit gets a seed of its own, derived from this one and the fit's name.
     seed: int = 2014
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
     engine: str = "auto"
-    resume: bool = False
-    data: Path | None = None
+    resume: bool = False  # keep finished analyses whose inputs have not changed
+    data: Path | None = None  # the user's own file or data package, for analyses that take one
+    # Options for reading that file and for its model, by keyword; only those that were given.
     reading: Mapping[str, Any] = field(default_factory=dict)
     modelling: Mapping[str, Any] = field(default_factory=dict)
-    word: bool = False
+    word: bool = False  # write each page as a Word document too
+    # Local processes for what can be shared out, and for what is so much that it pays to start them; results depend on neither.
     workers: int = 1
     spare: int = 1
-    scheduler: str | None = None
-    progress: bool = False
+    scheduler: str | None = None  # address of a Dask scheduler, whose workers do it instead
+    progress: bool = False  # show that of what is shared out on standard error, if that is a terminal
 
     @property
     def source(self) -> str:
@@ -93,11 +70,8 @@ class Settings:
         """The settings that shape results, for the manifest: plain values only."""
         record = {name: getattr(self, name) for name in ("seed", "draws", "tune", "chains", "engine")}
         if self.data is not None:
-            record |= {
-                "data": shown(self.data),
-                "reading": _plain(self.reading),
-                "modelling": _plain(self.modelling),
-            }
+            own = {name: dict(sorted(getattr(self, name).items())) for name in ("reading", "modelling")}
+            record |= {"data": shown(self.data)} | json.loads(json.dumps(own, default=str))
         return record | ({"word": True} if self.word else {})
 
     def as_options(self) -> list[str]:
@@ -108,68 +82,25 @@ class Settings:
         return [word for word in words if word != "True"]
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON has them."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {str(key): plain(part) for key, part in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(part) for part in value]
-        return value if value is None or isinstance(value, str | bool | int | float) else str(value)
-
-    return {name: plain(value) for name, value in sorted(options.items())}
-
-
 @dataclass(frozen=True, eq=False)
 class Needed:
-    """What an analysis found, for another that needs it.
+    """What an analysis found, for another that needs it."""
 
-    Attributes
-    ----------
-    result : Result or None
-        What it found; None where it is not reported.
-    failure : str or None
-        Why it is not reported.
-    digests : dict of str to str
-        SHA-256 of each of its files, pages aside.
-    """
-
-    result: Result | None
-    failure: str | None
-    digests: dict[str, str]
+    result: Result | None  # None where it is not reported
+    failure: str | None  # why it is not reported
+    digests: dict[str, str]  # SHA-256 of each of its files, pages aside
 
 
 @dataclass(eq=False)
 class Run:
-    """What an analysis is handed: it loads studies, fits models behind the gate, and asks for other analyses.
-
-    Attributes
-    ----------
-    settings : Settings
-        What the run was asked for.
-    name : str
-        Name of the analysis.
-    found : mapping of str to Needed
-        What the analyses found that the script names in ``NEEDS``.
-    say : callable
-        Takes a line of progress.
-    checks : dict of str to pandas.DataFrame
-        Diagnostics of every fit so far, by its name.
-    studies : dict of str to Study
-        Studies loaded so far, as they were asked for.
-    inputs : dict of str to str
-        SHA-256 of every file read so far, by file.
-    notes : list of str
-        What the readers of the user's own file recognised or assumed, a sentence each.
-    needed : dict of str to dict
-        SHA-256 of every file, pages aside, of the analyses asked for so far.
-    """
+    """What an analysis is handed: it loads studies, fits models behind the gate, and asks for other analyses."""
 
     settings: Settings
-    name: str
-    found: Mapping[str, Needed]
-    say: Callable[[str], None]
+    name: str  # of the analysis
+    found: Mapping[str, Needed]  # by the analyses that the script names in NEEDS
+    say: Callable[[str], None]  # takes a line of progress
+    # So far: diagnostics of every fit, studies loaded, SHA-256 of every file read, what the readers of the user's own file
+    # recognised or assumed, and SHA-256 of the files of the analyses asked for.
     checks: dict[str, pd.DataFrame] = field(default_factory=dict)
     studies: dict[str, Study] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
@@ -283,31 +214,17 @@ class Run:
                 self.notes.append(note)
                 self.say(f"{self.name}: note: {note}")
 
-    def fit(self, name: str, model: Model) -> xr.DataTree:
-        """The posterior of `model` with the run's settings, let through only by the gate.
+    def fit(self, name: str, model: Model, words: str = "") -> xr.DataTree:
+        """The posterior of a model with the run's settings, let through only by the gate.
 
-        Parameters
-        ----------
-        name : str
-            Name of the posterior; it also seeds the fit, so that results do not depend on the order of fits.
-        model : Model
-            What to fit.
-
-        Returns
-        -------
-        xarray.DataTree
-
-        Raises
-        ------
-        DiagnosticsError
-            If a check failed.
+        Its name also seeds the fit, so that results do not depend on the order of fits; `words` name it in the line of progress.
         """
-        self.say(f"{self.name}: {name}")
-        return self._passed(name, *fit_and_check(self._fit_task(name, model)))
+        self.say(f"{self.name}: {words or name}")
+        return self._passed(name, *fit_and_check(self._task(name, model)))
 
     def fit_all(self, models: Mapping[str, Model], *, pointwise: bool = True) -> dict[str, xr.DataTree]:
         """The posteriors of many models, shared out among the run's workers: each the same as by `fit`."""
-        tasks = {name: self._fit_task(name, model, pointwise) for name, model in models.items()}
+        tasks = {name: self._task(name, model, pointwise) for name, model in models.items()}
         fits = self.map(fit_and_check, tasks, what=f"{len(tasks)} fit{'' if len(tasks) == 1 else 's'}")
         for name, words in fits.failures.items():
             raise DataError(f"{self.name}, {name}: {words}")
@@ -326,11 +243,12 @@ class Run:
             progress=settings.progress,
         )
 
-    def _fit_task(self, name: str, model: Model, pointwise: bool = True) -> FitTask:
+    def _task(self, name: str, model: Model, pointwise: bool = True) -> FitTask:
         settings, seed = self.settings, seed_for(self.settings.seed, f"{self.name}/{name}")
         # What only a simulator knows has no exact posterior under any options: a full run goes on with its own engine.
         engine = "auto" if settings.engine == "exact" and model.exact is None else settings.engine
-        return FitTask(model, engine, settings.draws, settings.tune, settings.chains, seed, pointwise)
+        options = {name: getattr(settings, name) for name in ("draws", "tune", "chains")}
+        return model, {**options, "engine": engine, "seed": seed, "pointwise": pointwise}
 
     def _passed(self, name: str, posterior: xr.DataTree, checks: pd.DataFrame) -> xr.DataTree:
         self.checks[name] = checks
@@ -341,33 +259,12 @@ class Run:
         return posterior
 
 
-@dataclass(frozen=True, eq=False)
-class FitTask:
-    """A model, and how to fit it: the parameters of `fit`."""
-
-    model: Model
-    engine: str
-    draws: int
-    tune: int
-    chains: int
-    seed: int
-    pointwise: bool = True
-
-
 def fit_and_check(
     task: FitTask, _seed: np.random.SeedSequence | None = None
 ) -> tuple[xr.DataTree, pd.DataFrame]:
     """Fit a model and check the posterior; the seed is the task's own."""
-    posterior = fit(
-        task.model,
-        engine=task.engine,
-        draws=task.draws,
-        tune=task.tune,
-        chains=task.chains,
-        seed=task.seed,
-        progress=False,
-        pointwise=task.pointwise,
-    )
+    model, options = task
+    posterior = fit(model, progress=False, **options)
     return posterior, diagnose(posterior)
 
 

@@ -15,14 +15,8 @@ from ..report.result import Result
 from ..report.word import require_word
 from . import run_folder
 from .analysis import files_of
-from .catalogue import Entry, call_script, find_analysis
+from .catalogue import call_script, find_analysis
 from .settings import Run, Settings
-
-
-def _tables(given: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """The evaluations by the files that they are written to."""
-    names = ["table.csv"] if len(given) == 1 else [f"table_{place}.csv" for place in range(1, len(given) + 1)]
-    return dict(zip(names, given.values(), strict=True))
 
 
 def write_page(
@@ -55,7 +49,7 @@ def write_page(
     pathlib.Path
         The page, ``report.html``. Beside it stand its tables (CSV, LaTeX, Markdown), figures (SVG, PNG), ``posterior.nc``, and
         ``table.csv``, the estimates with all that was stated in header lines, from which the command line makes the same page
-        (of several models one file each, ``table_1.csv`` and so on).
+        (of several models ``table_1.csv`` and so on, from which it makes a page each).
 
     Raises
     ------
@@ -103,21 +97,18 @@ def write_page(
             f"{place / changed[0]}: was changed after it was written, so {place} is not replaced: move it elsewhere"
         )
     entry = find_analysis("pool" if pooled else "table")
-    settings = Settings(
-        out=place.parent, seed=seed, draws=draws, word=word, data=Path(next(iter(_tables(given))))
-    )
+    names = ["table.csv"] if len(given) == 1 else [f"table_{place}.csv" for place in range(1, len(given) + 1)]
+    settings = Settings(out=place.parent, seed=seed, draws=draws, word=word, data=Path(names[0]))
     say: Callable[[str], None] = print if progress else lambda line: None
     run = _Given(settings, entry.name, {}, say, given=given)
-    return _written(entry, run, place)
-
-
-def _written(entry: Entry, run: _Given, place: Path) -> Path:
     started = time.perf_counter()
     with one_thread():
         result = call_script(entry, run)
         if not isinstance(result, Result):
             raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
-        tables = {name: (each.to_csv() or "").encode() for name, each in _tables(run.given).items()}
+        tables = {
+            name: (each.to_csv() or "").encode() for name, each in zip(names, given.values(), strict=True)
+        }
         seconds = time.perf_counter() - started
         _, summary, files = files_of(entry, run, result, seconds=seconds, passed=True, more=tables)
     # The folder's own name is the one by which it is known as ours.
