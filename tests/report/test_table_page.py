@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from importlib.metadata import version
 
 import pandas as pd
@@ -66,6 +67,16 @@ def test_words_of_a_sampled_posterior_say_how_near_their_boundary_is():
     assert found.answer.startswith("Very likely (within simulation error of likely) higher (90% ± 1)")
     reading = found.tables["claims"].frame["reading"].iloc[0]
     assert reading == "very likely (within simulation error of likely)"
+    assert "The posterior is sampled by NUTS." in found.methods[0]
+
+
+def test_an_assignment_of_the_users_own_words_is_not_called_unknown():
+    table = pd.DataFrame({"term": ["Target"], "estimate": ["1.293"], "se": ["1.000"]})
+    asked = bt.read_estimates(table, focus="Target", better="higher", smallest=0.5)
+    asked = replace(asked, assignment="a rule of the ministry")
+    found = table_result({"": asked}, {"": bt.fit(bt.published_model(asked), seed=1)})
+    told = "Units came to be treated by a rule of the ministry"
+    assert found.points[-1].startswith(told) and found.limits[0].startswith(told)
 
 
 def test_the_answer_names_the_unit(beds):

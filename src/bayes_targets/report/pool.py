@@ -49,11 +49,9 @@ _QUANTITIES = {
 }
 _HEADINGS = {
     "mean": "Mean",
-    "prob_better": "P(better)",
     "prob_more": "P(better by more than the smallest)",
     "new_prob_better": "P(better in a new place)",
     "estimate": "Printed",
-    "se": "s.e.",
     "weight": "Weight (%)",
     "shrinkage": "Drawn to the mean",
     "mean_without": "Mean effect without it",
@@ -63,12 +61,9 @@ _HEADINGS = {
     "ratio_low": "Ratio, low",
     "ratio_high": "Ratio, high",
     "assumption": "If",
-    "bayes_factor": "Bayes factor",
     "tau": "s.d. of effects",
     "component": "What",
     "prob_prior": "Prior probability",
-    "probability": "Probability",
-    "log_evidence": "Log evidence",
 }
 # Selections as conditions in a sentence.
 _SAID = {
@@ -246,7 +241,7 @@ def _tables(found: _Found) -> dict[str, Table]:
         comparison,
         "The effect of every evaluation beside what it printed.",
         shown=comparison[[name for name in _COMPARED if name in comparison]],
-        headings={"prob_better": "P(better)"},
+        headings={},
     )
     return tables
 

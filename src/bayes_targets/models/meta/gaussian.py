@@ -82,12 +82,12 @@ class Gaussian(Density):
             return self.y[None]
         return np.asarray(self.y - slope * self.problem.bias)
 
-    def solver(self, tau: FloatArray, within: FloatArray) -> _Diagonal | _Grouped | _Blocks:
+    def solver(self, tau: FloatArray, within: FloatArray) -> _Diagonal | Grouped | _Blocks:
         """The covariance at n pairs of standard deviations."""
         if self.blocks is not None:
             return _Blocks(self, tau, within)
         if self.problem.group is not None:
-            return _Grouped(self, tau, within)
+            return Grouped(self.problem, tau, within)
         return _Diagonal(self, tau)
 
     def conditional(self, values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -131,15 +131,9 @@ class Gaussian(Density):
         coefficient = every[:, p - problem.columns.shape[1] :]
         mu = every[:, 0] if problem.point("mu") is None else np.full(len(values), problem.point("mu"))
         deviation = self.solver(tau, within).deviations(left, normals[:, p + 1 :])
-        return {
-            "mu": mu,
-            "tau": tau[:, 0],
-            "tau_within": within[:, 0],
-            "slope": slope[:, 0],
-            "coefficient": coefficient,
-            "effect": mu[:, None] + coefficient @ problem.columns.T + deviation,
-            "new": np.hypot(tau, within)[:, 0] * normals[:, p],
-        }
+        effect = mu[:, None] + coefficient @ problem.columns.T + deviation
+        own = {"mu": mu, "coefficient": coefficient, "effect": effect}
+        return own | self.spreads(values, normals[:, p])
 
 
 class _Diagonal:
@@ -170,33 +164,37 @@ class _Diagonal:
         return self._turned(out[..., None], back=True)[..., 0]
 
 
-class _Grouped:
+class Grouped:
     """The same of independent errors in groups that share an effect."""
 
-    def __init__(self, gaussian: Gaussian, tau: FloatArray, within: FloatArray) -> None:
+    def __init__(self, problem: Problem, tau: FloatArray, within: FloatArray) -> None:
         self.tau, self.within = tau, within
-        self.member = gaussian.problem.member
-        self.variance = gaussian.problem.se**2
+        self.member, self.variance = problem.member, problem.se**2
         self.weight = 1.0 / (within**2 + self.variance)
         self.total = self.weight @ self.member
         self.shrink = 1.0 / (1.0 + tau**2 * self.total)
         self.log_det = -np.log(self.weight).sum(axis=1) - np.log(self.shrink).sum(axis=1)
 
     def _means(self, right: FloatArray) -> FloatArray:
-        return np.asarray(
-            self.member.T @ (self.weight[..., None] * right) / self.total[..., None]
-        )  # (n, groups, c)
+        """Weighted means of groups, (n, groups, c)."""
+        return np.asarray(self.member.T @ (self.weight[..., None] * right) / self.total[..., None])
 
     def solve(self, right: FloatArray) -> FloatArray:
+        """Its inverse times columns."""
         means = self._means(right)
         inside = right - self.member @ means
         return np.asarray(self.weight[..., None] * (inside + self.member @ (self.shrink[..., None] * means)))
 
-    def deviations(self, residual: FloatArray, normals: FloatArray) -> FloatArray:
-        k, groups = self.member.shape
+    def effects(self, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and s.d. of the groups' effects, (n, groups), given what the estimates are off their mean."""
         variance = self.tau**2 * self.shrink
-        mean = variance * self.total * self._means(residual[..., None])[..., 0]
-        shared = (mean + np.sqrt(variance) * normals[:, k : k + groups]) @ self.member.T
+        return variance * self.total * self._means(residual[..., None])[..., 0], np.sqrt(variance)
+
+    def deviations(self, residual: FloatArray, normals: FloatArray) -> FloatArray:
+        """Draws of the true effects around their mean."""
+        k, groups = self.member.shape
+        mean, sd = self.effects(residual)
+        shared = (mean + sd * normals[:, k : k + groups]) @ self.member.T
         inside = self.within**2 * self.weight * (residual - shared)
         noise = self.within * np.sqrt(self.variance * self.weight) * normals[:, :k]
         return np.asarray(shared + inside + noise)

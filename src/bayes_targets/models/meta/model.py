@@ -402,38 +402,45 @@ def _covariance(
     codes: NDArray[np.int_] | None,
 ) -> FloatArray | None:
     """Covariance of the errors where it is not diagonal."""
-    given = several.covariance if given is None else given
-    se = frame["se"].to_numpy()
-    if given is None:
-        if not correlation or codes is None:
-            return None
-        share = np.where(codes[:, None] == codes, correlation, 0.0)
-        np.fill_diagonal(share, 1.0)
-        return np.asarray(share * np.outer(se, se))
-    if correlation is not None:
-        raise DataError("correlation and covariance are both given, expected one of them")
+    given, se = several.covariance if given is None else given, frame["se"].to_numpy()
+    if given is not None:
+        if correlation is not None:
+            raise DataError("correlation and covariance are both given, expected one of them")
+        matrix = checked_covariance(given, frame["se"], several.source)
+        return None if np.array_equal(matrix, np.diag(np.diag(matrix))) else matrix
+    if not correlation or codes is None:
+        return None
+    share = np.where(codes[:, None] == codes, correlation, 0.0)
+    np.fill_diagonal(share, 1.0)
+    return np.asarray(share * np.outer(se, se))
+
+
+def checked_covariance(given: pd.DataFrame | FloatArray, se: pd.Series[float], source: str) -> FloatArray:
+    """A covariance of estimates, in the order of their standard errors, which are labelled."""
+    labels, errors = [str(label) for label in se.index], se.to_numpy()
+    what = f"{source}, covariance"
     if isinstance(given, pd.DataFrame):
-        labels = [str(label) for label in frame.index]
         own = given.rename(index=str, columns=str)
         missing = [label for label in labels if label not in own.index or label not in own.columns]
         if missing:
-            raise DataError(f"covariance: nothing for {', '.join(map(repr, missing[:5]))}")
+            raise DataError(f"{what}: nothing for {', '.join(map(repr, missing[:5]))}")
         given = own.loc[labels, labels].to_numpy(float)
     try:
         matrix = np.asarray(given, dtype=float)
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"covariance is {shown(given)}, expected a square of numbers") from None
-    if matrix.shape != (len(se), len(se)) or not np.isfinite(matrix).all():
+        raise DataError(f"{what} is {shown(given)}, expected a square of numbers") from None
+    if matrix.shape != (errors.size, errors.size) or not np.isfinite(matrix).all():
         raise DataError(
-            f"covariance: found shape {matrix.shape}, expected {len(se)} by {len(se)} finite numbers"
+            f"{what}: found shape {matrix.shape}, expected {errors.size} by {errors.size} finite numbers"
         )
     if not np.allclose(matrix, matrix.T, rtol=1e-6):
-        raise DataError("covariance: not the same below the diagonal as above it")
-    if not np.allclose(np.diag(matrix), se**2, rtol=0.02):
-        k = int(np.argmax(np.abs(np.diag(matrix) / se**2 - 1)))
+        raise DataError(f"{what}: not the same below the diagonal as above it")
+    off = np.abs(np.diag(matrix) / errors**2 - 1)
+    if off.max() > 0.02:
+        k = int(off.argmax())
         raise DataError(
-            f"covariance of {frame.index[k]!r}: {matrix[k, k]:g}, expected the square of its standard error, {se[k] ** 2:g}"
+            f"{what} of {labels[k]!r}: {matrix[k, k]:g}, expected the square of its standard error, {errors[k] ** 2:g}"
         )
-    if np.linalg.eigvalsh(matrix)[0] <= 0:
-        raise DataError("covariance: not positive definite, expected one of distinct estimates")
-    return None if np.array_equal(matrix, np.diag(np.diag(matrix))) else matrix
+    if np.linalg.eigvalsh(matrix / np.outer(errors, errors))[0] < 1e-10:
+        raise DataError(f"{what}: singular, expected estimates none of which follows from the others")
+    return matrix

@@ -120,6 +120,11 @@ class Density:
             return values[:, [self.names.index(name)]]
         return np.full((len(values), 1), self.problem.point(name))
 
+    def spreads(self, values: FloatArray, normal: FloatArray) -> dict[str, FloatArray]:
+        """Spreads and slope by name, and a new effect less its mean, from a standard normal value."""
+        found = {name: self.column(values, name)[:, 0] for name in (*SPREADS, "slope")}
+        return found | {"new": np.hypot(found["tau"], found["tau_within"]) * normal}
+
     def spread_axis(self, name: str) -> Axis:
         """The axis of a standard deviation of effects, or of a slope."""
         y, scale = self.problem.y, 1.0

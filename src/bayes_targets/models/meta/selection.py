@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ...inference.quadrature import Axis, even_normals
 from ...model import NotExactError
+from .gaussian import Grouped
 from .problem import SPREADS, Density, Problem, bin_shares, precision_mixture
 
 FloatArray = NDArray[np.float64]
@@ -163,19 +164,13 @@ class Selected(Density):
 
     def _groups(self, outer: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
         """Log density before selection; mean and s.d. of each group's effect given it (n, G); fixed means; s.d. (n, K)."""
-        problem = self.problem
-        tau = self.column(outer, "tau")
-        variance = self.column(outer, "tau_within") ** 2 + problem.se**2
+        problem, within = self.problem, self.column(outer, "tau_within")
+        sigma = Grouped(problem, self.column(outer, "tau"), within)
         fixed = self.mean(outer) + self.shift(outer)
-        residual, weight = problem.y - fixed, 1.0 / variance
-        total = weight @ problem.member
-        centre = (weight * residual) @ problem.member / total
-        shrink = 1.0 / (1.0 + tau**2 * total)
-        inside = residual - centre @ problem.member.T
-        square = (weight * inside**2).sum(axis=1) + (centre**2 * total * shrink).sum(axis=1)
-        log_det = np.log(variance).sum(axis=1) - np.log(shrink).sum(axis=1)
-        value = -0.5 * (square + log_det + problem.y.size * _LOG_2_PI)
-        return value, tau**2 * total * shrink * centre, tau * np.sqrt(shrink), fixed, np.sqrt(variance)
+        residual = problem.y - fixed
+        square = np.einsum("nk,nk->n", residual, sigma.solve(residual[..., None])[..., 0])
+        value = -0.5 * (square + sigma.log_det + problem.y.size * _LOG_2_PI)
+        return value, *sigma.effects(residual), fixed, np.sqrt(within**2 + problem.se**2)
 
     def _grouped(self, outer: FloatArray, weights: FloatArray) -> FloatArray:
         problem, (value, mean, sd, fixed, error) = self.problem, self._groups(outer)
@@ -195,7 +190,6 @@ class Selected(Density):
         """Parameters by name, true effects and a new effect's deviation, from hyperparameters and even points."""
         problem, normals, split = self.problem, even_normals(unit), len(self.names)
         outer, sticks = values[:, :split], values[:, split:]
-        tau, within, slope = (self.column(outer, name) for name in (*SPREADS, "slope"))
         mean, weights, count = self.mean(outer), problem.weights_of(sticks), problem.y.size
         left, z, further = (
             problem.y - mean - self.shift(outer),
@@ -204,22 +198,19 @@ class Selected(Density):
         )
         if problem.group is not None:
             shared = self._draw_groups(outer, weights, further) @ problem.member.T
-            spread, error = within, problem.se**2
+            spread, error = self.column(outer, "tau_within"), problem.se**2
         else:
             shared = np.zeros((1, count))
-            spread, error = tau, problem.se**2 / self._precision(outer, further)
+            spread, error = self.column(outer, "tau"), problem.se**2 / self._precision(outer, further)
         weight = 1.0 / (spread**2 + error)
         inside = spread**2 * weight * (left - shared) + spread * np.sqrt(error * weight) * z
-        return {
+        own = {
             "mu": self.column(outer, "mu")[:, 0],
-            "tau": tau[:, 0],
-            "tau_within": within[:, 0],
-            "slope": slope[:, 0],
             "coefficient": self._coefficient(outer),
             "effect": mean + shared + inside,
-            "new": np.hypot(tau, within)[:, 0] * normals[:, 0],
             "weight": weights[:, 1:],
         }
+        return own | self.spreads(outer, normals[:, 0])
 
     def _precision(self, outer: FloatArray, unit: FloatArray) -> FloatArray:
         """A draw of each study's error precision (relative to its s.e.) given its estimate, (n, K)."""

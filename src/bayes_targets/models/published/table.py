@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import DataError, wrong_cell
 from ...evaluation import Evaluation
 from ...inference.distributions import NORMAL_DF
+from ..meta.model import checked_covariance
 
 FloatArray = NDArray[np.float64]
 _POSITIVE = "a standard error above 0 (0 only for the reference category of a group, with estimate 0)"
@@ -76,9 +77,7 @@ def _of_evaluation(evaluation: Evaluation, pooling: str) -> Printed:
         reference = str(evaluation.reference[0]) if len(evaluation.reference) == 1 else ""
     covariance = None
     if evaluation.covariance is not None:
-        terms = list(evaluation.estimates.index[usable.to_numpy()])
-        covariance = evaluation.covariance.loc[terms, terms].to_numpy(float)
-        _require_covariance(covariance, frame["se"].to_numpy(float), source)
+        covariance = checked_covariance(evaluation.covariance, frame.set_index("term")["se"], source)
     return Printed(
         _finished(frame, pooled, source),
         covariance=covariance,
@@ -193,19 +192,6 @@ def _require_grouped(
         "column 'group'"
     )
     _refuse(reference & ~grouped & ~pooled, file, "se", expected, frame["se"])
-
-
-def _require_covariance(covariance: FloatArray, se: FloatArray, file: str) -> None:
-    fits = np.isfinite(covariance).all() and np.allclose(covariance, covariance.T)
-    if not fits or not np.allclose(np.sqrt(np.abs(np.diag(covariance))), se, rtol=0.01):
-        raise DataError(
-            f"{file}: covariance is not symmetric with the squared standard errors on its diagonal, expected the covariance of the "
-            "estimates"
-        )
-    if np.linalg.eigvalsh(covariance / np.outer(se, se)).min() < 1e-10:
-        raise DataError(
-            f"{file}: covariance is singular, expected estimates none of which follows from the others"
-        )
 
 
 def _finished(frame: pd.DataFrame, pooled: pd.Series[bool], file: str) -> pd.DataFrame:
