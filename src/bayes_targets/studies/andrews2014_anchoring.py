@@ -146,8 +146,8 @@ def below(tips: pd.Series[float], verb: str = "") -> list[str]:
 def parameter_table(posterior: xr.DataTree, prob: float = 0.95) -> pd.DataFrame:
     """Posterior mean, s.d. and equal-tailed interval of every parameter, with its unit."""
     draws = posterior["posterior"].to_dataset()
-    table = pd.concat([summarise_draws(draws[name], prob) for name in UNITS])
-    table = table.drop(columns="median").assign(unit=pd.Series(UNITS)).rename_axis("parameter")
+    table = pd.concat([summarise_draws(draws[name], prob) for name in PARAMETERS]).rename_axis("parameter")
+    table = table.drop(columns="median").assign(unit=[unit for _, unit in PARAMETERS.values()])
     table.attrs = {"interval": "eti", "prob": prob}
     return table
 
@@ -165,18 +165,22 @@ def check_alt(check: pd.DataFrame) -> str:
     return f"{len(check) - len(outside)} of {len(check)} printed statistics lie inside their predictive interval{named}."
 
 
+# What each parameter is called, and its unit.
+PARAMETERS = {
+    "anchor_weight": ("weight of the later score", "0: score of 2006; 1: of 2008"),
+    "causal_slope": ("causal slope", "points for each point asked"),
+    "error_seen": ("share of the survey error seen", "share of the survey error"),
+    "ambition_mean": ("ambition, mean", "points above the score looked at"),
+    "ambition_sd": ("ambition, s.d.", "points"),
+    "score_before": ("score of 2006, mean", "% of respondents"),
+    "spread_before": ("score of 2006, s.d.", "points"),
+    "score_after": ("score of 2008 without targets", "% of respondents, without targets"),
+    "carry_over": ("carry-over from 2006 to 2008", "log of the share not agreeing, on that of 2006"),
+    "drift_sd": ("drift, s.d.", "points"),
+    "control_sd": ("controls, s.d.", "points"),
+}
 LABELS = {
-    "anchor_weight": "weight of the later score",
-    "causal_slope": "causal slope",
-    "error_seen": "share of the survey error seen",
-    "ambition_mean": "ambition, mean",
-    "ambition_sd": "ambition, s.d.",
-    "score_before": "score of 2006, mean",
-    "spread_before": "score of 2006, s.d.",
-    "score_after": "score of 2008 without targets",
-    "carry_over": "carry-over from 2006 to 2008",
-    "drift_sd": "drift, s.d.",
-    "control_sd": "controls, s.d.",
+    **{name: label for name, (label, _) in PARAMETERS.items()},
     "slope": "slope of stretch",
     "slope_se": "its standard error",
     "r2_with": "R² with stretch",
@@ -187,19 +191,6 @@ LABELS = {
         for short, what in (("mean", "mean"), ("sd", "s.d."), ("min", "smallest"), ("max", "largest"))
         for row, of in (("before", "score of 2006"), ("after", "score of 2008"), ("stretch", "stretch"))
     },
-}
-UNITS = {
-    "anchor_weight": "0: score of 2006; 1: of 2008",
-    "causal_slope": "points for each point asked",
-    "error_seen": "share of the survey error",
-    "ambition_mean": "points above the score looked at",
-    "ambition_sd": "points",
-    "score_before": "% of respondents",
-    "spread_before": "points",
-    "score_after": "% of respondents, without targets",
-    "carry_over": "log of the share not agreeing, on that of 2006",
-    "drift_sd": "points",
-    "control_sd": "points",
 }
 CAPTIONS = {
     "slope_by_weight": f"Causal slope by the weight of the later score. In {POINT}, if target setters saw true levels, "

@@ -126,16 +126,15 @@ def reconstruct(
         With tables ``descriptives``, ``ols``, ``ols_fit`` and ``authority_types``, e.g.
         ``load_study("andrews2014")``.
     model : {"target", "stretch"}, default "target"
-        The regression that the data sets are wanted for: Model 2 or Model 3 of Andrews, Downe & Guarneros-Meza
-        (2014), Table 2. Without covariates one seed gives the same authorities for both, since both regressions
-        are of one study.
+        The regression that the data sets are wanted for. Without covariates one seed gives the same authorities for
+        both, since both regressions are of one study.
     n_datasets : int, default 50
         Number of data sets. Data set i is the same however many there are.
     seed : int, optional
         Seed of the random numbers; drawn, and told in the attrs, by default.
     covariates : DataFrame, optional
-        Real authorities: ``authority``, ``authority_type`` and any of the controls (named as in the regressions,
-        or as in Table 1, which is unlogged). Those columns are kept as they are and the rest is simulated around
+        Real authorities: ``authority``, ``authority_type`` and any of the controls (named as in the regressions, or
+        as in the table of descriptive statistics, which is unlogged). Those columns are kept as they are and the rest is simulated around
         them. Then only the slopes and R² of `model`, the scores, and the moments of simulated columns are made
         to agree; what hangs on the real columns is left as it comes, and `reconstruction_table` reports it.
     tolerance : float, default 0
@@ -163,12 +162,11 @@ def reconstruct(
 
     Notes
     -----
-    In every data set: N, the number with a target, with a known stretch and of each type; mean, s.d., minimum
-    and maximum of every variable in Table 1 (population and density unlogged, while `controls` holds the
-    logarithms); ``change = 100 (outcome - baseline) / baseline``; and OLS of all printed regressions at once,
-    on all 150 authorities or the 131 with known stretch: slopes, constants, R², robust standard errors and F,
-    each to the printed rounding. Fitting the regressions jointly uses more than each alone: where two differ by
-    one term, the shift of the other slopes tells how that term goes with the controls.
+    In every data set: N, the number with a target, with a known stretch and of each type; mean, s.d., minimum and
+    maximum of every described variable (unlogged, while `controls` holds logarithms where the regressions use them);
+    ``change = 100 (outcome - baseline) / baseline``; and OLS of all printed regressions at once, on all authorities or
+    those with known stretch: slopes, constants, R², HC1 standard errors and F, each to the printed rounding. The
+    descriptive statistics are taken to be of all authorities, those of the stretch of all where it is known.
 
     What is not printed is drawn from this prior and varies over the ensemble:
 
@@ -188,11 +186,8 @@ def reconstruct(
     three times under the regressions. The ensemble is thus the prior projected on the printed table, a close
     relative of a posterior and not exactly one.
 
-    Where the printed slope of the target is close to 0 (under a tenth of its standard error) the shift of the
-    other slopes tells next to nothing in its last digits, and the search may end in a `DataError` though data exist.
-
-    HC1 is assumed for "robust", Table 1 is taken to describe all authorities, and its stretch those where it is
-    known.
+    Where the printed slope of the target is close to 0 (under a tenth of its standard error) the search may end in a
+    `DataError` though data exist: the shift of the other slopes tells next to nothing in its last digits.
 
     Examples
     --------
@@ -377,39 +372,31 @@ def pool_datasets(draws: xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
         raise DataError("draws: found a draw that is not finite, expected numbers")
     name = str(draws.name) if draws.name is not None else "estimand"
     rest = [dim for dim in draws.dims if dim not in ("dataset", "chain", "draw")]
-    by_cell = draws.transpose(*rest, "dataset", "chain", "draw").to_numpy()
-    cells = by_cell.reshape(-1, draws.sizes["dataset"], draws.sizes["chain"] * draws.sizes["draw"])
-    labels = itertools.product(*([str(value) for value in draws[dim].values] for dim in rest))
-    rows = {
-        f"{name}[{', '.join(label)}]" if label else name: _pool(values, prob)
-        for label, values in zip(labels, cells, strict=True)
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("term")
-    table.attrs = {"interval": "eti", "prob": prob, "n_datasets": int(draws.sizes["dataset"])}
-    return table
-
-
-def _pool(draws: np.ndarray, prob: float) -> dict[str, float | str]:
-    """One estimand; draws of shape (data sets, draws)."""
-    m = len(draws)
-    means = draws.mean(axis=1)
-    within = float(draws.var(axis=1, ddof=1).mean()) if draws.shape[1] > 1 else 0.0
-    centre = float(means.mean())
-    between = (1 + 1 / m) * float(means.var(ddof=1))
+    m, size = draws.sizes["dataset"], draws.sizes["chain"] * draws.sizes["draw"]
+    cells = draws.transpose(*rest, "dataset", "chain", "draw").to_numpy().reshape(-1, m, size)
+    means = cells.mean(axis=2)
+    centre = means.mean(axis=1, keepdims=True)
+    within = cells.var(axis=2, ddof=min(size - 1, 1)).mean(axis=1)
+    between = (1 + 1 / m) * means.var(axis=1, ddof=1)
     # The pooled draws' own between variance is that of M points, sum / M; widen it to the corrected one.
     widened = centre + (means - centre) * np.sqrt((1 + 1 / m) * m / (m - 1))
-    pooled = draws - means[:, None] + widened[:, None]
-    low, high = equal_tails(pooled, prob)
+    moved = cells - means[:, :, None] + widened[:, :, None]
+    low, high = equal_tails(moved.reshape(len(cells), -1), prob, axis=1)
     total = within + between
-    share = between / total if total > 0 else 0.0
-    return {
-        "mean": centre,
-        "sd": float(np.sqrt(total)),
-        "low": float(low),
-        "high": float(high),
+    share = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    labels = itertools.product(*([str(value) for value in draws[dim].values] for dim in rest))
+    columns = {
+        "mean": centre[:, 0],
+        "sd": np.sqrt(total),
+        "low": low,
+        "high": high,
         "within": within,
         "between": between,
         "between_share": share,
-        "mean_error": float(means.std(ddof=1)) / np.sqrt(m),
-        "determined": NOT_DETERMINED if share > 0.5 else DETERMINED,
+        "mean_error": means.std(axis=1, ddof=1) / np.sqrt(m),
+        "determined": np.where(share > 0.5, NOT_DETERMINED, DETERMINED),
     }
+    index = [f"{name}[{', '.join(label)}]" if label else name for label in labels]
+    table = pd.DataFrame(columns, index=pd.Index(index, name="term"))
+    table.attrs = {"interval": "eti", "prob": prob, "n_datasets": m}
+    return table

@@ -18,7 +18,7 @@ from .world import World, bend_slope, design
 class Goals:
     """Every printed statistic that a data set is to have, each with the values that print as it does."""
 
-    names: tuple[str, ...]  # e.g. "Model 2, LAA (target on), robust s.e."
+    names: tuple[str, ...]  # e.g. "Model 2, Target, robust s.e."
     kinds: tuple[str, ...]  # mean, sd, slope, constant, se, r2 or f
     models: tuple[int | None, ...]  # the regression it belongs to
     terms: tuple[str, ...]  # empty for R² and F
