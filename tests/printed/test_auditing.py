@@ -824,6 +824,8 @@ ASKED = shares([("a", "q", "50", 10)])
         ({"ols": MODEL, "fit": broken(FIT, regression="old")}, ["mine.csv", "'old'"]),
         ({"d": broken(DESCRIBED, drop="sd")}, ["mine.csv", "'sd'"]),
         ({"d": broken(DESCRIBED, binary=["z"])}, ["mine.csv", "'binary'", "'z'"]),
+        ({"d": broken(DESCRIBED, binary=True)}, ["mine.csv", "'binary'", "a list"]),
+        ({"d": broken(DESCRIBED, reported_counts={"x": "86"})}, ["'reported_counts', 'x'", "'86'", "whole"]),
         ({"d": broken(DESCRIBED, n="many")}, ["mine.csv", "'n'", "'many'"]),
         ({"d": broken(DESCRIBED.assign(sd_printed="1,5"))}, ["mine.csv, row 1", "'sd'", "'1,5'"]),
         ({"t": broken(COUNTED, drop="amber")}, ["mine.csv", "'amber'"]),
@@ -876,6 +878,12 @@ def hostile(table, rng):
                 "whole_numbers",
                 "n_by_variable",
                 "adjusted",
+                "binary",
+                "reported_counts",
+                "exhaustive",
+                "rates",
+                "parts",
+                "added_r2_reported",
             ]
             attrs[known[rng.integers(len(known))]] = PROPERTIES[rng.integers(len(PROPERTIES))]
     frame.attrs = attrs

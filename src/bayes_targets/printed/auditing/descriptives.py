@@ -71,7 +71,10 @@ def check_descriptives(name: str, tables: Tables) -> list[Check]:
         if variable in whole:
             checks += _check_whole_numbers(printed, whole[variable])
         if variable in counts:
-            checks += _check_reported_count(printed, counts[variable])
+            count = counts[variable]
+            if not isinstance(count, int) or isinstance(count, bool):
+                raise table.wrong_property("reported_counts", count, "a whole number of cases", of=variable)
+            checks += _check_reported_count(printed, count)
     return checks
 
 
