@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,9 @@ NO_EVIDENCE = (
 class Prior:
     """What all priors share; not used by itself."""
 
+    # Whether the density integrates to one, so that it can be drawn from.
+    proper: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         for field in fields(self):
             name = f"{type(self).__name__}: {field.name}"
@@ -40,11 +43,6 @@ class Prior:
     def __str__(self) -> str:
         numbers = ", ".join(f"{getattr(self, field.name):g}" for field in fields(self))
         return f"{type(self).__name__}({numbers})"
-
-    @property
-    def proper(self) -> bool:
-        """Whether the density integrates to one, so that it can be drawn from."""
-        return True
 
     @property
     def support(self) -> str:
@@ -238,9 +236,7 @@ class GammaPrecision(Prior):
         return np.where(x > 0, value, -np.inf)
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
-        # Gamma(a) is Gamma(a + 1) times U^(1/a); in logs, as small shapes underflow.
-        log_precision = np.log(rng.gamma(self.alpha + 1, 1 / self.beta, size))
-        log_precision = log_precision - rng.exponential(1 / self.alpha, size)
+        log_precision = _log_gamma_draws(rng, self.alpha, self.beta, size)
         return np.asarray(np.exp(np.minimum(-0.5 * log_precision, math.log(1e100))))
 
     def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
@@ -276,9 +272,8 @@ class InverseGamma(Prior):
         return np.where(x > 0, constant - (self.alpha + 1) * np.log(safe) - self.beta / safe, -np.inf)
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
-        # Gamma(a) is Gamma(a + 1) times U^(1/a); in logs, as small shapes underflow.
-        log_gamma = np.log(rng.gamma(self.alpha + 1, 1.0, size)) - rng.exponential(1 / self.alpha, size)
-        return np.asarray(self.beta * np.exp(np.minimum(-log_gamma, math.log(1e100))))
+        log_gamma = _log_gamma_draws(rng, self.alpha, self.beta, size)
+        return np.asarray(np.exp(np.minimum(-log_gamma, math.log(1e100))))
 
 
 @dataclass(frozen=True)
@@ -291,9 +286,7 @@ class Flat(Prior):
     (False, 0.0)
     """
 
-    @property
-    def proper(self) -> bool:
-        return False
+    proper: ClassVar[bool] = False
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         return np.zeros_like(np.asarray(x, dtype=float))
@@ -312,9 +305,7 @@ class HalfFlat(Prior):
     (False, 0.0, -inf)
     """
 
-    @property
-    def proper(self) -> bool:
-        return False
+    proper: ClassVar[bool] = False
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         x = np.asarray(x, dtype=float)
@@ -336,9 +327,7 @@ class LogFlat(Prior):
     (False, True, -inf)
     """
 
-    @property
-    def proper(self) -> bool:
-        return False
+    proper: ClassVar[bool] = False
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         x = np.asarray(x, dtype=float)
@@ -377,12 +366,10 @@ class LogOdds(Prior):
         return np.asarray(constant - alpha * np.logaddexp(0.0, -x) - beta * np.logaddexp(0.0, x))
 
     def draw(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
-        # Of two Gamma variables; in logs, as small shapes underflow.
-        log_odds = np.log(rng.gamma(self.share.alpha + 1, 1.0, size)) - np.log(
-            rng.gamma(self.share.beta + 1, 1.0, size)
-        )
-        log_odds -= rng.exponential(1 / self.share.alpha, size) - rng.exponential(1 / self.share.beta, size)
-        return np.asarray(log_odds)
+        # Of two Gamma variables, as in `_log_gamma_draws`.
+        alpha, beta = self.share.alpha, self.share.beta
+        log_odds = np.log(rng.gamma(alpha + 1, 1.0, size)) - np.log(rng.gamma(beta + 1, 1.0, size))
+        return np.asarray(log_odds - (rng.exponential(1 / alpha, size) - rng.exponential(1 / beta, size)))
 
     def to_pymc(self, name: str, dims: str | Sequence[str] | None = None) -> Any:
         import pymc as pm
@@ -464,12 +451,9 @@ def require_spread_prior(name: str, prior: object, units: int, flat_means: int) 
     checked: Prior = require_prior(name, prior, "positive")
     if isinstance(checked, HalfFlat) and units - flat_means >= 2:
         return checked
-    few = (
-        f"its posterior would be improper with {units} values"
-        if isinstance(checked, HalfFlat)
-        else "its posterior would be improper"
-    )
-    return require_prior(name, checked, "positive", proper=True, needs=few)
+    few = f" with {units} values" if isinstance(checked, HalfFlat) else ""
+    needs = f"its posterior would be improper{few}"
+    return require_prior(name, checked, "positive", proper=True, needs=needs)
 
 
 def _half_of(prior: Prior, *, proper: bool) -> str:
@@ -479,6 +463,13 @@ def _half_of(prior: Prior, *, proper: bool) -> str:
     if isinstance(prior, StudentT):
         return str(HalfStudentT(prior.nu, prior.sigma))
     return "HalfFlat()" if isinstance(prior, Flat) and not proper else ""
+
+
+def _log_gamma_draws(
+    rng: np.random.Generator, alpha: float, beta: float, size: int | tuple[int, ...]
+) -> FloatArray:
+    """Logs of Gamma draws, as small shapes underflow: Gamma(a) is Gamma(a + 1) times U^(1 / a)."""
+    return np.asarray(np.log(rng.gamma(alpha + 1, 1 / beta, size)) - rng.exponential(1 / alpha, size))
 
 
 def _log_student_t(z: FloatArray, nu: float) -> FloatArray:

@@ -830,7 +830,6 @@ def test_auto_falls_back_to_nuts_and_says_so(authorities, monkeypatch):
         sampled.append(model)
         return sampling._draw_exact(exact, draws=draws, chains=chains, seed=np.random.SeedSequence(1))
 
-    monkeypatch.setattr(sampling, "_AUTO", "exact")
     monkeypatch.setattr(sampling, "compile_nuts", lambda model: model)
     monkeypatch.setattr(sampling, "sample_nuts", nuts)
     assert bt.fit(exact, seed=1, progress=False).attrs["engine"] == "exact" and sampled == []

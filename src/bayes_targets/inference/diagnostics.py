@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from ..errors import DataError, DiagnosticsError
 from .convergence import mixing
 
 FloatArray = NDArray[np.float64]
+# A row of `diagnose`.
+Check = dict[str, object]
 
 R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400
@@ -61,6 +64,12 @@ def _at_least(limit: float, most: float = np.finfo(float).max) -> Limit:
     return Limit(limit, most, f"at least {limit:g}")
 
 
+def _enough(chains: int) -> Limit:
+    """Effective draws of so many chains."""
+    return _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * chains))
+
+
+_NONE = _at_most(0)
 _FINITE = Limit(-np.finfo(float).max, np.finfo(float).max, "finite")
 # Statistics that each engine must give, one number each: what a reader is told of them, and their range.
 _EXACT = {
@@ -148,11 +157,11 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
             f"posterior: found {type(posterior).__name__}, expected the DataTree that fit returns"
         )
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
-        return _table([_row("posterior group missing", 1.0, _at_most(0))])
+        return _table([_row("posterior group missing", 1.0, _NONE)])
     draws = posterior["posterior"].to_dataset()
     stats = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
     if not {"chain", "draw"} <= set(draws.sizes):
-        return _table([_row("dims chain and draw missing", 1.0, _at_most(0))])
+        return _table([_row("dims chain and draw missing", 1.0, _NONE)])
     engine = posterior.attrs.get("engine")
     with np.errstate(all="ignore"):
         values, rows, dependence = _draws(draws, _points(posterior))
@@ -162,12 +171,20 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
             own = _independence_rows(dependence, shape) if values or not _points(posterior) else []
             rows = [*exact_rows(stats), *rows, *own]
         elif engine == "smc":
-            rows = [*_smc_rows(stats, shape[0]), *_predictive_rows(posterior), *rows]
-            rows += _mixing_rows(values, shape)
+            rows = [
+                *_smc_rows(stats, shape[0]),
+                _predictive_row(posterior),
+                *rows,
+                *_mixing_rows(values, shape),
+            ]
         else:
-            rows = [*_presence_rows(stats, _NUTS), *rows, *_nuts_rows(stats, shape)]
-            rows += _mixing_rows(values, shape)
-        rows.append(_row("statistics of another shape than the draws", _misshapen(stats, draws), _at_most(0)))
+            rows = [
+                _presence_row(stats, _NUTS),
+                *rows,
+                *_nuts_rows(stats, shape),
+                *_mixing_rows(values, shape),
+            ]
+        rows.append(_row("statistics of another shape than the draws", _misshapen(stats, draws), _NONE))
     return _table([*rows, *_notes(posterior)])
 
 
@@ -217,10 +234,10 @@ def gates(checks: pd.DataFrame) -> pd.DataFrame:
     return checks[checks["kind"].ne("note")] if "kind" in checks.columns else checks
 
 
-def exact_rows(stats: xr.Dataset) -> list[dict[str, object]]:
+def exact_rows(stats: xr.Dataset | Mapping[str, float]) -> list[Check]:
     """Checks of the statistics of `solve`, which `diagnose` makes of an exact posterior."""
     wanted = _EXACT | (_IMPORTANCE if {"importance_ess", "pareto_k"} & set(map(str, stats)) else {})
-    rows = _presence_rows(stats, tuple(wanted))
+    rows = [_presence_row(stats, wanted)]
     for name, (quantity, limit) in wanted.items():
         found = _real(stats.get(name))
         rows.append(
@@ -233,11 +250,11 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else repr(value)
 
 
-def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+def _table(rows: list[Check]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "value", "limit", "passed", "kind"])
 
 
-def _row(quantity: str, value: float, limit: Limit, kind: str = "gate") -> dict[str, object]:
+def _row(quantity: str, value: float, limit: Limit, kind: str = "gate") -> Check:
     # A comparison with NaN is false: what cannot be computed does not pass.
     passed = bool(limit.low <= value <= limit.high)
     return {"quantity": quantity, "value": float(value), "limit": limit.text, "passed": passed, "kind": kind}
@@ -249,10 +266,10 @@ def _real(variable: Any) -> FloatArray | None:
     return None if values is None or values.dtype.kind not in "iuf" else values.astype(float, copy=False)
 
 
-def _presence_rows(stats: xr.Dataset, needed: tuple[str, ...]) -> list[dict[str, object]]:
+def _presence_row(stats: Iterable[Any], needed: Iterable[str]) -> Check:
     missing = [name for name in needed if name not in stats]
     label = "sample statistics missing" + (f" ({', '.join(missing)})" if missing else "")
-    return [_row(label, len(missing), _at_most(0))]
+    return _row(label, len(missing), _NONE)
 
 
 def _misshapen(stats: xr.Dataset, draws: xr.Dataset) -> int:
@@ -276,30 +293,25 @@ def _points(posterior: xr.DataTree) -> set[str]:
         return set()
 
 
-def _draws(
-    draws: xr.Dataset, points: set[str]
-) -> tuple[dict[str, FloatArray], list[dict[str, object]], float]:
+def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], list[Check], float]:
     """Each variable as numbers of shape (element, chain, draw), checks of them under any engine, and dependence between draws.
 
     Points are no draws: they must be finite and constant, and nothing else is asked of them.
     """
     values: dict[str, FloatArray] = {}
-    varying = 0
-    shapeless = unreal = not_finite = constant = 0
+    shapeless = unreal = not_finite = constant = varying = 0
     worst = np.zeros(3)
     for name, variable in draws.data_vars.items():
-        if not {"chain", "draw"} <= set(variable.dims):
+        if not {"chain", "draw"} <= set(variable.dims) or (
+            variable.dtype.kind in "iuf" and not variable.size
+        ):
             shapeless += 1
             continue
         found = _real(variable.transpose("chain", "draw", ...))
         if found is None:
             unreal += 1
             continue
-        chains, size = found.shape[:2]
-        if not found.size:
-            shapeless += 1
-            continue
-        own = np.ascontiguousarray(found.reshape(chains, size, -1).transpose(2, 0, 1))
+        own = np.ascontiguousarray(found.reshape(*found.shape[:2], -1).transpose(2, 0, 1))
         finite = np.isfinite(own)
         not_finite += own.size - int(np.count_nonzero(finite))
         if name in points:
@@ -315,12 +327,12 @@ def _draws(
         worst[:] = math.nan
     repeated, correlation, dependence = worst.tolist()
     rows = [
-        *([_row("points that vary", varying, _at_most(0))] if points else []),
-        _row("variables without chains, draws or elements", shapeless, _at_most(0)),
-        _row("variables that are not real numbers", unreal, _at_most(0)),
+        *([_row("points that vary", varying, _NONE)] if points else []),
+        _row("variables without chains, draws or elements", shapeless, _NONE),
+        _row("variables that are not real numbers", unreal, _NONE),
         _row("chains", draws.sizes["chain"], _at_least(CHAINS_LIMIT)),
-        _row("draws not finite", not_finite, _at_most(0)),
-        _row("constant chains", constant, _at_most(0)),
+        _row("draws not finite", not_finite, _NONE),
+        _row("constant chains", constant, _NONE),
         _row("draws that repeat another one, largest share", repeated, _at_most(REPEATED_LIMIT)),
         _row("correlation between chains, largest", correlation, _at_most(CHAIN_CORRELATION_LIMIT)),
     ]
@@ -356,40 +368,6 @@ def _chain_correlation(values: FloatArray) -> FloatArray:
     return np.where(np.isfinite(off).all(axis=1), off.max(axis=1, initial=0.0), math.nan)
 
 
-def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[dict[str, object]]:
-    divergences = bfmi = math.nan
-    if "diverging" in stats and set(stats["diverging"].dims) == {"chain", "draw"}:
-        flags = stats["diverging"].to_numpy()
-        # Whatever is not a plain no counts as a divergence: NaN, negative, text.
-        plain = flags.dtype.kind in "biuf"
-        divergences = float(np.count_nonzero(flags != 0) if plain else flags.size) if flags.size else math.nan
-        divergences = divergences if flags.size == math.prod(shape) else math.nan
-    if "energy" in stats and set(stats["energy"].dims) == {"chain", "draw"}:
-        energy = _real(stats["energy"].transpose("chain", "draw"))
-        bfmi = math.nan if energy is None else _smallest_bfmi(energy)
-    return [
-        _row("divergences", divergences, _at_most(0)),
-        # The mean square of successive differences is at most four times the variance.
-        _row("E-BFMI, smallest over the chains", bfmi, _at_least(BFMI_LIMIT, 4.1)),
-    ]
-
-
-def _smallest_bfmi(energy: FloatArray) -> float:
-    if energy.shape[0] == 0 or energy.shape[1] < 2 or not np.isfinite(energy).all():
-        return math.nan
-    variance = energy.var(axis=1, ddof=1)
-    if (variance == 0).any():
-        return math.nan
-    return float((np.mean(np.diff(energy, axis=1) ** 2, axis=1) / variance).min())
-
-
-def _independence_rows(dependence: float, shape: tuple[int, int]) -> list[dict[str, object]]:
-    return [
-        _row("draws", math.prod(shape), _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))),
-        _row("dependence between draws, in s.e.", dependence, _at_most(DEPENDENCE_LIMIT)),
-    ]
-
-
 def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
     """How far signs around the median are from those of independent draws, in standard errors."""
     if values.shape[2] < 4:
@@ -406,8 +384,42 @@ def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(np.abs(successive), np.abs(chain).max(axis=1)))
 
 
-def _smc_rows(stats: xr.Dataset, chains: int) -> list[dict[str, object]]:
-    rows = _presence_rows(stats, tuple(_SMC))
+def _independence_rows(dependence: float, shape: tuple[int, int]) -> list[Check]:
+    return [
+        _row("draws", math.prod(shape), _enough(shape[0])),
+        _row("dependence between draws, in s.e.", dependence, _at_most(DEPENDENCE_LIMIT)),
+    ]
+
+
+def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[Check]:
+    divergences = bfmi = math.nan
+    if "diverging" in stats and set(stats["diverging"].dims) == {"chain", "draw"}:
+        flags = stats["diverging"].to_numpy()
+        if flags.size and flags.size == math.prod(shape):
+            # Whatever is not a plain no counts as a divergence: NaN, negative, text.
+            plain = flags.dtype.kind in "biuf"
+            divergences = float(np.count_nonzero(flags != 0) if plain else flags.size)
+    if "energy" in stats and set(stats["energy"].dims) == {"chain", "draw"}:
+        energy = _real(stats["energy"].transpose("chain", "draw"))
+        bfmi = math.nan if energy is None else _smallest_bfmi(energy)
+    return [
+        _row("divergences", divergences, _NONE),
+        # The mean square of successive differences is at most four times the variance.
+        _row("E-BFMI, smallest over the chains", bfmi, _at_least(BFMI_LIMIT, 4.1)),
+    ]
+
+
+def _smallest_bfmi(energy: FloatArray) -> float:
+    if energy.shape[0] == 0 or energy.shape[1] < 2 or not np.isfinite(energy).all():
+        return math.nan
+    variance = energy.var(axis=1, ddof=1)
+    if (variance == 0).any():
+        return math.nan
+    return float((np.mean(np.diff(energy, axis=1) ** 2, axis=1) / variance).min())
+
+
+def _smc_rows(stats: xr.Dataset, chains: int) -> list[Check]:
+    rows = [_presence_row(stats, _SMC)]
     for name, (quantity, limit) in _SMC.items():
         found = _real(stats.get(name))
         value = math.nan
@@ -420,7 +432,7 @@ def _smc_rows(stats: xr.Dataset, chains: int) -> list[dict[str, object]]:
     return rows
 
 
-def _predictive_rows(posterior: xr.DataTree) -> list[dict[str, object]]:
+def _predictive_row(posterior: xr.DataTree) -> Check:
     """How far what was observed lies in the tails of what the posterior predicts."""
     p_values: list[float] = []
     if {"observed_data", "posterior_predictive"} <= set(posterior.children):
@@ -431,39 +443,37 @@ def _predictive_rows(posterior: xr.DataTree) -> list[dict[str, object]]:
             p_values.append(_p_value(observed[name], replicated[name]) if name in replicated else math.nan)
     smallest = float(np.min(p_values)) if p_values else math.nan
     quantity = "predictive p-value, smallest over what was observed"
-    return [_row(quantity, smallest, _at_least(PREDICTIVE_LIMIT, 1.0))]
+    return _row(quantity, smallest, _at_least(PREDICTIVE_LIMIT, 1.0))
 
 
 def _p_value(observed: xr.DataArray, replicated: xr.DataArray) -> float:
-    dims = ("chain", "draw", *observed.dims)
-    if set(replicated.dims) != set(dims) or any(
-        replicated.sizes[d] != observed.sizes[d] for d in observed.dims
-    ):
+    own = {dim: size for dim, size in replicated.sizes.items() if dim not in ("chain", "draw")}
+    if own != dict(observed.sizes) or not {"chain", "draw"} <= set(replicated.dims):
         return math.nan
-    seen, again = _real(observed), _real(replicated.transpose(*dims))
-    if seen is None or again is None or not seen.size or not again.size or not np.isfinite(seen).all():
+    seen, again = _real(observed), _real(replicated.transpose("chain", "draw", *observed.dims))
+    if seen is None or again is None or not again.size:
         return math.nan
-    if not np.isfinite(again).all():
+    if not (np.isfinite(seen).all() and np.isfinite(again).all()):
         return math.nan
     below = (again <= seen).mean(axis=(0, 1))
     return float(np.min(2 * np.minimum(below, 1 - below)))
 
 
-def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[dict[str, object]]:
-    at_least = _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * shape[0]))
-    rows = []
+def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[Check]:
+    enough, rows = _enough(shape[0]), []
     for name, own in values.items():
-        found = mixing(own)
         # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
-        worst = [float(part) for part in (found.r_hat.max(), found.ess_bulk.min(), found.ess_tail.min())]
-        worst = worst if shape[0] > 1 else [math.nan] * 3
-        rows.append(_row(f"R-hat of {name}", worst[0], _at_most(R_HAT_LIMIT)))
-        rows.append(_row(f"bulk ESS of {name}", worst[1], at_least))
-        rows.append(_row(f"tail ESS of {name}", worst[2], at_least))
+        r_hat, bulk, tail = mixing(own)
+        for quantity, worst, limit in (
+            ("R-hat", r_hat.max(), _at_most(R_HAT_LIMIT)),
+            ("bulk ESS", bulk.min(), enough),
+            ("tail ESS", tail.min(), enough),
+        ):
+            rows.append(_row(f"{quantity} of {name}", worst if shape[0] > 1 else math.nan, limit))
     return rows
 
 
-def _notes(posterior: xr.DataTree) -> list[dict[str, object]]:
+def _notes(posterior: xr.DataTree) -> list[Check]:
     """Whether prior and data are in conflict, where the model told of it at the fit."""
     told = posterior.attrs.get("prior_conflict")
     if not told:
@@ -472,7 +482,5 @@ def _notes(posterior: xr.DataTree) -> list[dict[str, object]]:
         distances = [abs(float(value)) for value in json.loads(told).values()]
     except (TypeError, ValueError, AttributeError):
         distances = [math.nan]
-    if not distances:
-        return []
     quantity = "prior and data in conflict, largest distance in s.d."
-    return [_row(quantity, float(np.max(distances)), _at_most(CONFLICT_LIMIT), "note")]
+    return [_row(quantity, float(np.max(distances)), _at_most(CONFLICT_LIMIT), "note")] if distances else []

@@ -87,15 +87,15 @@ def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
         return np.asarray(length * (np.exp(-df * fall) @ _WEIGHTS) * np.exp(log_front))
 
 
-def t_quantile(prob: float, df: float) -> float:
-    """The value below which a draw lies with probability `prob`; with infinite `df` that of the normal distribution.
+def t_quantile(prob: float, df: float | None = None) -> float:
+    """The value below which a draw lies with probability `prob`; of a normal without degrees of freedom, or with infinitely many.
 
     Examples
     --------
     >>> round(t_quantile(0.75, 1), 12), round(t_quantile(0.975, 137), 6)
     (1.0, 1.977431)
     """
-    if math.isinf(df):
+    if df is None or math.isinf(df):
         return float(normal_quantile(prob))
     tail = min(prob, 1.0 - prob)
     # Newton's method for the log of the tail, which is concave, from where the lighter tail of the normal has it.

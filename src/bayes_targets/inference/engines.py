@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -21,7 +20,6 @@ from ..errors import DataError, require_choice, require_count, shown
 from ..model import Model, NotExactError, data_hash, describe_priors
 
 ENGINES = ("auto", "exact", "smc", "nuts")
-_AUTO = "exact"
 
 # nutpie's names of what ArviZ's schema calls otherwise; anything else it reports is left out.
 _SAMPLE_STATS = {
@@ -111,8 +109,13 @@ def fit(
     >>> posterior.attrs["engine"], dict(posterior["posterior"]["mu"].sizes)
     ('exact', {'chain': 4, 'draw': 1000})
     """
-    _require_settings(model, engine, seed)
-    _require_counts(draws=draws, tune=tune, chains=chains)
+    if not isinstance(model, Model):
+        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
+    require_choice("engine", engine, ENGINES)
+    if seed is not None:
+        require_count("seed", seed, 0)
+    for name, count in (("draws", draws), ("tune", tune), ("chains", chains)):
+        require_count(name, count)
     for name, value in (("progress", progress), ("pointwise", pointwise)):
         if not isinstance(value, bool | np.bool_):
             raise DataError(f"{name} is {shown(value)}, expected True or False")
@@ -120,7 +123,7 @@ def fit(
     own = data_hash(model.data)
     # An exact posterior, its order, and what is drawn beside it are the same for any seed.
     seeds = np.random.SeedSequence(entropy), np.random.SeedSequence(int(own[:32], 16))
-    used, note, (posterior, stats) = _draw(
+    used, note, posterior, stats = _draw(
         model, engine, draws=draws, tune=tune, chains=chains, seeds=seeds, progress=progress
     )
     _, prior_seed, predictive_seed = seeds[used == "exact"].spawn(3)
@@ -166,24 +169,21 @@ def _draw(
     chains: int,
     seeds: tuple[np.random.SeedSequence, np.random.SeedSequence],
     progress: bool,
-) -> tuple[str, str, tuple[xr.Dataset, xr.Dataset]]:
+) -> tuple[str, str, xr.Dataset, xr.Dataset]:
     """The engine that was used, why not a better one, and what it gave: posterior and statistics."""
-    wanted, note = (_AUTO if engine == "auto" else engine), ""
-    seed = seeds[0].spawn(1)[0]
+    note, seed = "", seeds[0].spawn(1)[0]
     if engine == "smc" or (engine == "auto" and model.exact is None and model.particles is not None):
-        return "smc", note, _draw_particles(model, draws=draws, chains=chains, seed=seed)
-    if wanted == "exact":
+        return "smc", note, *_draw_particles(model, draws=draws, chains=chains, seed=seed)
+    if engine != "nuts":
         try:
-            return wanted, note, _draw_exact(model, draws=draws, chains=chains, seed=seeds[1])
+            return "exact", note, *_draw_exact(model, draws=draws, chains=chains, seed=seeds[1])
         except NotExactError as error:
             if engine == "exact":
                 raise
             note = str(error)
     number = int(seed.generate_state(1)[0])
-    found = sample_nuts(
-        compile_nuts(model), draws=draws, tune=tune, chains=chains, seed=number, progress=progress
-    )
-    return "nuts", note, found
+    settings = {"draws": draws, "tune": tune, "chains": chains, "seed": number, "progress": progress}
+    return "nuts", note, *sample_nuts(compile_nuts(model), **settings)  # type: ignore[arg-type]
 
 
 def _described(model: Model, own: str) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _described(model: Model, own: str) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Versions that a posterior depends on."""
-    names = (
+    names = [
         "bayes-targets",
         "pymc",
         "pytensor",
@@ -212,7 +212,7 @@ def versions() -> dict[str, str]:
         "scipy",
         "pandas",
         "xarray",
-    )
+    ]
     return {"python": platform.python_version(), **{name: _version(name) for name in names}}
 
 
@@ -222,19 +222,6 @@ def _version(name: str) -> str:
     told = metadata.distribution(name).read_text("METADATA") or ""
     found = re.search(r"^Version: *(.+)$", told, re.MULTILINE)
     return found[1].strip() if found else metadata.version(name)
-
-
-def _require_settings(model: Model, engine: str, seed: int | None) -> None:
-    if not isinstance(model, Model):
-        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
-    require_choice("engine", engine, ENGINES)
-    if seed is not None:
-        require_count("seed", seed, 0)
-
-
-def _require_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        require_count(name, value)
 
 
 def _draw_exact(
@@ -287,17 +274,8 @@ def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:
     return xr.Dataset(variables, coords={**labels, **data.coords})
 
 
-@dataclass(frozen=True, eq=False)
-class CompiledNuts:
-    """A model whose graph is compiled, ready to be sampled with its own data or with others of the same shape.
-
-    Attributes
-    ----------
-    model : Model
-        The description.
-    graph : object
-        nutpie's compiled graph.
-    """
+class CompiledNuts(NamedTuple):
+    """A model with its graph as nutpie compiled it, to be sampled with its own data or with others of the same shape."""
 
     model: Model
     graph: Any
@@ -324,14 +302,15 @@ def sample_nuts(
     """Draws of the No-U-Turn sampler."""
     import nutpie
 
-    # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from .ensemble.pool import cores
+
     sampler = nutpie.sample(
         compiled.graph.with_data(**data) if data else compiled.graph,
         draws=draws,
         tune=tune,
         chains=chains,
-        cores=min(chains, available),
+        # A 2-core machine may count as one where cores are counted as physical ones: take what the process may use.
+        cores=min(chains, cores()),
         seed=seed,
         save_warmup=False,
         progress_bar=progress and sys.stderr.isatty(),
@@ -339,27 +318,21 @@ def sample_nuts(
         blocking=False,
     )
     # Blocking calls turn Ctrl-C into a shorter posterior without a word; this one cancels and lets it through.
+    trace: xr.DataTree | None = None
     try:
-        trace = _wait(sampler)
+        while trace is None:
+            with suppress(TimeoutError):
+                trace = sampler.wait(timeout=0.5)
     except BaseException:
         sampler.cancel()
         raise
-    posterior = trace["posterior"].to_dataset()[list(compiled.model.variables)]
-    return _plain(posterior), _plain(_sample_stats(trace["sample_stats"].to_dataset()))
-
-
-def _wait(sampler: Any) -> xr.DataTree:
-    while True:
-        try:
-            trace: xr.DataTree = sampler.wait(timeout=0.5)
-            return trace
-        except TimeoutError:
-            continue
-
-
-def _sample_stats(stats: xr.Dataset) -> xr.Dataset:
-    kept = {ours: theirs for theirs, ours in _SAMPLE_STATS.items() if theirs in stats}
-    return stats[list(kept.values())].rename({theirs: ours for ours, theirs in kept.items()})
+    posterior, stats = (trace[group].to_dataset() for group in ("posterior", "sample_stats"))
+    kept = {theirs: ours for theirs, ours in _SAMPLE_STATS.items() if theirs in stats}
+    # Without time stamps, which would make equal runs differ.
+    return (
+        posterior[list(compiled.model.variables)].drop_attrs(),
+        stats[list(kept)].rename(kept).drop_attrs(),
+    )
 
 
 def _prior_groups(
@@ -378,8 +351,3 @@ def _prior_groups(
     )
     # Data can be predicted from the prior only where every parameter has a proper one.
     return {"prior": prior} | ({"prior_predictive": model.predict(model, prior, rng)} if whole else {})
-
-
-def _plain(data: xr.Dataset) -> xr.Dataset:
-    """The same without time stamps, which would make equal runs differ."""
-    return data.drop_attrs()

@@ -1,20 +1,13 @@
-r"""Draws and evidence of a density in four or more dimensions, by importance sampling from t distributions around its mode.
+"""Draws and evidence of a density in four or more dimensions, by importance sampling from t distributions around its mode.
 
-Where a regular grid would need too many nodes, the same coordinates serve as in :mod:`.quadrature`: each hyperparameter has one on
-the whole line (`Axis`). There the density is near normal, so that t distributions with the posterior's own mean and
-covariance have heavier tails than it and cover it. With weights :math:`w_s = p(y, x_s) / q(x_s)`
-
-.. math:: p(y) \approx \frac 1 S \sum_s w_s, \qquad E\, f \approx \frac{\sum_s w_s f(x_s)}{\sum_s w_s}
-
-The :math:`x_s` are a scrambled Sobol sequence with a fixed seed: they fill the space more evenly than random draws do, and what is
-computed from them is a function of the model alone. Whether the weights can be trusted is for :math:`\hat k` to say, the shape of
-their tail (Vehtari et al. 2024, JMLR 25); above 0.7 there is no posterior.
+Derivation: docs/quadrature.md, "Four dimensions and more". Where k-hat, the shape of the weights' tail (Vehtari et al. 2024, JMLR 25),
+is above 0.7 there is no posterior.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +15,9 @@ from numpy.typing import NDArray
 
 from ..model import NotExactError
 from .leave_one_out import pareto_k
-from .quadrature import Axis, Draws
+from .quadrature import Axis, Draws, LogDensity, map_axes
 
 FloatArray = NDArray[np.float64]
-LogDensity = Callable[[FloatArray], FloatArray]
 
 MOST_K = 0.7
 # Degrees of freedom of the proposal's marginals: the first, and those of heavier tails where the first are too light.
@@ -204,14 +196,13 @@ def sample_density(
 def solve_by_importance(
     log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator
 ) -> Draws:
-    """What `quadrature.solve` does, for any number of axes."""
+    """As `quadrature.solve`, for any number of axes."""
     sample = sample_density(log_density, axes, size)
     tail = sample.require(size, "what areas share")
     kept = sample.pick(size, rng)
-    values = axis_values(axes, sample.x)
-    _, log_slope = _mapped(axes, sample.x[kept])
+    values, log_slope = map_axes(axes, sample.x[kept])
     return Draws(
-        {name: value[kept] for name, value in values.items()},
+        {axis.name: values[:, d] for d, axis in enumerate(axes)},
         sample.log_p[kept] - log_slope,
         sample_stats(sample, tail, size),
     )
@@ -246,7 +237,7 @@ def in_coordinates(log_density: LogDensity, axes: Sequence[Axis]) -> LogDensity:
 
     def of_x(x: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            values, log_slope = _mapped(axes, x)
+            values, log_slope = map_axes(axes, x)
             out = log_density(values) + log_slope
         return np.where(np.isnan(out), -np.inf, out)
 
@@ -256,11 +247,6 @@ def in_coordinates(log_density: LogDensity, axes: Sequence[Axis]) -> LogDensity:
 def axis_values(axes: Sequence[Axis], x: FloatArray) -> dict[str, FloatArray]:
     """Hyperparameters by name at coordinates of shape (S, D)."""
     return {axis.name: axis.value(x[:, d]) for d, axis in enumerate(axes)}
-
-
-def _mapped(axes: Sequence[Axis], x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    parts = [axis.both(x[:, d]) for d, axis in enumerate(axes)]
-    return np.stack([value for value, _ in parts], axis=1), np.sum([slope for _, slope in parts], axis=0)
 
 
 def _covariance(log_density: LogDensity, mode: FloatArray) -> FloatArray:

@@ -71,7 +71,7 @@ def _smoothed_tail(log_w: FloatArray, relative: float) -> tuple[NDArray[np.intp]
     order = np.argsort(tail, axis=1)
     places, tail = np.take_along_axis(places, order, axis=1), np.take_along_axis(tail, order, axis=1)
     w = np.exp(tail)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         k, scale = _fitted_tail(w[:, 1:] - w[:, :1])
         below = -np.log1p(-(np.arange(size) + 0.5) / size)
         new = np.log(w[:, :1] + scale[:, None] * np.expm1(k[:, None] * below) / k[:, None])
@@ -88,11 +88,8 @@ def pareto_k(log_w: FloatArray) -> float:
     >>> bool(pareto_k(rng.standard_exponential(20_000) * 0.5) < 0.7), bool(pareto_k(rng.standard_exponential(20_000)) > 0.7)
     (True, True)
     """
-    if not np.isfinite(log_w.max()):
-        return math.nan
-    w = np.sort(np.exp(log_w - log_w.max()))[-_tail_size(len(log_w), 1.0) - 1 :]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(_fitted_tail(w[None, 1:] - w[0])[0][0])
+    top = log_w.max()
+    return float(_smoothed_tail(log_w[None] - top, 1.0)[2][0]) if np.isfinite(top) else math.nan
 
 
 def good_k(draws: int) -> float:

@@ -20,27 +20,13 @@ _MOST_STAGES = 200
 
 @dataclass(frozen=True)
 class Particles:
-    """Where the particles ended, and how they got there.
+    """Where the particles ended, and how they got there."""
 
-    Attributes
-    ----------
-    values : ndarray, shape (particles, parameters)
-        Draws from the target, all of the same weight.
-    log_evidence : float
-        Log of the target's integral over that of the density of the start.
-    exponent : float
-        How far the target was reached: 1 is all the way.
-    stages : int
-        Number of intermediate densities.
-    acceptance : float
-        Share of proposals accepted under the target.
-    """
-
-    values: FloatArray
-    log_evidence: float
-    exponent: float
-    stages: int
-    acceptance: float
+    values: FloatArray  # draws from the target, all of the same weight, shape (particles, parameters)
+    log_evidence: float  # log of the target's integral over that of the density of the start
+    exponent: float  # how far the target was reached: 1 is all the way
+    stages: int  # intermediate densities
+    acceptance: float  # share of proposals accepted under the target
 
 
 def temper(

@@ -69,6 +69,13 @@ def mean_interval(draws: ArrayLike, prob: float = 0.95) -> tuple[float, float, f
     return float(values.mean()), float(low), float(high)
 
 
+def weighted_quantiles(values: FloatArray, weights: FloatArray, probs: Sequence[float]) -> list[float]:
+    """Quantiles of draws with weights that add up to 1; half of a draw's own weight lies below it."""
+    order = np.argsort(values, kind="stable")
+    place = np.cumsum(weights[order]) - 0.5 * weights[order]
+    return [float(value) for value in np.interp(probs, place, values[order])]
+
+
 def summarise_draws(draws: xr.DataArray, prob: float = 0.95) -> pd.DataFrame:
     """Mean, s.d., median and equal-tailed interval of draws with at most one dim of their own.
 

@@ -24,7 +24,7 @@ from ..plots.masses import Effect, plot_masses
 from ..plots.priors import exact_curves
 from ..printed.auditing import audit
 from ..priors import Normal
-from ..sensitivity.prior_grid import Mixture, as_mixture, normal_posterior, prior_families
+from ..sensitivity import Mixture, as_mixture, normal_posterior, prior_families
 from ..sensitivity.robustness import require_question, robustness
 from .cells import capital, effect_text, number
 from .models import computed_and_cited

@@ -14,12 +14,12 @@ from .credibility import robustness_value as robustness_value
 from .design import design_analysis as design_analysis
 from .design import needed_authorities as needed_authorities
 from .design import retrodesign as retrodesign
+from .estimate import Mixture as Mixture
+from .estimate import as_mixture as as_mixture
+from .estimate import normal_posterior as normal_posterior
 from .power_scaling import PriorSensitivity as PriorSensitivity
 from .power_scaling import prior_sensitivity as prior_sensitivity
 from .power_scaling import scale_powers as scale_powers
-from .prior_grid import Mixture as Mixture
-from .prior_grid import as_mixture as as_mixture
-from .prior_grid import normal_posterior as normal_posterior
 from .prior_grid import prior_curve as prior_curve
 from .prior_grid import prior_families as prior_families
 from .specifications import CHOICES as CHOICES

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DataError, require_count, require_number
-from .inputs import require_df, require_estimate, require_size, require_tails
-from .prior_grid import FloatArray, gamma_nodes
+from ..inference.distributions import t_quantile
+from .estimate import (
+    FloatArray,
+    below,
+    likelihood_nodes,
+    require_df,
+    require_estimate,
+    require_size,
+    require_tails,
+)
 
 
 @dataclass(frozen=True)
@@ -142,17 +150,13 @@ def reverse_bayes(
     >>> target.convincing, round(target.prob_positive, 3), round(target.advocacy_limit, 1)
     (False, 0.926, 8.3)
     """
-    from scipy import special, stats
-
     estimate, se = require_estimate(estimate, se)
     prob = require_number("prob", prob, above=0.5, below=1.0)
     tails, df = require_tails(tails), require_df(df)
-    reference = stats.norm if df is None else stats.t(df)
     z, needed = estimate / se, 1 - (1 - prob) / tails
-    z_star = float(special.ndtri(needed))
-    convincing = abs(z) > float(reference.ppf(needed))
+    convincing = abs(z) > t_quantile(needed, df)
     sd = _sceptical_sd(abs(z), needed, df) if convincing else math.nan
-    p = tails * float(reference.sf(abs(z)))
+    p = tails * below(-abs(z), df)
     p_intrinsic = _intrinsic_p(abs(z), tails, df)
     best_sd, best = _smallest_bayes_factor(abs(z), tails, df)
     return Credibility(
@@ -163,10 +167,10 @@ def reverse_bayes(
         tails=tails,
         z=z,
         p=p,
-        prob_positive=float(reference.cdf(z)),
+        prob_positive=below(z, df),
         convincing=convincing,
         sceptical_sd=sd * se,
-        sceptical_limit=math.copysign(z_star * sd * se, z),
+        sceptical_limit=math.copysign(t_quantile(needed) * sd * se, z),
         advocacy_limit=math.nan if convincing else _advocacy_limit(z, needed, df) * se,
         fail_safe_n=sd**-2 if convincing else 0.0,
         p_intrinsic=p_intrinsic,
@@ -249,10 +253,7 @@ def bayes_factor(
     elif hoped is not None:
         prior_sd = 5 * abs(require_number("hoped", hoped))
     width = require_size("prior_sd" if hoped is None else "hoped", prior_sd)
-    return _exp(_log_bayes_factor(abs(estimate / se), width / se, require_tails(tails), require_df(df)))
-
-
-def _exp(log: float) -> float:
+    log = _log_bayes_factor(abs(estimate / se), width / se, require_tails(tails), require_df(df))
     return math.exp(log) if log < 709 else math.inf
 
 
@@ -260,7 +261,7 @@ def _log_bayes_factor(z: float, relative_sd: float, tails: int, df: float | None
     """Log Bayes factor of no effect; a t likelihood is a mixture of normal ones."""
     from scipy import special
 
-    weights, precisions = (np.ones(1), np.ones(1)) if df is None else gamma_nodes(df / 2)
+    weights, precisions = likelihood_nodes(df)
     g = precisions * relative_sd**2
     log_null = np.log(weights) + 0.5 * np.log(precisions) - 0.5 * z * z * precisions
     # ratio of the marginal density to that of no effect, node by node
@@ -293,7 +294,7 @@ def _sure_of_sign(z: float, means: FloatArray, sds: FloatArray, df: float) -> Fl
     """Posterior probability of an effect above 0 under normal priors, with a t likelihood, all in standard errors."""
     from scipy import special
 
-    weights, precisions = gamma_nodes(df / 2)
+    weights, precisions = likelihood_nodes(df)
     variance = sds[:, None] ** 2 + 1 / precisions
     log_joint = np.log(weights) - 0.5 * (np.log(variance) + (z - means[:, None]) ** 2 / variance)
     share = sds[:, None] ** 2 / variance
@@ -304,10 +305,8 @@ def _sure_of_sign(z: float, means: FloatArray, sds: FloatArray, df: float) -> Fl
 
 def _sceptical_sd(z: float, needed: float, df: float | None) -> float:
     """Spread, in standard errors, of the narrowest prior around 0 that lets the effect convince."""
-    from scipy import special
-
     if df is None:
-        z_star = float(special.ndtri(needed))
+        z_star = t_quantile(needed)
         return z_star / math.sqrt((z - z_star) * (z + z_star))
     root = _first_root(lambda sds: _sure_of_sign(z, 0.0 * sds, sds, df) - needed)
     return math.inf if math.isnan(root) else root
@@ -318,9 +317,7 @@ def _advocacy_limit(z: float, needed: float, df: float | None) -> float:
 
     With a normal likelihood it is -(U + L)(U - L)^2 / (2 U L), where L U < 0.
     """
-    from scipy import special
-
-    z_star = float(special.ndtri(needed))
+    z_star = t_quantile(needed)
     if z == 0:
         return math.nan
     if df is None:
@@ -335,8 +332,8 @@ def _intrinsic_p(z: float, tails: int, df: float | None) -> float:
     from scipy import optimize, special
 
     if df is None:
-        return tails * float(special.ndtr(-z / math.sqrt(2)))
-    weights, precisions = gamma_nodes(df / 2)
+        return tails * below(-z / math.sqrt(2), None)
+    weights, precisions = likelihood_nodes(df)
 
     def excess(log_level: float) -> float:
         level = math.exp(log_level)
@@ -344,7 +341,7 @@ def _intrinsic_p(z: float, tails: int, df: float | None) -> float:
         conflict = tails * float(weights @ special.ndtr(-z / np.sqrt(1 / precisions + sd**2)))
         return conflict - level
 
-    largest, smallest = tails / 2, tails * float(special.stdtr(df, -z))
+    largest, smallest = tails / 2, tails * below(-z, df)
     levels = np.geomspace(smallest, largest, 20)[1:-1] if smallest > 0 else np.empty(0)
     inside = [k for k, level in enumerate(levels) if excess(math.log(level)) <= 0]
     if not inside or inside[0] == 0:
@@ -481,14 +478,12 @@ def robustness_value(t: float, df: float, *, q: float = 1.0, alpha: float = 0.05
     >>> round(darfur.partial_r2, 3), round(darfur.rv, 3), round(darfur.rv_alpha, 3)
     (0.022, 0.139, 0.076)
     """
-    from scipy import stats
-
     t = require_number("t", require_number("t", t), above=-1e100, below=1e100)
     df = require_number("df", df, above=1.0)
     q = require_size("q", q)
     alpha = require_number("alpha", alpha, above=0.0, below=1.0)
     f = q * abs(t) / math.sqrt(df)
-    critical = float(stats.t.isf(alpha / 2, df - 1)) / math.sqrt(df - 1)
+    critical = -t_quantile(alpha / 2, df - 1) / math.sqrt(df - 1)
     if f <= critical:
         rv_alpha = 0.0
     elif f >= 1 / critical:

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, require_count, require_number
+from ..inference.distributions import t_quantile
 from ..inference.ensemble import run_ensemble
 from ..inference.summary import equal_tails
 from ..models.cohesion.exact import solve_cohesion
 from ..models.cohesion.model import CohesionPriors, cohesion_model
 from ..models.cohesion.simulate import simulate_authorities
-from ..priors import Flat, Normal
-from .inputs import require_df, require_estimate, require_list, require_size
+from ..priors import Flat, Normal, StudentT
+from .estimate import below, require_df, require_estimate, require_list, require_size
 
 COLUMNS = ("effect", "n_authorities", "convincing", "contrary", "width", "type_s", "type_m")
 SIMULATED = ("simulated_convincing", "simulated_width", "simulated_type_m", "mc_error")
@@ -80,27 +81,25 @@ def retrodesign(effect: float, se: float, *, prob: float = 0.95, df: float | Non
     >>> round(votes.power, 2), round(votes.type_s, 2), round(votes.type_m, 1)
     (0.06, 0.24, 9.5)
     """
-    from scipy import stats
-
     effect, se = require_estimate(effect, se, name="effect")
     if effect == 0:
         raise DataError("effect is 0, expected the size of a true effect: of no effect every sign is wrong")
     df = require_df(df)
     if df is not None and df <= 1:
         raise DataError(f"df is {df:g}, expected more than 1: with fewer the exaggeration is infinite")
-    reference = stats.norm if df is None else stats.t(df)
-    z = float(reference.isf((1 - require_number("prob", prob, above=0.0, below=1.0)) / 2))
+    z = -t_quantile((1 - require_number("prob", prob, above=0.0, below=1.0)) / 2, df)
     size = abs(effect) / se
-    right, wrong = float(reference.cdf(size - z)), float(reference.cdf(-size - z))
+    right, wrong = below(size - z, df), below(-size - z, df)
     power = right + wrong
-
-    def mean_beyond(edge: float) -> float:
-        """Integral of x times its density, from an edge on."""
-        factor = 1.0 if df is None else (df + edge**2) / (df - 1)
-        return factor * float(reference.pdf(edge))
-
-    moment = size * (right - wrong) + mean_beyond(z - size) + mean_beyond(z + size)
+    moment = size * (right - wrong) + _mean_beyond(z - size, df) + _mean_beyond(z + size, df)
     return Retrodesign(power, wrong / power, moment / (size * power))
+
+
+def _mean_beyond(edge: float, df: float | None) -> float:
+    """Integral of x times its density, from an edge on."""
+    if df is None:
+        return float(np.exp(Normal(0.0, 1.0).logpdf(edge)))
+    return (df + edge**2) / (df - 1) * float(np.exp(StudentT(df, 0.0, 1.0).logpdf(edge)))
 
 
 def design_analysis(
@@ -308,7 +307,7 @@ def _closed_form(effect: float, n: int, setting: _Setting) -> tuple[float, ...]:
     se *= math.sqrt(n / (n - setting.n_types - 1))
     # the weight of the data, written so that neither a narrow nor a wide prior overflows
     weight = 1.0 if setting.prior_sd is None else 1 / (1 + (se / setting.prior_sd) ** 2)
-    z = float(special.ndtri(setting.prob))
+    z = t_quantile(setting.prob)
     edge, size = z / math.sqrt(weight), effect / se
     log_right, log_wrong = (float(special.log_ndtr(x)) for x in (size - edge, -size - edge))
     # Mean of a normal above the edge, shrunk by the prior; the ratio of density to tail in logs, for tails of nothing.
@@ -316,7 +315,7 @@ def _closed_form(effect: float, n: int, setting: _Setting) -> tuple[float, ...]:
     # Far out the ratio is the edge itself, and the logs would differ by nothing but rounding.
     hazard = math.exp(log_density - log_right) if edge - size < 1e4 else edge - size
     exaggeration = weight * (size + hazard) / size
-    reach = 2 * float(special.ndtri((1 + setting.prob) / 2))
+    reach = 2 * t_quantile((1 + setting.prob) / 2)
     type_s = float(special.expit(log_wrong - log_right))
     return (
         effect,
@@ -348,9 +347,7 @@ def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSeque
     draws = solve_cohesion(model, 1000, np.random.default_rng(fit_seed))[0]["effect"].to_numpy()
     ends = equal_tails(draws, setting.prob)
     # The posterior is so nearly normal that its moments tell the probability with less noise than counting.
-    from scipy import special
-
-    above = float(special.ndtr(draws.mean() / draws.std(ddof=1)))
+    above = below(draws.mean() / draws.std(ddof=1), None)
     return above - setting.prob, float(draws.mean()), float(ends[1] - ends[0])
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..model import Model, data_hash, describe_priors
 from ..models.published.exact import prior_of
-from .prior_grid import df_of, grid_of, prior_curve, term_row
+from .prior_grid import grid_of, prior_curve, scaled_estimate, term_row
 
 SENSITIVE = 0.05
 
@@ -88,8 +88,8 @@ def prior_sensitivity(
     if model.name == "published":
         row = term_row(model, term)
         if not row["pooled"]:
-            scaled_estimate, scaled_se = (float(row[name] * row["scale"]) for name in ("estimate", "se"))
-            curve = prior_curve(scaled_estimate, scaled_se, df=df_of(row))
+            estimate, se, df = scaled_estimate(row)
+            curve = prior_curve(estimate, se, df=df)
     scaled = None if posterior is None else scale_powers(model, posterior)
     return PriorSensitivity(scaled, grid, curve)
 
@@ -117,9 +117,8 @@ def scale_powers(model: Model, posterior: xr.DataTree) -> pd.DataFrame:
 
     names = [str(name) for name in priors.data_vars]
     columns = {f"prior: {name}": sensitivity("prior", [name]) for name in names}
-    columns["prior"] = (
-        sensitivity("prior") if names else np.zeros(terms.sizes["term"])
-    )  # flat: nothing to scale
+    # Under flat priors there is nothing to scale.
+    columns["prior"] = sensitivity("prior") if names else np.zeros(terms.sizes["term"])
     columns["likelihood"] = sensitivity("likelihood")
     table = pd.DataFrame(columns, index=pd.Index(terms["term"].to_numpy().astype(str), name="term"))
     table["reading"] = [

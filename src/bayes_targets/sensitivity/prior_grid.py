@@ -1,27 +1,31 @@
-"""An effect under mixtures of normal priors, in closed form, and under a grid of them: attitude, family and width.
-
-A Student-t is a normal whose precision is a Gamma variable, so that a quadrature over that precision makes a mixture of it;
-a spike at zero is a normal with no spread.
-"""
+"""An effect under a grid of priors, by attitude, family and width, and against the width of a normal prior."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean, require_count, require_number
+from ..inference.distributions import t_quantile
+from ..inference.summary import tails, weighted_quantiles
 from ..model import Model, NotExactError, data_hash
-from ..priors import Normal, Prior, StudentT
-from .inputs import require_df, require_estimate, require_list
+from ..priors import Normal, StudentT
+from .estimate import (
+    FloatArray,
+    Mixture,
+    as_mixture,
+    normal_posterior,
+    require_df,
+    require_estimate,
+    require_list,
+)
 
-FloatArray = NDArray[np.float64]
 GRID_COLUMNS = (
     "attitude", "family", "mean", "low", "high", "prob_positive", "prob_zero", "log_evidence",
 )  # fmt: skip
@@ -32,142 +36,6 @@ _SPIKE = 1e-4
 _NEGLIGIBLE = 1e-12
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """A prior that is normal with probability ``weights[k]``, mean ``means[k]`` and s.d. ``sds[k]`` (0: a spike).
-
-    Attributes
-    ----------
-    weights, means, sds : tuple of float
-        Of the same length; the weights add up to 1.
-    """
-
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    sds: tuple[float, ...]
-
-
-def as_mixture(prior: Prior, *, prob_zero: float = 0.0) -> Mixture:
-    """A normal or Student-t prior as a mixture of normals, perhaps with a spike at zero.
-
-    Examples
-    --------
-    >>> as_mixture(Normal(0, 5), prob_zero=0.5)
-    Mixture(weights=(0.5, 0.5), means=(0.0, 0.0), sds=(0.0, 5.0))
-    """
-    require_number("prob_zero", prob_zero, above=-1e-300, below=1.0, expected="a probability below 1")
-    if isinstance(prior, Normal):
-        weights, sds = np.ones(1), np.array([prior.sigma], dtype=float)
-    elif isinstance(prior, StudentT):
-        weights, precisions = gamma_nodes(prior.nu / 2)
-        sds = prior.sigma / np.sqrt(precisions)
-    else:
-        raise DataError(f"prior is {prior}, expected Normal or StudentT")
-    weights = (1 - prob_zero) * weights
-    means = np.full(weights.size, float(prior.mu))
-    if prob_zero:
-        weights, means, sds = np.append(prob_zero, weights), np.append(0.0, means), np.append(0.0, sds)
-    return Mixture(tuple(weights.tolist()), tuple(means.tolist()), tuple(sds.tolist()))
-
-
-@dataclass(frozen=True)
-class NormalPosterior:
-    """The posterior of an effect with a normal likelihood under a mixture of normals, in closed form.
-
-    Attributes
-    ----------
-    weights, means, sds : array of shape (K,)
-        Posterior probability of each component, and its normal; s.d. 0 is a spike.
-    log_evidence : float
-        Log density of the estimate.
-    """
-
-    weights: FloatArray
-    means: FloatArray
-    sds: FloatArray
-    log_evidence: float
-
-    def mean(self) -> float:
-        """Posterior mean."""
-        return float(self.weights @ self.means)
-
-    def prob_zero(self) -> float:
-        """Posterior probability of an effect of exactly 0."""
-        return float(self.weights[self.sds == 0].sum())
-
-    def prob_above(self, x: float) -> float:
-        """Posterior probability of an effect above `x`; a spike at `x` is not above it."""
-        from scipy import stats
-
-        wide = self.sds > 0
-        above = np.where(self.means > x, 1.0, 0.0)
-        above[wide] = stats.norm.sf(x, self.means[wide], self.sds[wide])
-        return float(self.weights @ above)
-
-    def quantile(self, q: float) -> float:
-        """The smallest effect with at least probability `q` at or below it."""
-        from scipy import stats
-
-        ends = stats.norm.ppf([min(q, 1e-6), max(q, 1 - 1e-6)])
-        low = float((self.means + ends[0] * self.sds).min()) - 1e-9
-        high = float((self.means + ends[1] * self.sds).max()) + 1e-9
-        # Bisection, because a spike makes the distribution jump.
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if 1 - self.prob_above(middle) < q else (low, middle)
-        spike = self.means[self.sds == 0]
-        at = spike[(low - 1e-9 <= spike) & (spike <= high + 1e-9)]
-        return float(at[0]) if at.size else 0.5 * (low + high)
-
-
-def normal_posterior(
-    estimate: float, se: float, prior: Mixture, *, df: float | None = None
-) -> NormalPosterior:
-    """The posterior of an effect from its estimate and standard error.
-
-    Examples
-    --------
-    >>> found = normal_posterior(0.952, 0.659, as_mixture(Normal(0, 5), prob_zero=0.5))
-    >>> round(found.prob_zero(), 2), round(found.prob_above(0), 2)
-    (0.73, 0.25)
-    """
-    weights, means, sds = (np.array(part) for part in (prior.weights, prior.means, prior.sds))
-    likelihood, ses = np.ones(1), np.array([se])
-    if df is not None:
-        likelihood, precisions = gamma_nodes(df / 2)
-        ses = se / np.sqrt(precisions)
-    weights, ses = np.outer(weights, likelihood).ravel(), np.tile(ses, sds.size)
-    means, sds = np.repeat(means, likelihood.size), np.repeat(sds, likelihood.size)
-    variance = sds**2 + ses**2
-    log_density = -0.5 * (np.log(2 * math.pi * variance) + (estimate - means) ** 2 / variance)
-    with np.errstate(divide="ignore"):
-        log_joint = np.log(weights) + log_density
-    log_evidence = float(np.logaddexp.reduce(log_joint))
-    share = sds**2 / variance
-    return NormalPosterior(
-        np.exp(log_joint - log_evidence),
-        means + share * (estimate - means),
-        ses * np.sqrt(share),
-        log_evidence,
-    )
-
-
-def gamma_nodes(shape: float) -> tuple[FloatArray, FloatArray]:
-    """Weights and precisions that stand for a Gamma variable with mean 1, by the trapezoid rule over its logarithm.
-
-    The rule converges geometrically, and reaches so far down that the mixture has the tails of Student's t.
-    """
-    from scipy import special
-
-    step = min(0.5, 1 / math.sqrt(shape))
-    low = max(-650 / shape, -80.0) - 1.0
-    logs = np.arange(low, math.log1p((9 * math.sqrt(shape) + 40) / shape), step)
-    log_weights = shape * (math.log(shape) + logs - np.exp(logs)) - special.gammaln(shape)
-    weights = np.exp(log_weights - np.logaddexp.reduce(log_weights))
-    kept = weights > 0
-    return weights[kept], np.exp(logs[kept])
-
-
 def prior_families(hoped: float, *, neutral_sd: float) -> dict[tuple[str, str], Mixture]:
     """Three attitudes in three families each, made from the effect that was hoped for.
 
@@ -176,11 +44,9 @@ def prior_families(hoped: float, *, neutral_sd: float) -> dict[tuple[str, str], 
     Sceptical and enthusiastic priors: Spiegelhalter, Freedman & Parmar (1994), *Journal of the Royal Statistical Society
     A* 157, 357-416.
     """
-    from scipy import stats
-
     hoped = require_number("hoped", hoped, above=0.0)
     neutral_sd = require_number("neutral_sd", neutral_sd, above=0.0)
-    normal, wide = hoped / float(stats.norm.isf(0.05)), hoped / float(stats.t.isf(0.05, _DEGREES))
+    normal, wide = -hoped / t_quantile(0.05), -hoped / t_quantile(0.05, _DEGREES)
     settings = {
         "sceptical": (0.0, normal, wide),
         "neutral": (0.0, neutral_sd, neutral_sd),
@@ -215,14 +81,13 @@ def grid_of_estimate(
     sceptical       0.84   0.45       0.80
     """
     estimate, se = require_estimate(estimate, se)
-    prob = require_number("prob", prob, above=0.0, below=1.0)
-    df = require_df(df)
+    ends, df = tails(prob), require_df(df)
     rows = []
     for (attitude, family), prior in priors.items():
         found = normal_posterior(estimate, se, prior, df=df)
-        ends = (found.quantile((1 - prob) / 2), found.quantile((1 + prob) / 2))
+        low, high = map(found.quantile, ends)
         above, zero = found.prob_above(0.0), found.prob_zero()
-        rows.append((attitude, family, found.mean(), *ends, above, zero, found.log_evidence))
+        rows.append((attitude, family, found.mean(), low, high, above, zero, found.log_evidence))
     return _table(rows, prob)
 
 
@@ -266,7 +131,7 @@ def grid_of_model(
         share = np.exp(log_joint - log_evidence)
         values = np.concatenate([part for part, _ in own])
         weights = np.repeat(share / draws, draws)
-        ends = weighted_quantiles(values, weights, ((1 - prob) / 2, (1 + prob) / 2))
+        ends = weighted_quantiles(values, weights, tails(prob))
         above, zero = float(weights[values > 0].sum()), float(weights[values == 0].sum())
         rows.append((attitude, family, float(weights @ values), *ends, above, zero, log_evidence))
     return _table(rows, prob)
@@ -286,8 +151,8 @@ def grid_of(model: Model, *, hoped: float, term: str | None = None, prob: float 
     neutral = own.sigma if isinstance(own, Normal | StudentT) else 5.0 * hoped
     priors = prior_families(hoped, neutral_sd=neutral)
     if row is not None and not pooled:
-        estimate, se = float(row["estimate"] * row["scale"]), float(row["se"] * row["scale"])
-        return grid_of_estimate(estimate, se, priors, prob=prob, df=df_of(row))
+        estimate, se, df = scaled_estimate(row)
+        return grid_of_estimate(estimate, se, priors, prob=prob, df=df)
     try:
         if row is None:
             return grid_of_model(model, priors, prob=prob)
@@ -313,10 +178,11 @@ def term_row(model: Model, term: str | None) -> xr.Dataset:
     return model.data.isel(term=terms.index(chosen))
 
 
-def df_of(row: xr.Dataset) -> float | None:
-    """Degrees of freedom of a term, None where its likelihood is normal."""
+def scaled_estimate(row: xr.Dataset) -> tuple[float, float, float | None]:
+    """Estimate and s.e. of a term for one `scale` of it, and degrees of freedom, None where its likelihood is normal."""
     df = float(row["df"]) if "df" in row else math.inf
-    return df if math.isfinite(df) else None
+    estimate, se = (float(row[name] * row["scale"]) for name in ("estimate", "se"))
+    return estimate, se, df if math.isfinite(df) else None
 
 
 def prior_curve(
@@ -378,13 +244,6 @@ def prior_curve(
     )
     table.attrs = {"estimate": estimate, "se": se, "threshold": threshold}
     return table
-
-
-def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> list[float]:
-    """Quantiles of draws with weights that add up to 1; half of a draw's own weight lies below it."""
-    order = np.argsort(values, kind="stable")
-    place = np.cumsum(weights[order]) - 0.5 * weights[order]
-    return [float(value) for value in np.interp(at, place, values[order])]
 
 
 def _table(rows: list[tuple[Any, ...]], prob: float) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..comparison.claims import percent_text
 from ..comparison.compare import scale_of, smallest_effect, term_draws
 from ..errors import DataError, did_you_mean, option_name, require_number
 from ..evaluation import Evaluation
-from ..inference.distributions import normal_quantile, t_quantile
+from ..inference.distributions import t_quantile
 from ..models.published.selection import WEIGHTS, selection_sweep, tipping_weight
 from ..priors import NO_EVIDENCE, Flat, Normal, Prior
 from .credibility import (
@@ -73,7 +74,22 @@ class _Case:
     def needed(self) -> float:
         """Distance from 0, in standard errors, from which on the estimate is significant."""
         p = 1 - (1 - self.prob) / self.tails
-        return t_quantile(p, self.df) if math.isfinite(self.df) else float(normal_quantile(p))
+        return t_quantile(p, self.df)
+
+    @cached_property
+    def found(self) -> Credibility:
+        """What the estimate says to a sceptic."""
+        return reverse_bayes(self.estimate, self.se, prob=self.prob, tails=self.tails, df=self.known_df)
+
+    @property
+    def sure(self) -> str:
+        """What counts as convincing, in words."""
+        return f"{100 * self.prob:.3g}%"
+
+    @property
+    def sides(self) -> str:
+        """The same with its number of tails."""
+        return f"{self.sure}, {'two-sided' if self.tails == 2 else 'one-sided'}"
 
     @property
     def prob_better(self) -> float:
@@ -175,9 +191,7 @@ def robustness(
     tables = {
         term: _answers(_case(posterior, evaluation, term, prob, tails)) for term in evaluation.focal_terms
     }
-    if len(tables) == 1:
-        return next(iter(tables.values()))
-    return pd.concat(tables, names=["term"])
+    return pd.concat(tables, names=["term"]) if len(tables) > 1 else next(iter(tables.values()))
 
 
 # What no default can know of a question.
@@ -203,14 +217,13 @@ def require_question(evaluation: Evaluation, what: str) -> None:
         "better": "'higher' or 'lower'",
         "smallest": size,
     }
-    expected = {name: f"{words} ({details[name]})" for name, words in QUESTION.items()}
+    # Several evaluations are one question: there no term is in focus.
+    asked = [name for name in QUESTION if name != "focus" or evaluation.estimates.index.name != "study"]
     missing = [
-        f"{option_name(name)}, {words}"
-        for name, words in expected.items()
+        f"{option_name(name)}, {QUESTION[name]} ({details[name]})"
+        for name in asked
         if getattr(evaluation, name) is None
     ]
-    if evaluation.estimates.index.name == "study":
-        missing = [words for words in missing if not words.startswith(option_name("focus"))]
     if missing:
         raise DataError(f"{evaluation.source}: {what} needs {'; '.join(missing)}")
 
@@ -278,26 +291,18 @@ def _answers(case: _Case) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis("question")
 
 
-def _found(case: _Case) -> Credibility:
-    return reverse_bayes(case.estimate, case.se, prob=case.prob, tails=case.tails, df=case.known_df)
-
-
-def _sides(case: _Case) -> str:
-    return f"{100 * case.prob:.3g}%, {'two-sided' if case.tails == 2 else 'one-sided'}"
-
-
 def _sceptical_limit(case: _Case) -> Answer:
-    found = _found(case)
+    found = case.found
     if not found.convincing:
         sure = max(found.prob_positive, 1 - found.prob_positive)
         direction = "" if case.estimate * case.side > 0 else ", and it is the unfavourable one"
         return Answer(
             f"Not convincing: even a reader with no prior doubts is only {percent_text(sure)} sure of the direction{direction}, where "
-            f"{_sides(case)}, asks for {100 * (1 - (1 - case.prob) / case.tails):.3g}%."
+            f"{case.sides}, asks for {100 * (1 - (1 - case.prob) / case.tails):.3g}%."
         )
     wrong = "" if case.estimate * case.side > 0 else " It is the unfavourable direction that convinces."
     return Answer(
-        f"Convincing ({_sides(case)}) except for a reader who held effects beyond {case.shown(found.sceptical_limit)} for "
+        f"Convincing ({case.sides}) except for a reader who held effects beyond {case.shown(found.sceptical_limit)} for "
         f"improbable beforehand.{wrong}",
         case.outward(found.sceptical_limit),
         unit=case.unit,
@@ -305,13 +310,13 @@ def _sceptical_limit(case: _Case) -> Answer:
 
 
 def _advocacy_limit(case: _Case) -> Answer:
-    found = _found(case)
+    found = case.found
     if found.convincing:
         return Answer("Convincing without any advocacy.")
     if not math.isfinite(found.advocacy_limit):
         return Answer("The estimate has no direction that could be advocated.")
     return Answer(
-        f"Convincing ({_sides(case)}) only for a reader who already held effects between none and "
+        f"Convincing ({case.sides}) only for a reader who already held effects between none and "
         f"{case.shown(found.advocacy_limit)} for likely.",
         case.outward(found.advocacy_limit),
         unit=case.unit,
@@ -319,35 +324,31 @@ def _advocacy_limit(case: _Case) -> Answer:
 
 
 def _intrinsic(case: _Case) -> Answer:
-    found = _found(case)
-    verdict = "contradicts" if found.intrinsically_credible else "does not contradict"
+    verdict = "contradicts" if case.found.intrinsically_credible else "does not contradict"
+    p = case.found.p_intrinsic
+    equals = f"p {_number(p)}" if _number(p).startswith("under") else f"p = {_number(p)}"
     return Answer(
-        f"The estimate {verdict} even the sceptical prior made from itself (p {_equals(found.p_intrinsic)} for intrinsic "
-        f"credibility; below {_number(1 - case.prob)} it does).",
-        found.p_intrinsic,
+        f"The estimate {verdict} even the sceptical prior made from itself ({equals} for intrinsic credibility; below "
+        f"{_number(1 - case.prob)} it does).",
+        p,
         unit="p-value",
     )
 
 
 def _fail_safe(case: _Case) -> Answer:
-    found = _found(case)
-    if not found.convincing:
+    if not case.found.convincing:
         return Answer("None is needed: the estimate does not convince by itself.", 0.0, unit="evaluations")
-    number = found.fail_safe_n
+    number = case.found.fail_safe_n
     nulls = (
         "Less than one further evaluation of the same precision that finds exactly no effect"
         if number < 1
         else f"{_number(number)} further evaluations of the same precision that find exactly no effect"
     )
-    return Answer(
-        f"{nulls} would overturn it ({_sides(case)}).",
-        number,
-        unit="evaluations",
-    )
+    return Answer(f"{nulls} would overturn it ({case.sides}).", number, unit="evaluations")
 
 
 def _bayes_factor(case: _Case) -> Answer:
-    evaluation, least = case.evaluation, _found(case).bf_normal
+    evaluation, least = case.evaluation, case.found.bf_normal
     best = f"Whatever the spread of such a prior, at best {_odds(least)}."
     if evaluation.hoped is not None:
         hoped = evaluation.hoped / scale_of(evaluation, case.term)
@@ -383,8 +384,7 @@ def _needs_linear(case: _Case) -> str | None:
 
 
 def _robustness_value(case: _Case) -> Answer:
-    reason = _needs_linear(case)
-    if reason:
+    if reason := _needs_linear(case):
         return Answer(reason)
     found = robustness_value(case.estimate / case.se, case.df, alpha=1 - case.prob)
     if found.rv_alpha > 0:
@@ -395,7 +395,7 @@ def _robustness_value(case: _Case) -> Answer:
         loses = "it is not significant to begin with"
     return Answer(
         f"An omitted cause would have to explain {percent_text(found.rv)} of what is left of both the outcome and the predictor to "
-        f"account for all of the estimate; {loses} ({100 * case.prob:.3g}%, two-sided).",
+        f"account for all of the estimate; {loses} ({case.sure}, two-sided).",
         found.rv,
         low=found.rv_alpha,
         unit="share of residual variance",
@@ -414,7 +414,7 @@ def _e_value(case: _Case) -> Answer:
         turned = _risk_of_hazards if kind == "hazard ratio" else math.sqrt
         other = e_value(*(turned(end) for end in (ends[1], ends[0], ends[2])))
         common = f"; if the outcome is common (above 15%), {_number(other.point)}"
-    interval = f"{100 * case.prob:.3g}% interval"
+    interval = f"{case.sure} interval"
     reaches = (
         f"and by {_number(found.limit)} for its {interval} to include none"
         if found.limit > 1
@@ -442,11 +442,8 @@ def _cases_replaced(case: _Case) -> Answer:
         else "without an effect would have to be replaced by cases with one for the estimate to be significant"
     )
     if n is None:
-        return Answer(
-            f"{percent_text(share)} of the cases {change}; how many these are needs n (number of cases).",
-            math.nan,
-            unit="cases",
-        )
+        missing = "how many these are needs n (number of cases)"
+        return Answer(f"{percent_text(share)} of the cases {change}; {missing}.", unit="cases")
     cases = math.ceil(round(share * n, 9))
     return Answer(
         f"Of the {n:,} cases {cases:,} ({percent_text(share)}) {change}.", float(cases), unit="cases"
@@ -454,8 +451,7 @@ def _cases_replaced(case: _Case) -> Answer:
 
 
 def _benchmark(case: _Case) -> Answer:
-    reason = _needs_linear(case)
-    if reason:
+    if reason := _needs_linear(case):
         return Answer(reason)
     table = case.evaluation.estimates
     aside = {*case.evaluation.focal_terms, *case.evaluation.constants}
@@ -496,16 +492,16 @@ def _publication(case: _Case) -> Answer:
     assumed = f"If results that are not significant (5%, two-sided) were printed with an assumed probability of 1, .5, .1 or .01: {path}."
     if at[1.0] < case.prob:
         return Answer(
-            f"Below {100 * case.prob:.3g}% already if everything was printed. {assumed}",
+            f"Below {case.sure} already if everything was printed. {assumed}",
             low=float(at.min()),
             high=float(at[1.0]),
             unit="probability",
         )
     weight = tipping_weight(case.estimate, case.se, case.prior, better=better, df=df, prob=case.prob)
     if weight == 0:
-        words = f"No assumed selection brings the probability of a favourable effect below {100 * case.prob:.3g}%."
+        words = f"No assumed selection brings the probability of a favourable effect below {case.sure}."
     else:
-        words = f"Below {100 * case.prob:.3g}% only if insignificant results were printed with a probability under {_number(weight)}."
+        words = f"Below {case.sure} only if insignificant results were printed with a probability under {_number(weight)}."
     return Answer(
         f"{words} {assumed}", weight, low=float(at.min()), high=float(at[1.0]), unit="probability of print"
     )
@@ -535,11 +531,8 @@ def _wrong_sign(case: _Case) -> Answer:
     if case.known_df is not None and case.known_df <= 1:
         return Answer("Not answered: with one degree of freedom.")
     given, wrong, _ = _design(case)
-    return Answer(
-        f"{given}. {percent_text(wrong)} of the significant estimates have the wrong sign.",
-        wrong,
-        unit="probability",
-    )
+    words = f"{percent_text(wrong)} of the significant estimates have the wrong sign"
+    return Answer(f"{given}. {words}.", wrong, unit="probability")
 
 
 def _next_study(case: _Case) -> Answer:
@@ -547,18 +540,12 @@ def _next_study(case: _Case) -> Answer:
     n = case.evaluation.n
     unit = "cases" if n is not None else "times the size of this evaluation"
     if case.prob_better >= case.prob:
-        return Answer(
-            f"None is needed: the favourable direction is already {percent_text(case.prob_better)} probable.",
-            0.0,
-            unit=unit,
-        )
-    needed, chance = float(normal_quantile(case.prob)), float(normal_quantile(_CHANCE))
+        already = f"the favourable direction is already {percent_text(case.prob_better)} probable"
+        return Answer(f"None is needed: {already}.", 0.0, unit=unit)
+    needed, chance = t_quantile(case.prob), t_quantile(_CHANCE)
     if mean <= 0:
-        return Answer(
-            "None of any size, if the effect is as estimated: it points the unfavourable way.",
-            math.inf,
-            unit=unit,
-        )
+        words = "None of any size, if the effect is as estimated: it points the unfavourable way."
+        return Answer(words, math.inf, unit=unit)
 
     def enough(times: float) -> bool:
         """Whether both together convince with the wanted chance, if the effect is the posterior mean."""
@@ -577,7 +564,7 @@ def _next_study(case: _Case) -> Answer:
     )
     return Answer(
         f"If the effect is as estimated, a next evaluation of {words} would, together with this one, make the favourable direction "
-        f"{100 * case.prob:.3g}% probable with {_CHANCE:.0%} chance.",
+        f"{case.sure} probable with {_CHANCE:.0%} chance.",
         size,
         unit=unit,
     )
@@ -593,16 +580,11 @@ def _replication(case: _Case) -> Answer:
     same, significant = above(0.0), above(case.needed * case.se)
     return Answer(
         f"An evaluation of the same precision would point the favourable way with {percent_text(same)} probability, and be "
-        f"significant there ({_sides(case)}) with {percent_text(significant)}.",
+        f"significant there ({case.sides}) with {percent_text(significant)}.",
         significant,
         high=same,
         unit="probability",
     )
-
-
-def _equals(value: float) -> str:
-    text = _number(value)
-    return text if text.startswith("under") else f"= {text}"
 
 
 def _number(value: float) -> str:

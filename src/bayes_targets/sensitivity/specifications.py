@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,16 @@ import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_count, require_number, shown
 from ..inference.diagnostics import diagnose, exact_rows, gates
+from ..inference.distributions import t_quantile
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
+from ..inference.summary import tails, weighted_quantiles
 from ..model import Model, NotExactError, data_hash
-from ..models.cohesion.exact import solve_cohesion
+from ..models.cohesion.exact import cohesion_hierarchy, draw_hierarchy, require_gaussian
 from ..models.cohesion.model import cohesion_model
 from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
 from ..priors import Flat, Normal, Prior
-from .prior_grid import FloatArray, weighted_quantiles
+from .estimate import FloatArray
 
 ESS_LIMIT = 100
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -33,6 +35,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "authorities": ("all", "without_extremes"),
 }
 RESULTS = ("mean", "sd", "low", "high", "prob_positive", "engine", "k_hat", "passed")
+# Choices in the order of the table's rows, but for the prior.
+_SHAPES = tuple(name for name in CHOICES if name != "prior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +154,13 @@ def multiverse(
     require_number("prob", prob, above=0.5, below=1.0)
     require_count("draws", draws, 100)
     priors = _effect_priors(require_number("hoped", hoped, above=0.0))
-    sets = _datasets(authorities)
-    settings = {
-        "effect": effect,
-        "priors": {name: priors[name] for name in chosen["prior"]},
-        "draws": draws,
-        "prob": prob,
-        "fallback": fallback,
-    }
-    shapes = [name for name in CHOICES if name != "prior"]
+    setting = _Setting(
+        effect, {name: priors[name] for name in chosen["prior"]}, chosen, draws, prob, fallback
+    )
     tasks = {
-        " / ".join((label, *options)): (data, settings, dict(zip(shapes, options, strict=True)))
-        for label, data in sets.items()
-        for options in itertools.product(*(chosen[name] for name in shapes))
+        " / ".join((label, *options)): (label, data, *options, setting)
+        for label, data in _datasets(authorities).items()
+        for options in itertools.product(chosen["controls"], chosen["authorities"])
     }
     done = run_ensemble(
         solve_specifications, tasks, seed=seed, workers=workers, scheduler=scheduler, progress=progress
@@ -170,12 +168,14 @@ def multiverse(
     if done.failures:
         name, reason = next(iter(done.failures.items()))
         raise DataError(f"multiverse, {name}: {reason}")
-    results = done.results
-    labels = [label for label in sets for _ in range(len(tasks) // len(sets))]
-    rows = [
-        {"dataset": label, **row} for label, task in zip(labels, tasks, strict=True) for row in results[task]
-    ]
-    table = pd.DataFrame(rows, columns=["dataset", *CHOICES, *RESULTS])
+    rows = pd.DataFrame(
+        [row for found in done.results.values() for row in found], columns=["dataset", *CHOICES, *RESULTS]
+    )
+    places = {name: {option: i for i, option in enumerate(options)} for name, options in chosen.items()}
+    places["dataset"] = {label: i for i, label in enumerate(dict.fromkeys(rows["dataset"]))}
+    # A row's place is that of its options, the prior's last.
+    by = ["dataset", *_SHAPES, "prior"]
+    table = rows.sort_values(by, key=lambda column: column.map(places[str(column.name)]), ignore_index=True)
     table.attrs = {
         "interval": "eti",
         "prob": prob,
@@ -186,40 +186,55 @@ def multiverse(
     return Multiverse(table, summarise_specifications(table), influence_of_choices(table))
 
 
+class _Setting(NamedTuple):
+    """What the specifications of a multiverse share."""
+
+    effect: str
+    priors: Mapping[str, Prior | None]
+    chosen: Mapping[str, tuple[str, ...]]
+    draws: int
+    prob: float
+    fallback: bool
+
+
 def solve_specifications(
-    task: tuple[xr.Dataset, Mapping[str, Any], Mapping[str, str]], seed: np.random.SeedSequence
+    task: tuple[str, xr.Dataset, str, str, _Setting], seed: np.random.SeedSequence
 ) -> list[dict[str, Any]]:
-    """The posterior of the slope under every prior, for one combination of the other choices."""
-    data, settings, options = task
-    model = cohesion_model(
-        _with_authorities(
-            _with_controls(data, options["controls"]), settings["effect"], options["authorities"]
-        ),
-        effect=settings["effect"],
-        pooling=options["pooling"],  # type: ignore[arg-type]
-        slopes=options["slopes"],  # type: ignore[arg-type]
-        noise=options["noise"],  # type: ignore[arg-type]
-    )
-    effects = {name: prior or model.priors.effect for name, prior in settings["priors"].items()}
-    rng = np.random.default_rng(int(data_hash(model.data)[:32], 16))  # what is exact is the same for any seed
+    """The posteriors of the slope under all other choices, for one choice of data set, controls and authorities."""
+    label, data, controls, authorities, setting = task
+    data = _with_authorities(_with_controls(data, controls), setting.effect, authorities)
+    rows = []
+    kinds = [setting.chosen[name] for name in ("pooling", "slopes", "noise")]
+    for pooling, slopes, noise in itertools.product(*kinds):
+        model = cohesion_model(data, effect=setting.effect, pooling=pooling, slopes=slopes, noise=noise)  # type: ignore[arg-type]
+        options = {"dataset": label, "pooling": pooling, "slopes": slopes, "noise": noise}
+        options |= {"controls": controls, "authorities": authorities}
+        for name, row in _under_priors(model, setting, seed).items():
+            rows.append({**options, "prior": name, **row})
+    return rows
+
+
+def _under_priors(model: Model, setting: _Setting, seed: np.random.SeedSequence) -> dict[str, dict[str, Any]]:
+    """The posterior of the slope of a model under each prior of it."""
+    effects = {name: prior or model.priors.effect for name, prior in setting.priors.items()}
     models = {
         name: replace(model, priors=replace(model.priors, effect=prior)) for name, prior in effects.items()
     }
-    if options["noise"] == "normal":
-        found = {name: _exact(own, settings["draws"], settings["prob"], rng) for name, own in models.items()}
+    rng = np.random.default_rng(int(data_hash(model.data)[:32], 16))  # what is exact is the same for any seed
+    if model.options["noise"] == "normal":
+        found = {name: _exact(own, setting, rng) for name, own in models.items()}
     else:
-        found = _reweighted(model, effects, settings["draws"], settings["prob"], rng)
+        found = _reweighted(model, effects, setting.draws, setting.prob, rng)
         for name, own in models.items():
             for times in (1, 4):
                 # A prior that moves the posterior far needs a proposal of its own, and perhaps more draws.
                 if not found[name]["passed"]:
                     again = {name: effects[name]}
-                    found |= _reweighted(own, again, times * settings["draws"], settings["prob"], rng)
-    rows = [{**options, "prior": name, **row} for name, row in found.items()]
-    for row in rows:
-        if not row["passed"] and settings["fallback"]:
-            row.update(_nuts(models[row["prior"]], settings["prob"], int(seed.generate_state(1)[0])))
-    return rows
+                    found |= _reweighted(own, again, times * setting.draws, setting.prob, rng)
+    for name, row in found.items():
+        if not row["passed"] and setting.fallback:
+            row.update(_nuts(models[name], setting.prob, int(seed.generate_state(1)[0])))
+    return found
 
 
 def pool_specifications(universe: Multiverse) -> Multiverse:
@@ -231,9 +246,9 @@ def pool_specifications(universe: Multiverse) -> Multiverse:
     rows = []
     for _, own in universe.table.groupby(list(CHOICES), sort=False):
         m, mean, prob = len(own), float(own["mean"].mean()), own["prob_positive"].to_numpy(float)
-        spread = float(own["mean"].var(ddof=1))
-        sd = math.sqrt(float((own["sd"] ** 2).mean()) + (1 + 1 / m) * spread)
-        wider = sd / math.sqrt(float((own["sd"] ** 2).mean()))
+        within, spread = float((own["sd"] ** 2).mean()), float(own["mean"].var(ddof=1))
+        sd = math.sqrt(within + (1 + 1 / m) * spread)
+        wider = sd / math.sqrt(within)
         rows.append(
             own.iloc[0].to_dict()
             | {
@@ -317,7 +332,7 @@ def _chosen(choices: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str,
 
 def _effect_priors(hoped: float) -> dict[str, Prior | None]:
     """Priors of the slope by name; None is the model's own."""
-    sd = hoped / 1.6448536269514722  # 5% of a normal lie above this many standard deviations
+    sd = -hoped / t_quantile(0.05)
     return {
         "sceptical": Normal(0.0, sd),
         "default": None,
@@ -361,48 +376,48 @@ def _with_authorities(data: xr.Dataset, effect: str, option: str) -> xr.Dataset:
     return data.isel(authority=[i for i in range(data.sizes["authority"]) if i not in dropped])
 
 
-def _exact(model: Model, draws: int, prob: float, rng: np.random.Generator) -> dict[str, Any]:
+def _exact(model: Model, setting: _Setting, rng: np.random.Generator) -> dict[str, Any]:
     try:
-        found, stats = solve_cohesion(model, draws, rng)
+        require_gaussian(model)
+        values, found = draw_hierarchy(model, cohesion_hierarchy(model), setting.draws, rng)
     except NotExactError:
-        return {**dict.fromkeys(RESULTS, np.nan), "engine": "exact", "passed": False}
-    effect = found["effect"].to_numpy()
-    weights = np.full(draws, 1.0 / draws)
-    return _row(effect, weights, prob, "exact", np.nan, passed=_sound(stats))
+        return _not_solved("exact")
+    return _row(values["effect"], None, setting.prob, "exact", passed=_sound(found.stats))
 
 
 def _reweighted(
     model: Model, effects: Mapping[str, Prior], draws: int, prob: float, rng: np.random.Generator
 ) -> dict[str, dict[str, Any]]:
+    engine = "exact, reweighted"
     try:
         found = solve_student_t(model, effects, 2 * draws, rng)
     except NotExactError:
-        empty = {**dict.fromkeys(RESULTS, np.nan), "engine": "exact, reweighted", "passed": False}
-        return {name: dict(empty) for name in effects}
-    return {
-        name: _row(
-            each.effect,
-            each.weights,
-            prob,
-            "exact, reweighted",
-            each.k_hat,
-            passed=_sound(each.stats) and each.k_hat <= K_HAT_LIMIT and each.ess >= ESS_LIMIT,
-        )
-        for name, each in found.items()
-    }
+        return {name: _not_solved(engine) for name in effects}
+    rows = {}
+    for name, each in found.items():
+        passed = _sound(each.stats) and each.k_hat <= K_HAT_LIMIT and each.ess >= ESS_LIMIT
+        rows[name] = _row(each.effect, each.weights, prob, engine, each.k_hat, passed=passed)
+    return rows
 
 
 def _nuts(model: Model, prob: float, seed: int) -> dict[str, Any]:
     posterior = fit(model, engine="nuts", seed=seed, progress=False)
-    effect = posterior["posterior"]["effect"].to_numpy().ravel()
     passed = bool(gates(diagnose(posterior))["passed"].all())
-    return _row(effect, np.full(effect.size, 1.0 / effect.size), prob, "nuts", np.nan, passed=passed)
+    return _row(posterior["posterior"]["effect"].to_numpy().ravel(), None, prob, "nuts", passed=passed)
 
 
 def _row(
-    effect: FloatArray, weights: FloatArray, prob: float, engine: str, k_hat: float, *, passed: bool
+    effect: FloatArray,
+    weights: FloatArray | None,
+    prob: float,
+    engine: str,
+    k_hat: float = math.nan,
+    *,
+    passed: bool,
 ) -> dict[str, Any]:
-    low, high = weighted_quantiles(effect, weights, ((1 - prob) / 2, (1 + prob) / 2))
+    if weights is None:
+        weights = np.full(effect.size, 1.0 / effect.size)
+    low, high = weighted_quantiles(effect, weights, tails(prob))
     mean = float(weights @ effect)
     sd = float(np.sqrt(weights @ (effect - mean) ** 2))
     above = float(weights[effect > 0].sum())
@@ -410,6 +425,10 @@ def _row(
     return dict(zip(RESULTS, values, strict=True))
 
 
-def _sound(stats: xr.Dataset) -> bool:
+def _not_solved(engine: str) -> dict[str, Any]:
+    return {**dict.fromkeys(RESULTS, np.nan), "engine": engine, "passed": False}
+
+
+def _sound(stats: Mapping[str, float]) -> bool:
     """The checks of an exact posterior that `diagnose` makes of its statistics."""
     return all(bool(row["passed"]) for row in exact_rows(stats))

@@ -16,11 +16,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, require_count
 from ...files import read_file, write_file
 from ...provenance import digest_of, package_digest, seed_of, sha256
 from .pool import Pool, WorkerLostError, connect, one_thread
@@ -30,8 +30,7 @@ Function = Callable[[Any, np.random.SeedSequence], Any]
 _MOST_AT_ONCE, _ROUNDS = 64, 4
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
+class Job(NamedTuple):
     """A task with its name and seed."""
 
     name: str
@@ -233,12 +232,10 @@ def _do(function: Function, packed: Sequence[tuple[str, np.random.SeedSequence, 
 def _require(
     function: Function, tasks: Mapping[str, Any], seed: int, workers: int, scheduler: str | None
 ) -> None:
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise DataError(f"workers is {workers!r}, expected a whole number of 1 or more")
+    require_count("workers", workers)
+    require_count("seed", seed, 0)
     if scheduler is not None and workers > 1:
         raise DataError("workers and scheduler: found both, expected local workers or a cluster")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise DataError(f"seed is {seed!r}, expected a whole number of 0 or more")
     for name in tasks:
         if not isinstance(name, str):
             raise DataError(f"tasks: found the name {name!r}, expected text")

@@ -19,12 +19,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...errors import DataError
@@ -45,34 +44,18 @@ class WorkerLostError(RuntimeError):
     """A process ended in the middle of a call."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Call:
+class _Call(NamedTuple):
     key: Any
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
 
 
 class Pool:
-    """Calls made by this process, by local workers, or by a cluster; as a context, everything is ended at the end.
+    """Calls made by this process (1 worker), by local workers, or by those of a Dask scheduler; everything is ended with the context.
 
-    Parameters
-    ----------
-    workers : int
-        Local processes; with 1 calls are made in this process, when their results are asked for.
-    scheduler : str, optional
-        Address of a Dask scheduler, whose workers make the calls instead.
-    preload : sequence of str
-        Modules that local workers have from the start.
-
-    Attributes
-    ----------
-    listen : callable
-        Takes each line that `say_from_worker` says in a local worker.
-
-    Raises
-    ------
-    DataError
-        If the scheduler does not answer, or local workers end before their first call.
+    Local workers have the modules of `preload` from the start. `size` calls are made at the same time; `listen` takes each line that
+    `say_from_worker` says in a local worker. A scheduler that does not answer, or local workers that end before their first call, are a
+    `DataError`.
     """
 
     def __init__(self, workers: int = 1, scheduler: str | None = None, preload: Sequence[str] = ()) -> None:
@@ -80,7 +63,7 @@ class Pool:
         self._context: BaseContext | None = None
         self._client: Any = None
         self._executor: Executor | None = None
-        self._workers = workers
+        self.size = workers
         self._waiting: deque[_Call] = deque()
         self._suspects: deque[_Call] = deque()
         self._running: dict[Future[bytes], _Call] = {}
@@ -89,7 +72,7 @@ class Pool:
         self._alone = self._proven = False
         if scheduler is not None:
             self._client = connect(scheduler)
-            self._workers = max(sum(self._client.nthreads().values()), 1)
+            self.size = max(sum(self._client.nthreads().values()), 1)
             self._executor = self._client.get_executor(pure=False)
         elif workers > 1:
             self._context = _context(preload)
@@ -110,11 +93,6 @@ class Pool:
         """Calls whose results were not asked for yet."""
         return len(self._waiting) + len(self._suspects) + len(self._running)
 
-    @property
-    def size(self) -> int:
-        """Calls that are made at the same time."""
-        return self._workers
-
     def submit(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
         """Have a call made."""
         self._waiting.append(_Call(key, function, arguments))
@@ -131,7 +109,9 @@ class Pool:
                     return call.key, error
         while True:
             self._hand_out()
-            while not (done := wait(self._running, self._pause, FIRST_COMPLETED).done):
+            # Now and then it looks for lines that workers say.
+            pause = None if self._client is not None else _PAUSE
+            while not (done := wait(self._running, pause, FIRST_COMPLETED).done):
                 self._hear()
             self._hear()
             future = next(iter(done))
@@ -152,11 +132,6 @@ class Pool:
             self._proven = True
             return call.key, result
 
-    @property
-    def _pause(self) -> float | None:
-        """Seconds after which to look for lines that workers say."""
-        return None if self._client is not None else _PAUSE
-
     def _hear(self) -> None:
         while self._client is None and self._ear.poll():
             self.listen(self._ear.recv_bytes().decode())
@@ -169,7 +144,7 @@ class Pool:
         if self._alone:
             self._give(self._suspects.popleft())
             return
-        while self._waiting and len(self._running) < 2 * self._workers:
+        while self._waiting and len(self._running) < 2 * self.size:
             self._give(self._waiting.popleft())
 
     def _give(self, call: _Call) -> None:
@@ -198,7 +173,7 @@ class Pool:
         # A job in the background of a script is started with the signal ignored, and its workers stay so too.
         ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         self._executor = ProcessPoolExecutor(
-            self._workers, mp_context=self._context, initializer=_begin, initargs=(ignored, self._mouth)
+            self.size, mp_context=self._context, initializer=_begin, initargs=(ignored, self._mouth)
         )
 
     def _restart(self) -> object:

@@ -29,25 +29,13 @@ _CHUNK = 2**16
 
 @dataclass(frozen=True)
 class Areas:
-    """J areas under S sets of hyperparameters, with C cuts.
+    """J areas under S sets of hyperparameters, with C cuts."""
 
-    Attributes
-    ----------
-    successes, trials : array of shape (J, C) or (S, 1, C)
-        y and n of each area and cut; with the second shape, one area a set.
-    cut : array of shape (S, 1, C)
-        Thresholds k.
-    shift : array of shape (S, J) or (S, 1)
-        Centre of each area's effect.
-    tau : array of shape (S, 1)
-        Standard deviation of the effects; 0 for none.
-    """
-
-    successes: FloatArray
-    trials: FloatArray
-    cut: FloatArray
-    shift: FloatArray
-    tau: FloatArray
+    successes: FloatArray  # y of each area and cut, shape (J, C), or (S, 1, C) with one area a set
+    trials: FloatArray  # n, of the same shape
+    cut: FloatArray  # thresholds k, shape (S, 1, C)
+    shift: FloatArray  # centre of each area's effect, shape (S, J) or (S, 1)
+    tau: FloatArray  # standard deviation of the effects, shape (S, 1); 0 for none
 
     def log_likelihood(self) -> FloatArray:
         r"""Log of each area's integral, :math:`\log \int e^{f_j(z)}\, dz / \sqrt{2 \pi}`, shape (S, J)."""
@@ -73,10 +61,10 @@ class Areas:
         return out - self._fixed()
 
     def draw(self, rng: np.random.Generator) -> FloatArray:
-        r"""One draw of each area's effect :math:`\theta`, shape (S, J), by exact rejection.
+        """One draw of each area's effect, shape (S, J), by exact rejection.
 
-        A log-concave density lies below its tangents. The envelope has the height of the mode in the middle; on
-        either side it is the tangent at :math:`\sqrt 2` standard deviations or so, an exponential tail.
+        A log-concave density lies below its tangents: the envelope has the height of the mode in the middle, and on either side the
+        tangent at 1.4 standard deviations or so, an exponential tail.
         """
         shape = (len(self.tau), self.successes.shape[-2])
         if not self.tau.any():

@@ -1,27 +1,21 @@
-r"""Integrals over at most three hyperparameters, and stratified draws of them, from one regular grid.
+"""Integrals over at most three hyperparameters, and stratified draws of them, from one regular grid.
 
-Derivation: docs/quadrature.md, "One regular grid" and "Draws that say the same for any seed". Posteriors that are made of independent
-parts, each solved by itself, are put together here too.
+Derivation: docs/quadrature.md, "One regular grid" and "Draws that say the same for any seed".
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ...model import NotExactError
-from .axis import Axis
-
-FloatArray = NDArray[np.float64]
-LogDensity = Callable[[FloatArray], FloatArray]
+from .axis import NOT_A_NUMBER, Axis, Draws, FloatArray, LogDensity, change
 
 # Log density below the largest at which a node no longer counts.
 _DEPTH = 18.0
@@ -109,49 +103,23 @@ class Grid:
         return float(self.p[~self.inner].sum() / self.p.sum())
 
     def changes(self, *, together: bool) -> FloatArray:
-        """What leaving out every second node changes along each axis, shape (D,).
+        """What leaving out every second node `change`s along each axis, shape (D,): the error of the grid is about the square of it.
 
-        The largest of the changes of the log evidence and of the coordinate's mean and s.d. (both in s.d.). The error of
-        the whole grid is about the square of it. Nodes are left out along all axes at once (`together`), which finds a
-        narrow ridge across them, or along one at a time, which tells which axis needs more.
+        Nodes are left out along all axes at once (`together`), which finds a narrow ridge across them, or along one at a time, which
+        tells which axis needs more.
         """
         out = []
         for d in range(self.p.ndim):
             others = tuple(other for other in range(self.p.ndim) if other != d)
             stride = [2 if together or other == d else 1 for other in range(self.p.ndim)]
             half = self.p[tuple(slice(None, None, n) for n in stride)].sum(axis=others) * math.prod(stride)
-            out.append(_change(self.p.sum(axis=others), half))
+            out.append(change(self.p.sum(axis=others), half))
         return np.array(out)
 
     def values(self) -> FloatArray:
         """Hyperparameters at each node that is there, shape (nodes, D), in the order of `weights`."""
         u = (self.first + np.argwhere(self.there) * self.step).T
         return self.frame.values(self.frame.centre[:, None] + self.frame.root @ u)[0].T
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Stratified draws of the hyperparameters in random order, and how well computing them went.
-
-    Attributes
-    ----------
-    values : dict of str to array of shape (draws,)
-        Each hyperparameter by name.
-    lp : array of shape (draws,)
-        Log density of data and hyperparameters.
-    stats : dict of str to float
-        ``log_evidence``; ``acceptance``, the mean ratio of density to proposal over the largest; ``grid_size``, its
-        nodes; ``edge_mass`` as in `Grid`; ``refinement_change``, the largest of `Grid.changes`, in Monte Carlo standard errors
-        of as many independent draws.
-    """
-
-    values: Mapping[str, FloatArray]
-    lp: FloatArray
-    stats: Mapping[str, float]
-
-    def sample_stats(self) -> xr.Dataset:
-        """`lp` with dim ``sample``, and each of `stats`."""
-        return xr.Dataset({"lp": ("sample", self.lp), **self.stats})
 
 
 def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator) -> Draws:
@@ -165,9 +133,7 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
     (True, (1000,))
     """
     if not axes:
-        lp = np.full(size, float(log_density(np.empty((1, 0)))[0]))
-        known = {"log_evidence": float(lp[0]), "acceptance": 1.0, "grid_size": 1.0}
-        return Draws({}, lp, known | {"edge_mass": 0.0, "refinement_change": 0.0})
+        return Draws.without_axes(log_density, size)
     grid = integrate(log_density, axes, min(_CHANGE, _CHANGE_SE / math.sqrt(size)))
     _require_peaks(log_density, grid)
     for power in _POWERS:
@@ -179,13 +145,13 @@ def solve(log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.rand
         raise NotExactError(
             f"the exact engine kept {acceptance:.1%} of its proposals; engine 'nuts' may serve this model"
         )
-    change = max(float(grid.changes(together=both).max()) for both in (False, True))
+    largest = max(float(grid.changes(together=both).max()) for both in (False, True))
     stats = {
         "log_evidence": grid.log_evidence,
         "acceptance": acceptance,
         "grid_size": float(grid.there.sum()),
         "edge_mass": grid.edge_mass,
-        "refinement_change": change * math.sqrt(size),
+        "refinement_change": largest * math.sqrt(size),
     }
     return Draws({axis.name: values[d] for d, axis in enumerate(axes)}, lp, stats)
 
@@ -245,9 +211,7 @@ def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, Floa
         _, log_p, log_volume = frame.evaluate(log_density, u)
         log_p += log_volume
         if not np.isfinite(log_p.max()):
-            raise NotExactError(
-                "the exact engine met a density that is not a number; engine 'nuts' may serve"
-            )
+            raise NotExactError(NOT_A_NUMBER)
         weight = np.exp(log_p - log_p.max())
         weight /= weight.sum()
         mean, step = u @ weight, line[1] - line[0]
@@ -321,29 +285,12 @@ def _with_neighbours(nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return nodes
 
 
-def _change(whole: FloatArray, half: FloatArray) -> float:
-    """Largest change of log mass, mean and s.d. between the masses of all nodes and of every second one."""
-    found = []
-    for mass, stride in ((whole, 1), (half, 2)):
-        weight, place = mass / max(float(mass.sum()), 1e-300), stride * np.arange(mass.size)
-        mean = float(weight @ place)
-        found.append((mean, math.sqrt(float(weight @ (place - mean) ** 2))))
-    (mean, sd), (half_mean, half_sd) = found
-    share = float(half.sum() / whole.sum())
-    if not (sd > 0 and share > 0):
-        return math.inf
-    return max(abs(math.log(share)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1.0))
-
-
 def _draw(
     log_density: LogDensity, grid: Grid, size: int, rng: np.random.Generator, power: float
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Draw hyperparameters (D, size); also their log density, and the mean ratio of density to proposal over the largest.
+    """Hyperparameters (D, size), their log density, and the mean ratio of density to proposal over the largest.
 
-    The interpolant g of the density, or of a power of it below 1, is a mixture of tents over the nodes. Proposals are
-    stratified: one in each of equal shares of its mass, in an order in which neighbours are neighbours, and of those within
-    a tent one in each of equal shares along each axis. Of the proposals, systematic resampling by p / g takes the draws in the
-    same order, none twice, so that the draws are stratified too. Fewer draws than asked for are all that the proposals gave.
+    Proposals follow the interpolant of the density, or of a power of it below 1. Draws are fewer than asked for where proposals are.
     """
     p = grid.p**power
     path = _path(p.shape)
@@ -407,13 +354,3 @@ def _interpolate(p: FloatArray, place: FloatArray) -> FloatArray:
         corners = [a + own * (b - a) for a, b in zip(corners[::2], corners[1::2], strict=True)]
     inside = ((part >= 0.0) & (part <= 1.0)).all(axis=0)
     return np.asarray(np.where(inside, corners[0], 0.0))
-
-
-def together(stats: list[xr.Dataset]) -> xr.Dataset:
-    """Statistics of independent parts of one posterior: evidence and density add up, the rest is that of the worst part."""
-    joint: dict[str, Any] = {"lp": sum(part["lp"] for part in stats)}
-    for name in (str(name) for name in stats[0].data_vars if name != "lp"):
-        values = [float(part[name]) for part in stats]
-        combine = sum if name in ("log_evidence", "grid_size") else min if name == "acceptance" else max
-        joint[name] = combine(values)
-    return xr.Dataset(joint)

@@ -11,16 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...model import NotExactError
-from .grid import Draws
+from .axis import NOT_A_NUMBER, Draws, FloatArray, LogDensity
 from .stratified import stratified_uniform
-
-FloatArray = NDArray[np.float64]
-LogDensity = Callable[[FloatArray], FloatArray]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _OUTWARDS = np.sinh(np.linspace(-24.0, 24.0, 129))
@@ -32,42 +30,25 @@ _ROUNDS = 60
 
 @dataclass(frozen=True)
 class Line:
-    """A density in panels.
+    """A density in panels."""
 
-    Attributes
-    ----------
-    ends : array of shape (P + 1,)
-        Ends of the panels, increasing.
-    cumulative, density : array of shape (P + 1,)
-        Distribution function and normalised density there.
-    log_evidence : float
-        Log of the integral of the density.
-    error : float
-        How much halving all panels changes the integral, as a share of it.
-    """
-
-    ends: FloatArray
-    cumulative: FloatArray
-    density: FloatArray
+    ends: FloatArray  # of the panels, increasing, shape (P + 1,)
+    cumulative: FloatArray  # distribution function there
+    density: FloatArray  # normalised density there
     log_evidence: float
-    error: float
+    error: float  # how much halving all panels changes the integral, as a share of it
 
     def quantile(self, prob: ArrayLike) -> FloatArray:
         """Values below which the mass is `prob`, elementwise; `prob` is above 0 and below 1."""
         wanted = np.asarray(prob, dtype=float)
         place = np.clip(np.searchsorted(self.cumulative, wanted, side="right") - 1, 0, self.ends.size - 2)
-        start, width = self.ends[place], np.diff(self.ends)[place]
-        first, last = self.cumulative[place], self.cumulative[place + 1]
-        rise, end_rise = width * self.density[place], width * self.density[place + 1]
+        below = self._below(place)
         low, high = np.zeros_like(wanted), np.ones_like(wanted)
         for _ in range(50):
-            # The cubic with the distribution function's values and slopes at both ends.
             t = 0.5 * (low + high)
-            along = (
-                first + (last - first) * t**2 * (3 - 2 * t) + t * (1 - t) * ((1 - t) * rise - t * end_rise)
-            )
-            low, high = np.where(along < wanted, t, low), np.where(along < wanted, high, t)
-        return np.asarray(start + width * 0.5 * (low + high))
+            short = below(t) < wanted
+            low, high = np.where(short, t, low), np.where(short, high, t)
+        return np.asarray(self.ends[place] + np.diff(self.ends)[place] * 0.5 * (low + high))
 
     def probability_below(self, x: float) -> float:
         """Mass below a value."""
@@ -76,26 +57,25 @@ class Line:
         if x >= self.ends[-1]:
             return 1.0
         k = int(np.searchsorted(self.ends, x, side="right")) - 1
-        width = float(self.ends[k + 1] - self.ends[k])
-        t = (x - float(self.ends[k])) / width
-        rise, end_rise = width * float(self.density[k]), width * float(self.density[k + 1])
-        whole = float(self.cumulative[k + 1] - self.cumulative[k])
-        along = whole * t**2 * (3 - 2 * t) + t * (1 - t) * ((1 - t) * rise - t * end_rise)
-        return float(self.cumulative[k]) + along
+        share = (x - self.ends[k]) / (self.ends[k + 1] - self.ends[k])
+        return float(self._below(k)(share))
+
+    def _below(self, panel: Any) -> Callable[[Any], Any]:
+        """The mass below shares t of panels: the cubic with the distribution function's values and slopes at both ends."""
+        width, first = np.diff(self.ends)[panel], self.cumulative[panel]
+        whole = self.cumulative[panel + 1] - first
+        rise, end_rise = width * self.density[panel], width * self.density[panel + 1]
+        return lambda t: first + whole * t**2 * (3 - 2 * t) + t * (1 - t) * ((1 - t) * rise - t * end_rise)
 
     def mean(self) -> float:
         """Mean, by Simpson's rule over each panel's distribution function."""
-        middle = 0.5 * (self.ends[1:] + self.ends[:-1])
-        return float(np.diff(self.cumulative) @ (middle + self._lean()))
-
-    def _lean(self) -> FloatArray:
-        """How far the mean of each panel's mass lies from its middle."""
         width, mass = np.diff(self.ends), np.diff(self.cumulative)
         # With the cubic distribution function: by parts, half the width less the mean of the function within the panel.
         inside = 0.5 * mass + width * (self.density[:-1] - self.density[1:]) / 12
         with np.errstate(divide="ignore", invalid="ignore"):
             lean = np.where(mass > 0, width * (0.5 - inside / mass), 0.0)
-        return np.clip(lean, -0.5 * width, 0.5 * width)
+        middle = 0.5 * (self.ends[1:] + self.ends[:-1])
+        return float(mass @ (middle + np.clip(lean, -0.5 * width, 0.5 * width)))
 
     def draws(self, name: str, log_density: LogDensity, size: int, rng: np.random.Generator) -> Draws:
         """Quantiles at the middles of `size` equal shares, in random order, with the engine's statistics."""
@@ -135,7 +115,7 @@ def integrate_line(
     ends = _first_ends(peaks, low, high)
     top = float(safe(ends[1:-1]).max())
     if not math.isfinite(top):
-        raise NotExactError("the exact engine met a density that is not a number; engine 'nuts' may serve")
+        raise NotExactError(NOT_A_NUMBER)
 
     def masses(start: FloatArray, width: FloatArray) -> FloatArray:
         nodes = start[:, None] + 0.5 * width[:, None] * (1.0 + _NODES)

@@ -18,21 +18,17 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...model import NotExactError
-from ..distributions import normal_quantile
-from .axis import Axis
-from .grid import Draws
+from .axis import NOT_A_NUMBER, Axis, Draws, FloatArray, LogDensity, change, map_axes
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]
 # Values along each axis to the log density at all their combinations.
 TensorDensity = Callable[[Sequence[FloatArray]], FloatArray]
-PointDensity = Callable[[FloatArray], FloatArray]
 
 # Log density below the largest at which a marginal is cropped, and below which values are no longer told apart.
 _DEPTH, _FLOOR = 17.0, -80.0
@@ -45,11 +41,6 @@ _STEP, _MOST_NODES = 0.75, 8_000_000
 _CHANGE = {1: 1e-3, 2: 1e-3, 3: 0.015, 4: 0.03, 5: 0.04, 6: 0.04}
 # What that square may be in Monte Carlo standard errors.
 _ERROR_SE = 0.08
-# Degree, coefficients and first direction numbers of Sobol's primitive polynomials (Joe & Kuo 2008), by dimension.
-_SOBOL: tuple[tuple[int, int, tuple[int, ...]], ...] = (
-    (0, 0, ()), (1, 0, (1,)), (2, 1, (1, 3)), (3, 1, (1, 3, 1)), (3, 2, (1, 1, 1)), (4, 1, (1, 1, 3, 3)),
-    (4, 4, (1, 3, 5, 13)), (5, 2, (1, 1, 5, 5, 17)),
-)  # fmt: skip
 # Effective share of the draws below which the grid is made finer, and how often.
 _ACCEPTANCE, _TRIALS = 0.95, 3
 # Intervals into which the interval between two nodes is divided for draws.
@@ -86,33 +77,15 @@ class Tensor:
     @property
     def edge_mass(self) -> float:
         """Share of the mass in the outermost nodes."""
-        share = 0.0
-        for mass in self.marginals:
-            share += float((mass[0] + mass[-1]) / mass.sum())
-        return share
+        return sum(float((mass[0] + mass[-1]) / mass.sum()) for mass in self.marginals)
 
     def changes(self) -> FloatArray:
-        """What leaving out every second node changes along each axis: log evidence, mean or s.d. (in s.d.)."""
-        out = []
-        for mass in self.marginals:
-            found = []
-            for stride in (1, 2):
-                own, place = mass[::stride], np.arange(0, mass.size, stride)
-                mean = float(own @ place / own.sum())
-                sd = math.sqrt(float(own @ (place - mean) ** 2 / own.sum()))
-                found.append((float(own.sum() * stride), mean, sd))
-            (total, mean, sd), (half, half_mean, half_sd) = found
-            ok = sd > 0 and half > 0
-            out.append(
-                max(abs(math.log(half / total)), abs(half_mean - mean) / sd, abs(half_sd / sd - 1))
-                if ok
-                else math.inf
-            )
-        return np.array(out)
+        """What leaving out every second node `change`s along each axis."""
+        return np.array([change(mass, 2.0 * mass[::2]) for mass in self.marginals])
 
 
 def solve_tensor(
-    density: TensorDensity, at_points: PointDensity, axes: Sequence[Axis], size: int, *, unit: FloatArray
+    density: TensorDensity, at_points: LogDensity, axes: Sequence[Axis], size: int, *, unit: FloatArray
 ) -> Draws:
     """Integrate a density over its hyperparameters and draw from it.
 
@@ -120,23 +93,21 @@ def solve_tensor(
     --------
     >>> def bell(values):
     ...     return -0.5 * (values[0][:, None] ** 2 + values[1] ** 2)
+    >>> from bayes_targets.inference.quadrature import even_points
     >>> found = solve_tensor(bell, lambda v: -0.5 * (v**2).sum(axis=1), [Axis("a", "real"), Axis("b", "real")], 1000,
     ...                      unit=even_points(1000, 2))
     >>> bool(abs(found.stats["log_evidence"] - np.log(2 * np.pi)) < 1e-6), abs(round(float(found.values["a"].mean()), 3))
     (True, 0.0)
     """
     if not axes:
-        lp = np.full(size, float(at_points(np.empty((1, 0)))[0]))
-        known = {"log_evidence": float(lp[0]), "acceptance": 1.0, "grid_size": 1.0}
-        return Draws({}, lp, known | {"edge_mass": 0.0, "refinement_change": 0.0})
+        return Draws.without_axes(at_points, size)
     tolerance = min(_CHANGE[len(axes)], math.sqrt(_ERROR_SE / math.sqrt(size)))
     for _ in range(_TRIALS):
         tensor = integrate_tensor(density, axes, tolerance)
         x, log_q = _draw(tensor, unit)
-        parts = [axis.both(own) for axis, own in zip(axes, x.T, strict=True)]
-        values = np.stack([value for value, _ in parts], axis=1)
+        values, log_slope = map_axes(axes, x)
         lp = at_points(values)
-        log_ratio = lp + np.sum([slope for _, slope in parts], axis=0) - log_q
+        log_ratio = lp + log_slope - log_q
         weight = np.exp(log_ratio - log_ratio.max())
         acceptance = float(weight.sum() ** 2 / (weight @ weight) / size)
         if acceptance > _ACCEPTANCE or tensor.log_p.size > 0.1 * _MOST_NODES:
@@ -173,44 +144,13 @@ def integrate_tensor(density: TensorDensity, axes: Sequence[Axis], tolerance: fl
         if (changes <= tolerance).all():
             break
         counts = [
-            (math.ceil(1.35 * count) | 1) if change > tolerance else count
-            for count, change in zip(counts, changes, strict=True)
+            (math.ceil(1.35 * count) | 1) if moved > tolerance else count
+            for count, moved in zip(counts, changes, strict=True)
         ]
     return tensor
 
 
-@lru_cache(maxsize=16)
-def even_points(size: int, dims: int, *, first: int = 6, order: int = 0) -> FloatArray:
-    """Points of the unit cube, the same on every call: every coordinate takes each of `size` levels once.
-
-    The first coordinates together are Sobol's sequence (with the direction numbers of Joe & Kuo 2008), the others permuted
-    at random; so is the order of the points. `order` should be a number by data: what many data share would be an error of all.
-
-    Examples
-    --------
-    >>> even_points(4, 3).mean(axis=0).tolist()
-    [0.5, 0.5, 0.5]
-    """
-    rng = np.random.default_rng(order)
-    joint = min(first, dims, len(_SOBOL))
-    sequence = np.empty((size, joint), dtype=int)
-    for d in range(joint):
-        sequence[:, d] = _sobol(size, d)
-    level = sequence.argsort(axis=0).argsort(axis=0)[rng.permutation(size)]
-    others = [rng.permutation(size) for _ in range(dims - joint)]
-    points = np.asarray((np.column_stack([level, *others]) + 0.5) / size)
-    # One array for all who ask.
-    points.flags.writeable = False
-    return points
-
-
-def even_normals(unit: FloatArray) -> FloatArray:
-    """Standard normal values from coordinates of `even_points`."""
-    levels = normal_quantile((np.arange(len(unit)) + 0.5) / len(unit))
-    return np.asarray(levels[(unit * len(unit)).astype(int)])
-
-
-def on_mesh(at_points: PointDensity) -> TensorDensity:
+def on_mesh(at_points: LogDensity) -> TensorDensity:
     """A density of points as one of tensors, for where nodes share nothing."""
 
     def density(values: Sequence[FloatArray]) -> FloatArray:
@@ -218,22 +158,6 @@ def on_mesh(at_points: PointDensity) -> TensorDensity:
         return at_points(mesh.reshape(-1, len(values))).reshape(mesh.shape[:-1])
 
     return density
-
-
-def _sobol(size: int, dimension: int) -> IntArray:
-    """Coordinates of Sobol's points 1 to `size`, in units of 2^-32."""
-    degree, polynomial, first = _SOBOL[dimension]
-    numbers = list(first) or [1] * 32
-    for k in range(len(numbers), 32):
-        value = numbers[k - degree] ^ (numbers[k - degree] << degree)
-        for j in range(1, degree):
-            value ^= ((polynomial >> (degree - 1 - j)) & 1) * (numbers[k - j] << j)
-        numbers.append(value)
-    index = np.arange(1, size + 1)
-    gray, out = index ^ (index >> 1), np.zeros(size, dtype=int)
-    for k, number in enumerate(numbers[: max(1, size.bit_length())]):
-        out ^= np.where((gray >> k) & 1 == 1, number << (31 - k), 0)
-    return out
 
 
 def _evaluate(density: TensorDensity, axes: tuple[Axis, ...], nodes: tuple[FloatArray, ...]) -> Tensor:
@@ -253,9 +177,7 @@ def _locate(density: TensorDensity, axes: tuple[Axis, ...]) -> Tensor:
         nodes = tuple(np.linspace(low, high, count) for low, high in ends)
         tensor = _evaluate(density, axes, nodes)
         if not np.isfinite(tensor.log_p.max()):
-            raise NotExactError(
-                "the exact engine met a density that is not a number; engine 'nuts' may serve"
-            )
+            raise NotExactError(NOT_A_NUMBER)
         new, done = [], True
         for own, mass in zip(nodes, tensor.marginals, strict=True):
             inside = np.flatnonzero(mass > math.exp(-_DEPTH))

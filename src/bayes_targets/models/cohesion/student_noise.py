@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ...inference.leave_one_out import smoothed
@@ -39,7 +38,7 @@ class Weighted:
     effect: FloatArray
     weights: FloatArray
     k_hat: float
-    stats: xr.Dataset
+    stats: Mapping[str, float]
 
     @property
     def ess(self) -> float:
@@ -53,17 +52,17 @@ def solve_student_t(
     """The slope of a cohesion model with Student-t noise, under one or more priors of the slope."""
     priors = model.priors
     design, outcome = _design(model)
-    modes = [_mode(design, outcome, nu) for nu in _DEGREES]
-    nu, log_q, best = _propose_degrees(np.array([mode[0] for mode in modes]), priors.nu_minus_one, size, rng)
+    profile, mode_weights, mode_sigma = _modes(design, outcome)
+    nu, log_q, best = _propose_degrees(profile, priors.nu_minus_one, size, rng)
     # Curvature of the Student-t likelihood, on average over the cases, beside that of the weighted squares.
     curvature = (_DEGREES[best] + 1) / (_DEGREES[best] + 3)
-    weights = modes[best][1] * curvature / _WIDER
+    weights = mode_weights[best] * curvature / _WIDER
     normal = replace(model, options={**model.options, "noise": "normal"})
     hierarchy = cohesion_hierarchy(normal, weights)
     values, draws = draw_hierarchy(normal, hierarchy, size, rng)
     residual = outcome - fitted_values(model.data, values, model.options["effect"])
     sigma = values["sigma"]
-    at = np.exp(np.interp(np.log(nu - 1), np.log(_DEGREES - 1), np.log([mode[2] for mode in modes])))
+    at = np.exp(np.interp(np.log(nu - 1), np.log(_DEGREES - 1), np.log(mode_sigma)))
     scale = at / np.exp(np.log(sigma).mean())
     log_ratio = (
         _log_student_t(residual, nu, scale * sigma)
@@ -73,7 +72,7 @@ def solve_student_t(
     )
     effect, own = values["effect"], priors.effect.logpdf(values["effect"])
     return {
-        name: Weighted(effect, *smoothed(log_ratio + prior.logpdf(effect) - own), draws.sample_stats())
+        name: Weighted(effect, *smoothed(log_ratio + prior.logpdf(effect) - own), draws.stats)
         for name, prior in effects.items()
     }
 
@@ -92,17 +91,17 @@ def _design(model: Model) -> tuple[FloatArray, FloatArray]:
     return np.column_stack(columns), data[options["response"]].to_numpy()
 
 
-def _mode(design: FloatArray, outcome: FloatArray, nu: float) -> tuple[float, FloatArray, float]:
-    """Log likelihood, weights and scale at the mode for given degrees of freedom."""
-    n, columns = design.shape
-    weights, ridge = np.ones(n), _RIDGE * np.eye(columns)
+def _modes(design: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log likelihood, weights and scale at the mode for each of `_DEGREES`, all at once."""
+    nu, ridge = _DEGREES[:, None], _RIDGE * np.eye(design.shape[1])
+    weights = np.ones((nu.size, outcome.size))
     for _ in range(_STEPS):
-        heavy = design * weights[:, None]
-        residual = outcome - design @ np.linalg.solve(design.T @ heavy + ridge, heavy.T @ outcome)
-        sigma = float(np.sqrt(weights @ residual**2 / n))
-        weights = (nu + 1) / (nu + (residual / sigma) ** 2)
-    found = _log_student_t(residual[None, :], np.array([nu]), np.array([sigma]))
-    return float(found[0]), weights, sigma
+        heavy = design.T * weights[:, None, :]
+        beta = np.linalg.solve(heavy @ design + ridge, (heavy @ outcome)[..., None])[..., 0]
+        residual = outcome - beta @ design.T
+        sigma = np.sqrt((weights * residual**2).mean(axis=1))
+        weights = (nu + 1) / (nu + (residual / sigma[:, None]) ** 2)
+    return _log_student_t(residual, _DEGREES, sigma), weights, sigma
 
 
 def _propose_degrees(

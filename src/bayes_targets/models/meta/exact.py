@@ -9,8 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...inference.quadrature import Draws, even_normals, even_points, on_mesh, solve_tensor
-from ...inference.quadrature.grid import together
+from ...inference.quadrature import Draws, even_normals, even_points, on_mesh, solve_tensor, together
 from ...model import Model, NotExactError
 from ...priors import Flat, Normal
 from .gaussian import Gaussian

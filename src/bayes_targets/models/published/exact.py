@@ -13,8 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...inference.quadrature import Axis, Draws, solve, stratified_normal
-from ...inference.quadrature.grid import together
+from ...inference.quadrature import Axis, Draws, solve, stratified_normal, together
 from ...inference.quadrature.line import integrate_line
 from ...model import Model, NotExactError
 from ...priors import Beta, Flat, Normal, Prior, StudentT

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean, require_choice, shown
-from ...inference.quadrature.grid import together
+from ...inference.quadrature import together
 from ...model import Model, priors_of_kind
 from ...priors import HalfNormal, Normal, Prior
 from .equation import describe

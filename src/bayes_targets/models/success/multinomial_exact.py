@@ -18,8 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...inference.importance import Sample, axis_values, sample_density, sample_stats
-from ...inference.quadrature import Axis
-from ...inference.quadrature.grid import together
+from ...inference.quadrature import Axis, together
 from ...model import Model, NotExactError
 from .equation import describe, labelled, scaled_predictors, status_counts
 from .exact import (
