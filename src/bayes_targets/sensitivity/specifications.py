@@ -14,7 +14,6 @@ import xarray as xr
 
 from ..errors import DataError, did_you_mean, require_count, require_number, shown
 from ..inference.diagnostics import diagnose, exact_rows, gates
-from ..inference.distributions import t_quantile
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
 from ..inference.summary import tails, weighted_quantiles
@@ -202,38 +201,42 @@ def solve_specifications(
 ) -> list[dict[str, Any]]:
     """The posteriors of the slope under all other choices, for one choice of data set, controls and authorities."""
     label, data, controls, authorities, setting = task
-    data = _with_authorities(_with_controls(data, controls), setting.effect, authorities)
+    used = _with_authorities(_with_controls(data, controls), setting.effect, authorities)
+    # The data are checked and standardised once: of them all of these models are.
+    base = cohesion_model(used, effect=setting.effect)  # type: ignore[arg-type]
+    whole = int(data_hash(base.data)[:32], 16)
     rows = []
-    kinds = [setting.chosen[name] for name in ("pooling", "slopes", "noise")]
-    for pooling, slopes, noise in itertools.product(*kinds):
-        model = cohesion_model(data, effect=setting.effect, pooling=pooling, slopes=slopes, noise=noise)  # type: ignore[arg-type]
-        options = {"dataset": label, "pooling": pooling, "slopes": slopes, "noise": noise}
-        options |= {"controls": controls, "authorities": authorities}
-        for name, row in _under_priors(model, setting, seed).items():
-            rows.append({**options, "prior": name, **row})
+    for kind in itertools.product(*(setting.chosen[name] for name in ("pooling", "slopes", "noise"))):
+        own = dict(zip(("pooling", "slopes", "noise"), kind, strict=True))
+        model = replace(base, options={**base.options, **own})
+        # What is exact is the same for any seed.
+        found = _under_priors(model, setting, np.random.default_rng(whole))
+        for name, row in found.items():
+            if not row["passed"] and setting.fallback:
+                prior = setting.priors[name] or base.priors.effect
+                priors = replace(base.priors, effect=prior)
+                other = cohesion_model(used, effect=setting.effect, priors=priors, **own)  # type: ignore[arg-type]
+                row |= _nuts(other, setting.prob, int(seed.generate_state(1)[0]))
+            options = {**own, "controls": controls, "authorities": authorities}
+            rows.append({"dataset": label, **options, "prior": name, **row})
     return rows
 
 
-def _under_priors(model: Model, setting: _Setting, seed: np.random.SeedSequence) -> dict[str, dict[str, Any]]:
-    """The posterior of the slope of a model under each prior of it."""
+def _under_priors(model: Model, setting: _Setting, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+    """The exact posterior of the slope of a model under each prior of it."""
     effects = {name: prior or model.priors.effect for name, prior in setting.priors.items()}
     models = {
         name: replace(model, priors=replace(model.priors, effect=prior)) for name, prior in effects.items()
     }
-    rng = np.random.default_rng(int(data_hash(model.data)[:32], 16))  # what is exact is the same for any seed
     if model.options["noise"] == "normal":
-        found = {name: _exact(own, setting, rng) for name, own in models.items()}
-    else:
-        found = _reweighted(model, effects, setting.draws, setting.prob, rng)
-        for name, own in models.items():
-            for times in (1, 4):
-                # A prior that moves the posterior far needs a proposal of its own, and perhaps more draws.
-                if not found[name]["passed"]:
-                    again = {name: effects[name]}
-                    found |= _reweighted(own, again, times * setting.draws, setting.prob, rng)
-    for name, row in found.items():
-        if not row["passed"] and setting.fallback:
-            row.update(_nuts(models[name], setting.prob, int(seed.generate_state(1)[0])))
+        return {name: _exact(own, setting, rng) for name, own in models.items()}
+    found = _reweighted(model, effects, setting.draws, setting.prob, rng)
+    for name, own in models.items():
+        for times in (1, 4):
+            # A prior that moves the posterior far needs a proposal of its own, and perhaps more draws.
+            if not found[name]["passed"]:
+                again = {name: effects[name]}
+                found |= _reweighted(own, again, times * setting.draws, setting.prob, rng)
     return found
 
 
@@ -332,7 +335,7 @@ def _chosen(choices: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str,
 
 def _effect_priors(hoped: float) -> dict[str, Prior | None]:
     """Priors of the slope by name; None is the model's own."""
-    sd = -hoped / t_quantile(0.05)
+    sd = hoped / 1.6448536269514722  # 5% of a normal lie above this many standard deviations
     return {
         "sceptical": Normal(0.0, sd),
         "default": None,

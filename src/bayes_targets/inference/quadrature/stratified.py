@@ -34,7 +34,7 @@ def stratified_uniform(rng: np.random.Generator, size: int | tuple[int, ...]) ->
     >>> sorted(stratified_uniform(np.random.default_rng(1), 4).tolist())
     [0.125, 0.375, 0.625, 0.875]
     """
-    return _in_random_order(rng, size, lambda cells: cells)
+    return _in_random_order(rng, size, _middles)
 
 
 def stratified_normal(rng: np.random.Generator, size: int | tuple[int, ...]) -> FloatArray:
@@ -49,18 +49,22 @@ def stratified_normal(rng: np.random.Generator, size: int | tuple[int, ...]) -> 
     return _in_random_order(rng, size, _normal_cells)
 
 
-def _normal_cells(cells: FloatArray) -> FloatArray:
-    z = normal_quantile(cells)
+def _middles(n: int) -> FloatArray:
+    return (np.arange(n) + 0.5) / max(n, 1)
+
+
+@lru_cache(maxsize=16)
+def _normal_cells(n: int) -> FloatArray:
+    z = normal_quantile(_middles(n))
     return z / z.std() if z.size > 1 else z
 
 
 def _in_random_order(
-    rng: np.random.Generator, size: int | tuple[int, ...], of_cells: Callable[[FloatArray], FloatArray]
+    rng: np.random.Generator, size: int | tuple[int, ...], of_cells: Callable[[int], FloatArray]
 ) -> FloatArray:
     shape = (size,) if isinstance(size, int) else tuple(size)
     n, columns = shape[0], math.prod(shape[1:])
-    values = of_cells((np.arange(n) + 0.5) / max(n, 1))
-    return rng.permuted(np.broadcast_to(values, (columns, n)), axis=1).T.reshape(shape)
+    return rng.permuted(np.broadcast_to(of_cells(n), (columns, n)), axis=1).T.reshape(shape)
 
 
 def independent_pairs(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -76,8 +80,7 @@ def independent_pairs(first: FloatArray, second: FloatArray) -> tuple[FloatArray
     ([0.0, 1.0, 2.0, 3.0], [0.5, 4.5, 2.5, 6.5])
     """
     size = min(first.size, second.size)
-    middles = (np.arange(size) + 0.5) / size
-    one, two = (np.quantile(each, middles, method="hazen") for each in (first, second))
+    one, two = (np.quantile(each, _middles(size), method="hazen") for each in (first, second))
     return one, two[np.argsort(np.argsort((np.arange(size) * _GOLDEN) % 1.0))]
 
 
@@ -106,7 +109,7 @@ def even_points(size: int, dims: int, *, first: int = 6, order: int = 0) -> Floa
 
 def even_normals(unit: FloatArray) -> FloatArray:
     """Standard normal values from coordinates of `even_points`."""
-    levels = normal_quantile((np.arange(len(unit)) + 0.5) / len(unit))
+    levels = normal_quantile(_middles(len(unit)))
     return np.asarray(levels[(unit * len(unit)).astype(int)])
 
 

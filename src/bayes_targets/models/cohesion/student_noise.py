@@ -96,10 +96,11 @@ def _modes(design: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatAr
     nu, ridge = _DEGREES[:, None], _RIDGE * np.eye(design.shape[1])
     weights = np.ones((nu.size, outcome.size))
     for _ in range(_STEPS):
-        heavy = design.T * weights[:, None, :]
-        beta = np.linalg.solve(heavy @ design + ridge, (heavy @ outcome)[..., None])[..., 0]
-        residual = outcome - beta @ design.T
-        sigma = np.sqrt((weights * residual**2).mean(axis=1))
+        heavy = design * weights[..., None]
+        right = heavy.swapaxes(1, 2) @ outcome
+        beta = np.linalg.solve(design.T @ heavy + ridge, right[..., None])
+        residual = outcome - (design @ beta)[..., 0]
+        sigma = np.sqrt(np.vecdot(weights, residual**2) / outcome.size)
         weights = (nu + 1) / (nu + (residual / sigma[:, None]) ** 2)
     return _log_student_t(residual, _DEGREES, sigma), weights, sigma
 
