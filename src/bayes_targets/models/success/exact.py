@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ...inference.importance import (
     MOST_K,
-    LogDensity,
     Proposal,
     Sample,
     axis_values,
@@ -27,7 +26,7 @@ from ...inference.importance import (
     weigh,
 )
 from ...inference.leave_one_out import pareto_k
-from ...inference.quadrature import Areas, Axis, Grid, integrate, solve, stratified_uniform
+from ...inference.quadrature import Areas, Axis, Grid, LogDensity, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
 from ...priors import LogOdds, Normal, StudentT
 from .equation import labelled, scaled_predictors, status_counts
