@@ -93,21 +93,34 @@ def _atom(text: str) -> str:
     return f"<mo{room}>{escape(text)}</mo>"
 
 
+def _level(
+    sign: str,
+    pooling: str,
+    meanings: tuple[str, str, str],
+    groups: str,
+    unit: str,
+    own: str,
+    priors: Mapping[str, str],
+) -> tuple[str, list[PriorNote]]:
+    """How groups differ, in a line of the equation and its priors; `meanings` of the average one, every one, and each by itself."""
+    typical, every, alone = meanings
+    if pooling == "partial":
+        spread = PriorNote("τ", f"s.d. between {groups}", unit, priors["tau"])
+        return f"{sign}_j ~ Normal ( μ , τ )", [PriorNote("μ", typical, unit, priors["mu"]), spread]
+    if pooling == "complete":
+        return f"{sign}_j = μ", [PriorNote("μ", every, unit, priors["mu"])]
+    return f'{sign}_j ~ "{priors[own]}"', [PriorNote(f"{sign}_j", alone, unit, priors[own])]
+
+
 def _published(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard:
-    scaled, errors = bool(options.get("scaled")), options.get("errors", "normal")
-    effect, one = (
-        ("θ_k d_k", "one s.d. of the predictor (or from 0 to 1)")
-        if scaled
-        else ("θ_k", "one unit of the term")
-    )
+    errors = options.get("errors", "normal")
+    effect, one, scale = "θ_k", "one unit of the term", ""
+    if options.get("scaled"):
+        effect, one = "θ_k d_k", "one s.d. of the predictor (or from 0 to 1)"
+        scale = " and d the scale of its predictor; a term without a scale, such as the constant, has a flat prior"
     unit = f"units of the outcome, for {one}"
     own = PriorNote(effect, "true effect of a term that is not pooled", unit, priors["effect"])
     error, where = _ERRORS.get(errors, _ERRORS["t, with known covariance"])
-    scale = (
-        " and d the scale of its predictor; a term without a scale, such as the constant, has a flat prior"
-        if scaled
-        else ""
-    )
     if options["pooling"] == "none":
         return ModelCard(
             f"Printed estimates, no pooling, {errors} errors",
@@ -201,30 +214,20 @@ def _cohesion(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCar
     unit, what, group = words.measure, words.what, words.group
     slope = "" if effect is None else " + β_{j [ i ]} t_i" if by_type else " + β t_i"
     error = "StudentT ( ν , 0 , σ )" if heavy else "Normal ( 0 , σ )"
-    level = {"partial": "α_j ~ Normal ( μ , τ )", "complete": "α_j = μ"}
-    lines = [
-        f"y_i = α_{{j [ i ]}}{slope} + γ x_i + ε_i",
-        f"ε_i ~ {error}",
-        level.get(pooling, f'α_j ~ "{priors["intercept"]}"'),
-    ]
-    rows = {
-        "partial": [
-            ("μ", f"{what}, average {group}", unit, "mu"),
-            ("τ", f"s.d. between {words.groups}", unit, "tau"),
-        ],
-        "complete": [("μ", f"{what}, every {group}", unit, "mu")],
-        "none": [("α_j", f"{what} of each {group} by itself", unit, "intercept")],
-    }[pooling]
+    meanings = f"{what}, average {group}", f"{what}, every {group}", f"{what} of each {group} by itself"
+    line, notes = _level("α", pooling, meanings, words.groups, unit, "intercept", priors)
+    lines = [f"y_i = α_{{j [ i ]}}{slope} + γ x_i + ε_i", f"ε_i ~ {error}", line]
     if effect is not None:
         kind = words.target if effect == "target" else "a point of stretch"
-        rows.append(("β", f"slope of {kind}", unit, "effect"))
+        notes.append(PriorNote("β", f"slope of {kind}", unit, priors["effect"]))
     if by_type:
         lines.append("β_j ~ Normal ( β , ω )")
-        rows.append(("ω", f"s.d. of the slope between {words.groups}", unit, "tau_effect"))
-    rows.append(("γ", "slope of each control, for one s.d.", unit, "coefficient"))
-    rows.append(("σ", "s.d. (scale) of the noise", unit, "sigma"))
+        notes.append(PriorNote("ω", f"s.d. of the slope between {words.groups}", unit, priors["tau_effect"]))
+    notes.append(PriorNote("γ", "slope of each control, for one s.d.", unit, priors["coefficient"]))
+    notes.append(PriorNote("σ", "s.d. (scale) of the noise", unit, priors["sigma"]))
     if heavy:
-        rows.append(("ν − 1", "degrees of freedom of the noise, less one", "number", "nu_minus_one"))
+        of = "degrees of freedom of the noise, less one"
+        notes.append(PriorNote("ν − 1", of, "number", priors["nu_minus_one"]))
     known = {"target": f"t whether it has {words.target}, ", "stretch": "t its stretch, "}.get(effect, "")
     where = f"y is the {what} of {words.unit} i in {unit}, j its {group}, {known}and x its controls less their means, if there are any."
     if options["measurement_error"]:
@@ -232,12 +235,7 @@ def _cohesion(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCar
             " Both scores carry the sampling error that was given; the change is that of the true scores."
         )
     title = f"{capital(words.units)} by {group}, {_POOLED[pooling]}"
-    return ModelCard(
-        f"{title}, slopes by {group}" if by_type else title,
-        tuple(lines),
-        where,
-        tuple(PriorNote(symbol, meaning, of, priors[name]) for symbol, meaning, of, name in rows),
-    )
+    return ModelCard(f"{title}, slopes by {group}" if by_type else title, tuple(lines), where, tuple(notes))
 
 
 def _success(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard | None:
@@ -246,40 +244,33 @@ def _success(options: Mapping[str, Any], priors: Mapping[str, str]) -> ModelCard
     outcome, pooling, area = options["outcome"], options["pooling"], words.area
     if outcome not in _SUCCESS:
         return None
-    title, likelihood, share, where, further = _SUCCESS[outcome]
+    title, likelihood, share, where = _SUCCESS[outcome]
     success = " or ".join(options.get("success") or ["the best status"])
     told = {"items": words.items, "area": area, "areas": words.areas, "success": success}
-    level = {"partial": "η_j ~ Normal ( μ , τ )", "complete": "η_j = μ"}
-    line = level.get(pooling, f'η_j ~ "{priors["share"]}"')
-    rows = {
-        "partial": [
-            ("μ", f"typical {area}", "log-odds", "mu"),
-            ("τ", f"s.d. between {words.areas}", "log-odds", "tau"),
-        ],
-        "complete": [("μ", f"every {area}", "log-odds", "mu")],
-        "none": [("η_j", f"each {area} by itself", "log-odds", "share")],
-    }[pooling]
+    meanings = f"typical {area}", f"every {area}", f"each {area} by itself"
+    line, notes = _level("η", pooling, meanings, words.areas, "log-odds", "share", priors)
+    if outcome != "binomial":
+        of = "next status, of those that lack the better ones"
+        notes.append(PriorNote("split", of, "log-odds", priors["split"]))
+    if outcome == "multinomial":
+        line, of = line.replace("η_j", "η_{jk}"), "correlation of effects, moved to 0 to 1"
+        notes.append(PriorNote("R", of, "share, 0 to 1", priors["correlation"]))
     return ModelCard(
         f"Shares from counts, {title}, {_POOLED[pooling]}",
-        (likelihood, share, line.replace("η_j", "η_{jk}") if outcome == "multinomial" else line),
+        (likelihood, share, line),
         where.format(**told),
-        tuple(
-            PriorNote(symbol, meaning, unit, priors[name])
-            for symbol, meaning, unit, name in [*rows, *further]
-        ),
+        tuple(notes),
     )
 
 
 _STATUSES = "y are the {items} of {area} j by status, n their number; "
-_SPLIT = ("split", "next status, of those that lack the better ones", "log-odds", "split")
-# Name of the likelihood, its lines, what its signs mean, and further priors.
-_SUCCESS: dict[str, tuple[str, str, str, str, list[tuple[str, str, str, str]]]] = {
+# Name of the likelihood, its lines, and what its signs mean.
+_SUCCESS = {
     "binomial": (
         "binomial",
         "y_j ~ Binomial ( n_j , p_j )",
         "logit ( p_j ) = η_j",
         "y is the number of {items} of {area} j that count as success ({success}), n the number of its {items}.",
-        [],
     ),
     "ordinal": (
         "cumulative logit",
@@ -288,7 +279,6 @@ _SUCCESS: dict[str, tuple[str, str, str, str, list[tuple[str, str, str, str]]]] 
         _STATUSES
         + "the cutpoints c lie between the statuses and are the same in all {areas}, so that one effect moves a {area} along "
         "all statuses. The cutpoint to the best status is taken up by μ.",
-        [_SPLIT],
     ),
     "multinomial": (
         "multinomial",
@@ -297,7 +287,6 @@ _SUCCESS: dict[str, tuple[str, str, str, str, list[tuple[str, str, str, str]]]] 
         _STATUSES
         + "every split between statuses has an effect of its own, and with partial pooling the effects of a {area} are "
         "correlated.",
-        [_SPLIT, ("R", "correlation of effects, moved to 0 to 1", "share, 0 to 1", "correlation")],
     ),
 }
 

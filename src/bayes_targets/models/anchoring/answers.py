@@ -193,13 +193,9 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
 def gap_for_regression_to_mean(
     posterior: xr.DataTree, effect: float, se: float, *, seed: int
 ) -> pd.DataFrame:
-    r"""How much lower areas with a target would have had to score for regression to the mean alone to give their effect.
-
-    A measured score that lies g points lower is expected to change by :math:`g\, r` per cent more, with
-    :math:`r = 100\, (\bar y_{08} / \bar y_{06} - \beta) / \bar y_{06}` and :math:`\beta` the slope of the measured later score
-    on the measured earlier one: with survey error alone the reliability of the first score, and with the drift
-    of true scores to the middle that the posterior holds (scores' printed s.d.s, residuals), less than that.
-    """
+    """How much lower areas with a target would have had to score for regression to the mean alone to give their effect."""
+    # A measured score that lies g points lower is expected to change by g r per cent more, r = 100 (after / before - slope) / before. The
+    # slope of the measured later score on the earlier one is the reliability of the first, less what true scores drift to the middle.
     from statistics import NormalDist
 
     design, printed = _known(posterior)

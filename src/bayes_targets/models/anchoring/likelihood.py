@@ -1,9 +1,7 @@
 """The synthetic likelihood: how printed statistics are distributed for given parameters, learnt from simulations.
 
-Transformed statistics are near normal around a mean that the closed form of `expected_statistics` nearly gives; a
-quadratic function of the parameters corrects it, and the residuals' variances and dependence are fitted too (Wood
-2010, Nature 466; Price et al. 2018, JCGS 27). Simulations are made in two rounds: over a box around the printed numbers,
-and then where the posterior of the first round is. Particles and the PyMC graph read the same likelihood.
+Transformed statistics are near normal around a mean that `expected_statistics` nearly gives, corrected by a quadratic function of the
+parameters; the residuals' variances and dependence are fitted too (Wood 2010, Nature 466; Price et al. 2018, JCGS 27).
 """
 
 from __future__ import annotations
@@ -38,40 +36,31 @@ _KERNELS, _WIDTH = 100, 1.0
 # Dependence between residuals changes with the first two parameters: anchor weight and causal slope.
 _LINKED = 2
 _FARTHEST = 5.0
+_BELOW_100 = ("score_before", "score_after")
+_FEWEST, _MOST_AT_ONCE = 1000, 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Emulator:
-    """Mean, variances and dependence of the transformed statistics as functions of the parameters.
-
-    Attributes
-    ----------
-    centre, inverse_root : ndarray, shape (parameters,) and (parameters, parameters)
-        Parameters are standardised as ``inverse_root (parameters - centre)``.
-    mean, log_variance : ndarray, shape (features, statistics)
-        Coefficients of the quadratic features: of the correction, and of the innovations' log variance.
-    link : ndarray, shape (3, statistics, statistics)
-        How a residual depends on those before it: at the centre, and how that changes with the first two
-        standardised parameters, which are about anchor weight and causal slope.
-    """
+    """Mean, variances and dependence of the transformed statistics as functions of the parameters."""
 
     design: Design
+    # Parameters are standardised as inverse_root (parameters - centre).
     centre: FloatArray
     inverse_root: FloatArray
+    # Coefficients of the quadratic features, shape (features, statistics): of the correction, and of the innovations' log variance.
     mean: FloatArray
     log_variance: FloatArray
+    # How a residual depends on those before it: at the centre, and how that changes with the first two standardised parameters.
     link: FloatArray
 
     def log_density(self, printed: FloatArray, parameters: FloatArray) -> FloatArray:
         """Log density of transformed statistics (broadcast) at rows of parameters."""
-        error, log_variance = self._errors(printed, parameters)
+        error, log_variance = self.errors(printed, parameters)
         return np.asarray(-0.5 * (error**2 + log_variance + np.log(2 * np.pi)).sum(axis=1))
 
-    def standardised_errors(self, statistics: FloatArray, parameters: FloatArray) -> FloatArray:
-        """Independent standard normal errors, if the likelihood is right; shape (rows, statistics)."""
-        return self._errors(statistics, parameters)[0]
-
-    def _errors(self, statistics: FloatArray, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def errors(self, statistics: FloatArray, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Errors (rows, statistics), independent and standard normal if the likelihood is right, and their log variance before."""
         z = self.standardise(parameters)
         features = quadratic(z)
         residual = statistics - closed_form(parameters, self.design) - features @ self.mean
@@ -169,20 +158,14 @@ def _box(printed: dict[str, float], design: Design) -> tuple[FloatArray, FloatAr
 
 
 def transform(printed: Mapping[str, npt.ArrayLike]) -> FloatArray:
-    """Statistics on scales where they are near normal, shape (..., statistics).
-
-    Means and the slope as they are; log of standard deviations and of the standard error; log of the distance of
-    an extreme from the mean, in standard deviations; Fisher's z of multiple correlations.
-    """
+    """Statistics on scales where they are near normal, shape (..., statistics): logs, and Fisher's z of multiple correlations."""
     s = {name: np.asarray(printed[name], dtype=float) for name in STATISTICS}
-    found = {name: s[name] for name in STATISTICS}
+    found = dict(s)
     for of in ("before", "after", "stretch"):
         mean, sd = s[f"mean_{of}"], s[f"sd_{of}"]
         found[f"sd_{of}"] = np.log(sd)
-        found[f"min_{of}"], found[f"max_{of}"] = (
-            np.log((mean - s[f"min_{of}"]) / sd),
-            np.log((s[f"max_{of}"] - mean) / sd),
-        )
+        found[f"min_{of}"] = np.log((mean - s[f"min_{of}"]) / sd)
+        found[f"max_{of}"] = np.log((s[f"max_{of}"] - mean) / sd)
     found["slope_se"] = np.log(s["slope_se"])
     found |= {name: np.arctanh(np.sqrt(s[name])) for name in ("r2_with", "r2_without")}
     return np.stack([found[name] for name in STATISTICS], axis=-1)
@@ -251,11 +234,6 @@ def _linked(link: FloatArray, z: FloatArray, residual: FloatArray) -> FloatArray
     return np.asarray(expected)
 
 
-_BELOW_100 = ("score_before", "score_after")
-_FEWEST = 1000
-_MOST_AT_ONCE = 2000
-
-
 def design_of(model: Model) -> Design:
     """Numbers of areas and survey error, from a model's data."""
     return Design(**{name: model.data[name].item() for name in Design.__dataclass_fields__})
@@ -272,12 +250,7 @@ def log_prior(priors: Any, parameters: FloatArray) -> FloatArray:
 
 
 def sample(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
-    """One population of particles as draws (dim ``sample``), and how it went.
-
-    The statistics tell how far the posterior was reached (``exponent``), and whether the likelihood fits new
-    simulations from the posterior: largest absolute mean of standardised errors over the printed statistics
-    (``likelihood_bias``), and largest absolute deviation of their standard deviation from 1 (``likelihood_spread``).
-    """
+    """One population of particles as draws (dim ``sample``), and how it went: errors are those of new simulations from the posterior."""
     printed, (emulator, region) = _transformed(model), learnt(model)
 
     def log_target(x: FloatArray) -> FloatArray:
@@ -291,7 +264,7 @@ def sample(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Datase
     found = temper(start, region.log_density, log_target, rng)
     draws = found.values[:size]
     tested = found.values[:_MOST_AT_ONCE]
-    error = emulator.standardised_errors(simulate_statistics(tested, emulator.design, rng), tested)
+    error, _ = emulator.errors(simulate_statistics(tested, emulator.design, rng), tested)
     error = error[np.isfinite(error).all(axis=1)]
     stats = {
         "exponent": found.exponent,
@@ -349,8 +322,7 @@ def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
 def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
     """Statistics that a study of the same design would print, one simulated study a draw; no emulation."""
     design = design_of(model)
-    parts = []
-    rows = parameters_of(draws)
+    rows, parts = parameters_of(draws), []
     for some in np.array_split(rows, max(1, len(rows) // _MOST_AT_ONCE)):
         areas = simulate_areas(by_name(some), design, rng)
         parts.append(np.stack(list(print_statistics(areas, design).values()), axis=-1))

@@ -1,7 +1,4 @@
-"""Authorities whose targets may look at a later score than the baseline, and the statistics a paper would print of them.
-
-In large samples these come near to a closed form, up to what dividing by the score adds.
-"""
+"""Authorities whose targets may look at a later score than the baseline, and the statistics a paper would print of them."""
 
 from __future__ import annotations
 
@@ -62,12 +59,8 @@ class Design:
 
     Attributes
     ----------
-    n_authorities : int
-        Areas with both scores.
-    n_targets : int
-        Those of them with a target.
-    n_missing : int
-        Those of them whose target is not known, so that they have no stretch.
+    n_authorities, n_targets, n_missing : int
+        Areas with both scores; those of them with a target; those of these whose target is not known, and so has no stretch.
     n_controls : int
         Controls of the regressions, authority types included.
     survey_se : float
@@ -140,26 +133,22 @@ def simulate_areas(
 
 
 def print_statistics(areas: Mapping[str, FloatArray], design: Design) -> dict[str, FloatArray]:
-    """What a paper would print of simulated areas: `STATISTICS`, each of shape (size,).
-
-    The regressions are least squares of change on a constant and the controls, without stretch on all areas and
-    with it on those whose stretch is known; the standard error is the heteroskedasticity-robust one with the
-    usual factor for degrees of freedom (HC1).
-    """
+    """What a paper would print of simulated areas: `STATISTICS`, each of shape (size,); the robust standard error is HC1."""
     basis, basis_used, _ = controls_of(design)
     used = design.used
     stretch, change = areas["stretch"][:, used], areas["change"][:, used]
     found = {}
-    for of, values in (
-        ("before", areas["score_before"]),
-        ("after", areas["score_after"]),
-        ("stretch", stretch),
-    ):
+    of_what = {"before": areas["score_before"], "after": areas["score_after"], "stretch": stretch}
+    for of, values in of_what.items():
         found[f"mean_{of}"], found[f"sd_{of}"] = values.mean(axis=1), values.std(axis=1, ddof=1)
         found[f"min_{of}"], found[f"max_{of}"] = values.min(axis=1), values.max(axis=1)
     found["slope"], found["slope_se"], error = slopes_beside(stretch, change, basis_used)
-    found["r2_with"] = 1 - (error**2).sum(axis=1) / _squares(change)
-    found["r2_without"] = 1 - (residuals(areas["change"], basis) ** 2).sum(axis=1) / _squares(areas["change"])
+    for name, moved, left in (
+        ("r2_with", change, error),
+        ("r2_without", areas["change"], residuals(areas["change"], basis)),
+    ):
+        centred = moved - moved.mean(axis=1, keepdims=True)
+        found[name] = 1 - (left**2).sum(axis=1) / (centred**2).sum(axis=1)
     return {name: found[name] for name in STATISTICS}
 
 
@@ -218,11 +207,8 @@ def simulate_anchoring(
 def log_scale(
     p: Mapping[str, FloatArray], math: object
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Log mean and s.d. of the share that does not agree before, log mean after and s.d. of the drift.
-
-    That share is lognormal, which keeps scores below 100 and gives them the long lower tail that is printed.
-    `math` holds ``log`` and ``sqrt``: NumPy, or PyTensor's for the same formula in a graph.
-    """
+    """Log mean and s.d. of the share that does not agree before, log mean after and s.d. of the drift; `math`: NumPy or PyTensor."""
+    # The share is lognormal, which keeps scores below 100 and gives them the long lower tail that is printed.
     log, sqrt = math.log, math.sqrt  # type: ignore[attr-defined]
     variance = log(1 + (p["spread_before"] / (100 - p["score_before"])) ** 2)
     drift = log(1 + (p["drift_sd"] / (100 - p["score_after"])) ** 2)
@@ -233,10 +219,7 @@ def log_scale(
 
 @cache
 def controls_of(design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Orthonormal bases of constant and controls, over all areas and over those used; and the controls' effect.
-
-    Controls are fixed numbers that have nothing to do with scores and targets; their effect has s.d. 1.
-    """
+    """Orthonormal bases of constant and controls, over all areas and over those used; and the controls' effect, with s.d. 1."""
     rng = np.random.default_rng(_SEED_OF_CONTROLS)
     columns = rng.standard_normal((design.n_authorities, design.n_controls))
     whole = np.column_stack([np.ones(design.n_authorities), columns])
@@ -245,17 +228,10 @@ def controls_of(design: Design) -> tuple[FloatArray, FloatArray, FloatArray]:
     return basis, np.linalg.qr(whole[design.used])[0], effect
 
 
-def _squares(values: FloatArray) -> FloatArray:
-    return ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-
-
 def expected_statistics(p: Mapping[str, Any], design: Design, math: Any) -> dict[str, Any]:
-    """First approximation of `transform`ed statistics; those that are not named are near a constant.
-
-    Variances and covariances of target less measured score (what stretch is made of) and of the change in the
-    measured score, within areas with and without a target, all in percentage points; then the regression of the
-    second on the first over both groups.
-    """
+    """First approximation of `transform`ed statistics; those that are not named are near a constant."""
+    # Variances and covariances of target less measured score (what stretch is made of) and of the change in the measured score, within
+    # areas with and without a target; then the regression of the second on the first over both groups.
     w, b, seen = p["anchor_weight"], p["causal_slope"], p["error_seen"]
     noise, ambition, control = design.survey_se**2, p["ambition_sd"] ** 2, p["control_sd"] ** 2
     _, log_sd, _, log_drift = log_scale(p, math)

@@ -206,11 +206,10 @@ def cohesion_model(
     .. math:: b_i \sim N(B_i, \mathrm{se}_{b,i}), \quad o_i \sim N(O_i, \mathrm{se}_{o,i}), \quad
               O_i = B_i (1 + y_i / 100) \text{ or } B_i + y_i, \quad B_i \sim N(m_{t(i)}, s), \quad m_t \sim N(m, \tau_m)
 
-    where the change is in per cent or in points. A low measured baseline is then partly bad luck, that the next survey does
-    not repeat, so that regression to the mean is modelled and not counted as an effect. This corrects the change for targets
-    that were set from the *measured* baseline, type and controls. It does not correct the stretch itself, which enters as
-    measured (it contains the measured baseline): where targets were set from knowledge of the true score, noise is left
-    in x, and the slope is still biased; nor does it know of targets that were set looking at later scores.
+    where the change is in per cent or in points. Regression to the mean is then modelled and not counted as an effect. This
+    corrects the change for targets that were set from the *measured* baseline, type and controls. It does not correct the
+    stretch itself, which contains the measured baseline: where targets were set from knowledge of the true score the slope is
+    still biased; nor does it know of targets that were set looking at later scores.
 
     Parameters
     ----------
@@ -253,13 +252,6 @@ def cohesion_model(
     DataError
         If an option or prior cannot be one, a variable is missing, not finite or does not vary, or if flat
         priors would leave the posterior improper.
-
-    Notes
-    -----
-    Types are sampled in a form between centred and non-centred that follows the data and the spread between types,
-    so that it suits few and many types, small and large; the posterior is the same. With measurement error,
-    the noise and the outcome's sampling error add up to one normal (no latent outcomes with normal noise), and
-    the true baseline is drawn given the measured one.
 
     References
     ----------
@@ -384,7 +376,6 @@ def _model_data(
     labels = rows["authority_type"].to_numpy().astype(str).tolist()
     present = dict.fromkeys(labels)
     types = [t for t in dict.fromkeys([*authorities.attrs.get("types", []), *present]) if t in present]
-    place = {name: i for i, name in enumerate(types)}
     authority = rows["authority"].to_numpy() if "authority" in rows.coords else np.arange(len(labels))
     data = xr.Dataset(
         {name: ("authority", rows[name].to_numpy().astype(float)) for name in names},
@@ -394,7 +385,7 @@ def _model_data(
             "n_dropped": int(authorities.sizes["authority"] - len(labels)),
         },
     )
-    data["type_index"] = ("authority", np.array([place[label] for label in labels]))
+    data["type_index"] = ("authority", pd.Index(types).get_indexer(labels))
     _check_columns(data, names, change)
     return _with_controls(data, rows, {str(effect), "constant", *types})
 
@@ -451,45 +442,37 @@ def _filled_priors(priors: CohesionPriors | None, effect: str | None) -> Cohesio
     return filled
 
 
-def _telling(model: Model) -> int:
-    """Number of types within which the effect's variable varies, and so tells of their slope."""
-    kind, x = model.data["type_index"].to_numpy(), model.data[model.options["effect"]].to_numpy()
-    ends = np.full((2, model.data.sizes["authority_type"]), -np.inf)
-    np.maximum.at(ends[0], kind, x)
-    np.maximum.at(ends[1], kind, -x)
-    return int((ends.sum(axis=0) > 0).sum())
-
-
 def _check_proper(model: Model) -> None:
     """Flat priors need data that tell their terms apart, and more authorities than terms."""
-    data, priors, pooling = model.data, model.priors, model.options["pooling"]
+    data, priors, effect = model.data, model.priors, model.options["effect"]
     types = [str(name) for name in data["authority_type"].to_numpy()]
+    kind = data["type_index"].to_numpy()
     shared = 0 if priors.coefficient.proper else data.sizes.get("control", 0)
-    require_spread_prior(
-        "tau", priors.tau, len(types), shared + (not priors.mu.proper) + (not priors.effect.proper)
-    )
-    if model.options["effect"] is not None:
-        require_spread_prior(
-            "tau_effect", priors.tau_effect, _telling(model), shared + (not priors.effect.proper)
-        )
+    flat_slope = not priors.effect.proper
+    require_spread_prior("tau", priors.tau, len(types), shared + (not priors.mu.proper) + flat_slope)
     columns: dict[str, Any] = {}
-    if pooling == "none" and not priors.intercept.proper:
-        labels = [types[i] for i in data["type_index"].to_numpy()]
-        dummies = type_dummies(labels, types, types[0])
+    if model.options["pooling"] == "none" and not priors.intercept.proper:
+        dummies = type_dummies([types[i] for i in kind], types, types[0])
         columns |= {name: dummies[name].to_numpy() for name in dummies.columns}
-    if "controls" in data and not priors.coefficient.proper:
-        columns |= {
-            str(name): data["controls"].sel(control=name).to_numpy() for name in data["control"].values
-        }
-    if model.options["effect"] is not None and not priors.effect.proper:
-        columns[model.options["effect"]] = data[model.options["effect"]].to_numpy()
+    if shared:
+        block = data["controls"].transpose("control", "authority").to_numpy()
+        columns |= dict(zip(data["control"].to_numpy().tolist(), block, strict=True))
+    if effect is not None:
+        x = data[effect].to_numpy()
+        # Types within which x varies, and so tells of their slope.
+        ends = np.full((2, len(types)), -np.inf)
+        np.maximum.at(ends[0], kind, x)
+        np.maximum.at(ends[1], kind, -x)
+        telling = int((ends.sum(axis=0) > 0).sum())
+        require_spread_prior("tau_effect", priors.tau_effect, telling, shared + flat_slope)
+        columns |= {effect: x} if flat_slope else {}
     if columns:
         for name, others in dependent_columns(pd.DataFrame(columns)).items():
             made_of = f"a combination of {', '.join(map(repr, others))}" if others else "constant"
             raise DataError(f"authorities, {name!r}: {made_of}; with flat priors expected terms that differ")
     flat = len(columns) + 1
     # A scale that is flat on its logarithm needs residuals that no choice of the terms can bring to 0.
-    slopes = len(types) if model.options["slopes"] == "by_type" else int(model.options["effect"] is not None)
+    slopes = len(types) if model.options["slopes"] == "by_type" else int(effect is not None)
     needed = flat if priors.sigma.proper else len(types) + slopes + data.sizes.get("control", 0)
     if (columns or not priors.sigma.proper) and data.sizes["authority"] <= needed:
         found = data.sizes["authority"]
