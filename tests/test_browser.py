@@ -187,7 +187,14 @@ def test_on_a_phone_the_ledger_is_blocks_and_the_picture_is_on_screen(opened):
         row = shown.page.locator(".ledger tbody tr").first
         assert row.evaluate("it => getComputedStyle(it).display") == "block"
         assert row.bounding_box()["width"] <= 360
-        assert shown.page.locator(".cover img").bounding_box()["width"] <= 360
+        answer, picture, first = (
+            shown.page.locator(name).first.bounding_box()
+            for name in (".answer", ".cover img", ".headlines li")
+        )
+        assert picture["width"] <= 360
+        # The answer, then the picture, then the rest: it begins on the first screen.
+        assert answer["y"] + answer["height"] <= picture["y"] < 740
+        assert picture["y"] + picture["height"] <= first["y"]
 
 
 def test_links_between_the_pages_lead_there_and_back(opened, results):

@@ -273,6 +273,27 @@ def test_the_index_without_a_ledger_is_whole():
     assert "Every published claim" not in Page(report.index_page([summary("x")], manifest, None)).words
 
 
+def test_the_index_of_one_analysis_begins_with_its_own_title_answer_and_picture():
+    manifest = {"command": "", "settings": {"seed": 1}, "reproducibility": "", "status": 0}
+    one = summary("x") | {
+        "title": "13 evaluations together", "answer": "The mean is 0.49.", "question": "What do they say?",
+        "points": ["In a new place: better with 86%."], "cover": "pool/forest", "cover_text": "Each evaluation.",
+    }  # fmt: skip
+    page = Page(report.index_page([one], manifest, None))
+    assert "targets" not in page.words
+    parts = [one[name] for name in ("title", "question", "answer", "cover_text")]
+    assert sorted(parts, key=page.words.index) == parts
+    assert [attrs["src"] for attrs in page.all("img")] == ["pool/forest.svg"]
+
+
+def test_a_page_explains_the_terms_that_it_uses_and_no_other():
+    words = analysis_page("three cutpoints, OLSX, a robust guess").words
+    terms = words.partition("Terms and abbreviations on this page ")[2].partition(" Figures ")[0]
+    assert "cutpoint where one status ends" in terms
+    assert "OLS" not in terms
+    assert "robustness value" not in terms
+
+
 def test_a_failed_gate_is_told_on_both_pages_and_no_answer_is_framed():
     page = analysis_page("it failed", passed=False)
     assert "No posterior is reported." in page.words

@@ -122,14 +122,15 @@ def analysis_page(
         "has_intervals": any("interval" in caption for caption in captions),
     }
     text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
-    used = [
-        (short, meaning) for short, meaning in (GLOSSARY | ABBREVIATIONS).items() if _is_used(short, text)
-    ]
-    return _render("analysis.html", **told, terms=[*result.terms, *used])
+    known = [*result.terms, *GLOSSARY.items(), *ABBREVIATIONS.items()]
+    return _render("analysis.html", **told, terms=[term for term in known if _is_used(term[0], text)])
 
 
-def _is_used(short: str, text: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(short)}", text) is not None
+def _is_used(term: str, text: str) -> bool:
+    """Whether a text has a term, or several of it; abbreviations are in capitals."""
+    word = re.escape(term.removesuffix(":").partition(" (")[0])
+    end = r"s?(?!\w)" if word[-1].isalnum() else ""
+    return re.search(rf"(?<!\w){word}{end}", text, re.IGNORECASE if term.lower() == term else 0) is not None
 
 
 def index_page(
@@ -141,11 +142,18 @@ def index_page(
     all studies as text.
     """
     verdict = next((summary for summary in summaries if summary.get("ledger")), None)
+    lead = verdict or (summaries[0] if len(summaries) == 1 and ledger is None else None)
+    title, heading = "Did government targets work?", "Did targets work, and how sure can one be?"
+    if not verdict and ledger is None:
+        title = heading = lead["title"] if lead else "What each analysis found"
     return _render(
         "index.html",
+        title=title,
+        heading=heading,
         verdict=verdict,
+        lead=lead,
         headlines=[_headline(each) for each in (verdict or {}).get("headlines", [])],
-        others=[summary for summary in summaries if summary is not verdict],
+        others=[summary for summary in summaries if summary is not lead],
         manifest=manifest,
         studies=_by_study(ledger),
         scale=SCALE,

@@ -378,6 +378,7 @@ def files_of(
 
 def _summary(entry: Entry, run: Run, result: Result, alone: list[str]) -> dict[str, Any]:
     settings = [replace(run.settings, data=Path(file)) for file in alone] or [run.settings]
+    cover = next(((f"{entry.name}/{name}", each.caption) for name, each in result.pictures.items()), ("", ""))
     return {
         "name": entry.name,
         "title": result.title or entry.title,
@@ -399,8 +400,8 @@ def _summary(entry: Entry, run: Run, result: Result, alone: list[str]) -> dict[s
         "headlines": [asdict(headline) for headline in result.headlines],
         "points": list(result.points),
         "terms": [list(term) for term in result.terms],
-        "cover": result.cover,
-        "cover_text": result.cover_text,
+        "cover": result.cover or cover[0],
+        "cover_text": result.cover_text or cover[1],
     }
 
 
