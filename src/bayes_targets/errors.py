@@ -66,12 +66,7 @@ def cell_message(
 
 
 def wrong_cell(
-    file: str | Path,
-    row: int,
-    column: str,
-    value: object,
-    expected: str,
-    kind: type[DataError] = DataError,
+    file: str | Path, row: int, column: str, value: object, expected: str, kind: type[DataError] = DataError
 ) -> DataError:
     """The error that says which cell is wrong, and what was expected."""
     return kind(cell_message(file=file, row=row, column=column, value=value, expected=expected))

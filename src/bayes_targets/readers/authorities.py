@@ -48,14 +48,7 @@ from .columns import (
 )
 from .dataset import authority_dataset, choose_reference, dependent_columns, type_dummies
 from .table import RawTable, TableOptions, read_table
-from .units import (
-    check_spelling,
-    one_spelling,
-    repeated_names,
-    say_alike,
-    says_total,
-    total_rows,
-)
+from .units import check_spelling, one_spelling, repeated_names, say_alike, says_total, total_rows
 
 FloatArray = NDArray[np.float64]
 ORIGINS = ("observed", "reconstructed", "simulated")

@@ -47,9 +47,7 @@ def posterior_bytes(posteriors: Mapping[str, xr.DataTree]) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def _kept(
-    posteriors: Mapping[str, xr.DataTree],
-) -> tuple[dict[str, dict[str, xr.Dataset]], dict[str, str]]:
+def _kept(posteriors: Mapping[str, xr.DataTree]) -> tuple[dict[str, dict[str, xr.Dataset]], dict[str, str]]:
     """The groups of each posterior that are written, and by posterior what of the usual ones is left out as too large."""
     headline = next(iter(posteriors))
     kept = {

@@ -81,12 +81,7 @@ area,on target,within tolerance,off target
 
 def template(name: str) -> str:
     """The text of an empty CSV for an analysis of a user's own data."""
-    templates = {
-        "table": ESTIMATES,
-        "pool": EVALUATIONS,
-        "authorities": AUTHORITIES,
-        "counts": COUNTS,
-    }
+    templates = {"table": ESTIMATES, "pool": EVALUATIONS, "authorities": AUTHORITIES, "counts": COUNTS}
     if name not in templates:
         raise DataError(f"no template is named {name!r}: {did_you_mean(name, list(templates))}")
     return templates[name]
