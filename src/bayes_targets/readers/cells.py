@@ -29,8 +29,6 @@ _LISTED = 20
 _LONGEST = 100  # characters of a cell that may hold a number
 _LONGEST_PLAIN = 40  # and of one that holds nothing else
 _PLAIN = set("0123456789.+-")
-_MINUS = re.compile("^[\u2212\u2010-\u2013\ufe63\uff0d](?=[\\s£$€¥]*[\\d.,])")
-_SPACES = "\u00a0\u2009\u202f\u2007\u2002\u2003"
 # A mark behind a number: significance, or a footnote such as [p] for provisional.
 _MARKS = r"(?P<stars>(?:\s*(?:\*+|\++|[\u2020\u2021\u00a7#^]+|\[[a-z]{1,2}\]))*)"
 _BODY = {
@@ -95,10 +93,6 @@ def printable(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Unify spaces and the forms of letters (NFC), and strip outer spaces."""
-    if text.isascii():
-        return " ".join(text.split())
-    for space in _SPACES:
-        text = text.replace(space, " ")
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
@@ -176,16 +170,10 @@ def plain_decimal(text: str) -> Number:
 def _printed_number(text: str, decimal: str) -> Number | None:
     if len(text) > _LONGEST:
         return None
-    bare = text if "·" not in text else re.sub(r"·(?=\d)", ".", text)
-    for space in _SPACES:
-        bare = bare.replace(space, " ")
-    opening = bare[:1] if bare[:1] in ("(", "[") else ""
-    bare = opening + _MINUS.sub("-", bare[len(opening) :].lstrip())
+    bare = plain(text)
     found = _NUMBERS[decimal].fullmatch(bare)
     if found is None:
-        if _INFINITE.fullmatch(bare):
-            return Number(float(bare), 0.0, text)
-        return None
+        return Number(float(bare), 0.0, text) if _INFINITE.fullmatch(bare) else None
     part = found.groupdict()
     opened, closed = part["open"] or "", part["close"] or ""
     if opened + closed not in ("", "()", "[]") or (part["sign"] and part["late"]):

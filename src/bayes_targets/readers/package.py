@@ -259,22 +259,18 @@ def _check_entry(entry: object, where: str, found: Mapping[str, Evaluation]) -> 
 
 def _evaluation(entry: Mapping[str, Any], tables: Tables, where: str) -> Evaluation:
     table = _table(entry["table"], tables, f"{where}.table")
-    rows = _chosen(table, entry.get("rows", {}), f"{where}.rows")
-    cells = _printed_rows(rows, entry, where)
-    scales = _scales(table, entry, tables, where)
-    grouped = _mask(rows, entry.get("group", {}), f"{where}.group")
-    name = ", ".join(str(value) for value in entry.get("group", {}).values())
+    rows = table[_mask(table, entry.get("rows", {}), f"{where}.rows")]
+    if rows.empty:
+        raise DataError(f"{where}.rows: no row has {entry.get('rows', {})!r}, expected one at least")
+    texts = _texts(rows, entry, where)
+    if entry.get("group"):
+        name = ", ".join(str(value) for value in entry["group"].values())
+        texts["group"] = _mask(rows, entry["group"], f"{where}.group").map({True: name, False: ""})
+    if "scale" in entry:
+        texts["scale"] = texts["term"].map(_scales(table, entry, tables, where)).fillna("")
     printed = [
-        PrintedRow(
-            row.term,
-            row.row,
-            {
-                **row.cells,
-                **({"group": name} if member else {}),
-                **({"scale": scales[row.term]} if row.term in scales else {}),
-            },
-        )
-        for row, member in zip(cells, grouped, strict=True)
+        PrintedRow(cells.pop("term"), number + 1, {str(name): text for name, text in cells.items() if text})
+        for number, cells in zip(rows.index.tolist(), texts.to_dict("records"), strict=True)
     ]
     references = entry.get("reference", table.attrs.get("reference", []))
     references = [references] if isinstance(references, str) else list(references)
@@ -305,28 +301,17 @@ def _table(name: object, tables: Tables, where: str) -> pd.DataFrame:
     return tables[name]
 
 
-def _mask(table: pd.DataFrame, wanted: Mapping[str, Any], where: str) -> list[bool]:
-    """Rows in which every column has the value that is wanted; none where nothing is."""
-    if not wanted:
-        return [False] * len(table)
+def _mask(table: pd.DataFrame, wanted: Mapping[str, Any], where: str) -> pd.Series[bool]:
+    """Which rows have the value that is wanted in every column."""
     chosen = pd.Series(True, index=table.index)
     for column, value in wanted.items():
         if column not in table.columns:
-            raise DataError(
-                f"{where}: no column {column!r}; {did_you_mean(column, [str(c) for c in table.columns])}"
-            )
+            raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, table.columns)}")
         chosen &= table[column].astype(str) == str(value)
-    return [bool(x) for x in chosen]
+    return chosen
 
 
-def _chosen(table: pd.DataFrame, wanted: Mapping[str, Any], where: str) -> pd.DataFrame:
-    rows = table[_mask(table, wanted, where)] if wanted else table
-    if rows.empty:
-        raise DataError(f"{where}: no row has {dict(wanted)!r}, expected one at least")
-    return rows
-
-
-def _printed_rows(rows: pd.DataFrame, entry: Mapping[str, Any], where: str) -> list[PrintedRow]:
+def _texts(rows: pd.DataFrame, entry: Mapping[str, Any], where: str) -> pd.DataFrame:
     """Cells as printed by canonical column; a column that is kept as printed gives its own text."""
     renamed = entry.get("columns", {})
     names = {
@@ -338,20 +323,15 @@ def _printed_rows(rows: pd.DataFrame, entry: Mapping[str, Any], where: str) -> l
         raise DataError(
             f"{where}.columns: the table has {', '.join(names)}, expected columns term and estimate among them"
         )
-    texts = {name: _texts(rows, column) for name, column in names.items() if name in ("term", *PRINTED)}
-    return [
-        PrintedRow(
-            texts["term"][i],
-            int(number) + 1,
-            {name: column[i] for name, column in texts.items() if name != "term" and column[i]},
-        )
-        for i, number in enumerate(rows.index)
-    ]
-
-
-def _texts(rows: pd.DataFrame, column: str) -> list[str]:
-    source = rows[f"{column}_printed"] if f"{column}_printed" in rows.columns else rows[column]
-    return ["" if pd.isna(value) else plain(str(value)) for value in source]
+    kept = {name: rows.get(f"{column}_printed", rows[column]) for name, column in names.items()}
+    return pd.DataFrame(
+        {
+            name: ["" if pd.isna(value) else plain(str(value)) for value in values]
+            for name, values in kept.items()
+            if name in ("term", *PRINTED)
+        },
+        index=rows.index,
+    )
 
 
 def _known_of(table: pd.DataFrame, entry: Mapping[str, Any], tables: Tables) -> dict[str, Any]:
