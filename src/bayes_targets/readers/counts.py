@@ -796,21 +796,15 @@ def nearest_tables(counts: xr.Dataset, totals: Mapping[str, int]) -> xr.Dataset:
 
 def _moves(values: NDArray[np.int64], change: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Changes of cells that leave rows as they are, and of which each status takes part in one direction only."""
-    spreads = [list(_spread(int(abs(step)), len(values))) for step in change]
+    rows = len(values)
+    spreads = []
+    for step in np.abs(change).tolist():
+        places = reversed(list(itertools.combinations_with_replacement(range(rows), step)))
+        spreads.append([np.bincount(np.array(chosen, dtype=int), minlength=rows) for chosen in places])
     for chosen in itertools.product(*spreads):
         move = np.sign(change) * np.array(chosen).T
         if not move.sum(axis=1).any() and (values + move >= 0).all():
             yield move
-
-
-def _spread(number: int, rows: int) -> Iterator[tuple[int, ...]]:
-    """All ways to write a number as an ordered sum of so many whole numbers of 0 or more."""
-    if rows == 1:
-        yield (number,)
-        return
-    for first in range(number + 1):
-        for rest in _spread(number - first, rows - 1):
-            yield (first, *rest)
 
 
 def _ways(values: NDArray[np.int64], move: NDArray[np.int64]) -> int:

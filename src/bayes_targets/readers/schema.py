@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,13 @@ from .descriptor import Field
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-# What is wrong with a cell: what was expected, and what its column holds instead. Empty: nothing.
-_Fault = tuple[str, str]
-_FINE: _Fault = ("", "")
+
+
+class _Fault(NamedTuple):
+    """What is wrong with a cell: what was expected, and what its column holds instead."""
+
+    expected: str
+    kind: str
 
 
 def typed_frame(
@@ -55,58 +59,47 @@ def typed_frame(
 
 def _parsed(rule: Field, required: bool, texts: Sequence[str], problems: Problems) -> list[object]:
     """Values of a column, None where the cell is empty or wrong."""
-    parse = _PARSERS[rule.type]
     values: list[object] = []
     for row, text in enumerate(texts, start=1):
-        value: object = None
-        fault = _FINE
-        if text:
-            value, fault = parse(text, rule)
-        elif required:
-            fault = "a value (the column is required)", "nothing"
-        if fault[0]:
-            problems.cell(row, rule.name, text, *fault)
+        value = _PARSERS[rule.type](text, rule) if text else None
+        if required and not text:
+            value = _Fault("a value (the column is required)", "nothing")
+        if isinstance(value, _Fault):
+            problems.cell(row, rule.name, text, *value)
+            value = None
         values.append(value)
     return values
 
 
-def _parse_string(text: str, _: Field) -> tuple[object, _Fault]:
+def _parse_string(text: str, _: Field) -> str | _Fault:
     if text != text.strip():
-        return text, ("a text without spaces at its ends", "spaces at the ends")
+        return _Fault("a text without spaces at its ends", "spaces at the ends")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text if letter != "\n"):
-        return text, ("a text that can be printed", "characters that cannot be printed")
-    return text, _FINE
+        return _Fault("a text that can be printed", "characters that cannot be printed")
+    return text
 
 
-def _parse_number(text: str, rule: Field) -> tuple[object, _Fault]:
+def _parse_number(text: str, rule: Field) -> float | _Fault:
     value = plain_number(text, exponent=not rule.printed)
     if value is None:
-        words = (
-            "plain decimal number such as -.25 or 3.10"
-            if rule.printed
-            else "number such as -.25, 3.10 or 1e-3"
-        )
-        return None, (f"a {words}", "other texts")
-    return (value, _FINE) if math.isfinite(value) else (None, ("a number of ordinary size", "huge numbers"))
+        form = "plain decimal number such as -.25 or 3.10"
+        return _Fault(f"a {form if rule.printed else 'number such as -.25, 3.10 or 1e-3'}", "other texts")
+    return value if math.isfinite(value) else _Fault("a number of ordinary size", "huge numbers")
 
 
-def _parse_integer(text: str, _: Field) -> tuple[object, _Fault]:
+def _parse_integer(text: str, _: Field) -> int | _Fault:
     # Nineteen digits and more may not fit 64 bits.
-    if not _INTEGER.fullmatch(text) or len(text) > 18:
-        return None, ("a whole number", "other texts")
-    return int(text), _FINE
+    fits = _INTEGER.fullmatch(text) and len(text) <= 18
+    return int(text) if fits else _Fault("a whole number", "other texts")
 
 
-def _parse_boolean(text: str, rule: Field) -> tuple[object, _Fault]:
-    if text in rule.true_values:
-        return True, _FINE
-    if text in rule.false_values:
-        return False, _FINE
-    known = quoted((*rule.true_values, *rule.false_values))
-    return None, (f"one of {known}", "other texts")
+def _parse_boolean(text: str, rule: Field) -> bool | _Fault:
+    if text in (*rule.true_values, *rule.false_values):
+        return text in rule.true_values
+    return _Fault(f"one of {quoted((*rule.true_values, *rule.false_values))}", "other texts")
 
 
-_PARSERS: dict[str, Callable[[str, Field], tuple[object, _Fault]]] = {
+_PARSERS: dict[str, Callable[[str, Field], object]] = {
     "string": _parse_string,
     "number": _parse_number,
     "integer": _parse_integer,
