@@ -341,18 +341,17 @@ class Problems:
     """All that is wrong with a table, grouped by column and kind."""
 
     label: str  # the table; it opens every message
-    _groups: dict[tuple[str, str], tuple[int, list[tuple[Any, object, str]]]] = field(default_factory=dict)
+    _groups: dict[tuple[str, str], list[tuple[Any, object, str]]] = field(default_factory=dict)
 
     def cell(
         self, row: object, column: str, value: object, expected: str, kind: str = "other values"
     ) -> None:
         """Note one wrong cell; `kind` says in a word or two what the cells of its group hold."""
-        _, cells = self._groups.setdefault((column, kind), (len(self._groups), []))
-        cells.append((row, value, expected))
+        self._groups.setdefault((column, kind), []).append((row, value, expected))
 
     def say(self, sentence: str, column: str = "") -> None:
         """Note a problem in words, which name the table themselves; once each."""
-        self._groups.setdefault((column, f"\0{sentence}"), (len(self._groups), []))
+        self._groups.setdefault((column, f"\0{sentence}"), [])
 
     def concerns(self, column: str) -> bool:
         """Whether anything is wrong with a column."""
@@ -363,34 +362,29 @@ class Problems:
 
     def sentences(self) -> list[str]:
         """One message for each column and kind."""
-        told = []
-        for (column, kind), (_, cells) in self._groups.items():
-            if kind.startswith("\0"):
-                told.append(kind[1:])
-                continue
-            row, value, expected = cells[0]
-            if len(cells) == 1:
-                told.append(
-                    cell_message(file=self.label, row=row, column=column, value=value, expected=expected)
-                )
-                continue
-            told.append(
-                f"{self.label}, column {column!r}: holds {kind} in {len(cells):,} rows, "
-                f"first row {row}: {str(value)!r}; expected {expected}"
-            )
-        return told
+        return [self._sentence(column, kind, cells) for (column, kind), cells in self._groups.items()]
+
+    def _sentence(self, column: str, kind: str, cells: list[tuple[Any, object, str]]) -> str:
+        if kind.startswith("\0"):
+            return kind[1:]
+        row, value, expected = cells[0]
+        if len(cells) == 1:
+            return cell_message(file=self.label, row=row, column=column, value=value, expected=expected)
+        return (
+            f"{self.label}, column {column!r}: holds {kind} in {len(cells):,} rows, "
+            f"first row {row}: {str(value)!r}; expected {expected}"
+        )
 
     def check(self) -> None:
         """Raise one `DataError` with every message (the first 20), or do nothing where there is none."""
         told = self.sentences()
-        if not told:
-            return
         if len(told) == 1:
             raise DataError(told[0])
         lines = [f"- {sentence}" for sentence in told[:_LISTED]]
         if len(told) > _LISTED:
             lines.append(f"and {len(told) - _LISTED} more")
-        raise DataError(f"{self.label}: {len(told)} problems\n" + "\n".join(lines))
+        if told:
+            raise DataError("\n".join([f"{self.label}: {len(told)} problems", *lines]))
 
 
 def read_numbers(

@@ -200,55 +200,38 @@ def _star_name(rows: Sequence[Sequence[str]], place: int) -> str:
 
 def _parts(lines: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Lines of the header, of the table below it, and around both; rules of dashes divide them."""
+
+    def without_rules(some: Sequence[str]) -> list[str]:
+        return [line for line in some if not _RULE.fullmatch(line)]
+
     rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line)]
-    named = next(
-        (i for i, line in enumerate(lines) if _ESTIMATES.search(line) and _ERRORS.search(line)), None
-    )
-    if named is not None:
-        # A model's summary holds several tables: the one of coefficients ends at the next double rule.
-        after = [i for i in rules if i > named + 1]
-        end = after[0] if after else len(lines)
-        body = [line for line in lines[named + 1 : end] if not _RULE.fullmatch(line)]
-        return [lines[named]], body, [line.strip() for line in lines[end:] if not _RULE.fullmatch(line)]
+    for i, line in enumerate(lines):
+        if _ESTIMATES.search(line) and _ERRORS.search(line):
+            # A model's summary holds several tables: the one of coefficients ends at the next double rule.
+            end = next((rule for rule in rules if rule > i + 1), len(lines))
+            around = [line.strip() for line in without_rules(lines[end:])]
+            return [line], without_rules(lines[i + 1 : end]), around
     if len(rules) >= 2:
         first, second = rules[:2]
         if second == first + 1:
             first, second = second, rules[2] if len(rules) > 2 else len(lines)
         last = rules[-1] if len(rules) > 2 else len(lines)
-        body = [line for line in lines[second + 1 : last] if not _RULE.fullmatch(line)]
         around = [line.strip() for line in (*lines[:first], *lines[last + 1 :])]
-        return list(lines[first + 1 : second]), body, around
-    body = [line for line in lines if not _RULE.fullmatch(line)]
-    end = next(
-        (
-            i
-            for i, line in enumerate(body)
-            if i > 1 and not _GAP.search(line.strip()) and len(line.split()) > 3
-        ),
-        len(body),
-    )
+        return list(lines[first + 1 : second]), without_rules(lines[second + 1 : last]), around
+    body = without_rules(lines)
+    prose = (i > 1 and not _GAP.search(line.strip()) and len(line.split()) > 3 for i, line in enumerate(body))
+    end = next((i for i, found in enumerate(prose) if found), len(body))
     return body[:1], body[1:end], [line.strip() for line in body[end:]]
 
 
 def _bounds(lines: Sequence[str], width: int) -> list[tuple[int, int]]:
     """Columns as stretches between blanks that all lines share, `width` wide at least."""
-    length = max(len(line) for line in lines)
-    used = [any(i < len(line) and line[i] != " " for line in lines) for i in range(length)]
-    ends, start, blanks = [], None, 0
-    for i, filled in enumerate([*used, *[False] * width]):
-        if filled:
-            start = i if start is None else start
-            blanks = 0
-        elif start is not None:
-            blanks += 1
-            if blanks == width:
-                ends.append((start, i - width + 1))
-                start = None
+    places = range(max(map(len, lines)))
+    shared = "".join(" " if all(line[i : i + 1] in ("", " ") for line in lines) else "#" for i in places)
+    gaps = re.finditer(rf"(?<=#) {{{width},}}", shared + " " * width)
     # Each column begins where the one before it ends, so that wider headings are cut at the same places.
-    return [
-        (0 if k == 0 else ends[k - 1][1], end if k < len(ends) - 1 else 10_000)
-        for k, (_, end) in enumerate(ends)
-    ]
+    ends = [gap.start() for gap in gaps][:-1]
+    return list(zip([0, *ends], [*ends, 10_000], strict=True))
 
 
 def _slices(line: str, bounds: Sequence[tuple[int, int]]) -> list[str]:
