@@ -108,7 +108,23 @@ estimate      se     zval    pval    ci.lb    ci.ub
 ---
 Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
 """
+WHOLE = (
+    "\\begin{tabular}{lcc}\n & 2006 & 2007 \\\\\n\\hline\nTarget & $-$157** & -16* \\\\\n & (42) & (7) \\\\\n"
+    "Size & 1'048.5 & 3 \\\\\n & (782) & (5) \\\\\n\\multicolumn{3}{l}{Standard errors in parentheses}\\\\\n\\end{tabular}\n"
+)
+COMMAS = """-------------------------------------
+Outcome          Effect        95% CI
+-------------------------------------
+Reform × A        9,224    7,1 - 11,3
+Age, years     ‐12,476*  ‐20,1 - ‐4,9
+-------------------------------------
+"""
 FORMS = {
+    "Markdown of three dashes": ("| Term | Estimate | SE |\n| --- | --- | --- |\n| Target | .95 | .36 |\n", {}, None, "Target", 0.95, 0.36),
+    "LaTeX, whole numbers below years": (WHOLE, {"model": "2006"}, None, "Target", -157, 42),
+    "columns of decimal commas": (COMMAS, {}, None, "Age, years", -12.476, 15.2 / 2 / 1.959964),
+    "blanks in thousands before brackets": ("term\tb (SE)\nTarget\t−1 137.5 (3 955)\n", {}, None, "Target", -1137.5, 3955),
+    "an estimate of .0": ("\tb (SE)\nTarget\t.0 (.4)\nSize\t-.0 (.2)\n", {}, None, "Size", 0, 0.2),
     "ends below 0, after a comma and a blank": ("Outcome\tDifference (95% CI)\nStay\t-2.3 (-4.1, -0.5)\n", {}, None, "Stay", -2.3, BELOW_0),
     "ends below 0, after a comma": ("Outcome\tDifference\t95% CI\nStay\t-2.3\t[-4.1,-0.5]\n", {}, None, "Stay", -2.3, BELOW_0),
     "ends below 0, after a dash": ("Outcome\tDifference (95% CI)\nStay\t−2.3 (−4.1–−0.5)\n", {}, None, "Stay", -2.3, BELOW_0),

@@ -114,7 +114,7 @@ def is_missing(cell: object, marks: frozenset[str] = frozenset({""})) -> bool:
     if not isinstance(cell, str):
         return _is_empty(cell) or (len(marks) > 1 and cell_text(cell) in marks)
     text = cell.strip().casefold()
-    return not text or text in marks or text.removesuffix(".0") in marks
+    return not text or text in marks or (text[-3:-2].isdigit() and text.removesuffix(".0") in marks)
 
 
 def is_number(value: object) -> bool:
@@ -210,7 +210,7 @@ _CHARACTERS = str.maketrans(
     | {"\u2217": "*", "\u204e": "*", "\uff0b": "+"}
 )
 _STAR = r"(?:\\?\*|[+†‡§#¶^])+"
-_PRINTED = r"[+-]?\s?(?:\d{1,3}(?: \d{3})+(?![\d ])(?:[.,]\d+)?|\d(?:[\d.,']*\d)?\.?|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
+_PRINTED = r"[+-]?\s?(?:\d{1,3}(?: \d{3})+(?!\d| \d)(?:[.,]\d+)?|\d(?:[\d.,']*\d)?\.?|[.,]\d+)(?:[eE][+-]?\d+)?(?:\s?%)?"
 _FOOTNOTE = r"(?:\s?n\.?s\.?|\s?\^\{?[a-z]{1,2}\}?|[ᵃᵇᶜᵈᵉ¹²³]+)?"
 _CELL = re.compile(
     rf"(?P<number>{_PRINTED})?{_FOOTNOTE}\s*(?P<star>\s*{_STAR})?\s*"
@@ -289,7 +289,7 @@ def decimal_mark(cells: Sequence[str], label: str, *, semicolons: bool = False) 
             f"{commas[0].replace(',', ' to ')}; say which ({option('decimal', ',', '.')})"
         )
     grouped = semicolons and not commas and all(decimal_of(token) == "either" for token in points)
-    if (either and not points) or (points and grouped):
+    if (either and not points and not commas) or (points and grouped):
         token = (points or either)[0]
         whole, decimal = token.replace(",", "").replace(".", ""), token.replace(",", ".")
         raise DataError(

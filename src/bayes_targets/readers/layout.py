@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError, cell_message, counted, option, was
-from .cells import Problems, cell_text, is_missing, missing_marks, read_number, tidy
+from .cells import Problems, cell_text, is_missing, missing_marks, plain, read_number, take_apart, tidy
 
 _NOTE = re.compile(
     r"(?:(?:sources?|(?:foot)?notes?|data|key|contact|published)\s*(?:[:.\d-]|$)|note that\b|crown copyright|copyright\b|"
@@ -51,7 +51,12 @@ def _is_text(cell: object) -> bool:
 
 
 def _is_name(cell: object) -> bool:
-    return is_blank(cell) or _is_text(cell) or _MODEL.fullmatch(cell_text(cell)) is not None
+    """Whether a cell may be the name of a column: nothing, a text without an estimate, or a model's number."""
+    printed = take_apart(plain(cell_text(cell)))
+    estimate = printed is not None and bool(printed.number)
+    return (
+        is_blank(cell) or (_is_text(cell) and not estimate) or _MODEL.fullmatch(cell_text(cell)) is not None
+    )
 
 
 def under_header(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import DataError
-from .cells import plain, take_apart
+from .cells import pair, plain, take_apart
 
-_RULE = re.compile(r"\s*[-=_─━═+|:]*[-=_─━═]{3,}[-=_─━═+|:\s]*")
+_RULE = re.compile(r"(?=.*[-=_─━═]{3})[-=_─━═+|:\s]+")
 _MARKDOWN = re.compile(r"\s*\|.*\|\s*")
 _ESTIMATES, _ERRORS = (
     re.compile(r"\b(coef|coefficient|estimate)\b", re.IGNORECASE),
@@ -87,9 +87,7 @@ def _latex(text: str) -> PageTable:
         rows += [cells] if any(cells) else []
     width = max((len(row) for row in rows), default=0)
     rows = [row + [""] * (width - len(row)) for row in rows]
-    start = next(
-        (i for i, row in enumerate(rows) if any(_DECIMAL.match(cell) for cell in row[1:])), len(rows)
-    )
+    start = next((i for i, row in enumerate(rows) if _holds_numbers(row[1:])), len(rows))
     notes = [row[0] for row in rows if row[0] and not any(row[1:]) and len(row[0].split()) > 2]
     head = [row for row in rows[:start] if any(row[1:])]
     body = [row for row in rows[start:] if row[0] not in notes]
@@ -100,7 +98,16 @@ def _latex(text: str) -> PageTable:
     )
 
 
-_DECIMAL = re.compile(r"[-+(\[<]*\d*[.,]\d|[-+]?\d{2,}$")
+def _holds_numbers(cells: Sequence[str]) -> bool:
+    """Whether a row holds estimates: numbers other than those of models (1, 2) or years, which are headings."""
+    filled = [
+        cell
+        for cell in cells
+        if cell and not re.fullmatch(r"(?:0?\.5|1|2\.5|5|10|9[059](?:\.5)?|97\.5)\s?%", cell)
+    ]
+    counted = [str(i + 1) for i in range(len(filled))]
+    headings = filled == counted or all(re.fullmatch(r"(19|20)\d\d", cell) for cell in filled)
+    return not headings and any((found := take_apart(cell)) is not None and found.number for cell in filled)
 
 
 def _latex_text(cell: str) -> str:
@@ -137,7 +144,8 @@ def _fixed_width(lines: Sequence[str]) -> PageTable | None:
     """Columns with blanks between them in every line."""
     full = [line for line in lines if line and not _TYPES.fullmatch(line) and not _PART_RULE.fullmatch(line)]
     gaps = sum(bool(_GAP.search(line) or _ALONE.match(line)) for line in full if not _RULE.fullmatch(line))
-    separated = sum(max(line.count(","), line.count(";")) > 0 for line in full)
+    # A comma between digits may be a decimal one.
+    separated = sum(bool(re.search(r";(?! )|,(?!\d)|(?<!\d),", line)) for line in full)
     if len(full) < 2 or gaps < 0.4 * len(full) or separated > 0.6 * len(full):
         return None
     # Stata divides labels from numbers by a bar.
@@ -240,7 +248,8 @@ def _slices(line: str, bounds: Sequence[tuple[int, int]]) -> list[str]:
 
 def _odd(cell: str) -> bool:
     """Whether a cell holds several things, as where two columns were not told apart."""
-    return bool(cell) and take_apart(cell) is None and len(re.findall(r"\d*\.\d+", cell)) > 1
+    several = bool(cell) and take_apart(cell) is None and len(re.findall(r"\d*\.\d+", cell)) > 1
+    return several and (pair(cell) is None or re.fullmatch(r"\S+ \S+", cell) is not None)
 
 
 def _header(names: Sequence[Sequence[str]]) -> list[str]:
