@@ -23,51 +23,23 @@ _MOST_PANELS = 4
 
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """One effect to draw.
+    """One effect to draw, on the table's own scale: logs of ratios."""
 
-    Attributes
-    ----------
-    draws : array of shape (draws,)
-        Of its posterior, on the table's own scale (logs of ratios).
-    smallest : float
-        Smallest effect worth having, as a distance from none on that scale.
-    better : {"higher", "lower"}
-        Favourable direction.
-    prior : tuple of float or None
-        Mean and standard deviation of a normal prior; None where it is flat or too wide to be seen.
-    exact : tuple of float or None
-        Mean and standard deviation of the posterior where it is normal in closed form; None: its density is that of the draws.
-    ratio : bool
-        Whether the scale is that of logs, and the axis shows ratios.
-    """
-
-    draws: Floats
-    smallest: float
-    better: str
-    prior: tuple[float, float] | None = None
-    ratio: bool = False
-    exact: tuple[float, float] | None = None
+    draws: Floats  # of its posterior, shape (draws,)
+    smallest: float  # effect worth having, as a distance from none
+    better: str  # "higher" or "lower"
+    prior: tuple[float, float] | None = (
+        None  # mean and s.d. of a normal one; None where it is flat or too wide to be seen
+    )
+    ratio: bool = False  # the axis shows ratios
+    exact: tuple[float, float] | None = (
+        None  # mean and s.d. of a posterior that is normal; else its density is that of the draws
+    )
 
 
 @styled
 def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = "", xlabel: str) -> Figure:
-    """Posterior density of each effect, cut at the smallest effect worth having, with the mass of each part.
-
-    Parameters
-    ----------
-    effects : mapping of str to Effect
-        By name, four at most.
-    title, subtitle, xlabel : str
-        The message in at most ten words; what, where, when and of how many; the unit.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    DataError
-        If there is none, or too many.
+    """Posterior density of each effect, cut at the smallest effect worth having, with the mass of each part; four effects at most.
 
     Examples
     --------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -56,15 +56,8 @@ class _Quantity:
     exact: Exact | None = None
 
 
-@dataclass(frozen=True)
-class Exact:
-    """Prior and posterior of an effect that are normal in closed form.
-
-    Attributes
-    ----------
-    prior, posterior : tuple of float
-        Mean and standard deviation.
-    """
+class Exact(NamedTuple):
+    """Means and standard deviations of prior and posterior of an effect that are normal in closed form."""
 
     prior: tuple[float, float]
     posterior: tuple[float, float]

@@ -241,21 +241,8 @@ def table_cells(
 ) -> dict[str, Any]:
     """The texts of a table, its index first where that has a name; columns that hold nothing are left out.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Any table.
-    headings : mapping of str to str, optional
-        Headings of columns, instead of those in `HEADINGS`.
-    labels : mapping of str to str, optional
-        Words for names of posteriors.
-    shares : collection of str
-        Columns of shares, shown in per cent.
-
-    Returns
-    -------
-    dict
-        ``headings``, ``numeric`` and ``long`` (bool: numbers, sentences) a column, and ``rows`` of cells.
+    Gives `headings`, what is `numeric` and what `long` (sentences) a column, and `rows` of cells. `headings` count before those in
+    `HEADINGS`; `labels` are words for names of posteriors; `shares` are columns that are shown in per cent.
 
     Examples
     --------

@@ -109,15 +109,6 @@ def _heading(lines: Sequence[str]) -> str:
 def escape_latex(text: str) -> str:
     r"""Text that LaTeX prints as it stands.
 
-    Parameters
-    ----------
-    text : str
-        Any.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> print(escape_latex("50% of R&D_1"), escape_latex("ש"))

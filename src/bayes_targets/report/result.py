@@ -31,30 +31,15 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table with a caption.
+    """A table with a caption, which says what rows and columns are, units and interval included."""
 
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        Written as CSV in full.
-    caption : str
-        What the rows and columns are, units and interval included.
-    shown : pandas.DataFrame or None
-        What the page shows instead, where the full table is too long to read.
-    section : {"results", "sensitivity"}
-        Where on the page it stands.
-    headings : mapping of str to str
-        Headings of columns on the page, where those of `report.cells.HEADINGS` would not be true.
-    shares : tuple of str
-        Columns of shares, which the page shows in per cent.
-    """
-
-    frame: pd.DataFrame
+    frame: pd.DataFrame  # written as CSV in full
     caption: str
-    shown: pd.DataFrame | None = None
-    section: str = "results"
+    shown: pd.DataFrame | None = None  # what the page shows instead, where the full table is too long to read
+    section: str = "results"  # or "sensitivity": where on the page it stands
+    # Headings of columns on the page, where those of `report.cells.HEADINGS` would not be true.
     headings: Mapping[str, str] = field(default_factory=dict)
-    shares: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()  # columns that the page shows in per cent
 
     def cells(self, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What the page shows of it, as texts; see `table_cells`."""
@@ -78,60 +63,27 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What one analysis found.
+    """What one analysis found; tables, pictures and posteriors by name, which is that of their files without ending."""
 
-    Attributes
-    ----------
-    answer : str
-        The answer to the analysis' question, in one sentence.
-    tables : mapping of str to Table
-        By file name without ending; ``comparison`` is the posterior beside the frequentist estimates.
-    pictures : mapping of str to Picture
-        By file name without ending.
-    posteriors : mapping of str to xarray.DataTree
-        By name; the first is the headline.
-    limits : tuple of str
-        What cannot be concluded, a sentence each.
-    methods : tuple of str
-        How the model is built, a paragraph each.
-    headlines : tuple of Headline
-        What the first page of a run shows before anything else.
-    ledger : str
-        Name of the table that holds the claims of studies with their probabilities, which the first page of a run shows.
-    notes : tuple of str
-        What was recognised, assumed or left out in reading the input, a sentence each; all of it stands on the page.
-    points : tuple of str
-        What a reader must hear right after the answer, a line each.
-    paragraph : str
-        A paragraph to paste into a report: model, prior, estimate, thresholds, versions, how to cite.
-    labels : mapping of str to str
-        Names of posteriors in words, for the page.
-    terms : tuple of (str, str)
-        Words that a reader of the first page of a run needs, each with what it means.
-    cover : str
-        The picture on the first page of a run: analysis and picture, such as ``"cohesion_published/masses"``; what to see in it
-        stands in `cover_text`.
-    cover_text : str
-        Caption and text alternative of it.
-    title, question : str
-        What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
-    """
-
-    answer: str
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    answer: str  # to the analysis' question, in one sentence
+    tables: Mapping[str, Table] = field(
+        default_factory=dict
+    )  # ``comparison``: the posterior beside classical estimates
     pictures: Mapping[str, Picture] = field(default_factory=dict)
-    posteriors: Mapping[str, xr.DataTree] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    headlines: tuple[Headline, ...] = ()
-    ledger: str = ""
-    notes: tuple[str, ...] = ()
-    points: tuple[str, ...] = ()
-    paragraph: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    terms: tuple[tuple[str, str], ...] = ()
+    posteriors: Mapping[str, xr.DataTree] = field(default_factory=dict)  # the first is the headline
+    limits: tuple[str, ...] = ()  # what cannot be concluded, a sentence each
+    methods: tuple[str, ...] = ()  # how the model is built, a paragraph each
+    headlines: tuple[Headline, ...] = ()  # what the first page of a run shows before anything else
+    ledger: str = ""  # the table of claims with their probabilities, which the first page of a run shows
+    notes: tuple[str, ...] = ()  # what was recognised, assumed or left out in reading, a sentence each
+    points: tuple[str, ...] = ()  # what a reader must hear right after the answer, a line each
+    paragraph: str = ""  # to paste into a report: model, prior, estimate, thresholds, versions, how to cite
+    labels: Mapping[str, str] = field(default_factory=dict)  # names of posteriors in words, for the page
+    terms: tuple[tuple[str, str], ...] = ()  # words that a reader needs, each with what it means
+    # The picture on the first page of a run, analysis and picture, such as "cohesion_published/masses"; its caption and alternative.
     cover: str = ""
     cover_text: str = ""
+    # What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
     title: str = ""
     question: str = ""
 

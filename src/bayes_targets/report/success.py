@@ -462,29 +462,24 @@ def contrast_rows(
     `posteriors` are named ``<table>_<success>``, e.g. ``"kind_green"``; `pairs` holds by table the contrasts and their two groups,
     `success` the name of each way to succeed and its statuses.
     """
-    rows = []
+    parts: list[pd.DataFrame] = []
     for table, contrasts in pairs.items():
         for word, statuses in success.items():
-            tree = area_contrasts(posteriors[f"{table}_{word}"], contrasts, success=statuses)
-            found: Any = contrast_table(tree)
-            fisher: Any = fisher_tests(counts[table], contrasts, success=statuses)
-            for name in contrasts:
-                difference, ratio = found.loc[(name, "difference")], found.loc[(name, "odds_ratio")]
-                rows.append(
-                    {
-                        "contrast": name,
-                        "success": word.replace("_", " "),
-                        **{column: difference[column] for column in ("mean", "low", "high")},
-                        "odds_ratio": ratio["median"],
-                        "odds_low": ratio["low"],
-                        "odds_high": ratio["high"],
-                        "prob_positive": difference["prob_positive"],
-                        "raw_difference": fisher.loc[name, "difference"],
-                        "raw_odds_ratio": fisher.loc[name, "odds_ratio"],
-                        "p_fisher": fisher.loc[name, "p_fisher"],
-                    }
-                )
-    result = pd.DataFrame(rows).set_index("contrast")
+            found = contrast_table(area_contrasts(posteriors[f"{table}_{word}"], contrasts, success=statuses))
+            difference, ratio = (found.xs(kind, level=1) for kind in ("difference", "odds_ratio"))
+            fisher = fisher_tests(counts[table], contrasts, success=statuses)
+            part = difference[["mean", "low", "high"]].assign(
+                odds_ratio=ratio["median"],
+                odds_low=ratio["low"],
+                odds_high=ratio["high"],
+                prob_positive=difference["prob_positive"],
+                raw_difference=fisher["difference"],
+                raw_odds_ratio=fisher["odds_ratio"],
+                p_fisher=fisher["p_fisher"],
+            )
+            part.insert(0, "success", word.replace("_", " "))
+            parts.append(part.loc[list(contrasts)])
+    result = pd.concat(parts).rename_axis("contrast")
     result.attrs = {"interval": "eti", "prob": 0.95}
     return result
 
