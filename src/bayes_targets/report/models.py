@@ -15,6 +15,7 @@ from .cells import number
 from .result import Result
 
 _MOST_ROWS = 15
+_CHECKED = ["posterior", "data", "n", "observed", "prior_range", "prior_95", "posterior_50", "posterior_95"]
 _HOW = {
     "exact": "computed exactly",
     "nuts": "sampled by NUTS",
@@ -56,17 +57,7 @@ def predictive_checks(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
             row = _check(observed, str(variable), groups)
             if row is not None:
                 rows.append({"posterior": name, "data": str(variable)} | row)
-    columns = [
-        "posterior",
-        "data",
-        "n",
-        "observed",
-        "prior_range",
-        "prior_95",
-        "posterior_50",
-        "posterior_95",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=_CHECKED)
 
 
 def _check(observed: xr.DataArray, name: str, groups: Mapping[str, xr.Dataset]) -> dict[str, Any] | None:
@@ -144,20 +135,12 @@ def paragraph_of(result: Result, question: str) -> str:
     card = model_card(attrs)
     if card is None:
         return ""
-    priors = [
+    priors = (
         f"Prior of the {note.meaning.removeprefix('the ')}: {note.prior} ({note.unit})."
         for note in card.priors
-    ]
-    return " ".join(
-        [
-            question,
-            f"Model: {card.title}.",
-            *priors,
-            result.answer,
-            *result.points,
-            computed_and_cited(attrs, "the source of the data"),
-        ]
     )
+    told = [question, f"Model: {card.title}.", *priors, result.answer, *result.points]
+    return " ".join([*told, computed_and_cited(attrs, "the source of the data")])
 
 
 def computed_and_cited(attrs: Mapping[Any, Any], source: str) -> str:

@@ -56,21 +56,24 @@ class Emulator:
 
     def log_density(self, printed: FloatArray, parameters: FloatArray) -> FloatArray:
         """Log density of transformed statistics (broadcast) at rows of parameters."""
-        error, log_variance = self.errors(printed, parameters)
+        error, log_variance = self.errors(printed - closed_form(parameters, self.design), parameters)
         return np.asarray(-0.5 * (error**2 + log_variance + np.log(2 * np.pi)).sum(axis=1))
 
-    def errors(self, statistics: FloatArray, parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Errors (rows, statistics), independent and standard normal if the likelihood is right, and their log variance before."""
+    def errors(self, off: Any, parameters: Any, m: Any = np) -> tuple[Any, Any]:
+        """Errors of statistics that are `off` their closed form, standard normal if the likelihood is right, and log variances before.
+
+        `m`: NumPy, for rows, or PyTensor.
+        """
         z = self.standardise(parameters)
-        features = quadratic(z)
-        residual = statistics - closed_form(parameters, self.design) - features @ self.mean
+        features = quadratic(z, m)
+        residual = off - features @ self.mean
         log_variance = features @ self.log_variance
         error = residual - _linked(self.link, z, residual)
-        return error * np.exp(-0.5 * log_variance), log_variance
+        return error * m.exp(-0.5 * log_variance), log_variance
 
-    def standardise(self, parameters: FloatArray) -> FloatArray:
+    def standardise(self, parameters: Any) -> Any:
         """Parameters in units of the region that was simulated."""
-        return np.asarray((parameters - self.centre) @ self.inverse_root.T)
+        return (parameters - self.centre) @ self.inverse_root.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,10 +190,10 @@ def closed_form(parameters: FloatArray, design: Design) -> FloatArray:
     return np.stack([known.get(name, blank) for name in STATISTICS], axis=-1)
 
 
-def quadratic(z: FloatArray) -> FloatArray:
+def quadratic(z: Any, m: Any = np) -> Any:
     """Constant, linear and quadratic features of rows."""
-    i, j = np.triu_indices(z.shape[1])
-    return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
+    i, j = np.triu_indices(len(PARAMETERS))
+    return m.concatenate([m.ones_like(z[..., :1]), z, z[..., i] * z[..., j]], axis=-1)
 
 
 def _fitted(
@@ -226,12 +229,12 @@ def _least_squares(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.solve(x.T @ x + 1e-9 * len(x) * np.eye(x.shape[1]), x.T @ y))
 
 
-def _linked(link: FloatArray, z: FloatArray, residual: FloatArray) -> FloatArray:
+def _linked(link: FloatArray, z: Any, residual: Any) -> Any:
     """What residuals lead to expect of the ones after them."""
     expected = residual @ link[0].T
     for i in range(_LINKED):
-        expected += z[:, [i]] * (residual @ link[1 + i].T)
-    return np.asarray(expected)
+        expected = expected + z[..., i : i + 1] * (residual @ link[1 + i].T)
+    return expected
 
 
 def design_of(model: Model) -> Design:
@@ -264,7 +267,8 @@ def sample(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.Datase
     found = temper(start, region.log_density, log_target, rng)
     draws = found.values[:size]
     tested = found.values[:_MOST_AT_ONCE]
-    error, _ = emulator.errors(simulate_statistics(tested, emulator.design, rng), tested)
+    off = simulate_statistics(tested, emulator.design, rng) - closed_form(tested, emulator.design)
+    error, _ = emulator.errors(off, tested)
     error = error[np.isfinite(error).all(axis=1)]
     stats = {
         "exponent": found.exponent,
@@ -286,15 +290,10 @@ def build(model: Model) -> Any:
     emulator, _ = learnt(model)
     with pm.Model(coords={"statistic": list(STATISTICS)}) as graph:
         p = {name: getattr(model.priors, name).to_pymc(name) for name in PARAMETERS}
-        z = pt.dot(emulator.inverse_root, pt.stack([p[name] for name in PARAMETERS]) - emulator.centre)
-        i, j = np.triu_indices(len(PARAMETERS))
-        features = pt.concatenate([[1.0], z, z[i] * z[j]])
         known = expected_statistics(p, emulator.design, pt)
         expected = pt.stack([known.get(name, pt.constant(0.0)) for name in STATISTICS])
-        residual = _transformed(model) - expected - pt.dot(features, emulator.mean)
-        link = emulator.link[0] + sum(z[n] * emulator.link[1 + n] for n in range(len(emulator.link) - 1))
-        log_variance = pt.dot(features, emulator.log_variance)
-        error = (residual - pt.dot(link, residual)) * pt.exp(-0.5 * log_variance)
+        parameters = pt.stack([p[name] for name in PARAMETERS])
+        error, log_variance = emulator.errors(_transformed(model) - expected, parameters, pt)
         pm.Potential("printed", -0.5 * (error**2 + log_variance + np.log(2 * np.pi)).sum())
     return graph
 

@@ -16,26 +16,6 @@ from ...inference.least_squares import residuals, slopes_beside
 
 FloatArray = npt.NDArray[np.float64]
 
-PARAMETERS = (
-    "anchor_weight",
-    "causal_slope",
-    "error_seen",
-    "ambition_mean",
-    "ambition_sd",
-    "score_before",
-    "spread_before",
-    "score_after",
-    "carry_over",
-    "drift_sd",
-    "control_sd",
-)
-STATISTICS = (
-    *(f"{what}_{of}" for of in ("before", "after", "stretch") for what in ("mean", "sd", "min", "max")),
-    "slope",
-    "slope_se",
-    "r2_with",
-    "r2_without",
-)
 # What the paper prints, or what brings a simulation near it: the truths of `simulate_anchoring`.
 _DEFAULTS = {
     "anchor_weight": 0.0,
@@ -50,6 +30,14 @@ _DEFAULTS = {
     "drift_sd": 1.6,
     "control_sd": 0.7,
 }
+PARAMETERS = tuple(_DEFAULTS)
+STATISTICS = (
+    *(f"{what}_{of}" for of in ("before", "after", "stretch") for what in ("mean", "sd", "min", "max")),
+    "slope",
+    "slope_se",
+    "r2_with",
+    "r2_without",
+)
 _SEED_OF_CONTROLS = 2014
 
 
