@@ -11,7 +11,7 @@ import xarray as xr
 
 from ...errors import DataError
 from ...inference.summary import equal_tails, quantiles, tails
-from .likelihood import parameters_of
+from .likelihood import design_of, parameters_of
 from .world import PARAMETERS, STATISTICS, Design, by_name, print_statistics, simulate_areas
 
 FloatArray = npt.NDArray[np.float64]
@@ -73,8 +73,7 @@ def slope_by_weight(
     >>> bool(band["median"].iloc[0] > band["median"].iloc[1])  # the later the score they were set from, the smaller
     True
     """
-    names = ("anchor_weight", "causal_slope", "error_seen")
-    w, b, seen = (_draws(posterior, name) for name in names)
+    w, b, seen = (_draws(posterior, name) for name in ("anchor_weight", "causal_slope", "error_seen"))
     sizes = posterior["posterior"].sizes
     chain = np.repeat(np.arange(sizes["chain"]), sizes["draw"])
     rows = {}
@@ -172,13 +171,8 @@ def noise_alone(posterior: xr.DataTree, *, seed: int, prob: float = 0.95) -> pd.
     found = {}
     for name, seen in (("the true level", 0.0), ("the survey's figure", 1.0)):
         ambition = np.sqrt(max(gap - (1 - seen) * design.survey_se**2, 1e-6))
-        fixed = {
-            "anchor_weight": 0.0,
-            "causal_slope": 0.0,
-            "error_seen": seen,
-            "ambition_mean": asked,
-            "ambition_sd": ambition,
-        }
+        fixed = {"anchor_weight": 0.0, "causal_slope": 0.0, "error_seen": seen}
+        fixed |= {"ambition_mean": asked, "ambition_sd": ambition}
         named = by_name(rows) | {n: np.full(len(rows), value) for n, value in fixed.items()}
         areas = simulate_areas(named, design, np.random.default_rng(seed))
         slopes = print_statistics(areas, design)["slope"]
@@ -272,6 +266,7 @@ def _draws(posterior: xr.DataTree, name: str) -> FloatArray:
 
 def _known(posterior: xr.DataTree) -> tuple[Design, dict[str, float]]:
     _draws(posterior, "anchor_weight")
-    constants, observed = posterior["constant_data"], posterior["observed_data"]["printed"].to_numpy()
-    design = Design(**{name: constants[name].item() for name in Design.__dataclass_fields__})
-    return design, dict(zip(STATISTICS, observed.tolist(), strict=True))
+    design = design_of(posterior["constant_data"].to_dataset())
+    return design, dict(
+        zip(STATISTICS, posterior["observed_data"]["printed"].to_numpy().tolist(), strict=True)
+    )

@@ -100,7 +100,7 @@ class Region:
 def learnt(model: Model) -> tuple[Emulator, Region]:
     """The likelihood of a model and the region of its posterior; the same model description gives the same."""
     printed = tuple(float(value) for value in model.data["printed"].to_numpy())
-    return _learnt(printed, design_of(model), model.priors)
+    return _learnt(printed, design_of(model.data), model.priors)
 
 
 @lru_cache(maxsize=4)
@@ -237,9 +237,9 @@ def _linked(link: FloatArray, z: Any, residual: Any) -> Any:
     return expected
 
 
-def design_of(model: Model) -> Design:
+def design_of(data: xr.Dataset) -> Design:
     """Numbers of areas and survey error, from a model's data."""
-    return Design(**{name: model.data[name].item() for name in Design.__dataclass_fields__})
+    return Design(**{name: data[name].item() for name in Design.__dataclass_fields__})
 
 
 def log_prior(priors: Any, parameters: FloatArray) -> FloatArray:
@@ -320,7 +320,7 @@ def log_likelihood(model: Model, draws: xr.Dataset) -> xr.Dataset:
 
 def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
     """Statistics that a study of the same design would print, one simulated study a draw; no emulation."""
-    design = design_of(model)
+    design = design_of(model.data)
     rows, parts = parameters_of(draws), []
     for some in np.array_split(rows, max(1, len(rows) // _MOST_AT_ONCE)):
         areas = simulate_areas(by_name(some), design, rng)

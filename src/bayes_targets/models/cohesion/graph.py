@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ...model import Model
@@ -187,62 +186,48 @@ def arrays(model: Model) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
         names |= {"baseline_se": "baseline_se", "outcome_se": "outcome_se"}
     else:
         names[f"measured_{model.options['response']}"] = str(model.options["response"])
-    given = {ours: (data[theirs].to_numpy(), ("authority",)) for ours, theirs in names.items()}
-    out: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = dict(given)
+    out: dict[str, tuple[NDArray[Any], tuple[str, ...]]] = {
+        ours: (data[theirs].to_numpy(), ("authority",)) for ours, theirs in names.items()
+    }
     if "controls" in data:
         standardised = (data["controls"] - data["control_mean"]) / data["control_scale"]
         out["standardised"] = (standardised.to_numpy(), ("authority", "control"))
         out["control_scale"] = (data["control_scale"].to_numpy(), ("control",))
-    for name, values in first_guesses(data, model.options["effect"], str(model.options["response"])).items():
-        if name in _needed_guesses(model):
-            out[name] = (values, ("authority_type",))
+    out |= {name: (values, ("authority_type",)) for name, values in _first_guesses(model).items()}
     out["term_matrix"] = (term_matrix(model)[1], ("term", "parameter"))
     return out
 
 
-def _needed_guesses(model: Model) -> set[str]:
-    """Which first guesses the graph takes up; data that it does not use could not be swapped in it."""
-    partial, complete = (model.options["pooling"] == choice for choice in ("partial", "complete"))
-    by_type = model.options["slopes"] == "by_type"
-    needed = {"slope_guess", "slope_precision"} if by_type else set()
-    if partial or (complete and by_type):
-        needed |= {"type_mean", "type_precision"} | (
-            {"x_mean"} if model.options["effect"] is not None else set()
-        )
-    if model.options["measurement_error"]:
-        needed |= {"baseline_guess", "baseline_precision"}
-    return needed
-
-
-def first_guesses(data: xr.Dataset, effect: str | None, response: str = "change") -> dict[str, FloatArray]:
+def _first_guesses(model: Model) -> dict[str, FloatArray]:
     """What each type's own data say, by least squares; only the speed of sampling depends on it, never the posterior."""
+    data, options = model.data, model.options
     kind, types = data["type_index"].to_numpy(), data.sizes["authority_type"]
     counts = np.bincount(kind, minlength=types)
 
     def means(values: FloatArray) -> FloatArray:
         return np.asarray(np.bincount(kind, values, minlength=types) / counts)
 
-    x, change = effect_values(data, effect), data[response].to_numpy()
+    x, change = effect_values(data, options["effect"]), data[options["response"]].to_numpy()
     columns = [x]
     if "controls" in data:
-        columns += list(
-            (data["controls"] - data["control_mean"]).transpose("control", "authority").to_numpy()
-        )
+        centred = data["controls"] - data["control_mean"]
+        columns += list(centred.transpose("control", "authority").to_numpy())
     within = np.column_stack([column - means(column)[kind] for column in columns])
     weights, *_ = np.linalg.lstsq(within, change - means(change)[kind], rcond=None)
     left = change - sum(weight * column for weight, column in zip(weights[1:], columns[1:], strict=True))
     own = left - means(left)[kind] - weights[0] * within[:, 0]
     noise = _variance(own, types + weights.size)
-    spread = np.bincount(kind, within[:, 0] ** 2, minlength=types)
-    moved = np.bincount(kind, within[:, 0] * own, minlength=types)
-    out = {
-        "type_mean": means(left),
-        "type_precision": counts / noise,
-        "x_mean": means(x),
-        "slope_guess": weights[0] + np.divide(moved, spread, out=np.zeros(types), where=spread > 0),
-        "slope_precision": spread / noise,
-    }
-    if "baseline" in data:
+    # Only what the graph takes up: other data could not be swapped in it.
+    by_type, out = options["slopes"] == "by_type", {}
+    if options["pooling"] == "partial" or (options["pooling"] == "complete" and by_type):
+        out = {"type_mean": means(left), "type_precision": counts / noise}
+        out |= {} if options["effect"] is None else {"x_mean": means(x)}
+    if by_type:
+        spread = np.bincount(kind, within[:, 0] ** 2, minlength=types)
+        moved = np.bincount(kind, within[:, 0] * own, minlength=types)
+        slope = weights[0] + np.divide(moved, spread, out=np.zeros(types), where=spread > 0)
+        out |= {"slope_guess": slope, "slope_precision": spread / noise}
+    if options["measurement_error"]:
         baseline = data["baseline"].to_numpy()
         precision = counts / _variance(baseline - means(baseline)[kind], types)
         out |= {"baseline_guess": means(baseline), "baseline_precision": precision}

@@ -179,9 +179,11 @@ def check_fit(posterior: xr.DataTree) -> pd.DataFrame:
     observed, replicated, share = _counts(posterior)
     if observed.shape[1] < 3:
         raise DataError("check_fit: found two statuses, expected three or more")
-    own, new = _pearson(observed, share), _pearson(replicated, share)
+    pieces = [slice(i, i + 32) for i in range(0, len(share), 32)]
+    own = np.concatenate([_pearson(observed, share[piece]) for piece in pieces])
+    new = np.concatenate([_pearson(replicated[piece], share[piece]) for piece in pieces])
     spread = _cut_spread(observed[None])
-    spread_new = np.concatenate([_cut_spread(replicated[i : i + 32]) for i in range(0, len(replicated), 32)])
+    spread_new = np.concatenate([_cut_spread(replicated[piece]) for piece in pieces])
     rows = {
         "fit": (own.mean(), new.mean(), (new >= own).mean()),
         "cut distances": (spread[0], spread_new.mean(), (spread_new >= spread).mean()),
@@ -203,14 +205,10 @@ def _counts(posterior: xr.DataTree) -> tuple[NDArray[Any], NDArray[Any], FloatAr
 
 def _pearson(count: NDArray[Any], share: FloatArray) -> FloatArray:
     """Chi-square of counts (area, status), or of counts of each draw, against the shares of each draw."""
-    out = np.empty(len(share))
-    for place, own in enumerate(share):
-        seen = count if count.ndim == 2 else count[place]
-        expected = seen.sum(axis=-1, keepdims=True) * own
-        # A share that rounds to zero expects nothing and, where nothing is seen, adds nothing.
-        off = np.where(expected > 0, seen - expected, 0.0)
-        out[place] = (off**2 / np.where(expected > 0, expected, 1.0)).sum()
-    return out
+    expected = count.sum(axis=-1, keepdims=True) * share
+    # A share that rounds to zero expects nothing and, where nothing is seen, adds nothing.
+    off = np.where(expected > 0, count - expected, 0.0)
+    return np.asarray((off**2 / np.where(expected > 0, expected, 1.0)).sum(axis=(-2, -1)))
 
 
 def _cut_spread(count: NDArray[Any]) -> FloatArray:

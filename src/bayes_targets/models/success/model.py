@@ -43,11 +43,10 @@ class SuccessPriors:
         and 95%.
     split : Prior
         Log-odds, in a typical area, that a target that has none of the better statuses has the next one. Only
-        with three statuses or more. The default, ``Normal(0, 1.5)``, leaves 95% between 5% and 95% of them.
+        with three statuses or more.
     tau : Prior
         Standard deviation of the log-odds between areas (multinomial: of each contrast). Under
-        ``HalfNormal(1)`` the median is 0.67: with a typical share of 40%, two thirds of areas between 25% and
-        57%. It allows areas to be nearly equal, or to lie between 8% and 83%.
+        ``HalfNormal(1)`` the median is 0.67: with a typical share of 40%, two thirds of areas between 25% and 57%.
     correlation : Prior
         Multinomial: correlation between areas of two contrasts, moved from (-1, 1) to (0, 1). ``Beta(2, 2)`` is
         the LKJ prior with shape 2 for two contrasts, with 95% between -0.81 and 0.81; of more contrasts each
@@ -104,14 +103,12 @@ def success_model(
     for when proportional odds fail: e.g. an area may have many green targets and many red ones. With two
     statuses the three are one model. With complete pooling :math:`\tau = 0`, and the last two are one model.
     Without pooling each area has log-odds of its own (ordinal: for its level, the distances of the cutpoints
-    being common; then `cutpoint` is that of the average area). Effects are non-centred, as small areas say
-    little. Two targets of one area are taken as independent given the area.
+    being common; then `cutpoint` is that of the average area). Targets of one area are taken as independent given the area.
 
     Parameters
     ----------
     counts : pandas.DataFrame, xarray.Dataset, str or Path
-        Counts by area and status, best status first, see `read_counts`; e.g. ODPM (2005), chapter 8, Tables 1
-        to 3.
+        Counts by area and status, best status first, see `read_counts`.
     outcome : {"binomial", "ordinal", "multinomial"}
         The likelihood, as above.
     pooling : {"partial", "complete", "none"}
