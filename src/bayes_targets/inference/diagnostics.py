@@ -23,25 +23,7 @@ FloatArray = NDArray[np.float64]
 # A row of `diagnose`.
 Check = dict[str, object]
 
-R_HAT_LIMIT = 1.01
-ESS_LIMIT = 400
-ESS_PER_CHAIN_LIMIT = 100
-BFMI_LIMIT = 0.3
-CHAINS_LIMIT = 4
-# The exact engine's own: quadrature, rejection sampling, and draws that must be independent.
-EDGE_MASS_LIMIT = 1e-6
-REFINEMENT_LIMIT = 0.1
-ACCEPTANCE_LIMIT = 0.2
-DEPENDENCE_LIMIT = 6.0
-# Sequential Monte Carlo's own, and those of a likelihood that is learnt from simulations.
-MOVES_LIMIT = 0.1
-LIKELIHOOD_BIAS_LIMIT = 0.25
-LIKELIHOOD_SPREAD_LIMIT = 0.25
-PREDICTIVE_LIMIT = 0.002
-# Of any engine: draws that repeat another draw, and chains that go the same way.
-REPEATED_LIMIT = 0.1
-CHAIN_CORRELATION_LIMIT = 0.6
-# A note, not a gate.
+# How far prior and data may be apart, in s.d., before a reader is told.
 CONFLICT_LIMIT = 3.0
 # Draws at a time: few enough for the processor's cache.
 _CHUNK = 2**14
@@ -64,33 +46,38 @@ def _at_least(limit: float, most: float = np.finfo(float).max) -> Limit:
     return Limit(limit, most, f"at least {limit:g}")
 
 
-def _enough(chains: int) -> Limit:
-    """Effective draws of so many chains."""
-    return _at_least(max(ESS_LIMIT, ESS_PER_CHAIN_LIMIT * chains))
-
-
-_NONE = _at_most(0)
-_FINITE = Limit(-np.finfo(float).max, np.finfo(float).max, "finite")
+# By quantity; of whatever is not here, there must be none. Those of any engine first, then of the exact one, NUTS and SMC.
+_LIMITS = {
+    "chains": _at_least(4),
+    "draws that repeat another one, largest share": _at_most(0.1),
+    "correlation between chains, largest": _at_most(0.6),
+    "dependence between draws, in s.e.": _at_most(6.0),
+    # The mean square of successive differences is at most four times the variance.
+    "E-BFMI, smallest over the chains": _at_least(0.3, 4.1),
+    "predictive p-value, smallest over what was observed": _at_least(0.002, 1.0),
+    "prior and data in conflict, largest distance in s.d.": _at_most(CONFLICT_LIMIT),
+}
+_NONE, _R_HAT, _LEAST_DRAWS, _LEAST_PER_CHAIN = _at_most(0), _at_most(1.01), 400, 100
 # Statistics that each engine must give, one number each: what a reader is told of them, and their range.
 _EXACT = {
-    "log_evidence": ("log evidence", _FINITE),
+    "log_evidence": ("log evidence", Limit(-np.finfo(float).max, np.finfo(float).max, "finite")),
     "grid_size": ("nodes of the grid", _at_least(1, 1e9)),
-    "edge_mass": ("mass at the edge of the grid", _at_most(EDGE_MASS_LIMIT)),
-    "refinement_change": ("change on refinement, in Monte Carlo s.e.", _at_most(REFINEMENT_LIMIT)),
-    "acceptance": ("acceptance", _at_least(ACCEPTANCE_LIMIT, 1.0)),
+    "edge_mass": ("mass at the edge of the grid", _at_most(1e-6)),
+    "refinement_change": ("change on refinement, in Monte Carlo s.e.", _at_most(0.1)),
+    "acceptance": ("acceptance", _at_least(0.2, 1.0)),
 }
 # Instead, where nodes are weighted draws: they need not be many for each that counts, but their weights must have a light tail.
 _IMPORTANCE = {
     "acceptance": ("weighted draws that count", _at_least(0.02, 1.0)),
-    "importance_ess": ("weighted draws, in independent ones", _at_least(ESS_LIMIT, 1e9)),
+    "importance_ess": ("weighted draws, in independent ones", _at_least(_LEAST_DRAWS, 1e9)),
     "pareto_k": ("k-hat of the weights", Limit(-10.0, 0.7, "at most 0.7")),
 }
-# The same for each population of particles.
+# The same for each population of particles, and for a likelihood that is learnt from simulations.
 _SMC = {
     "exponent": ("exponent reached, smallest over the chains", Limit(1.0, 1.0, "at least 1")),
-    "acceptance": ("moves accepted, smallest over the chains", _at_least(MOVES_LIMIT, 1.0)),
-    "likelihood_bias": ("bias of the learnt likelihood, in s.d.", _at_most(LIKELIHOOD_BIAS_LIMIT)),
-    "likelihood_spread": ("error of the learnt likelihood's s.d.", _at_most(LIKELIHOOD_SPREAD_LIMIT)),
+    "acceptance": ("moves accepted, smallest over the chains", _at_least(0.1, 1.0)),
+    "likelihood_bias": ("bias of the learnt likelihood, in s.d.", _at_most(0.25)),
+    "likelihood_spread": ("error of the learnt likelihood's s.d.", _at_most(0.25)),
 }
 _NUTS = ("diverging", "energy")
 
@@ -157,11 +144,11 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
             f"posterior: found {type(posterior).__name__}, expected the DataTree that fit returns"
         )
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
-        return _table([_row("posterior group missing", 1.0, _NONE)])
+        return _table([_row("posterior group missing", 1.0)])
     draws = posterior["posterior"].to_dataset()
     stats = posterior["sample_stats"].to_dataset() if "sample_stats" in posterior.children else xr.Dataset()
     if not {"chain", "draw"} <= set(draws.sizes):
-        return _table([_row("dims chain and draw missing", 1.0, _NONE)])
+        return _table([_row("dims chain and draw missing", 1.0)])
     engine = posterior.attrs.get("engine")
     with np.errstate(all="ignore"):
         values, rows, dependence = _draws(draws, _points(posterior))
@@ -184,7 +171,7 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
                 *_nuts_rows(stats, shape),
                 *_mixing_rows(values, shape),
             ]
-        rows.append(_row("statistics of another shape than the draws", _misshapen(stats, draws), _NONE))
+        rows.append(_row("statistics of another shape than the draws", _misshapen(stats, draws)))
     return _table([*rows, *_notes(posterior)])
 
 
@@ -250,11 +237,17 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, int | float) else repr(value)
 
 
+def _enough(chains: int) -> Limit:
+    """How many effective draws so many chains must give."""
+    return _at_least(max(_LEAST_DRAWS, _LEAST_PER_CHAIN * chains))
+
+
 def _table(rows: list[Check]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "value", "limit", "passed", "kind"])
 
 
-def _row(quantity: str, value: float, limit: Limit, kind: str = "gate") -> Check:
+def _row(quantity: str, value: float, limit: Limit | None = None, kind: str = "gate") -> Check:
+    limit = limit or _LIMITS.get(quantity, _NONE)
     # A comparison with NaN is false: what cannot be computed does not pass.
     passed = bool(limit.low <= value <= limit.high)
     return {"quantity": quantity, "value": float(value), "limit": limit.text, "passed": passed, "kind": kind}
@@ -269,7 +262,7 @@ def _real(variable: Any) -> FloatArray | None:
 def _presence_row(stats: Iterable[Any], needed: Iterable[str]) -> Check:
     missing = [name for name in needed if name not in stats]
     label = "sample statistics missing" + (f" ({', '.join(missing)})" if missing else "")
-    return _row(label, len(missing), _NONE)
+    return _row(label, len(missing))
 
 
 def _misshapen(stats: xr.Dataset, draws: xr.Dataset) -> int:
@@ -327,14 +320,14 @@ def _draws(draws: xr.Dataset, points: set[str]) -> tuple[dict[str, FloatArray], 
         worst[:] = math.nan
     repeated, correlation, dependence = worst.tolist()
     rows = [
-        *([_row("points that vary", varying, _NONE)] if points else []),
-        _row("variables without chains, draws or elements", shapeless, _NONE),
-        _row("variables that are not real numbers", unreal, _NONE),
-        _row("chains", draws.sizes["chain"], _at_least(CHAINS_LIMIT)),
-        _row("draws not finite", not_finite, _NONE),
-        _row("constant chains", constant, _NONE),
-        _row("draws that repeat another one, largest share", repeated, _at_most(REPEATED_LIMIT)),
-        _row("correlation between chains, largest", correlation, _at_most(CHAIN_CORRELATION_LIMIT)),
+        *([_row("points that vary", varying)] if points else []),
+        _row("variables without chains, draws or elements", shapeless),
+        _row("variables that are not real numbers", unreal),
+        _row("chains", draws.sizes["chain"]),
+        _row("draws not finite", not_finite),
+        _row("constant chains", constant),
+        _row("draws that repeat another one, largest share", repeated),
+        _row("correlation between chains, largest", correlation),
     ]
     return values, rows, dependence
 
@@ -387,7 +380,7 @@ def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
 def _independence_rows(dependence: float, shape: tuple[int, int]) -> list[Check]:
     return [
         _row("draws", math.prod(shape), _enough(shape[0])),
-        _row("dependence between draws, in s.e.", dependence, _at_most(DEPENDENCE_LIMIT)),
+        _row("dependence between draws, in s.e.", dependence),
     ]
 
 
@@ -403,9 +396,8 @@ def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[Check]:
         energy = _real(stats["energy"].transpose("chain", "draw"))
         bfmi = math.nan if energy is None else _smallest_bfmi(energy)
     return [
-        _row("divergences", divergences, _NONE),
-        # The mean square of successive differences is at most four times the variance.
-        _row("E-BFMI, smallest over the chains", bfmi, _at_least(BFMI_LIMIT, 4.1)),
+        _row("divergences", divergences),
+        _row("E-BFMI, smallest over the chains", bfmi),
     ]
 
 
@@ -442,8 +434,7 @@ def _predictive_row(posterior: xr.DataTree) -> Check:
         for name in map(str, observed.data_vars):
             p_values.append(_p_value(observed[name], replicated[name]) if name in replicated else math.nan)
     smallest = float(np.min(p_values)) if p_values else math.nan
-    quantity = "predictive p-value, smallest over what was observed"
-    return _row(quantity, smallest, _at_least(PREDICTIVE_LIMIT, 1.0))
+    return _row("predictive p-value, smallest over what was observed", smallest)
 
 
 def _p_value(observed: xr.DataArray, replicated: xr.DataArray) -> float:
@@ -465,7 +456,7 @@ def _mixing_rows(values: dict[str, FloatArray], shape: tuple[int, int]) -> list[
         # max and min of NumPy keep NaN, so one element that cannot be computed fails its variable.
         r_hat, bulk, tail = mixing(own)
         for quantity, worst, limit in (
-            ("R-hat", r_hat.max(), _at_most(R_HAT_LIMIT)),
+            ("R-hat", r_hat.max(), _R_HAT),
             ("bulk ESS", bulk.min(), enough),
             ("tail ESS", tail.min(), enough),
         ):
@@ -483,4 +474,4 @@ def _notes(posterior: xr.DataTree) -> list[Check]:
     except (TypeError, ValueError, AttributeError):
         distances = [math.nan]
     quantity = "prior and data in conflict, largest distance in s.d."
-    return [_row(quantity, float(np.max(distances)), _at_most(CONFLICT_LIMIT), "note")] if distances else []
+    return [_row(quantity, float(np.max(distances)), kind="note")] if distances else []
