@@ -10,8 +10,7 @@ from scipy import integrate, stats
 
 import bayes_targets as bt
 from bayes_targets.sensitivity import as_mixture, normal_posterior, prior_families, scale_powers
-from bayes_targets.sensitivity.power_scaling import log_prior
-from bayes_targets.sensitivity.prior_grid import grid_of_estimate, grid_of_model
+from bayes_targets.sensitivity.prior_influence import grid_of_estimate, grid_of_model, log_prior
 
 Y, SE = 0.952, 0.659
 

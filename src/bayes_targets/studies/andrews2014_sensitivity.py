@@ -28,7 +28,7 @@ from ..sensitivity import (
     reverse_bayes,
     robustness_value,
 )
-from ..sensitivity.prior_grid import grid_of_estimate, prior_families
+from ..sensitivity.prior_influence import grid_of_estimate, prior_families
 from . import andrews2014 as paper
 from .andrews2014_anchoring import below
 
