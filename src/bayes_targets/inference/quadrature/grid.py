@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,10 +232,8 @@ def _locate(log_density: LogDensity, axes: tuple[Axis, ...]) -> tuple[Grid, Floa
 def _fill(log_density: LogDensity, known: Grid, step: FloatArray) -> Grid:
     """A finer grid of all nodes that count, and their neighbours: from where the known one has some, as far as it takes."""
     cells = math.prod((np.array(known.log_p.shape) * known.step / step).tolist())
-    first, todo = (
-        known.first - _MARGIN * step,
-        _near(known, step) if cells < _MOST_CELLS else np.zeros(1, dtype=bool),
-    )
+    todo = _near(known, step) if cells < _MOST_CELLS else np.zeros(1, dtype=bool)
+    first = known.first - _MARGIN * step
     if not todo.any():
         raise NotExactError("the exact engine found no grid for the density; engine 'nuts' may serve")
     log_p, there = np.full(todo.shape, -np.inf), np.zeros(todo.shape, dtype=bool)
@@ -277,11 +275,11 @@ def _near(known: Grid, step: FloatArray) -> NDArray[np.bool_]:
 
 def _with_neighbours(nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     for d in range(nodes.ndim):
-        along = np.moveaxis(nodes, d, 0)
-        grown = along.copy()
-        grown[1:] |= along[:-1]
-        grown[:-1] |= along[1:]
-        nodes = np.moveaxis(grown, 0, d)
+        before, after = ((slice(None),) * d + (part,) for part in (slice(None, -1), slice(1, None)))
+        grown = nodes.copy()
+        grown[after] |= nodes[before]
+        grown[before] |= nodes[after]
+        nodes = grown
     return nodes
 
 
@@ -331,10 +329,15 @@ def _path(shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 def _spread_out(d: int, size: int) -> FloatArray:
     """Points between 0 and 1, shape (d, size), any few successive ones far apart along each axis (Roberts 2018)."""
+    return np.asarray((0.5 + np.outer(_roberts(d), np.arange(1, size + 1))) % 1.0)
+
+
+@cache
+def _roberts(d: int) -> FloatArray:
     root = 2.0
     for _ in range(60):
         root = (1.0 + root) ** (1.0 / (d + 1))
-    return np.asarray((0.5 + np.outer(root ** -np.arange(1.0, d + 1), np.arange(1, size + 1))) % 1.0)
+    return np.asarray(root ** -np.arange(1.0, d + 1))
 
 
 def _tent(share: FloatArray) -> FloatArray:
