@@ -12,7 +12,7 @@ from bayes_targets.report.result import Picture, Result, Table
 from bayes_targets.studies import andrews2014_anchoring as paper
 from bayes_targets.studies.andrews2014 import TERMS
 
-SECONDS = 3
+SECONDS = 2.5
 LEVELS = (0.9, 0.5)
 
 

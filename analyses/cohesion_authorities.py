@@ -15,7 +15,7 @@ from bayes_targets.report.words import Words
 from bayes_targets.studies import andrews2014 as paper
 
 DATA = "authorities"
-SECONDS = 7
+SECONDS = 4.5
 DATASETS = 5
 POOLINGS = ("partial", "none", "complete")
 NAMES = {"target": "LAA (target on)", "stretch": "LAA (target stretch)", "constant": "Constant"}

@@ -7,7 +7,7 @@ printed estimate.
 
 from bayes_targets.studies import andrews2014 as paper
 
-SECONDS = 3
+SECONDS = 2.5
 
 
 def analyse(run):

@@ -12,7 +12,7 @@ from bayes_targets.report.success import contrast_rows, contrast_words
 from bayes_targets.studies import odpm2005 as report
 from bayes_targets.studies import odpm2005_contrasts as page
 
-SECONDS = 2.5
+SECONDS = 1.5
 LOCAL = ("Local targets", "National targets")
 PAIRS = {
     "kind": {"local minus national": LOCAL},

@@ -14,7 +14,7 @@ from bayes_targets.report.words import CountWords
 from bayes_targets.studies import odpm2005 as report
 
 DATA = "counts"
-SECONDS = 5
+SECONDS = 3
 # The names of the claims ledger.
 NAMES = {
     page.SHARE: "area_green",

@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bayes_targets.errors import DataError
 from bayes_targets.inference.ensemble import Pool
-from bayes_targets.workflow import catalogue
+from bayes_targets.workflow import catalogue, run_folder
 from bayes_targets.workflow.analysis import Outcome, Settings, conduct, plan
 
 HEAD = '''"""Title of {name}."""
@@ -84,6 +85,23 @@ def test_analyses_are_made_at_the_same_time(house):
     meets = "{0}.touch()\nwhile not {1}.exists():\n    time.sleep(0.01)\nreturn Result(answer='They met.')"
     outcome = house.run(house.script("a", meets.format(a, b)), house.script("b", meets.format(b, a)))
     assert outcome.conclusions == ["Title of a: They met.", "Title of b: They met."]
+
+
+def test_no_worker_waits_for_what_is_written(house, monkeypatch):
+    flag, write = house.folder / "c has begun", run_folder.write_result
+
+    def slow(out: Path, name: str, files: dict[str, bytes]) -> Path:
+        until = time.monotonic() + 20
+        while name == "a" and not flag.exists():
+            assert time.monotonic() < until, "c begins while a is written"
+            time.sleep(0.01)
+        return write(out, name, files)
+
+    monkeypatch.setattr(run_folder, "write_result", slow)
+    waits = f"while not pathlib.Path({str(flag)!r}).exists():\n    time.sleep(0.01)\n{PLAIN}"
+    touches = f"pathlib.Path({str(flag)!r}).touch()\n{PLAIN}"
+    names = [house.script("a"), house.script("b", waits), house.script("c", touches)]
+    assert house.run(*names).status == 0
 
 
 def test_what_takes_longest_begins_first_and_so_does_what_it_waits_for(house):

@@ -191,13 +191,12 @@ class _Desk:
                     self._begin(entry, pool)
 
     def _by_urgency(self) -> list[str]:
-        """What others wait for, then the rest, each with the longest first, so that no worker is idle at the end."""
+        """The longest first, with what waits for it, so that no worker is idle at the end."""
         lengths: dict[str, float] = {}
-        awaited = set[str]().union(*self.needs.values())
         for name in reversed(self.order):
             waiting = [lengths[other] for other in self.order if name in self.needs[other]]
             lengths[name] = self.entries[name].seconds + max(waiting, default=0.0)
-        return sorted(self.order, key=lambda name: (name not in awaited, -lengths[name]))
+        return sorted(self.order, key=lambda name: -lengths[name])
 
     def _is_wanted(self, name: str) -> bool:
         """Whether an analysis comes before the first error, so that it is made also where one is made at a time."""
