@@ -45,12 +45,13 @@ def git_commit() -> str | None:
         return None
     try:
         # No optional locks: a look at the state must not write into the checkout.
-        call = ["git", "--no-optional-locks", "-C", str(root)]
-        head = subprocess.run([*call, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-        changed = subprocess.run([*call, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        call = ["git", "--no-optional-locks", "-C", str(root), "status", "--porcelain=v2", "--branch"]
+        lines = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
+    head = next(line.split()[-1] for line in lines if line.startswith("# branch.oid "))
+    changed = any(not line.startswith("#") for line in lines)
+    return None if head == "(initial)" else head + (" with uncommitted changes" if changed else "")
 
 
 def seed_of(seed: int, name: str) -> np.random.SeedSequence:

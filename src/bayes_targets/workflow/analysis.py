@@ -26,7 +26,7 @@ from ..report.models import paragraph_of
 from ..report.result import Result, Table, read_table
 from ..report.word import require_word, result_markdown, word_document
 from . import run_folder
-from .catalogue import Entry, call_script, find_analysis
+from .catalogue import Entry, call_script, find_analysis, name_of
 from .run_folder import json_bytes
 from .settings import Needed, Run
 from .settings import Settings as Settings
@@ -65,7 +65,7 @@ def conduct(
 ) -> Outcome:
     """Run analyses and write the run folder."""
     entries = plan([find_analysis(name) for name in names])
-    asked = [entry for entry in entries.values() if entry.name in {Path(name).stem for name in names}]
+    asked = [entry for entry in entries.values() if entry.name in map(name_of, names)]
     if settings.data is not None:
         if not settings.data.is_dir():
             read_file(settings.data, what="--data ")
@@ -129,10 +129,7 @@ class _Desk:
         self.tell = tell
         self.git_commit = git_commit()
         self.key = key_of(settings)
-        self.needs = {
-            name: [Path(need).stem if need.endswith(".py") else need for need in entry.needs]
-            for name, entry in entries.items()
-        }
+        self.needs = {name: [name_of(need) for need in entry.needs] for name, entry in entries.items()}
         self.order = list(entries)
         self.needed: dict[str, Needed] = {}
         self.summaries: dict[str, dict[str, Any]] = {}
@@ -246,8 +243,10 @@ class _Desk:
     def _remember(self, entry: Entry, summary: dict[str, Any]) -> None:
         self.summaries[entry.name] = summary
         self.tell(len(self.summaries), len(self.entries))
-        # After each analysis, so that the page is right also when the next one ends the run.
-        self.write_manifest(ended=False)
+        if len(self.summaries) < len(
+            self.entries
+        ):  # so that the page is right also when the next one ends the run
+            self.write_manifest(ended=False)
 
     def _say_title(self, entry: Entry) -> None:
         self.say(f"[{self.order.index(entry.name) + 1}/{len(self.order)}] {entry.title}")
@@ -320,10 +319,9 @@ def open_run(
     """What the script of an analysis is handed, with the hashes of the script and of the user's file."""
     run = Run(settings, entry.name, needed, say)
     run.inputs[f"{entry.name}.py"] = sha256(read_file(entry.path))
-    if (
-        settings.data is not None and entry.data and not settings.data.is_dir()
-    ):  # a data package has its own hashes
-        run.inputs[shown(settings.data)] = sha256(read_file(settings.data, what="--data "))
+    file = settings.data if entry.data else None
+    if file is not None and not file.is_dir():  # a data package has its own hashes
+        run.inputs[shown(file)] = sha256(read_file(file, what="--data "))
     return run
 
 

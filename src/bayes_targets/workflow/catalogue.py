@@ -90,6 +90,11 @@ def find_analysis(name: str) -> Entry:
     return known[name]
 
 
+def name_of(asked: str) -> str:
+    """The name of an analysis that is asked for by it, or by the path of its script."""
+    return Path(asked).stem if asked.endswith(".py") else asked
+
+
 def read_entry(path: Path) -> Entry:
     """Title and question of a script, from its docstring, without running it."""
     try:

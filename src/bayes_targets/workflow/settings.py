@@ -28,7 +28,7 @@ from ..readers.evaluations import read_evaluations
 from ..readers.package import Study, data_folder, load_study, study_names
 from ..report.result import Result
 from ..sensitivity.robustness import QUESTION
-from .catalogue import READER_OPTIONS
+from .catalogue import READER_OPTIONS, name_of
 
 # What a user may say over the words of a data package: the question, not how a table is read.
 _ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
@@ -109,7 +109,7 @@ class Run:
 
     def need(self, name: str) -> Result:
         """What another analysis found."""
-        known = Path(name).stem if name.endswith(".py") else name
+        known = name_of(name)
         if known not in self.found:
             raise DataError(
                 f"{self.name}: needs {name!r}, expected it among the names in NEEDS at the top of the script"
