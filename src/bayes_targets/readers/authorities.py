@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, option, was
+from ..errors import DataError, counted, did_you_mean, option, was
 from .cells import (
     Column,
     Problems,
@@ -46,7 +46,7 @@ from .columns import (
     plain_word,
     with_header,
 )
-from .dataset import authority_dataset, choose_reference, dependent_columns, type_dummies
+from .dataset import authority_dataset, choose_reference, clearly_independent, dependent_columns, type_dummies
 from .table import RawTable, TableOptions, read_table
 from .units import check_spelling, one_spelling, repeated_names, say_alike, says_total, total_rows
 
@@ -117,18 +117,18 @@ class _Reading:
         """Whether all these variables are there and no cell of them is wrong."""
         return all(name in self.values and not self.problems.concerns(self.theirs(name)) for name in names)
 
+    @property
+    def sound_controls(self) -> dict[str, FloatArray]:
+        """The controls of which no cell is wrong."""
+        return {n: v for n, v in self.controls.items() if not self.problems.concerns(self.theirs(n))}
+
     def wrong(self, name: str, places: NDArray[np.bool_], expected: str | Sequence[str], kind: str) -> None:
         """Note a variable's wrong cells."""
         values = self.values.get(name, self.controls.get(name))
         for i in np.flatnonzero(places).tolist():
             words = expected if isinstance(expected, str) else expected[i]
-            self.problems.cell(
-                self.cells.index[i],
-                self.theirs(name),
-                shortest(values[i]) if values is not None else "",
-                words,
-                kind,
-            )
+            found = shortest(values[i]) if values is not None else ""
+            self.problems.cell(self.cells.index[i], self.theirs(name), found, words, kind)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some rows of everything that was read."""
@@ -548,9 +548,9 @@ def _leave_out_incomplete(reading: _Reading) -> None:
             f"{reading.problems.label}: no row has a value in every column that is needed; missing: {counts}"
         )
         return
-    total, n = len(gone), int(gone.sum())
+    n = int(gone.sum())
     reading.notes.append(
-        f"{n:,} of {total:,} rows lack a value that the model needs and {'was' if n == 1 else 'were'} left out (missing: {counts})."
+        f"{n:,} of {len(gone):,} rows lack a value that the model needs and {was(n)} left out (missing: {counts})."
     )
     for i in np.flatnonzero(gone).tolist():
         lacks = ", ".join(dict.fromkeys(columns[name] for name, mask in lacking.items() if mask[i]))
@@ -701,8 +701,10 @@ def _compute_change(reading: _Reading) -> None:
     if not reading.clean("baseline", "outcome"):
         return
     before, after = reading.values["baseline"], reading.values["outcome"]
+    per_before: FloatArray | float = 1.0
+    per_after: FloatArray | float = 1.0
     if reading.asked.change == "points":
-        computed, per_before, per_after = after - before, np.ones_like(before), 1.0 / np.ones_like(before)
+        computed = after - before
     else:
         with np.errstate(over="ignore"):
             computed = 100 * (after - before) / before
@@ -764,20 +766,16 @@ def _take_logs(reading: _Reading) -> None:
 
 def _check_variation(reading: _Reading) -> None:
     """Check that outcome, effects and controls are not constant."""
-    outcome = next((name for name in ("change", "outcome") if reading.clean(name)), "outcome")
-    for name in (outcome, "target", "stretch", *reading.controls):
-        control = name in reading.controls
-        column = reading.theirs(name)
-        if (control and reading.problems.concerns(column)) or (not control and not reading.clean(name)):
-            continue
-        values = reading.controls[name] if control else reading.values[name]
+    outcome = "change" if reading.clean("change") else "outcome"
+    names = [name for name in (outcome, "target", "stretch") if reading.clean(name)]
+    sound = [(name, f"column {reading.theirs(name)!r}", reading.values[name]) for name in names]
+    sound += [(name, f"control {name!r}", values) for name, values in reading.sound_controls.items()]
+    for name, place, values in sound:
         known = values[~np.isnan(values)]
-        if known.size == 0 or np.all(known == known[0]):
+        if not known.size or np.all(known == known[0]):
             found = f"every value is {shortest(known[0])}" if known.size else "no value is known"
-            place = f"control {name!r}" if control else f"column {column!r}"
-            reading.problems.say(
-                f"{reading.problems.label}, {place}: {found}, expected some variation", column
-            )
+            sentence = f"{reading.problems.label}, {place}: {found}, expected some variation"
+            reading.problems.say(sentence, reading.theirs(name))
 
 
 def _check_terms(reading: _Reading) -> None:
@@ -795,9 +793,7 @@ def _check_terms(reading: _Reading) -> None:
             "controls, effect)"
         )
         return
-    usable = {
-        f"control {n}": v for n, v in reading.controls.items() if not problems.concerns(reading.theirs(n))
-    }
+    usable = {f"control {name}": values for name, values in reading.sound_controls.items()}
     if reading.clean("target"):
         usable["target"] = reading.values["target"]
     matrix = pd.DataFrame(usable, index=range(len(types)))
@@ -818,34 +814,21 @@ def _independent_within_types(matrix: pd.DataFrame, types: Sequence[str]) -> boo
     """Whether columns are clearly independent of one another and of the types: one decomposition of what types leave."""
     if matrix.empty:
         return True
-    groups = pd.factorize(pd.Series(types, dtype=object))[0]
-    values = matrix.to_numpy(dtype=float)
-    scale = np.abs(values).max(axis=0)
-    if not (scale > 0).all():
-        return False
-    values = values / scale
-    sizes = np.bincount(groups)
-    within = np.empty_like(values)
-    for j in range(values.shape[1]):
-        within[:, j] = values[:, j] - (np.bincount(groups, weights=values[:, j]) / sizes)[groups]
-    length = np.linalg.norm(within, axis=0)
-    if (length <= 1e-6 * np.linalg.norm(values - values.mean(axis=0), axis=0)).any() or (length == 0).any():
-        return False
-    away = np.abs(np.diag(np.linalg.qr(within / length, mode="r")))
-    return bool(len(away) == values.shape[1] and away.min() > 1e-6)
+    values = matrix / matrix.abs().max()
+    within = values - values.groupby(np.array(types, dtype=object)).transform("mean")
+    length, whole = (np.linalg.norm(each, axis=0) for each in (within, values - values.mean()))
+    # A column of zeros has no length, nor has one that its types determine.
+    return bool((length > 1e-6 * whole).all()) and clearly_independent(within.to_numpy() / length)
 
 
 def _write_notes(reading: _Reading) -> None:
     for name in reading.located.shadowed:
-        if name in NUMBERS or name in ("authority", "authority_type"):
-            mapped_to = reading.located.ours[name]
-            reading.notes.append(
-                f"Column {name!r} was set aside, since {mapped_to!r} was mapped to {name!r}."
-            )
+        other = reading.located.ours[name]
+        reading.notes.append(f"Column {name!r} was set aside, since {other!r} was mapped to {name!r}.")
     missing = int(np.isnan(reading.values.get("stretch", np.zeros(0))).sum())
     if missing:
         reading.notes.append(
-            f"The stretch is not known for {missing} {'unit' if missing == 1 else 'units'} with a target, and was kept as missing."
+            f"The stretch is not known for {counted(missing, 'unit')} with a target, and was kept as missing."
         )
 
 

@@ -132,12 +132,12 @@ def dependent_columns(matrix: pd.DataFrame) -> dict[str, list[str]]:
             dependent[name] = []
         else:
             standard[name] = centred / length
-    if standard and not _clearly_independent(np.column_stack(list(standard.values()))):
+    if standard and not clearly_independent(np.column_stack(list(standard.values()))):
         dependent |= _combinations(standard)
     return {name: dependent[name] for name in matrix.columns if name in dependent}
 
 
-def _clearly_independent(units: FloatArray) -> bool:
+def clearly_independent(units: FloatArray) -> bool:
     """Whether every column of length 1 is well away from what those before it span: one decomposition, for the usual case."""
     if units.shape[0] < units.shape[1]:
         return False
