@@ -257,13 +257,9 @@ def read_authorities(
     >>> read_authorities(frame, columns=names, change="percent")["change"].values.round(2)
     array([-2.5 ,  0.  ,  1.43, -2.56, -2.44,  5.  ])
     """
+    given = locals()
     table = read_table(source, TableOptions(separator, decimal, encoding, header, sheet, missing), name=name)
-    asked = _asked(
-        table.header, columns=columns, controls=controls, change=change, period=period, before=before, after=after, types=types,
-        log=log, further_outcomes=further_outcomes, design_effect=design_effect, allow_one_type=allow_one_type,
-        incomplete=incomplete, totals=totals, words=words, origin=origin,
-    )  # fmt: skip
-    reading = _located(table, asked)
+    reading = _located(table, _asked(table.header, given))
     _read_cells(reading)
     _leave_out_incomplete(reading)
     _settle_scales(reading)
@@ -279,7 +275,7 @@ def read_authorities(
     return _dataset(reading)
 
 
-def _asked(lines: Mapping[str, str], **given: Any) -> _Asked:
+def _asked(lines: Mapping[str, str], given: dict[str, Any]) -> _Asked:
     """Options as given, else as the file's header lines say, checked."""
     for name in ("controls", "totals"):
         if given[name] is None and lines.get(name):

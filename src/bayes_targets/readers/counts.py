@@ -180,6 +180,7 @@ def read_counts(
     >>> read_counts(table)["count"].sum("status").values
     array([ 3, 11])
     """
+    given = locals()
     if not isinstance(counts, pd.DataFrame | str | Path):
         raise DataError(
             f"counts: found {type(counts).__name__}, expected a DataFrame or the path of a CSV file"
@@ -190,10 +191,7 @@ def read_counts(
         if counts.empty:
             raise DataError(f"{name}: no rows, expected an area a row")
     table = read_table(counts, TableOptions(separator, decimal, encoding, header, sheet, missing), name=name)
-    asked = _asked(
-        table, attrs, columns=columns, statuses=statuses, covariates=covariates, label=label, totals=totals, incomplete=incomplete,
-        words=words,
-    )  # fmt: skip
+    asked = _asked(table, attrs, given)
     read = _read_long if "status" in asked.cells.columns else _read_wide
     counting = read(table, asked)
     chosen = _choose_statuses(counting)
@@ -203,7 +201,7 @@ def read_counts(
     return _dataset(counting, chosen, kept)
 
 
-def _asked(table: RawTable, attrs: Mapping[Any, Any], **given: Any) -> _Asked:
+def _asked(table: RawTable, attrs: Mapping[Any, Any], given: Mapping[str, Any]) -> _Asked:
     """Options as given, else as header lines or attrs say, checked against the table."""
     lines = table.header
     if given["incomplete"] not in ("drop", "refuse"):

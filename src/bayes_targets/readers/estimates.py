@@ -167,11 +167,7 @@ def read_estimates(
     >>> evaluation.estimates.loc["Contractibility", ["estimate", "se", "se_low", "se_high", "df"]].astype(float).round(4).tolist()
     [0.049, 0.0214, 0.0212, 0.0216, 242.0]
     """
-    said = {
-        "focus": focus, "better": better, "smallest": smallest, "hoped": hoped, "unit": unit, "n": n, "clusters": clusters, "df": df,
-        "ratio": ratio, "model": model, "level": level, "brackets": brackets, "stars": stars, "tails": tails, "logs": logs,
-        "effect": effect, "continuity": continuity, "assignment": assignment,
-    }  # fmt: skip
+    said = options_among(locals())
     if is_result(source):
         return _of_result(source, Options(**checked(said)))
     page = sheet_of(source, TableOptions(separator, decimal, encoding, header, sheet, missing))
@@ -186,6 +182,12 @@ def read_estimates(
 
 
 # ---- options and header lines -----------------------------------------------------------------------------
+
+
+def options_among(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the arguments of a reader say of a table, apart from how it is written."""
+    names = [field.name for field in fields(Options) if field.name != "source"]  # which is the table itself
+    return {name: arguments[name] for name in names if name in arguments}
 
 
 def asked_of(given: Mapping[str, Any], page: Sheet) -> Options:

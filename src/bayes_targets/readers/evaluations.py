@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnclearError, did_you_mean, option, quoted, require_choice
 from ..evaluation import Evaluation
 from .columns import as_mapping
-from .estimates import Options, as_matrix, asked_of, evaluation_of, numeric_cell
+from .estimates import Options, as_matrix, asked_of, evaluation_of, numeric_cell, options_among
 from .printed_table import PrintedTable, Sheet, read_models, sheet_of
 from .table import TableOptions
 from .uncertainty import figure
@@ -108,12 +108,8 @@ def read_evaluations(
     Aronson    -0.889  0.571
     Hart       -1.442  0.141
     """
+    given = options_among(locals())
     page = sheet_of(source, TableOptions(separator, decimal, encoding, header, sheet, missing))
-    given = {
-        "better": better, "unit": unit, "smallest": smallest, "hoped": hoped, "ratio": ratio, "effect": effect, "continuity": continuity,
-        "level": level, "stars": stars, "tails": tails, "df": df, "logs": logs, "moderators": moderators, "group": group,
-        "correlation": correlation, "covariance": covariance,
-    }  # fmt: skip
     asked = asked_of(given, page)
     renamed = as_mapping(columns, "columns")
     if asked.group is not None:
