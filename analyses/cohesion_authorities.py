@@ -61,9 +61,9 @@ def reconstructed(run):
         comparison[effect] = tables.pooled_comparison(
             stacked["partial"], paper.ols(study, model=model), NAMES
         )
-        printed = paper.estimates(study, model=model)
-        comparison[effect].attrs["n"] = printed.attrs["n"]
-        scales |= printed.set_index("term")["scale"].dropna().to_dict()
+        printed = paper.evaluation(study, model)
+        comparison[effect].attrs["n"] = printed.n
+        scales |= printed.estimates["scale"].dropna().to_dict()
         types |= {f"{effect}, {p}": tables.summarise_types(stacked[p], "intercept") for p in POOLINGS}
         types[f"{effect}, slope"] = tables.summarise_types(stacked["by_type"], "effect_by_type")
         posteriors |= {f"{effect}_{name}": tree for name, tree in stacked.items()}

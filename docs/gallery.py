@@ -28,7 +28,7 @@ def counts(by: str = "policy_area"):
 
 
 def published(model: int):
-    return bt.fit(bt.published_model(andrews2014.estimates(STUDY, model=model)), seed=SEED)
+    return bt.fit(bt.published_model(andrews2014.evaluation(STUDY, model)), seed=SEED)
 
 
 def pooled(**options):

@@ -13,15 +13,15 @@ def result():
     return paper.published_result(study, posteriors)
 
 
-def test_the_evaluations_of_the_package_give_the_models_of_the_frames():
+def test_priors_are_five_times_the_effect_hoped_for_and_the_unitary_type_is_the_reference():
     study = bt.load_study("andrews2014")
-    for model, described in paper.MODELS.items():
-        ours = bt.published_model(study.evaluations[described])
-        theirs = bt.published_model(paper.estimates(study, model=model))
-        assert str(ours.priors.effect) == str(theirs.priors.effect) == "Normal(0, 5)"
-        for variable in ("estimate", "se", "scale", "prior_sd"):
-            assert ours.data[variable].equals(theirs.data[variable])
-        assert ours.options["reference"] == theirs.options["reference"]
+    for model in paper.MODELS:
+        described = bt.published_model(paper.evaluation(study, model), pooling="partial")
+        assert described.options["reference"] == "Unitary authority"
+        assert described.data["pooled"].sum() == 3
+        assert str(bt.published_model(paper.evaluation(study, model)).priors.effect) == "Normal(0, 5)"
+    with pytest.raises(bt.DataError, match=r"model is 4, expected one of \[1, 2, 3\]"):
+        paper.evaluation(study, 4)
 
 
 def test_the_flagship_claim_has_its_exact_digits(result):

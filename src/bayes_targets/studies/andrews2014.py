@@ -109,53 +109,27 @@ SHOWN = [
 
 
 def evaluation(study: Study, model: int) -> Evaluation:
-    """One model of Table 2."""
+    """One model of Table 2.
+
+    Examples
+    --------
+    >>> from bayes_targets.readers.package import load_study
+    >>> printed = evaluation(load_study("andrews2014"), 2)
+    >>> printed.estimates.loc["LAA (target on)", ["estimate", "se", "scale", "df"]].tolist()
+    [0.952, 0.659, 1.0, 137.0]
+    """
     if model not in MODELS:
         raise DataError(f"model is {model!r}, expected one of {sorted(MODELS)}")
     return study.evaluations[MODELS[model]]
 
 
-def estimates(study: Study, *, model: int) -> pd.DataFrame:
-    """The printed slopes of one model of Table 2, ready for `published_model`.
-
-    Examples
-    --------
-    >>> from bayes_targets.readers.package import load_study
-    >>> frame = estimates(load_study("andrews2014"), model=2).set_index("term")
-    >>> frame.loc["LAA (target on)", ["estimate", "se", "scale"]].tolist()
-    [0.952, 0.659, 1.0]
-    >>> frame.attrs["df"]
-    137
-    """
-    printed = evaluation(study, model)
-    frame = printed.estimates.reset_index()[["term", "estimate", "se", "scale", "group"]]
-    group = frame["group"].max()  # of the authority types; other terms have none
-    reference = {"term": printed.reference[0], "estimate": 0.0, "se": 0.0, "scale": 1.0, "group": group}
-    result = pd.concat([frame, pd.DataFrame([reference])], ignore_index=True)
-    result.attrs = {
-        **study.tables["ols"].attrs,
-        "origin": "published",
-        "n": printed.n,
-        "df": int(printed.estimates["df"].iloc[0]),
-        "hoped": printed.hoped,
-    }
-    return result
-
-
 def ols(study: Study, *, model: int, standardised: bool = False, prob: float = 0.95) -> pd.DataFrame:
     """The printed OLS of one model with t statistics, p-values and intervals, by term."""
-    frame = estimates(study, model=model)
-    df = frame.attrs["df"]
+    frame = evaluation(study, model).estimates.reset_index()
     if standardised:
         frame = frame.dropna(subset="scale")
         frame = frame.assign(estimate=frame["estimate"] * frame["scale"], se=frame["se"] * frame["scale"])
-    return ols_from_estimates(frame, df=df, prob=prob)
-
-
-def ropes(estimates: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """The region of practical equivalence of each term, in the units of its printed slope."""
-    scaled = estimates.dropna(subset="scale").set_index("term")["scale"]
-    return {str(term): (ROPE[0] / scale, ROPE[1] / scale) for term, scale in scaled.items()}
+    return ols_from_estimates(frame, df=int(frame["df"].iloc[0]), prob=prob)
 
 
 def scale_of_stretch(study: Study) -> float:
@@ -190,9 +164,7 @@ def sceptical_models(study: Study) -> dict[str, Model]:
     'Normal(0, 0.607957)'
     """
     priors = PublishedPriors(effect=Normal(0.0, HOPED / 1.6448536269514722))
-    return {
-        f"model_{model}": published_model(estimates(study, model=model), priors=priors) for model in (1, 2, 3)
-    }
+    return {f"model_{model}": published_model(evaluation(study, model), priors=priors) for model in (1, 2, 3)}
 
 
 def anchored(posterior: xr.DataTree, study: Study) -> dict[str, xr.DataTree]:
