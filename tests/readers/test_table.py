@@ -120,6 +120,12 @@ def test_title_blank_rows_footnotes_and_repeated_headers_are_found_and_said(tmp_
     )
 
 
+def test_a_file_of_which_only_the_blanks_in_numbers_are_no_ascii_is_windows_1252(tmp_path):
+    table = read_table(written(tmp_path, "school;score\nA;17\u00a0960\nB;31\u00a0061\n".encode("cp1252")))
+    assert rows(table) == [["A", "17\u00a0960"], ["B", "31\u00a0061"]]
+    assert "The file is not UTF-8 and was read as Windows-1252 (first: '17\\xa0960')." in table.notes
+
+
 def test_footnotes_with_commas_are_footnotes(tmp_path):
     below = "\nNotes\n[note 1] Provisional, to be revised\n"
     table = read_table(

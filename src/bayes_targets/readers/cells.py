@@ -49,6 +49,7 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _POINT = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)?\.\d+|\d{1,3}(?:,\d{3}){2,}", re.ASCII)
 _COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+|\d{1,3}(?:\.\d{3}){2,}", re.ASCII)
+_GROUPS = re.compile(r"(?<=\d)[ '\u2019\u00a0\u2009\u202f\u2007\u2002\u2003](?=\d\d\d(?!\d))", re.ASCII)
 _BARE = re.compile("^[\\s£$€¥+\\-\u2010-\u2013\u2212(\\[<>\u2264\u2265]*|[\\s%£€)\\]*+\u2020\u2021]*$")
 
 
@@ -319,7 +320,7 @@ def decimal_of(text: str) -> str:
     """Decimal sign that the number in a text must have: ``"."``, ``","``, ``"either"`` or ``""`` (nothing to see)."""
     if "." not in text and "," not in text:
         return ""
-    bare = _BARE.sub("", text.strip())
+    bare = _GROUPS.sub("", _BARE.sub("", text.strip()))
     if _EITHER.fullmatch(bare):
         return "either"
     if _POINT.fullmatch(bare):

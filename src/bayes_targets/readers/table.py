@@ -417,7 +417,9 @@ def _guessed(content: bytes, label: str, error: UnicodeDecodeError, notes: list[
             f"several encodings; give {option('encoding', 'windows-1252', 'mac-roman', 'latin-2')} or another, "
             "or save the file as CSV UTF-8"
         ) from None
-    word = next(word for word in re.split(r"[\s,;\t|]+", text) if any(letter in word for letter in foreign))
+    word = next(
+        word for word in re.split(r"[ ,;\t|\r\n]+", text) if any(letter in word for letter in foreign)
+    )
     notes.append(f"The file is not UTF-8 and was read as Windows-1252 (first: {word!r}).")
     return text
 
