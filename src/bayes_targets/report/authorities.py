@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +21,7 @@ from ..models.cohesion.checks import check_change_by_type, compare_pooling, left
 from ..plots import plot_forest, plot_shrinkage
 from .cells import capital, number
 from .result import Picture, Result, Table
-from .words import Words, a
+from .words import Words, a, stamp
 
 # Tables by effect: "target", "stretch", or "types" where there is neither.
 ByEffect = Mapping[str, pd.DataFrame]
@@ -216,8 +215,7 @@ def authority_result(
     """
     origin = next(iter(comparison.values())).attrs["origin"]
     made_up = origin == "reconstructed"
-    for tree in posteriors.values():
-        tree.attrs["words"] = json.dumps(words.as_record())
+    stamp(words, posteriors)
     shown, drawn = dict[str, pd.DataFrame](), dict[str, pd.DataFrame]()
     for effect, table in comparison.items():
         groups = types[f"{effect}, none"].index

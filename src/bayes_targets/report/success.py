@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from ..plots.areas import count_outside, fit_message
 from .authorities import MANY, POOR, ends, left_out_table
 from .cells import capital
 from .result import Picture, Result, Table
-from .words import CountWords, a
+from .words import CountWords, a, stamp
 
 # Statuses that can be drawn.
 STATUSES = 6
@@ -64,8 +63,7 @@ def area_result(
     `success`: the statuses that count as success. `names`: other names of posteriors in files. `limits`, `notes`: what cannot be
     concluded besides what holds for any counts, and what was assumed.
     """
-    for tree in posteriors.values():
-        tree.attrs["words"] = json.dumps(words.as_record())
+    stamp(words, posteriors)
     named = dict(names or {})
     headline = posteriors[SHARE]
     areas = area_shares(headline, counts, success=success)
@@ -131,7 +129,8 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
     last = ranks.columns[-1]
     best, worst = str(ranks[1].idxmax()), str(ranks[last].idxmax())
     small = int((areas["n"] < SMALL_SAMPLE).sum())
-    few = (f"one {words.area}", "says") if small == 1 else (f"{small:,} {words.areas}", "say")
+    who, verb = (f"one {words.area}", "says") if small == 1 else (f"{small:,} {words.areas}", "say")
+    few = f"Small numbers: the {who} with fewer than {SMALL_SAMPLE} {words.items} {verb} next to nothing."
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
     row = areas.loc[best]
     hits = round(float(row["ols_estimate"] * row["n"]))
@@ -141,17 +140,13 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
         f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
         f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."
     )
-    points = [
+    points = (
         f"Overall: {areas.attrs['overall']:.0%}.",
         f"Is it the best of the {len(areas):,} {words.areas}? That is {words_for(p, error=error)} ({percent_text(p, error=error)}).",
         f"Most probably the last: {worst} ({percent_text(float(ranks.loc[worst, last]))}).",
+        *([few] if small else []),
         f"A new {words.area}: anything from {new['low']:.0%} to {new['high']:.0%} ({_INTERVAL}).",
-    ]
-    if small:
-        points.insert(
-            3,
-            f"Small numbers: the {few[0]} with fewer than {SMALL_SAMPLE} {words.items} {few[1]} next to nothing.",
-        )
+    )
     tables = {"ranks": _rank_table(ranks, words)}
     pictures = {}
     if len(ranks) <= MANY:
@@ -164,7 +159,7 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
             f"Each row adds up to 100%. Dark cells are ranks that {a(words.area)} probably has; a row of pale cells could be anywhere.",
             f"Heat map of rank probabilities; {best} most probably first, {worst} last.",
         )  # fmt: skip
-    return Result(answer, points=tuple(points), tables=tables, pictures=pictures)
+    return Result(answer, points=points, tables=tables, pictures=pictures)
 
 
 def _rank_table(ranks: pd.DataFrame, words: CountWords) -> Table:

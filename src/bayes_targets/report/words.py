@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -84,10 +85,6 @@ class Words:
         """Label of an axis."""
         return f"{self.what}, {self.measure}"
 
-    def as_record(self) -> dict[str, Any]:
-        """The words as plain values, for the attrs of a posterior."""
-        return asdict(self)
-
     @staticmethod
     def read(record: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Words:
         """The words that a posterior's attrs hold; plain names by the model's options where there are none."""
@@ -125,9 +122,11 @@ class CountWords:
         area = str(counts.attrs.get("unit_word") or "area")
         return CountWords(item, plural(item), area, plural(area), " or ".join(success).replace("_", " "))
 
-    def as_record(self) -> dict[str, Any]:
-        """The words as plain values, for the attrs of a posterior."""
-        return asdict(self)
+
+def stamp(words: Words | CountWords, posteriors: Mapping[str, xr.DataTree]) -> None:
+    """Write the words into the attrs of posteriors, for the cards of their models."""
+    for tree in posteriors.values():
+        tree.attrs["words"] = json.dumps(asdict(words))
 
 
 _USUAL = {"unit_word": "authority", "type_word": "type"}
