@@ -63,24 +63,24 @@ def normal_quantile(prob: ArrayLike) -> FloatArray:
     return np.where(central, q * _rational(_CENTRE, 0.180625 - q * q), np.copysign(outside, q))
 
 
-def t_upper_tail(t: ArrayLike, df: float) -> FloatArray:
-    """Probability of more than `t`, elementwise; with infinite `df` under the normal distribution.
+def t_upper_tail(t: ArrayLike, df: float | None = None) -> FloatArray:
+    """Probability of more than `t`, elementwise; of a normal without degrees of freedom, or with infinitely many.
 
     Examples
     --------
     >>> t_upper_tail([0.0, 1.0], 1).round(12).tolist()  # Cauchy
     [0.5, 0.25]
     """
-    if math.isinf(df):
+    if df is None or math.isinf(df):
         erfc = np.vectorize(math.erfc, otypes=[float])
         return np.asarray(0.5 * erfc(np.asarray(t, dtype=float) / math.sqrt(2.0)))
     ratio = np.asarray(t, dtype=float) / math.sqrt(df)
     slope = np.tanh(np.arcsinh(ratio))
     length = 1.0 / (df * slope + min(df, math.sqrt(df)))
-    # So far out nothing is left, and sinh does not overflow.
-    beyond = np.minimum(length[..., None] * _REACH, 700.0)
-    # log cosh(s + r) - log cosh(s), in a form that does not cancel.
-    fall = np.log1p(2.0 * np.sinh(beyond / 2) ** 2 + slope[..., None] * np.sinh(beyond))
+    reach = length[..., None] * _REACH
+    near = np.minimum(reach, 700.0)
+    # log cosh(s + r) - log cosh(s), in a form that does not cancel; far out, where sinh would overflow, a straight line.
+    fall = np.log1p(2.0 * np.sinh(near / 2) ** 2 + slope[..., None] * np.sinh(near)) + (reach - near)
     log_cosh = np.where(ratio < 1, 0.5 * np.log1p(np.minimum(ratio, 1) ** 2), np.log(np.hypot(1, ratio)))
     log_front = -df * log_cosh - _log_beta_half(df / 2)
     with np.errstate(under="ignore"):
@@ -98,16 +98,19 @@ def t_quantile(prob: float, df: float | None = None) -> float:
     if df is None or math.isinf(df):
         return float(normal_quantile(prob))
     tail = min(prob, 1.0 - prob)
-    # Newton's method for the log of the tail, which is concave, from where the lighter tail of the normal has it.
-    t = abs(float(normal_quantile(tail)))
+    if tail == 0.5:
+        return 0.0
+    # Newton's method for the log of the tail as a function of log t, from where the lighter tail of the normal has it.
+    log_t = math.log(abs(float(normal_quantile(tail))))
     for _ in range(100):
+        t = math.exp(log_t)
         above = float(t_upper_tail(t, df))
         log_density = -_log_beta_half(df / 2) - 0.5 * math.log(df) - (df + 1) / 2 * math.log1p(t * t / df)
-        step = above / math.exp(log_density) * math.log(above / tail)
-        t += step
-        if abs(step) <= 1e-14 * t:
+        step = above / math.exp(log_density + log_t) * math.log(above / tail)
+        log_t = min(log_t + step, 300.0)  # no farther than a float's square
+        if abs(step) <= 1e-14:
             break
-    return math.copysign(t, prob - 0.5)
+    return math.copysign(math.exp(log_t), prob - 0.5)
 
 
 def _log_beta_half(a: float) -> float:

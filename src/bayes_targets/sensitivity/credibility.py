@@ -259,8 +259,6 @@ def bayes_factor(
 
 def _log_bayes_factor(z: float, relative_sd: float, tails: int, df: float | None) -> float:
     """Log Bayes factor of no effect; a t likelihood is a mixture of normal ones."""
-    from scipy import special
-
     weights, precisions = likelihood_nodes(df)
     g = precisions * relative_sd**2
     log_null = np.log(weights) + 0.5 * np.log(precisions) - 0.5 * z * z * precisions
@@ -268,6 +266,8 @@ def _log_bayes_factor(z: float, relative_sd: float, tails: int, df: float | None
     weight = g / (1 + g)
     log_gain = 0.5 * z * z * precisions * weight - 0.5 * np.log1p(g)
     if tails == 1:
+        from scipy import special
+
         log_gain = log_gain + math.log(2) + special.log_ndtr(z * np.sqrt(precisions * weight))
     return float(np.logaddexp.reduce(log_null) - np.logaddexp.reduce(log_null + log_gain))
 
@@ -329,10 +329,10 @@ def _advocacy_limit(z: float, needed: float, df: float | None) -> float:
 
 def _intrinsic_p(z: float, tails: int, df: float | None) -> float:
     """Level at which the estimate is just in conflict with the sceptical prior made from itself."""
+    if df is None:
+        return tails * below(-z / math.sqrt(2))
     from scipy import optimize, special
 
-    if df is None:
-        return tails * below(-z / math.sqrt(2), None)
     weights, precisions = likelihood_nodes(df)
 
     def excess(log_level: float) -> float:

@@ -347,7 +347,7 @@ def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSeque
     draws = solve_cohesion(model, 1000, np.random.default_rng(fit_seed))[0]["effect"].to_numpy()
     ends = equal_tails(draws, setting.prob)
     # The posterior is so nearly normal that its moments tell the probability with less noise than counting.
-    above = below(draws.mean() / draws.std(ddof=1), None)
+    above = below(draws.mean() / draws.std(ddof=1))
     return above - setting.prob, float(draws.mean()), float(ends[1] - ends[0])
 
 

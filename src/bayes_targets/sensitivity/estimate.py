@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, require_number, shown
-from ..inference.distributions import t_quantile
+from ..inference.distributions import t_quantile, t_upper_tail
 from ..priors import Normal, Prior, StudentT
 
 FloatArray = NDArray[np.float64]
@@ -78,11 +78,10 @@ def require_list(name: str, values: object) -> list[object]:
     return listed
 
 
-def below(x: float, df: float | None) -> float:
+def below(x: float, df: float | None = None) -> float:
     """Probability below x of a standard normal, or of Student's t."""
-    from scipy import special
-
-    return float(special.ndtr(x) if df is None else special.stdtr(df, x))
+    tail = float(t_upper_tail(abs(x), df))
+    return tail if x < 0 else 1 - tail
 
 
 @lru_cache(maxsize=64)

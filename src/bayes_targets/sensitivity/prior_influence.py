@@ -343,10 +343,12 @@ def scale_powers(model: Model, posterior: xr.DataTree) -> pd.DataFrame:
     """
     import arviz_stats
 
-    terms = _terms(model, posterior)
-    priors = log_prior(model, posterior)
-    likelihood = posterior["log_likelihood"].to_dataset()
-    groups = {"posterior": terms, "log_likelihood": likelihood, "log_prior": priors}
+    terms, priors = _terms(model, posterior), log_prior(model, posterior)
+    groups = {
+        "posterior": terms,
+        "log_prior": priors,
+        "log_likelihood": posterior["log_likelihood"].to_dataset(),
+    }
     tree = xr.DataTree.from_dict(groups)
 
     def sensitivity(group: str, names: list[str] | None = None) -> Any:
@@ -359,9 +361,10 @@ def scale_powers(model: Model, posterior: xr.DataTree) -> pd.DataFrame:
     columns["prior"] = sensitivity("prior") if names else np.zeros(terms.sizes["term"])
     columns["likelihood"] = sensitivity("likelihood")
     table = pd.DataFrame(columns, index=pd.Index(terms["term"].to_numpy().astype(str), name="term"))
-    table["reading"] = [
-        _reading(prior, data) for prior, data in zip(table["prior"], table["likelihood"], strict=True)
-    ]
+    weak = np.where(
+        table["likelihood"] >= SENSITIVE, "prior and data in conflict", "strong prior or weak data"
+    )
+    table["reading"] = np.where(table["prior"] < SENSITIVE, "informed by the data", weak)
     table.attrs = {"threshold": SENSITIVE}
     return table
 
@@ -420,17 +423,9 @@ def _terms(model: Model, posterior: xr.DataTree) -> xr.Dataset:
         raise DataError(
             f"posterior is of a {posterior.attrs.get('model')!r} model, expected what fit gives for the {model.name!r} model"
         )
-    if posterior.attrs.get("data_hash") != data_hash(model.data) or posterior.attrs.get(
-        "priors"
-    ) != json.dumps(describe_priors(model.priors)):
+    own = {"data_hash": data_hash(model.data), "priors": json.dumps(describe_priors(model.priors))}
+    if any(posterior.attrs.get(name) != value for name, value in own.items()):
         raise DataError(
             "posterior is of other data or other priors than the model, expected what fit gives for it"
         )
-    terms = posterior["posterior"].to_dataset()[model.terms[0]]
-    return terms.rename("terms").to_dataset()
-
-
-def _reading(prior: float, likelihood: float) -> str:
-    if prior < SENSITIVE:
-        return "informed by the data"
-    return "prior and data in conflict" if likelihood >= SENSITIVE else "strong prior or weak data"
+    return posterior["posterior"].to_dataset()[model.terms[0]].rename("terms").to_dataset()
