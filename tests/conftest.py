@@ -47,17 +47,29 @@ def eight_schools_posterior(eight_schools):
     return bt.fit(model, draws=4000, seed=1, progress=False)
 
 
-@pytest.fixture(scope="module")
-def undrawn():
-    """Figures are made and laid out, and not drawn, in a file whose tests read words and numbers only."""
+def drawn(kind: str) -> bytes:
+    """The file of an empty figure."""
     import io
 
     from matplotlib.figure import Figure
 
-    drawn = {}
-    for kind in ("png", "svg"):
-        Figure(figsize=(1, 1)).savefig(content := io.BytesIO(), format=kind)
-        drawn[kind] = content.getvalue()
+    Figure(figsize=(1, 1)).savefig(content := io.BytesIO(), format=kind)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Figures are made and laid out, and not drawn, in a file whose tests read words and numbers only."""
+    files = {kind: drawn(kind) for kind in ("png", "svg")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bayes_targets.plots.save_bytes", lambda figure, kind: drawn[kind])
+        patch.setattr("bayes_targets.plots.save_bytes", lambda figure, kind: files[kind])
+        yield
+
+
+@pytest.fixture(scope="module")
+def unpasted():
+    """Figures are drawn as SVG only, in a file whose tests do not look at the PNG."""
+    png = drawn("png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bayes_targets.plots._sheet._save_png", lambda figure, stream: stream.write(png))
         yield

@@ -1,6 +1,5 @@
 """R-hat and effective sample sizes are ArviZ's."""
 
-import arviz_stats
 import numpy as np
 import pytest
 
@@ -46,6 +45,8 @@ def test_the_numbers_are_those_of_arviz(kind, shape):
     draws = chains(kind, shape)
     # Beside other quantities, as it is computed.
     found = [values[1] for values in mixing(np.stack([-3.0 * draws, draws, np.ones(shape)]))]
+    import arviz_stats  # here, as it loads much, and every worker reads this file
+
     assert found[0] == pytest.approx(float(arviz_stats.rhat(draws)), rel=1e-9)
     assert found[1] == pytest.approx(float(arviz_stats.ess(draws, method="bulk")), rel=1e-6)
     assert found[2] == pytest.approx(

@@ -126,6 +126,7 @@ def test_anything_but_a_model_is_refused(model):
         bt.fit(model.data)
 
 
+@pytest.mark.slow
 def test_a_compiled_graph_with_other_data_gives_the_draws_of_their_own_model_compiled_anew(compiled):
     other = bt.success_model(COUNTS.assign(green=[2, 2, 6]))
     settings = {"draws": 50, "tune": 100, "chains": 2, "seed": 3}

@@ -1,11 +1,16 @@
 """Pareto smoothing and leave-one-out are ArviZ's, whatever the number of observations at a time."""
 
-import arviz_stats  # noqa: F401  (gives DataArray its accessor)
 import numpy as np
 import pytest
 import xarray as xr
 
 from bayes_targets.inference.leave_one_out import leave_one_out, pareto_k, smoothed, stacking_weights
+
+
+@pytest.fixture(scope="module", autouse=True)
+def accessor():
+    """ArviZ's accessor of DataArray; here, as it loads much, and every worker reads this file."""
+    import arviz_stats  # noqa: F401
 
 
 def log_likelihoods(observations, draws, seed=4):

@@ -335,13 +335,16 @@ def test_the_evidence_with_a_shared_reference_agrees_with_the_dense_normal():
     y, se = (CONTRASTS[name].to_numpy()[:4] for name in ("estimate", "se"))
 
     node, weight = np.polynomial.legendre.leggauss(40)
-    pooled = 0.0
-    for share, w in zip((node + 1) / 2, weight / 2, strict=True):
-        shared = share * se[1:].min() ** 2
-        for tau, v in zip(7.5 * (node + 1), 7.5 * weight, strict=True):
-            covariance = np.diag(se[1:] ** 2 - shared + tau**2) + shared + tau**2
-            inside = stats.multivariate_normal(np.zeros(3), covariance).pdf(y[1:])
-            pooled += w * v * inside * stats.halfnorm(scale=2.5).pdf(tau) * stats.beta(2, 2).pdf(share)
+    share, tau = (node + 1) / 2, 7.5 * (node + 1)
+    errors = np.diag(se[1:] ** 2) + np.multiply.outer(share * se[1:].min() ** 2, 1 - np.eye(3))
+    covariance = errors[:, None] + np.multiply.outer(tau**2, 1 + np.eye(3))
+    distance = y[1:] @ np.linalg.solve(covariance, y[1:][:, None])
+    inside = np.exp(-0.5 * distance[..., 0]) / np.sqrt(np.linalg.det(2 * np.pi * covariance))
+    pooled = (
+        (weight / 2 * stats.beta(2, 2).pdf(share))
+        @ inside
+        @ (7.5 * weight * stats.halfnorm(scale=2.5).pdf(tau))
+    )
     own = stats.norm(0, math.hypot(5, se[0])).logpdf(y[0])
     assert evidence(bt.published_model(CONTRASTS, pooling="partial", hoped=1.0)) == pytest.approx(
         math.log(pooled) + own, abs=1e-6

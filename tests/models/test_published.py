@@ -260,6 +260,7 @@ def test_repeated_terms_and_missing_columns_are_told(eight_schools):
         bt.published_model([1, 2, 3])
 
 
+@pytest.mark.slow
 def test_a_compiled_graph_takes_other_estimates():
     from bayes_targets.inference.engines import compile_nuts, sample_nuts
 

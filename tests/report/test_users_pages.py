@@ -13,6 +13,8 @@ from bayes_targets.report.words import CountWords, Words
 from bayes_targets.run import main
 from cases import CASES, besides, case
 
+pytestmark = pytest.mark.usefixtures("unpasted")
+
 FILES = CASES / "files"
 NHS = [
     *("--columns", "Org Code=authority", "Region=authority_type", "FT=target"),

@@ -10,6 +10,8 @@ from bayes_targets.errors import DataError
 from bayes_targets.studies import odpm2005
 from bayes_targets.workflow.analysis import Settings, conduct
 
+pytestmark = pytest.mark.usefixtures("unpasted")
+
 OWN = """service,done,late,missed
 Roads,10,4,2
 <b>Parks</b>,3,1,0

@@ -9,6 +9,8 @@ import bayes_targets as bt
 from bayes_targets.run import main
 from cases import case
 
+pytestmark = pytest.mark.usefixtures("unpasted")
+
 
 @pytest.fixture(scope="module")
 def target():
