@@ -28,10 +28,12 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class _Line:
-    """One row of the table: its figures and the texts that they were read from."""
+    """One row of the table: its figures, the cells that they were read from, and its degrees of freedom."""
 
     evaluation: Evaluation
     row: Row
+    cells: Mapping[str, object]
+    df: float
 
     @property
     def figures(self) -> Mapping[str, Figure]:
@@ -42,10 +44,6 @@ class _Line:
         return _place(self.evaluation, self.row.term)
 
     @property
-    def df(self) -> float:
-        return float(self.evaluation.estimates["df"].get(self.row.term, math.inf))
-
-    @property
     def reference(self) -> str:
         """The distribution that the ratio is held against."""
         return "normal" if math.isinf(self.df) else f"t with {self.df:g} df"
@@ -53,18 +51,13 @@ class _Line:
     def has(self, *names: str) -> bool:
         return self.figures.keys() >= set(names)
 
-    @cached_property
-    def cells(self) -> dict[str, str]:
-        """The row as printed, its two ends as one interval."""
-        cells = {str(k): str(v) for k, v in self.evaluation.printed.loc[self.row.term].items()}
-        return cells | {"interval": f"{cells.get('low')} to {cells.get('high')}"}
-
     def told(self, *names: str) -> str:
         """The cells of some names as printed, those that are."""
-        words = {"estimate": "b", "se": "s.e."}
-        return ", ".join(
-            f"{words.get(name, name)} {self.cells[name]}" for name in names if self.cells.get(name)
-        )
+        words = {"estimate": "b", "se": "s.e.", "low": "interval"}
+        cells = {name: self.cells.get(name) for name in names}
+        if "low" in names:
+            cells["low"] = f"{self.cells['low']} to {self.cells['high']}"
+        return ", ".join(f"{words.get(name, name)} {cell}" for name, cell in cells.items() if cell)
 
     @cached_property
     def size(self) -> Interval | None:
@@ -100,7 +93,9 @@ def check_estimates(evaluation: Evaluation) -> list[Check]:
         exact=evaluation.reading.get("exact") == "yes",
         label=evaluation.source,
     )
-    lines = [_Line(evaluation, row) for row in rows]
+    cells = dict(zip(evaluation.printed.index, evaluation.printed.to_dict("records"), strict=True))
+    df = evaluation.estimates["df"].to_dict()
+    lines = [_Line(evaluation, row, cells[row.term], float(df.get(row.term, math.inf))) for row in rows]
     checks = [check for line in lines for check in _line_checks(line)]
     checks += _stars_as_a_whole(lines, evaluation)
     return checks + _not_made(checks, evaluation)
@@ -184,7 +179,7 @@ def _midway(line: _Line) -> Check:
             f"the interval was computed on the scale of the {evaluation.ratio} itself, not of its logarithm"
         )
         other_scale = _middle(_exp(low), _exp(high)).meets(_exp(estimate)), plain
-    verdict, printed = judge(middle.meets(estimate), other_scale), line.told("estimate", "interval")
+    verdict, printed = judge(middle.meets(estimate), other_scale), line.told("estimate", "low")
     words = f"middle {_with_box(shown)}{kind}"
     return Check("estimate midway in its interval", line.where, printed, words, verdict)
 
@@ -211,16 +206,18 @@ def _interval(line: _Line) -> Check:
         return Figure(x, x, x).meets(reach)
 
     expected, normal = critical(1 - level, df), critical(1 - level)
-    others = [x for x in (0.8, 0.9, 0.95, 0.99) if abs(x - level) > 1e-9 and is_reached(critical(1 - x, df))]
+    holds = is_reached(expected)
+    usual = [x for x in (0.8, 0.9, 0.95, 0.99) if abs(x - level) > 1e-9 and not holds]
+    others = [x for x in usual if is_reached(critical(1 - x, df))]
     verdict = judge(
-        is_reached(expected),
+        holds,
         (math.isfinite(df) and is_reached(normal), _NORMAL),
         (math.isinf(df) and normal < reach.high and reach.low < critical(1 - level, 1.0), _FEW),
         *((True, f"it is a {100 * other:g}% interval") for other in others),
     )
     words = f"half its width is {_with_box(reach)} standard errors, {number(expected)} expected"
     words += f" ({100 * level:g}% interval, {line.reference})"
-    printed = line.told("estimate", name, "interval")
+    printed = line.told("estimate", name, "low")
     return Check("interval against b and s.e.", line.where, printed, words, verdict)
 
 
