@@ -28,30 +28,24 @@ class AnchoringPriors:
     Attributes
     ----------
     anchor_weight : Prior
-        Weight of the later score in what targets were set from: 0 the score before, 1 the score after.
-        ``Beta(1, 1)``: no preference. The answer is best read for each weight (`slope_by_weight`), where this
-        prior plays no part.
+        Weight of the later score in what targets were set from: 0 the score before, 1 the score after. The answer is best read
+        for each weight (`slope_by_weight`), where this prior plays no part.
     causal_slope : Prior
-        Points by which the true later score rises for each point that the target lies above the true score
-        before; 1 means that all that is asked for is delivered. ``Normal(0, 1)``, as in `CohesionPriors`.
+        Points by which the true later score rises for each point that the target lies above the true score before; 1 means
+        that all that is asked for is delivered.
     error_seen : Prior
-        Share of the survey error that was in the scores that targets were set from: 0 where partnerships knew
-        their true level, 1 where they took the survey's figures. ``Beta(1, 1)``.
+        Share of the survey error that was in the scores that targets were set from: 0 where partnerships knew their true
+        level, 1 where they took the survey's figures.
     ambition_mean, ambition_sd : Prior
-        Mean and standard deviation between areas of target less the score it was set from. ``Normal(2, 3)`` and
-        ``HalfNormal(5)``.
+        Mean and standard deviation between areas of target less the score it was set from.
     score_before, spread_before : Prior
-        Mean and standard deviation between areas of the true score before. ``Normal(75, 10)`` below 100, and
-        ``HalfNormal(10)``; the printed ones say far more.
+        Mean (below 100) and standard deviation between areas of the true score before; the printed ones say far more.
     score_after : Prior
-        Mean later score that areas were heading to without their targets. ``Normal(75, 10)`` below 100.
+        Mean later score, below 100, that areas were heading to without their targets.
     carry_over : Prior
-        Slope of the logarithm of the share that does not agree after on that before: below 1, high and low
-        scores drift to the middle. ``Normal(1, 0.25)``.
-    drift_sd : Prior
-        Standard deviation of true change that the score before does not foretell. ``HalfNormal(4)``.
-    control_sd : Prior
-        Standard deviation of what the controls add to the change. ``HalfNormal(2)``.
+        Slope of the logarithm of the share that does not agree after on that before: below 1, scores drift to the middle.
+    drift_sd, control_sd : Prior
+        Standard deviations of true change that the score before does not foretell, and of what the controls add to it.
 
     Examples
     --------
@@ -92,9 +86,8 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     to which the controls add an effect that has nothing to do with targets. Who has a target, and whose target is
     unknown, has nothing to do with scores either.
 
-    No area is known, so that the likelihood is that of the printed statistics: sixteen numbers whose distribution
-    is learnt from simulations of whole studies (a synthetic likelihood; no tolerance is involved). By default `fit`
-    uses sequential Monte Carlo on it; with ``engine="nuts"`` the same likelihood is sampled by NUTS.
+    No area is known, so that the likelihood is that of the printed statistics, whose distribution is learnt from simulations of
+    whole studies (a synthetic likelihood; no tolerance is involved). `fit` uses sequential Monte Carlo, or NUTS.
 
     Parameters
     ----------
@@ -108,9 +101,7 @@ def anchoring_model(summary: pd.DataFrame, *, priors: AnchoringPriors | None = N
     Returns
     -------
     Model
-        Posterior variables ``anchor_weight``, ``causal_slope``, ``error_seen``, ``ambition_mean``, ``ambition_sd``,
-        ``score_before``, ``spread_before``, ``score_after``, ``carry_over``, ``drift_sd``, ``control_sd``; replicated data
-        ``printed (statistic)``.
+        Posterior variables by the names of `AnchoringPriors`; replicated data ``printed (statistic)``.
 
     Raises
     ------

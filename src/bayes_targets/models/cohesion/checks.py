@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...inference.convergence import mean_sizes
 from ...inference.leave_one_out import LeaveOneOut, good_k, leave_one_out, stacking_weights
-from ...inference.summary import equal_tails
+from ...inference.summary import equal_tails, tails
 from .equation import fitted_change, noise, pointwise
 from .estimands import parts_of, response_of
 
@@ -69,8 +69,7 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     >>> bool(table.loc[("all", "mean"), "p_value"] > 0.1)
     True
     """
-    if not 0 < prob < 1:
-        raise DataError(f"prob is {prob!r}, expected a probability between 0 and 1")
+    tails(prob)
     observed, kind, types = _observed(posterior)
     members = {name: np.flatnonzero(kind == i) for i, name in enumerate(types)}
     members["all"] = np.arange(kind.size)

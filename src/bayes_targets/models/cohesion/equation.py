@@ -191,14 +191,8 @@ def term_matrix(model: Model) -> tuple[list[str], FloatArray]:
     others = [] if options["pooling"] == "complete" else [t for t in types if t != options["reference"]]
     effect = [] if options["effect"] is None else [str(options["effect"])]
     labels, first = [*effect, *others, *controls, "constant"], len(effect)
-    matrix = np.zeros((len(labels), first + len(types) + len(controls)))
-    reference = first + types.index(options["reference"])
-    matrix[:first, :first] = 1.0
-    for row, name in enumerate(others, first):
-        matrix[row, first + types.index(name)], matrix[row, reference] = 1.0, -1.0
-    for j in range(len(controls)):
-        matrix[first + len(others) + j, first + len(types) + j] = 1.0
-    matrix[-1, reference] = 1.0
-    if controls:
-        matrix[-1, first + len(types) :] = -data["control_mean"].to_numpy()
-    return labels, matrix
+    unit = np.eye(first + len(types) + len(controls))
+    reference, slopes = unit[first + types.index(options["reference"])], unit[first + len(types) :]
+    contrasts = unit[[first + types.index(name) for name in others]] - reference
+    constant = reference - (data["control_mean"].to_numpy() @ slopes if controls else 0.0)
+    return labels, np.vstack([unit[:first], contrasts, slopes, constant])

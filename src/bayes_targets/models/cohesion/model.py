@@ -41,8 +41,7 @@ class CohesionPriors:
 
     The defaults of this class are for changes of a survey score in per cent of it, and weakly informative there. For 150
     authorities of four types with eight controls, 57% of them with a target, half of the changes simulated from them alone
-    lie between -7.7 and 7.7, 95% between -24.5 and 24.5, and 2% outside -30 to 30. For outcomes in other units use
-    `scaled_priors`, as `cohesion_model` does for observed data unless it is given priors.
+    lie between -7.7 and 7.7, and 95% between -24.5 and 24.5. For outcomes in other units use `scaled_priors`.
 
     Attributes
     ----------
@@ -65,8 +64,7 @@ class CohesionPriors:
         Standard deviation of the noise (its scale, with Student-t noise). With `LogFlat` here, and `Flat` on
         `intercept` (pooling none), `effect` and `coefficient`, the posterior is the classical one of least squares.
     nu_minus_one : Prior
-        Degrees of freedom of Student-t noise, less 1. ``Exponential(1 / 29)``: mean of nu 30, from tails like
-        a Cauchy distribution's to practically normal ones.
+        Degrees of freedom of Student-t noise, less 1; by default with mean 29, from a Cauchy's tails to practically normal ones.
     baseline_mean, baseline_tau, baseline_sd : Prior
         With measurement error: mean over types of the true baseline, standard deviation between types, and between
         units of one type.
@@ -219,9 +217,8 @@ def cohesion_model(
         measurement error also ``baseline``, ``outcome``, ``baseline_se``, ``outcome_se``. ``attrs["change"]`` says whether
         the change is in ``"points"`` or in ``"percent"`` of the baseline.
     effect : {"target", "stretch"} or None
-        The variable whose slope is asked for; None where there is neither, so that types and controls alone explain the
-        outcome. Units whose stretch is not known are left out of a stretch model and counted in
-        ``data.attrs["n_dropped"]``.
+        The variable whose slope is asked for; None where types and controls alone explain the outcome. Units whose stretch is
+        not known are left out of a stretch model and counted in ``data.attrs["n_dropped"]``.
     pooling : {"partial", "complete", "none"}
         Whether types share a distribution, are the same, or stand alone.
     slopes : {"common", "by_type"}
@@ -244,8 +241,8 @@ def cohesion_model(
         with controls ``coefficient (control)``; ``sigma``; with Student-t noise ``nu``; with measurement error
         ``baseline_mean``, ``baseline_tau``, ``baseline_sd``, ``baseline_by_type (authority_type)``; and
         ``regression (term)``: the same quantities as the rows of `fit_ols`, in its order (effect, contrasts of
-        types with the reference type, controls, constant), which `compare` puts beside them. With complete
-        pooling the contrasts are 0 by assumption and left out. All in units of the outcome.
+        types with the reference type unless pooling is complete, controls, constant), which `compare` puts beside them. All in
+        units of the outcome.
 
     Raises
     ------

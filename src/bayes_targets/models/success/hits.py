@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,11 @@ class StatusCalibration:
     low, high : float
         Range of the chance that the status states.
     of : {"hit", "reach"}
-        Chance of what: of hitting the target fully, or of reaching at least the threshold from which reward is
-        paid.
+        Chance of what: of hitting the target fully, or of reaching at least the threshold from which reward is paid.
     within : Beta
-        Where in the range the chance lies. ``Beta(1, 1)`` is uniform; with range 0 to 1 it is the prior of the
-        chance itself.
+        Where in the range the chance lies; with range 0 to 1 it is the prior of the chance itself.
     rest : Beta
-        What the status does not state: for ``"hit"`` the share of misses that reach the threshold; for
-        ``"reach"`` the share of targets reaching it that are hit fully.
+        For ``"hit"`` the share of misses that reach the threshold; for ``"reach"`` the share of those reaching it that are hit.
 
     Raises
     ------
@@ -45,8 +42,8 @@ class StatusCalibration:
     low: float
     high: float
     of: str = "hit"
-    within: Beta = field(default_factory=lambda: Beta(1.0, 1.0))
-    rest: Beta = field(default_factory=lambda: Beta(1.0, 1.0))
+    within: Beta = Beta(1.0, 1.0)
+    rest: Beta = Beta(1.0, 1.0)
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:
@@ -85,13 +82,7 @@ class RewardRule:
             raise DataError(f"reward: found {self}, expected shares from 0 to 1, the threshold below 1")
 
     def payment(self, achievement: FloatArray) -> FloatArray:
-        """Share of the reward for these shares of a target.
-
-        Examples
-        --------
-        >>> RewardRule().payment(np.array([0.5, 0.6, 0.8, 1.2])).round(2).tolist()
-        [0.0, 0.6, 0.8, 1.0]
-        """
+        """Share of the reward for these shares of a target."""
         along = np.clip((achievement - self.threshold) / (1.0 - self.threshold), 0.0, 1.0)
         paid = self.at_threshold + (1.0 - self.at_threshold) * along
         return np.asarray(np.where(achievement >= self.threshold, paid, 0.0))
@@ -108,10 +99,9 @@ def eventual_hits(
 ) -> xr.Dataset:
     """Posterior predictive number of targets hit in the end, and share of the reward paid.
 
-    In each draw every status has one chance of a full hit and one of reaching the threshold; targets of it are
-    hit independently with it. A target that reaches the threshold and is not hit achieves anything between the
-    two with the same probability (no source tells; a uniform distribution is taken), and is paid for by the
-    rule. Rewards of all targets count the same.
+    In each draw every status has one chance of a full hit and one of reaching the threshold; targets of it are hit independently
+    with it. A target that reaches the threshold and is not hit achieves anything between the two with the same probability
+    (no source tells), and is paid for by the rule. Rewards of all targets count the same.
 
     Parameters
     ----------
@@ -198,14 +188,11 @@ def summarise_hits(hits: xr.Dataset) -> pd.DataFrame:
 def optimism_transition(
     posterior: xr.DataTree, *, early: str, late: str, years: Mapping[str, float]
 ) -> xr.DataArray:
-    r"""How colours fade as the end comes near, from the contrast of two finish years.
+    """How colours fade as the end comes near, from the contrast of two finish years.
 
-    The rule: targets that end a year later are a year's optimism ahead, and they lose it. With :math:`\delta` the
-    mean over cuts of the difference in cumulative log-odds between the late and the early group, a group that
-    loses *y* years has its cumulative log-odds lowered by :math:`y \delta`. With one year for the late group and
-    none for the early one, the late group ends as the early one is now. More years extrapolate. Targets keep
-    their order: the fewest change colour that bring one distribution to the other, and the first to fall are
-    taken to be as good as any of their colour. Where a draw has the early group ahead, colours brighten.
+    Targets that end a year later are a year's optimism ahead, and they lose it: a group that loses y years has its cumulative log-odds
+    lowered by y times the mean over cuts of the difference between the late and the early group. More years than one extrapolate.
+    Targets keep their order, so that the fewest change colour; where a draw has the early group ahead, colours brighten.
     """
     share = posterior["posterior"].to_dataset()["share"].transpose("chain", "draw", "area", "status")
     areas = [str(area) for area in share["area"].to_numpy()]
