@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,10 @@ from .exact import left_out_densities, success_evidence
 from .multinomial_exact import left_out_by_split, multinomial_evidence
 from .shares import FloatArray, multinomial_log_density
 
+FloatPair = tuple[FloatArray, FloatArray]
 _ENGINES = ("auto", "exact", "nuts")
 # Refits see few areas, so their posteriors have long necks; such small graphs afford small steps.
-_TARGET_ACCEPT, _TUNE, _CHAINS = 0.99, 1000, 4
+_SETTINGS: dict[str, Any] = {"tune": 1000, "chains": 4, "target_accept": 0.99}
 # Fewest points a dim of the rule that integrates an area's effects out; wide enough for six s.d.s.
 _POINTS = {1: 101, 2: 41, 3: 21}
 _REACH = 6.5
@@ -86,19 +87,13 @@ def leave_one_area_out(
     c    -2.462   0.0
     """
     areas = _checked_areas(model, engine, draws)
-    if engine != "nuts":
-        try:
-            elpd, mcse = (left_out_by_split if _is_multinomial(model) else left_out_densities)(model)
-        except NotExactError:
-            if engine == "exact":
-                raise
-        else:
-            return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=areas)
     seeds = np.random.SeedSequence(seed).generate_state(len(areas))
-    kept = ~np.eye(len(areas), dtype=bool)
-    return pd.DataFrame(
-        _refitted(model, kept, "without", draws, seeds), index=areas, columns=["elpd", "mcse"]
+    others = ~np.eye(len(areas), dtype=bool)
+    left_out = left_out_by_split if model.options["outcome"] == "multinomial" else left_out_densities
+    elpd, mcse = _by_engine(
+        engine, lambda: left_out(model), lambda: _refitted(model, others, "without", draws, seeds)
     )
+    return pd.DataFrame({"elpd": elpd, "mcse": mcse}, index=areas)
 
 
 def log_evidence(model: Model, *, engine: str = "auto", draws: int = 1000, seed: int = 0) -> pd.DataFrame:
@@ -144,21 +139,34 @@ def log_evidence(model: Model, *, engine: str = "auto", draws: int = 1000, seed:
     prior = model.draw_prior(model, np.random.default_rng(seeds[0]), _PRIOR_DRAWS)
     if prior is None:
         raise DataError("log evidence: a prior is improper, which leaves the evidence undefined")
+
+    def exactly() -> FloatPair:
+        evidence = multinomial_evidence if model.options["outcome"] == "multinomial" else success_evidence
+        value, error = np.array([evidence(model, kept) for kept in np.tri(len(areas), dtype=bool)]).T
+        return np.diff(value, prepend=0.0), np.hypot(error, np.append(0.0, error[:-1]))
+
+    def by_refits() -> FloatPair:
+        before = prior.rename(sample="draw").expand_dims("chain")
+        first = _log_mean(area_log_density(model, before, 0), before)
+        others = np.tri(len(areas), k=-1, dtype=bool)[1:]
+        log_density, error = _refitted(model, others, "before", draws, seeds[1:])
+        return np.append(first[0], log_density), np.append(first[1], error)
+
+    log_density, mcse = _by_engine(engine, exactly, by_refits)
+    return pd.DataFrame({"log_density": log_density, "mcse": mcse}, index=areas)
+
+
+def _by_engine(
+    engine: str, exactly: Callable[[], FloatPair], by_refits: Callable[[], FloatPair]
+) -> FloatPair:
+    """What the exact engine gives, or refits by NUTS, where they are asked for or there is no exact posterior."""
     if engine != "nuts":
         try:
-            evidence = multinomial_evidence if _is_multinomial(model) else success_evidence
-            steps = np.array([evidence(model, kept) for kept in np.tri(len(areas), dtype=bool)])
+            return exactly()
         except NotExactError:
             if engine == "exact":
                 raise
-        else:
-            error = np.hypot(steps[:, 1], np.roll(steps[:, 1], 1) * (np.arange(len(steps)) > 0))
-            log_density = np.diff(steps[:, 0], prepend=0.0)
-            return pd.DataFrame({"log_density": log_density, "mcse": error}, index=areas)
-    before = prior.rename(sample="draw").expand_dims("chain")
-    rows = [_log_mean(area_log_density(model, before, 0), before)]
-    rows += _refitted(model, np.tri(len(areas), k=-1, dtype=bool)[1:], "before", draws, seeds[1:])
-    return pd.DataFrame(rows, index=areas, columns=["log_density", "mcse"])
+    return by_refits()
 
 
 def _checked_areas(model: Model, engine: str, draws: int) -> pd.Index:
@@ -246,13 +254,7 @@ def _pseudo_bma(elpd: FloatArray) -> FloatArray:
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).mean(axis=0))
 
 
-def _is_multinomial(model: Model) -> bool:
-    return bool(model.options["outcome"] == "multinomial")
-
-
-def _refitted(
-    model: Model, kept: NDArray[np.bool_], word: str, draws: int, seeds: NDArray[Any]
-) -> list[tuple[float, float]]:
+def _refitted(model: Model, kept: NDArray[np.bool_], word: str, draws: int, seeds: NDArray[Any]) -> FloatPair:
     """Log density and error of the last areas, each from a refit to those areas that its row of `kept` keeps."""
     compiled, areas = compile_nuts(model), model.data["area"].to_numpy()
     names = [name for name in ("count", "successes", "targets") if name in model.data]
@@ -260,20 +262,15 @@ def _refitted(
     for place, own, seed in zip(range(len(areas) - len(kept), len(areas)), kept, seeds, strict=True):
         rest = model.data[names].where(xr.DataArray(own, dims="area"), 0)
         posterior, stats = sample_nuts(
-            compiled,
-            data=swapped_data(rest),
-            draws=draws,
-            tune=_TUNE,
-            chains=_CHAINS,
-            seed=int(seed),
-            target_accept=_TARGET_ACCEPT,
+            compiled, data=swapped_data(rest), draws=draws, seed=int(seed), **_SETTINGS
         )
         try:
             require(diagnose(xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})))
-        except DiagnosticsError as error:
-            raise DiagnosticsError(f"{word} {areas[place]}: {error}") from None
+        except DiagnosticsError as failed:
+            raise DiagnosticsError(f"{word} {areas[place]}: {failed}") from None
         rows.append(_log_mean(area_log_density(model, posterior, place), posterior))
-    return rows
+    log_density, error = np.array(rows).T
+    return log_density, error
 
 
 def area_log_density(model: Model, draws: xr.Dataset, place: int) -> FloatArray:
