@@ -41,6 +41,8 @@ from .models.meta.priors import Steps as Steps
 from .models.published.model import published_model as published_model
 from .models.published.priors import PublishedPriors as PublishedPriors
 from .models.success.estimands import rank_probabilities as rank_probabilities
+from .models.success.hits import RewardRule as RewardRule
+from .models.success.hits import StatusCalibration as StatusCalibration
 from .models.success.hits import eventual_hits as eventual_hits
 from .models.success.loo import compare_models as compare_models
 from .models.success.loo import leave_one_area_out as leave_one_area_out

@@ -70,8 +70,11 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     True
     """
     tails(prob)
-    observed, kind, types = _observed(posterior)
-    members = {name: np.flatnonzero(kind == i) for i, name in enumerate(types)}
+    (_, data, _), name = parts_of(posterior), response_of(posterior)
+    # With measurement error the scores are the observed data, and the change between them is kept beside.
+    observed = (data if name in data else posterior["observed_data"].to_dataset())[name].to_numpy()
+    kind = data["type_index"].to_numpy()
+    members = {str(of): np.flatnonzero(kind == i) for i, of in enumerate(data["authority_type"].to_numpy())}
     members["all"] = np.arange(kind.size)
     again: dict[tuple[str, str], list[Any]] = {}
     for replicated in _replicated(posterior):
@@ -91,15 +94,6 @@ def check_change_by_type(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.Da
     table = pd.DataFrame(rows, columns=columns).set_index(["authority_type", "statistic"])
     table.attrs = {"interval": "eti", "prob": prob, "origin": posterior.attrs.get("origin", "observed")}
     return table
-
-
-def _observed(posterior: xr.DataTree) -> tuple[NDArray[np.float64], NDArray[np.int64], list[str]]:
-    _, data, _ = parts_of(posterior)
-    name = response_of(posterior)
-    # With measurement error the scores are the observed data, and the change between them is kept beside.
-    seen = data if name in data else posterior["observed_data"].to_dataset()
-    types = [str(kind) for kind in data["authority_type"].to_numpy()]
-    return seen[name].to_numpy(), data["type_index"].to_numpy(), types
 
 
 def _replicated(posterior: xr.DataTree) -> Iterator[NDArray[np.float64]]:

@@ -87,20 +87,17 @@ def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:
     """
     values = share.stack(sample=("chain", "draw")).transpose("sample", "area").to_numpy()
     size, areas = values.shape
-    order = np.argsort(values, axis=1)[:, ::-1]
-    sorted_values = np.take_along_axis(values, order, axis=1)
-    new = np.ones((size, areas), dtype=bool)
-    new[:, 1:] = sorted_values[:, 1:] != sorted_values[:, :-1]
-    # Each group of ties shares its ranks; most groups are of one.
-    group = np.cumsum(new) - 1
-    ties = np.bincount(group)
-    start = np.flatnonzero(new) % areas
-    table = np.zeros((areas, areas))
+    first, last = (
+        pd.DataFrame(values).rank(axis=1, method=method, ascending=False).to_numpy(dtype=int)
+        for method in ("min", "max")
+    )
+    # Areas that tie share their ranks; most share none.
+    ties, cell = last - first + 1, first - 1 + areas * np.arange(areas)
+    table = np.zeros(areas**2)
     for further in range(int(ties.max())):
-        more = ties[group] > further
-        cell = order.ravel()[more] * areas + start[group[more]] + further
-        table += np.bincount(cell, weights=1.0 / ties[group[more]], minlength=areas**2).reshape(table.shape)
-    table /= size
+        more = ties > further
+        table += np.bincount(cell[more] + further, weights=1.0 / ties[more], minlength=areas**2)
+    table = table.reshape(areas, areas) / size
     index = pd.Index(share["area"].to_numpy(), name="area")
     return pd.DataFrame(table, index=index, columns=pd.Index(range(1, areas + 1), name="rank"))
 

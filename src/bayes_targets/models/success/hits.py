@@ -37,6 +37,13 @@ class StatusCalibration:
     ------
     DataError
         If the range is not inside 0 to 1, or `of` is another word.
+
+    Examples
+    --------
+    >>> amber = StatusCalibration(0.5, 0.8, of="reach")
+    >>> hit, reach = amber.draw(np.random.default_rng(1), 1000)
+    >>> bool((hit <= reach).all()), bool(0.5 <= reach.min() and reach.max() <= 0.8)
+    (True, True)
     """
 
     low: float
@@ -72,6 +79,11 @@ class RewardRule:
         Share of the target below which nothing is paid.
     at_threshold : float
         Share of the reward at the threshold, from where it rises in a straight line to all of it for the whole target.
+
+    Examples
+    --------
+    >>> RewardRule().payment(np.array([0.5, 0.6, 0.8, 1.2])).round(2).tolist()
+    [0.0, 0.6, 0.8, 1.0]
     """
 
     threshold: float = 0.6
