@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
+from functools import cache
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ _MISSING = (
 MISSING = frozenset(_MISSING.split("|"))
 """Texts that mean a missing value, in any capitals."""
 
+TWO_READINGS = "it can be a thousand or a thousandth"
 _LISTED = 20
 _LONGEST = 100  # characters of a cell that may hold a number
 _LONGEST_PLAIN = 40  # and of one that holds nothing else
@@ -397,51 +399,25 @@ def read_numbers(
     marks: frozenset[str] = MISSING,
 ) -> Column:
     """Read one column as finite numbers, and note every cell that is none."""
-    n = len(cells)
-    values = np.full(n, np.nan)
-    missing, percent = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    left = np.arange(n)
-    if cells.dtype != object and cells.dtype.kind in "iufb":
-        values = cells.to_numpy(dtype=float).copy()
-        left = np.flatnonzero(~np.isfinite(values))
-    elif decimal != ",":
-        # Most cells are plain numbers, and pandas reads those fast; it takes no other notation for one.
-        texts = np.ones(n, dtype=bool)
-        if pd.api.types.infer_dtype(cells, skipna=False) != "string":
-            texts = np.fromiter((isinstance(cell, str) for cell in cells), dtype=bool, count=n)
-        quick = pd.to_numeric(cells if texts.all() else cells.where(texts), errors="coerce").to_numpy(
-            dtype=float
-        )
-        taken = texts & np.isfinite(quick)
-        if decimal is None:
-            taken &= ~np.fromiter(
-                (isinstance(cell, str) and "." in cell for cell in cells), dtype=bool, count=n
-            )
-        values[taken] = quick[taken]
-        left = np.flatnonzero(~taken)
+    values = _plain_numbers(cells, decimal)
+    left = np.flatnonzero(~np.isfinite(values)).tolist()
+    missing, percent = np.zeros(len(cells), dtype=bool), np.zeros(len(cells), dtype=bool)
     codes = [number.value for mark in marks if (number := read_number(mark)) is not None]
     if codes:
         missing = np.isin(values, codes)
         values[missing] = np.nan
-    known: dict[object, Number | None] = {}
+    read = cache(lambda text: read_number(text, decimal or "."))
     rows, objects = cells.index, cells.to_numpy(dtype=object)
-    for i in left.tolist():
+    for i in left:
         cell = objects[i]
         if is_missing(cell, marks):
             missing[i] = True
             continue
         if decimal is None and isinstance(cell, str) and decimal_of(cell) == "either":
-            expected = (
-                f"one reading; it can be a thousand or a thousandth: give {option('decimal', '.', ',')}"
-            )
+            expected = f"one reading; {TWO_READINGS}: give {option('decimal', '.', ',')}"
             problems.cell(rows[i], name, cell, expected, "numbers that can be read in two ways")
             continue
-        if isinstance(cell, str):
-            if cell not in known:
-                known[cell] = read_number(cell, decimal or ".")
-            number = known[cell]
-        else:
-            number = read_number(cell)
+        number = read(cell) if isinstance(cell, str) else read_number(cell)
         if number is None or not number.plain:
             kind = "text" if number is None else "numbers in brackets or bounds"
             problems.cell(rows[i], name, cell, "a number", kind)
@@ -450,6 +426,20 @@ def read_numbers(
         else:
             values[i], percent[i] = number.value, number.percent
     return Column(values, missing, percent)
+
+
+def _plain_numbers(cells: pd.Series[Any], decimal: str | None) -> NDArray[np.float64]:
+    """Numbers in columns of numbers, and those texts that pandas reads fast and in one way only; NaN elsewhere."""
+    if cells.dtype != object and cells.dtype.kind in "iufb":
+        return cells.to_numpy(dtype=float).copy()
+    if decimal == ",":
+        return np.full(len(cells), np.nan)
+    taken = np.ones(len(cells), dtype=bool)
+    if decimal is None or pd.api.types.infer_dtype(cells, skipna=False) != "string":
+        one_way = (isinstance(cell, str) and (decimal is not None or "." not in cell) for cell in cells)
+        taken = np.fromiter(one_way, dtype=bool, count=len(cells))
+    quick = pd.to_numeric(cells if taken.all() else cells.where(taken), errors="coerce")
+    return quick.to_numpy(dtype=float).copy()
 
 
 def indicators(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, counted, did_you_mean, option, quoted, was
 from .cells import (
+    TWO_READINGS,
     Problems,
     cell_text,
     decimal_of,
@@ -619,7 +620,7 @@ def _whole_numbers(
     for i in np.flatnonzero(~whole & ~found.missing).tolist():
         cell = cells.iloc[i]
         open_ = decimal is None and isinstance(cell, str) and decimal_of(cell) == "either"
-        hint = f"; it can be a thousand or a thousandth: give {option('decimal', '.', ',')}" if open_ else ""
+        hint = f"; {TWO_READINGS}: give {option('decimal', '.', ',')}" if open_ else ""
         kind = "text" if read_number(cell) is None else "other numbers"
         problems.cell(cells.index[i], column, cell, _WHOLE + hint, kind)
     return np.where(whole, values, np.nan), found.missing
