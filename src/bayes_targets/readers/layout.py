@@ -26,6 +26,8 @@ _UNITS = re.compile(
     re.I,
 )
 _MODEL = re.compile(r"\(\d{1,2}\)")
+# Rows with their places in the file.
+_Rows = list[tuple[int, list[Any]]]
 _YEAR = re.compile(r"(19|20)\d\d([/-]\d{2,4})?")
 
 
@@ -110,9 +112,7 @@ def under_header(
     return frame, [*titles, *below]
 
 
-def _without_headers(
-    body: list[tuple[int, list[Any]]], head: list[list[Any]]
-) -> tuple[list[tuple[int, list[Any]]], int]:
+def _without_headers(body: _Rows, head: list[list[Any]]) -> tuple[_Rows, int]:
     """The rows that do not repeat a header of one row, as at the top of a printed page, and how many did."""
     if len(head) > 1:
         return body, 0
@@ -127,9 +127,7 @@ def _without_headers(
     return kept, len(body) - len(kept)
 
 
-def _find_header(
-    filled: list[tuple[int, list[Any]]], given: list[int] | None, records: list[list[Any]], label: str
-) -> list[int]:
+def _find_header(filled: _Rows, given: list[int] | None, records: list[list[Any]], label: str) -> list[int]:
     """Places of the header's rows among the records."""
     if given is not None:
         if given[-1] > len(records) or not full_cells(records[given[0] - 1]):
@@ -184,7 +182,7 @@ def _find_header(
     return [first]
 
 
-def _numbers_below(sample: list[tuple[int, list[Any]]], place: int) -> bool:
+def _numbers_below(sample: _Rows, place: int) -> bool:
     return any(not is_blank(cell) and not _is_text(cell) for cell in sample[place + 1][1])
 
 
@@ -195,36 +193,30 @@ def _second_header(
     place, second = following
     if place != first + 1:
         return False
-    width = max(filled_width(head), filled_width(second))
-    cell = [[row[j] if j < len(row) else None for row in body] for j in range(width)]
-    upper = [head[j] if j < len(head) else None for j in range(width)]
-    lower = [second[j] if j < len(second) else None for j in range(width)]
-    present = [sum(not is_blank(c) for c in column) for column in cell]
+    width, marks = max(filled_width(head), filled_width(second)), missing_marks()
+    upper, lower, *rows = ([*row[:width], *[None] * (width - len(row))] for row in (head, second, *body))
+    columns = list(zip(*rows, strict=True))
+    present = [sum(not is_blank(cell) for cell in column) for column in columns]
     used = [n >= 0.5 * len(body) for n in present]
-    names = [cell_text(c) for c in upper if not is_blank(c)]
+    names = [cell_text(cell) for cell in upper if not is_blank(cell)]
     gaps = [
         j for j in range(width) if used[j] and (is_blank(upper[j]) or names.count(cell_text(upper[j])) > 1)
     ]
     numeric = [
-        used[j]
-        and sum(_is_text(c) for c in cell[j] if not is_missing(c, missing_marks())) <= 0.1 * present[j]
-        for j in range(width)
+        used[j] and sum(_is_text(cell) for cell in column if not is_missing(cell, marks)) <= 0.1 * present[j]
+        for j, column in enumerate(columns)
     ]
     # A row of data has a name in the first column of texts; a second header leaves it empty.
-    labels = [j for j in range(width) if used[j] and not numeric[j]]
-    bare = bool(labels) and any(is_blank(lower[j]) for j in labels)
-    if (
-        gaps
-        and all(not is_blank(lower[j]) for j in gaps)
-        and (bare or all(_is_text(lower[j]) for j in gaps if numeric[j]))
-    ):
+    bare = any(used[j] and not numeric[j] and is_blank(lower[j]) for j in range(width))
+    filled = all(not is_blank(lower[j]) for j in gaps)
+    if gaps and filled and (bare or all(_is_text(lower[j]) for j in gaps if numeric[j])):
         return bare or any(numeric[j] for j in gaps)
-    over = [j for j in range(width) if numeric[j] and not is_blank(lower[j])]
-    if not over or not all(isinstance(lower[j], str) for j in over):
+    over = [lower[j] for j in range(width) if numeric[j] and not is_blank(lower[j])]
+    if not over or not all(isinstance(cell, str) for cell in over):
         return False
-    units = all(_UNITS.fullmatch(str(lower[j]).strip()) for j in over)
-    words = all(_is_text(lower[j]) or _YEAR.fullmatch(str(lower[j]).strip()) for j in over)
-    return units or (bare and words and any(_is_text(lower[j]) for j in over))
+    units = all(_UNITS.fullmatch(cell.strip()) for cell in over)
+    words = all(_is_text(cell) or _YEAR.fullmatch(cell.strip()) for cell in over)
+    return units or (bare and words and any(map(_is_text, over)))
 
 
 def _names(head: list[list[Any]], label: str) -> list[str]:
@@ -240,9 +232,7 @@ def _names(head: list[list[Any]], label: str) -> list[str]:
     return [" ".join(dict.fromkeys(row[j] for row in rows if row[j])) for j in range(width)]
 
 
-def _without_footnotes(
-    body: list[tuple[int, list[Any]]], width: int
-) -> tuple[list[tuple[int, list[Any]]], list[str]]:
+def _without_footnotes(body: _Rows, width: int) -> tuple[_Rows, list[str]]:
     """Take lines of prose off the end of a table: after a blank row, or long, or beginning as a note does."""
     start = len(body)
     while start > 0:
@@ -270,7 +260,7 @@ def _is_prose(row: Sequence[object], width: int, noted: bool) -> bool:
     return width > 1 and few and all(_is_text(cell) for cell in row if not is_blank(cell))
 
 
-def _leads_to_gap(body: list[tuple[int, list[Any]]], start: int, width: int) -> bool:
+def _leads_to_gap(body: _Rows, start: int, width: int) -> bool:
     """Whether the lines just above, all of them prose, begin below a blank row."""
     for k in range(start - 1, 0, -1):
         if not _is_prose(body[k][1], width, _noted(body[k][1])):
@@ -294,7 +284,7 @@ def names_of_rows(records: list[list[Any]], notes: list[str]) -> list[list[Any]]
     return [["row", *row] if i == filled[0] else row for i, row in enumerate(records)]
 
 
-def _check_widths(body: list[tuple[int, list[Any]]], width: int, label: str, ragged: bool) -> None:
+def _check_widths(body: _Rows, width: int, label: str, ragged: bool) -> None:
     """Refuse rows with more cells than the header, and with fewer unless the ends of rows may be missing."""
     problems = Problems(label)
     for i, row in body:
