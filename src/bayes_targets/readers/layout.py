@@ -136,45 +136,24 @@ def _find_header(filled: _Rows, given: list[int] | None, records: list[list[Any]
             )
         return [row - 1 for row in given]
     sample = filled[:200]
-    counts = sorted(full_cells(row) for _, row in sample if full_cells(row) > 1)
-    usual = counts[len(counts) // 2] if counts else 1
-    needed = max(min(2, usual), (usual + 1) // 2)
-    place = next((k for k, (_, row) in enumerate(sample) if full_cells(row) >= needed), 0)
-    named = full_cells(sample[place][1]) + is_blank(
-        sample[place][1][0]
-    )  # the labels' own column needs no name
-    if named < usual:
-        # A title with a comma in it may look like names; a whole row of names soon after it is the header.
-        for k in range(place + 1, min(place + 6, len(sample) - 1)):
-            names = [cell_text(cell) for cell in sample[k][1] if not is_blank(cell)]
-            if (
-                len(names) >= usual
-                and len(set(names)) == len(names)
-                and all(map(_is_text, names))
-                and _numbers_below(sample, k)
-            ):
-                place = k
-                break
+    place = _place_of_names(sample)
     first, row = sample[place]
+    years = [cell for cell in row if _YEAR.fullmatch(cell_text(cell))]
     if not any(_is_text(cell) for cell in row) and any(
-        not is_blank(cell) and not _MODEL.fullmatch(cell_text(cell)) and not _YEAR.fullmatch(cell_text(cell))
-        for cell in row
+        not is_blank(cell) and not _MODEL.fullmatch(cell_text(cell)) and cell not in years for cell in row
     ):
         raise DataError(
             f"{label}, row {first + 1} of the file: found {_cut(_joined(row))}, expected the names of the columns; "
             f"give {option('header')} and the number of the row that holds them"
         )
-    years = [cell for cell in row if _YEAR.fullmatch(cell_text(cell))]
-    named = all(_is_name(cell) or cell in years for cell in row) and full_cells(row) > 2
-    if place and not named and not all(map(_is_name, row)) and is_blank(sample[place - 1][1][0]):
-        # Above the only model of a table its name may stand alone.
-        above_place, above_row = sample[place - 1]
-        if above_place == first - 1 and all(map(_is_name, above_row)):
-            return [above_place]
-    again = Counter(cell_text(cell) for cell in row if not is_blank(cell)).most_common(1)[0][1] > 1
-    above = sample[place - 1] if place else (first, [])
-    if again and above[0] == first - 1 and full_cells(above[1]) > 1 and all(map(_is_name, above[1])):
-        return [first - 1, first]
+    above, names_above = sample[place - 1] if place else (-1, [])
+    if place and above == first - 1 and all(map(_is_name, names_above)):
+        named = all(_is_name(cell) or cell in years for cell in row) and full_cells(row) > 2
+        if not named and not all(map(_is_name, row)) and is_blank(names_above[0]):
+            return [above]  # above the only model of a table its name may stand alone
+        again = Counter(cell_text(cell) for cell in row if not is_blank(cell)).most_common(1)[0][1] > 1
+        if again and full_cells(names_above) > 1:
+            return [above, first]
     if place + 2 < len(sample) and _second_header(
         row, sample[place + 1], first, [r for _, r in sample[place + 2 :]]
     ):
@@ -182,8 +161,23 @@ def _find_header(filled: _Rows, given: list[int] | None, records: list[list[Any]
     return [first]
 
 
-def _numbers_below(sample: _Rows, place: int) -> bool:
-    return any(not is_blank(cell) and not _is_text(cell) for cell in sample[place + 1][1])
+def _place_of_names(sample: _Rows) -> int:
+    """Where the first row is that may hold the names of the columns."""
+    counts = sorted(full_cells(row) for _, row in sample if full_cells(row) > 1)
+    usual = counts[len(counts) // 2] if counts else 1
+    needed = max(min(2, usual), (usual + 1) // 2)
+    place = next((k for k, (_, row) in enumerate(sample) if full_cells(row) >= needed), 0)
+    row = sample[place][1]
+    if full_cells(row) + is_blank(row[0]) >= usual:  # the labels' own column needs no name
+        return place
+    # A title with a comma in it may look like names; a whole row of names soon after it is the header.
+    for k in range(place + 1, min(place + 6, len(sample) - 1)):
+        names = [cell_text(cell) for cell in sample[k][1] if not is_blank(cell)]
+        numbers_below = any(not is_blank(cell) and not _is_text(cell) for cell in sample[k + 1][1])
+        different = len(names) >= usual and len(set(names)) == len(names)
+        if different and all(map(_is_text, names)) and numbers_below:
+            return k
+    return place
 
 
 def _second_header(
