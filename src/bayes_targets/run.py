@@ -192,11 +192,9 @@ def _answer(options: argparse.Namespace) -> int:
 
 
 def _write_template(words: list[str]) -> int:
-    from .readers.templates import template
-
     if len(words) > 2:
         raise DataError(f"--template: found {len(words)} words, expected an analysis and at most one file")
-    text = template(words[0])
+    text = command_line.template(words[0])
     if len(words) == 1:
         _print(text.rstrip("\n"), sys.stdout)
         return DONE

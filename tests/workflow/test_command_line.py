@@ -6,7 +6,6 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.errors import DataError
-from bayes_targets.readers.templates import template
 from bayes_targets.run import main
 from bayes_targets.workflow import catalogue, command_line
 from bayes_targets.workflow.settings import Settings
@@ -158,7 +157,7 @@ def test_a_template_is_comments_and_a_row_of_headings(kind, capsys, tmp_path):
     assert all(line.startswith("#") for line in comments) and "," in headings
     assert all(len(line) <= 140 for line in comments)
     assert main(["--template", kind, str(tmp_path / "new.csv")]) == 0
-    assert (tmp_path / "new.csv").read_text(encoding="utf-8") == template(kind)
+    assert (tmp_path / "new.csv").read_text(encoding="utf-8") == command_line.template(kind)
     assert main(["--template", kind, str(tmp_path / "new.csv")]) == 2
     assert "is there already, expected a new file" in capsys.readouterr().err
 

@@ -11,10 +11,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import DataError, flag
+from ..errors import DataError, did_you_mean, flag
 from .catalogue import MODEL_OPTIONS, READER_OPTIONS, Entry, find_analysis, list_analyses
 
 # A line of --list has at most this many characters.
@@ -140,6 +141,17 @@ def listing() -> str:
 
 def _cut(line: str) -> str:
     return line if len(line) <= LIST_WIDTH else f"{line[: LIST_WIDTH - 1].rstrip()}…"
+
+
+def template(name: str) -> str:
+    """The text of an empty, commented CSV for an analysis of a user's own data."""
+    texts = {
+        file.name.removesuffix(".csv"): file
+        for file in (files("bayes_targets.readers") / "templates").iterdir()
+    }
+    if name not in texts:
+        raise DataError(f"no template is named {name!r}: {did_you_mean(name, sorted(texts))}")
+    return texts[name].read_text(encoding="utf-8")
 
 
 def help_text(width: int) -> str:
