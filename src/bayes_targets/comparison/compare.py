@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,6 @@ def compare(
     >>> found.loc["Target", ["published_estimate", "mean", "low", "high", "prob_better", "rope_above"]].astype(float).round(2).tolist()
     [0.95, 0.94, -0.35, 2.22, 0.92, 0.75]
     """
-    published = isinstance(estimates, Evaluation)
     frame, regions = _prepared(estimates, rope)
     prob = require_number("prob", prob, above=0.0, below=1.0, expected="a probability between 0 and 1")
     if not isinstance(interval, str) or interval not in ("eti", "hdi"):
@@ -92,7 +92,8 @@ def compare(
             f"interval is {shown(interval)}, expected 'eti' (equal-tailed) or 'hdi' (highest density)"
         )
     draws = term_draws(posterior, variables)
-    frame, draws = _matched(frame, draws, _not_fitted(posterior) if published else "")
+    options = json.loads(posterior.attrs.get("options", "{}")) if isinstance(estimates, Evaluation) else {}
+    frame, draws = _matched(frame, draws, str(options.get("not_fitted", "")))
     by_chain = draws.transpose("term", "chain", "draw").to_numpy()
     flat = by_chain.reshape(len(by_chain), -1)
     low, high = _interval(draws, flat, prob, interval)
@@ -110,22 +111,18 @@ def compare(
         mixed.ess_bulk, mixed.ess_tail, mixed.r_hat,
     )  # fmt: skip
     table = pd.DataFrame(dict(zip(COLUMNS, values, strict=True)), index=frame.index)
+    origin = posterior.attrs.get("origin", "observed")
+    attrs: dict[Hashable, Any] = {"interval": interval, "prob": prob, "rope": rope, "origin": origin}
     if isinstance(estimates, Evaluation):
         table = _of_evaluation(table, estimates, posterior)
-        rope = regions or None
-    table.attrs = {
-        "interval": interval,
-        "prob": prob,
-        "rope": rope,
-        "origin": posterior.attrs.get("origin", "observed"),
-    }
-    if isinstance(estimates, Evaluation):
-        table.attrs |= {
+        attrs |= {
+            "rope": regions or None,
             "ratio": estimates.ratio,
             "better": estimates.better,
             "focus": list(estimates.focal_terms),
             "n": estimates.n,
         }
+    table.attrs = attrs
     return table
 
 
@@ -171,11 +168,6 @@ def _prepared(
     if frame.index.nlevels > 1 or frame.index.has_duplicates:
         raise DataError("estimates: a term occurs more than once, expected an index of each term once")
     return frame, _regions(rope, [str(term) for term in frame.index])
-
-
-def _not_fitted(posterior: object) -> str:
-    options = json.loads(posterior.attrs.get("options", "{}")) if isinstance(posterior, xr.DataTree) else {}
-    return str(options.get("not_fitted", ""))
 
 
 def _matched(frame: pd.DataFrame, draws: xr.DataArray, not_fitted: str) -> tuple[pd.DataFrame, xr.DataArray]:

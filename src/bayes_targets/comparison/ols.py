@@ -183,20 +183,15 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
             raise DataError(f"estimates, column {column!r}: missing; {hint}")
         if isinstance(estimates[column], pd.DataFrame):
             raise DataError(f"estimates, column {column!r}: stands twice, expected it once")
-    terms: list[str] = []
-    values: list[float] = []
-    errors: list[float] = []
-    for row, (term, estimate, se) in enumerate(
-        estimates[["term", "estimate", "se"]].itertuples(index=False, name=None), 1
-    ):
-        _check_estimate(row, term, estimate, se, terms)
-        if se != 0:
-            terms.append(term)
-            values.append(float(estimate))
-            errors.append(float(se))
-    if not terms:
+    rows = estimates[["term", "estimate", "se"]]
+    cells = zip(rows.itertuples(index=False, name=None), rows["term"].duplicated(), strict=True)
+    for row, ((term, estimate, se), again) in enumerate(cells, 1):
+        _check_estimate(row, term, estimate, se, again)
+    kept = rows[rows["se"] != 0]
+    if kept.empty:
         raise DataError("estimates: found no row with a standard error above 0, expected at least one")
-    table = t_table(terms, np.array(values), np.array(errors), df=float(df), prob=prob)
+    values, errors = (kept[name].to_numpy(float) for name in ("estimate", "se"))
+    table = t_table(kept["term"].tolist(), values, errors, df=float(df), prob=prob)
     table.attrs = {"df": df, "prob": prob}
     return table
 
@@ -275,11 +270,11 @@ def _check_leverage(fit: LeastSquares, authorities: xr.Dataset) -> None:
     )
 
 
-def _check_estimate(row: int, term: object, estimate: object, se: object, before: list[str]) -> None:
+def _check_estimate(row: int, term: object, estimate: object, se: object, again: bool) -> None:
     wrong = partial(wrong_cell, "estimates", row)
     if not isinstance(term, str) or not term.strip():
         raise wrong("term", term, "a name")
-    if term in before:
+    if again:
         raise wrong("term", term, "each term once")
     for column, value in (("estimate", estimate), ("se", se)):
         try:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...inference.distributions import NORMAL_DF
+from ...inference.distributions import NORMAL_DF, gamma_nodes
 from ...inference.quadrature import Axis
 from ...model import Model
 from ...priors import Beta, Prior
@@ -21,6 +21,8 @@ from .priors import SMALLEST_WEIGHT, MetaPriors, is_point
 
 FloatArray = NDArray[np.float64]
 SPREADS = ("tau", "tau_within")
+# Weights of a mixture, by its largest, that are left out.
+_LEAST = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,24 +206,15 @@ def bin_shares(
 def precision_mixture(df: FloatArray) -> tuple[FloatArray, FloatArray]:
     r"""Student's t as a mixture of normals with variance :math:`s^2 / \lambda`: nodes and weights, shape (K, L).
 
-    The trapezoidal rule in :math:`\log \lambda`, where the gamma density and its product with any normal density are smooth
-    and fall off exponentially. A study with a normal likelihood has all weight on 1.
+    A study with a normal likelihood has all weight on 1.
     """
-    student = df < NORMAL_DF
-    if not student.any():
-        return np.ones((df.size, 1)), np.ones((df.size, 1))
-    parts = []
-    for nu in df[student]:
-        line = np.linspace(-90.0, 5.0, 9501)
-        log_p = 0.5 * nu * (line - np.exp(line) + 1.0)
-        inside = line[log_p > -20.0]
-        step = 0.55 * min(1.0, math.sqrt(2.0 / nu))
-        x = np.arange(inside[0] - 2.0 / (1.0 + nu / 10.0), inside[-1] + step, step)
-        weight = np.exp(0.5 * nu * (x - np.exp(x) + 1.0))
-        parts.append((np.exp(x), weight / weight.sum()))
-    length = max(x.size for x, _ in parts)
+    one = np.ones(1)
+    parts = [gamma_nodes(nu / 2) if nu < NORMAL_DF else (one, one) for nu in df]
+    parts = [
+        (weight[weight > _LEAST * weight.max()], x[weight > _LEAST * weight.max()]) for weight, x in parts
+    ]
+    length = max(x.size for _, x in parts)
     nodes, weights = np.ones((df.size, length)), np.zeros((df.size, length))
-    weights[~student, 0] = 1.0
-    for k, (x, weight) in zip(np.flatnonzero(student), parts, strict=True):
-        nodes[k, : x.size], weights[k, : x.size] = x, weight
+    for k, (weight, x) in enumerate(parts):
+        nodes[k, : x.size], weights[k, : x.size] = x, weight / weight.sum()
     return nodes, weights

@@ -122,6 +122,7 @@ def published_model(
         priors, hoped=hoped, n=n, estimate=about["estimate"].to_numpy(), se=about["se"].to_numpy()
     )
     own = _own_priors(table, filled, source, n)
+    wide = any(isinstance(prior, Wide) for prior in own) or (source == "table" and pooled.any())
     data = _dataset(table, filled, own)
     return Model(
         name="published",
@@ -131,10 +132,9 @@ def published_model(
             "pooling": pooling,
             "reference": table.reference,
             "prior_from": source,
-            "other_prior": next(
-                (str(prior) for prior in own if prior is not None and prior != filled.effect), ""
-            ),
-            "evidence": NO_EVIDENCE if _some_wide(own, table, source) else "",
+            "other_prior": next((str(prior) for prior in own if prior not in (None, filled.effect)), ""),
+            # So wide that an evidence would only say how wide.
+            "evidence": NO_EVIDENCE if wide else "",
             "ratio": table.ratio,
             "scaled": "yes" if table.has_scale else "",
             "errors": _errors(data),
@@ -170,12 +170,6 @@ def _own_priors(table: Printed, priors: PublishedPriors, source: str, n: int | N
         own = [each] * len(table.frame)
     apart = table.frame["flat"] | table.frame["pooled"]
     return [None if skip else prior for prior, skip in zip(own, apart, strict=True)]
-
-
-def _some_wide(own: list[Prior | None], table: Printed, source: str) -> bool:
-    """Whether some prior is so wide that an evidence would only say how wide."""
-    pooled = bool(table.frame["pooled"].any())
-    return any(isinstance(prior, Wide) for prior in own) or (source == "table" and pooled)
 
 
 def _dataset(table: Printed, priors: PublishedPriors, own: list[Prior | None]) -> xr.Dataset:
@@ -263,9 +257,8 @@ def _build(model: Model) -> Any:
         pm.Deterministic("standardised", effect * scale, dims="term")
         squares = se**2
         if precision:
-            w = pm.Gamma(
-                "error_precision", 0.5 * common_df(data, reference), 0.5 * common_df(data, reference)
-            )
+            half = 0.5 * common_df(data, reference)
+            w = pm.Gamma("error_precision", half, half)
             squares = squares / (1.0 + (w - 1.0) * (pooled | ("covariance" in data)))
         if "covariance" in data:
             factor = pt.as_tensor(np.linalg.cholesky(data["covariance"].to_numpy()))
