@@ -13,6 +13,7 @@ The tests hold all of it against SciPy.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,6 +114,7 @@ def t_quantile(prob: float, df: float | None = None) -> float:
     return math.copysign(math.exp(log_t), prob - 0.5)
 
 
+@lru_cache(maxsize=64)
 def gamma_nodes(shape: float) -> tuple[FloatArray, FloatArray]:
     """Weights and precisions that stand for a Gamma variable with mean 1, by the trapezoid rule over its logarithm.
 

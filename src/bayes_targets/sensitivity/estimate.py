@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, require_number, shown
-from ..inference.distributions import t_quantile, t_upper_tail
+from ..inference.distributions import gamma_nodes, t_quantile, t_upper_tail
 from ..priors import Normal, Prior, StudentT
 
 FloatArray = NDArray[np.float64]
@@ -82,23 +81,6 @@ def below(x: float, df: float | None = None) -> float:
     """Probability below x of a standard normal, or of Student's t."""
     tail = float(t_upper_tail(abs(x), df))
     return tail if x < 0 else 1 - tail
-
-
-@lru_cache(maxsize=64)
-def gamma_nodes(shape: float) -> tuple[FloatArray, FloatArray]:
-    """Weights and precisions that stand for a Gamma variable with mean 1, by the trapezoid rule over its logarithm.
-
-    The rule converges geometrically, and reaches so far down that the mixture has the tails of Student's t.
-    """
-    from scipy import special
-
-    step = min(0.5, 1 / math.sqrt(shape))
-    low = max(-650 / shape, -80.0) - 1.0
-    logs = np.arange(low, math.log1p((9 * math.sqrt(shape) + 40) / shape), step)
-    log_weights = shape * (math.log(shape) + logs - np.exp(logs)) - special.gammaln(shape)
-    weights = np.exp(log_weights - np.logaddexp.reduce(log_weights))
-    kept = weights > 0
-    return weights[kept], np.exp(logs[kept])
 
 
 def likelihood_nodes(df: float | None) -> tuple[FloatArray, FloatArray]:
