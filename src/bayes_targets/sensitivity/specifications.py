@@ -246,30 +246,30 @@ def pool_specifications(universe: Multiverse) -> Multiverse:
     The data set is then no choice: a reconstruction leaves it open, and a posterior is the mixture over what is open. The table
     has ``mean_error`` and ``prob_error`` more, the simulation errors (s.e.) that the number of data sets leaves.
     """
-    rows = []
-    for _, own in universe.table.groupby(list(CHOICES), sort=False):
-        m, mean, prob = len(own), float(own["mean"].mean()), own["prob_positive"].to_numpy(float)
-        within, spread = float((own["sd"] ** 2).mean()), float(own["mean"].var(ddof=1))
-        sd = math.sqrt(within + (1 + 1 / m) * spread)
-        wider = sd / math.sqrt(within)
-        rows.append(
-            own.iloc[0].to_dict()
-            | {
-                "dataset": f"{m} data sets together",
-                "mean": mean,
-                "sd": sd,
-                "low": mean + wider * float((own["low"] - own["mean"]).mean()),
-                "high": mean + wider * float((own["high"] - own["mean"]).mean()),
-                "prob_positive": float(prob.mean()),
-                "k_hat": float(own["k_hat"].max()),
-                "passed": bool(own["passed"].all()),
-                "mean_error": math.sqrt(spread / m),
-                "prob_error": float(prob.std(ddof=1)) / math.sqrt(m),
-            }
-        )
-    table = pd.DataFrame(rows)
-    table.attrs = universe.table.attrs
-    return Multiverse(table, summarise_specifications(table), influence_of_choices(table))
+    table = universe.table.assign(within=universe.table["sd"] ** 2)
+    groups = table.groupby(list(CHOICES), sort=False)
+    m, spread = groups.size(), groups["mean"].var()
+    average = groups[["mean", "low", "high", "within", "prob_positive"]].mean()
+    sd = np.sqrt(average["within"] + (1 + 1 / m) * spread)
+    wider = sd / np.sqrt(average["within"])
+    pooled = pd.DataFrame(
+        {
+            "dataset": m.map("{} data sets together".format),
+            "mean": average["mean"],
+            "sd": sd,
+            "low": average["mean"] + wider * (average["low"] - average["mean"]),
+            "high": average["mean"] + wider * (average["high"] - average["mean"]),
+            "prob_positive": average["prob_positive"],
+            "engine": groups["engine"].first(),
+            "k_hat": groups["k_hat"].max(),
+            "passed": groups["passed"].all(),
+            "mean_error": np.sqrt(spread / m),
+            "prob_error": groups["prob_positive"].sem(),
+        }
+    ).reset_index()
+    pooled = pooled[[*universe.table.columns, "mean_error", "prob_error"]]
+    pooled.attrs = universe.table.attrs
+    return Multiverse(pooled, summarise_specifications(pooled), influence_of_choices(pooled))
 
 
 def summarise_specifications(table: pd.DataFrame) -> pd.Series:
