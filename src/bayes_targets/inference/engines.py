@@ -142,12 +142,13 @@ def fit(
         shuffled = ("log_likelihood", "posterior_predictive")
         more |= {name: _in_order(more[name], order) for name in shuffled if name in more}
         posterior, stats = _in_order(posterior, order), _in_order(stats, order)
+    plain = model.data.drop_attrs()
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": stats,
         **more,
-        "observed_data": model.data[list(model.observed)].drop_attrs(),
-        "constant_data": model.data.drop_vars(list(model.observed)).drop_attrs(),
+        "observed_data": plain[list(model.observed)],
+        "constant_data": plain.drop_vars(list(model.observed)),
     }
     tree = xr.DataTree.from_dict(groups)
     how: dict[str, Any] = {"engine": used} | ({"engine_note": note} if note else {})
@@ -250,14 +251,13 @@ def _draw_particles(
 def _in_order(data: xr.Dataset, order: NDArray[np.int64]) -> xr.Dataset:
     """The same draws in another order, chains being nothing but places; labels stay."""
 
-    def moved(variable: xr.DataArray) -> Any:
-        if variable.dims[:2] != ("chain", "draw"):
-            return variable.variable
+    def moved(variable: xr.DataArray) -> NDArray[Any]:
         values = variable.to_numpy()
-        flat = values.reshape(order.size, *values.shape[2:])
-        return variable.dims, flat[order].reshape(values.shape), variable.attrs
+        if variable.dims[:2] != ("chain", "draw"):
+            return values
+        return values.reshape(order.size, *values.shape[2:])[order].reshape(values.shape)
 
-    return data.assign({name: moved(variable) for name, variable in data.data_vars.items()})
+    return data.copy(data={name: moved(variable) for name, variable in data.data_vars.items()})
 
 
 def _as_chains(data: xr.Dataset, draws: int, chains: int) -> xr.Dataset:
