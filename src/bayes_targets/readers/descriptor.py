@@ -7,7 +7,6 @@ reads the object `bayes_targets`; of each field `unit` and `printed`.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
 from ..errors import DataError
+from .cells import is_number
 from .table import check_ordinary
 
 FILE_NAME = "datapackage.json"
@@ -145,29 +145,29 @@ def _load_json(file: Path, label: str) -> object:
         document = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
         # A lone surrogate can be written in JSON, and nowhere else.
         json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{label}: no such file; a data package is described by a {FILE_NAME}") from None
-    except OSError as error:
-        raise DataError(f"{label}: the file cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{label}: found byte {error.start} that is not UTF-8, expected UTF-8") from None
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{label}: found half a surrogate pair, expected characters that can be written"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{label}, line {error.lineno}, place {error.colno}: expected JSON ({error.msg})"
-        ) from None
-    except RecursionError:
-        raise DataError(
-            f"{label}: found objects within objects without end, expected a description"
-        ) from None
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{label}: expected JSON with numbers of ordinary size ({error})") from None
+    except DataError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{label}{_json_fault(error)}") from None
     return document
+
+
+def _json_fault(error: Exception) -> str:
+    """What is wrong with a file of JSON, after its name."""
+    match error:
+        case FileNotFoundError():
+            return f": no such file; a data package is described by a {FILE_NAME}"
+        case OSError():
+            return f": the file cannot be read ({error.strerror or error})"
+        case UnicodeDecodeError():
+            return f": found byte {error.start} that is not UTF-8, expected UTF-8"
+        case UnicodeEncodeError():
+            return ": found half a surrogate pair, expected characters that can be written"
+        case json.JSONDecodeError():
+            return f", line {error.lineno}, place {error.colno}: expected JSON ({error.msg})"
+        case RecursionError():
+            return ": found objects within objects without end, expected a description"
+    return f": expected JSON with numbers of ordinary size ({error})"
 
 
 def _resource(node: _Node, root: _Node, folder: Path) -> Resource:
@@ -255,33 +255,23 @@ def _check_constraints(node: _Node, kind: str, constraints: Mapping[str, Any]) -
     """Refuse what would otherwise be ignored: a limit that is not known, or that the type cannot have."""
     numeric = kind in ("number", "integer")
     for key, value in constraints.items():
-        place = f"constraints.{key}"
-        if key not in _CONSTRAINTS:
-            node.fail(place, value, "one of the constraints " + ", ".join(_CONSTRAINTS))
-        if key in ("minimum", "maximum"):
-            if (
-                not numeric
-                or isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not _finite(value)
-            ):
-                node.fail(place, value, "a number of ordinary size, on a column of numbers")
-        elif key == "enum":
-            allowed = (int, float) if numeric else str
-            if not isinstance(value, list) or not value or not all(isinstance(v, allowed) for v in value):
-                node.fail(place, value, "a list of the values allowed, of the column's type")
-        elif key == "pattern":
-            if kind != "string" or not isinstance(value, str) or not _compiles(value):
-                node.fail(place, value, "a regular expression, on a column of texts")
-        elif key in ("required", "unique") and not isinstance(value, bool):
-            node.fail(place, value, "true or false")
-
-
-def _finite(number: float) -> bool:
-    try:
-        return math.isfinite(float(number))
-    except OverflowError:
-        return False
+        match key:
+            case "required" | "unique":
+                fits, expected = isinstance(value, bool), "true or false"
+            case "minimum" | "maximum":
+                fits = numeric and is_number(value)
+                expected = "a number of ordinary size, on a column of numbers"
+            case "enum":
+                types = int | float if numeric else str
+                fits = isinstance(value, list) and bool(value) and all(isinstance(v, types) for v in value)
+                expected = "a list of the values allowed, of the column's type"
+            case "pattern":
+                fits = kind == "string" and isinstance(value, str) and _compiles(value)
+                expected = "a regular expression, on a column of texts"
+            case _:
+                fits, expected = False, "one of the constraints " + ", ".join(_CONSTRAINTS)
+        if not fits:
+            node.fail(f"constraints.{key}", value, expected)
 
 
 def _compiles(pattern: str) -> bool:
