@@ -57,6 +57,8 @@ _SENTENCE = re.compile(r"((?:[^(]|\([^)]*\))+?)(?:(?<!s\.d)(?<!s\.e)\. |: )")
 _INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
 _TAG = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL)
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\.?\d)")
+# A sign that must not end a line: it belongs to the number after it.
+_SIGNED = re.compile(r"([<>±]) (?=\d)")
 _MOVES = (
     "How far each term moves between the models and priors that were fitted. Least and greatest posterior mean, lowest and highest end "
     "of the 95% intervals, and least and greatest probability of a term above 0."
@@ -345,6 +347,11 @@ def _headline(told: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "shown": None, "percent": None} if told["probability"] is None else _claim(told)
 
 
+def _typeset(text: str) -> str:
+    """A text with minus signs for hyphens before numbers, and no line break after a sign."""
+    return _SIGNED.sub("\\1\N{NO-BREAK SPACE}", _NEGATIVE.sub("\N{MINUS SIGN}", text))
+
+
 def _render(template: str, **values: Any) -> bytes:
     return str(_environment().get_template(template).render(**values)).encode()
 
@@ -361,5 +368,5 @@ def _environment() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["short"] = _short
-    environment.filters["minus"] = lambda text: _NEGATIVE.sub("\N{MINUS SIGN}", text)
+    environment.filters["minus"] = _typeset
     return environment
