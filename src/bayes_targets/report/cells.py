@@ -282,8 +282,9 @@ def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
     """One number of decimals for a column of like sizes, so that its digits line up; else each cell its own."""
     if not pd.api.types.is_float_dtype(column):
         return number
-    sizes = column.abs()[column.abs() > 0].dropna()
-    if sizes.empty or not 1e-3 < sizes.median() < 1e4 or sizes.max() > 30 * sizes.quantile(0.25):
+    values = np.abs(column.to_numpy(float, na_value=np.nan))
+    sizes = values[values > 0]
+    if not sizes.size or not 1e-3 < np.median(sizes) < 1e4 or sizes.max() > 30 * np.quantile(sizes, 0.25):
         return number
     decimals = max(0, 2 - math.floor(math.log10(sizes.max())))
 

@@ -40,11 +40,15 @@ class Table:
     # Headings of columns on the page, where those of `report.cells.HEADINGS` would not be true.
     headings: Mapping[str, str] = field(default_factory=dict)
     shares: tuple[str, ...] = ()  # columns that the page shows in per cent
+    _cells: dict[Any, dict[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
     def cells(self, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """What the page shows of it, as texts; see `table_cells`."""
-        shown = self.frame if self.shown is None else self.shown
-        return table_cells(shown, self.headings, labels, self.shares)
+        """What the page and the LaTeX file show of it, as texts; see `table_cells`. Not to be changed: they share it."""
+        known = tuple((labels or {}).items())
+        if known not in self._cells:
+            shown = self.frame if self.shown is None else self.shown
+            self._cells[known] = table_cells(shown, self.headings, labels, self.shares)
+        return self._cells[known]
 
     def to_csv(self) -> bytes:
         """The full table as a CSV file, with its index where that has a name.
