@@ -19,7 +19,7 @@ from ..comparison.compare import scale_of, smallest_effect, term_draws
 from ..errors import DataError, did_you_mean, option_name, require_number
 from ..evaluation import Evaluation
 from ..inference.distributions import t_quantile
-from ..models.published.selection import WEIGHTS, selection_sweep, tipping_weight
+from ..models.published.selection import WEIGHTS, selected_prob_better, tipping_weight
 from ..priors import NO_EVIDENCE, Flat, Normal, Prior
 from .credibility import (
     Credibility,
@@ -484,26 +484,25 @@ def _benchmark(case: _Case) -> Answer:
 def _publication(case: _Case) -> Answer:
     if case.prior is None:
         return Answer("Not answered: for a term with a normal or flat prior that is not pooled.")
-    better = str(case.evaluation.better)
-    df = case.df if case.known_df else math.inf
-    sweep = selection_sweep(case.estimate, case.se, case.prior, better=better, df=df, weights=WEIGHTS)
-    at = sweep["prob_better"]
+    given = (case.estimate, case.se, case.prior)
+    known: Any = {"side": case.side, "df": case.df if case.known_df else math.inf}
+    at = {weight: selected_prob_better(*given, weight, **known) for weight in WEIGHTS}
     path = "; ".join(f"{percent_text(at[w])} at {w:g}" for w in (1.0, 0.5, 0.1, 0.01))
     assumed = f"If results that are not significant (5%, two-sided) were printed with an assumed probability of 1, .5, .1 or .01: {path}."
     if at[1.0] < case.prob:
         return Answer(
             f"Below {case.sure} already if everything was printed. {assumed}",
-            low=float(at.min()),
-            high=float(at[1.0]),
+            low=min(at.values()),
+            high=at[1.0],
             unit="probability",
         )
-    weight = tipping_weight(case.estimate, case.se, case.prior, better=better, df=df, prob=case.prob)
+    weight = tipping_weight(*given, prob=case.prob, **known)
     if weight == 0:
         words = f"No assumed selection brings the probability of a favourable effect below {case.sure}."
     else:
         words = f"Below {case.sure} only if insignificant results were printed with a probability under {_number(weight)}."
     return Answer(
-        f"{words} {assumed}", weight, low=float(at.min()), high=float(at[1.0]), unit="probability of print"
+        f"{words} {assumed}", weight, low=min(at.values()), high=at[1.0], unit="probability of print"
     )
 
 

@@ -17,7 +17,9 @@ FloatArray = NDArray[np.float64]
 SIDES = ("one", "two")
 # Below this a stated weight of publication is taken as this.
 SMALLEST_WEIGHT = 0.01
-_HOPED_WIDTH, _WIDE, _WIDE_SPREAD = 5.0, 1000.0, 10.0
+# Widths of default priors: of an effect, in units of the one hoped for, or of the size of the estimates and their errors (WIDE); of a
+# spread, in these. A spread is wide at ten times their size: more would only move mass to where no effect can be.
+_HOPED_WIDTH, WIDE, _WIDE_SPREAD = 5.0, 1000.0, 10.0
 _SUPPORT = {
     "mu": "real",
     "tau": "positive",
@@ -136,16 +138,11 @@ def resolved(
 ) -> tuple[MetaPriors, dict[str, str]]:
     """Priors without a gap, and where each comes from: "given", "hoped", "n" or "table" (too wide for evidence)."""
     priors = given or MetaPriors()
-    if hoped is not None:
-        source, spread = "hoped", _HOPED_WIDTH * abs(hoped)
-        tau = 0.5 * spread
-    elif n is not None:
+    source, spread, tau = default_widths(hoped, estimate, se)
+    if hoped is None and n is not None:
         # Unit information: the s.d. of one case, from all cases and the precision of all studies (Röver et al. 2021).
         source, spread = "n", float(math.sqrt(n / np.sum(se**-2.0)))
         tau = 0.25 * spread
-    else:
-        size = float(np.sqrt(np.mean(estimate**2 + se**2)))
-        source, spread, tau = "table", _WIDE * size, _WIDE_SPREAD * size
     defaults: dict[str, Any] = {
         "mu": Normal(0.0, spread),
         "tau": HalfNormal(tau),
@@ -161,6 +158,14 @@ def resolved(
         if isinstance(prior, Prior):
             require_prior(name, prior, support, proper=name == "weight")
     return filled, sources
+
+
+def default_widths(hoped: float | None, estimate: FloatArray, se: FloatArray) -> tuple[str, float, float]:
+    """Where default priors come from, and the widths of those of an effect and of a spread, without a number of cases."""
+    if hoped is not None:
+        return "hoped", _HOPED_WIDTH * abs(hoped), 0.5 * _HOPED_WIDTH * abs(hoped)
+    size = float(np.sqrt(np.mean(estimate**2 + se**2)))
+    return "table", WIDE * size, _WIDE_SPREAD * size
 
 
 def is_point(prior: object) -> bool:

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from ...errors import DataError, require_count, require_number
 from ...model import Model
 from ...priors import Beta, Flat, HalfNormal, Normal, Prior, require_prior, require_spread_prior
+from ..meta.priors import WIDE, default_widths
 
 FloatArray = NDArray[np.float64]
-_HOPED_WIDTH = 5.0
-_WIDE = 1000.0
 # Ends of supports.
 _ENDS = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "share": (0.0, 1.0)}
 
@@ -68,7 +67,7 @@ class UnitInformation(Prior):
 class Wide(Prior):
     """Normal around 0, a thousand times as wide as the estimate and its standard error: it shrinks nothing."""
 
-    times: float = _WIDE
+    times: float = WIDE
 
     def __str__(self) -> str:
         return f"Normal(0, {self.times:,.0f} × √(estimate² + s.e.²))"
@@ -96,16 +95,12 @@ def resolved(
         hoped = abs(require_number("hoped", hoped))
         if hoped == 0:
             raise DataError("hoped is 0, expected the size of the effect that was hoped for")
-        effect: Prior = Normal(0.0, _HOPED_WIDTH * hoped)
-        spread, source = _HOPED_WIDTH * hoped, "hoped"
-    elif n is not None:
+    source, spread, tau = default_widths(hoped, estimate, se)
+    effect: Prior = Wide() if hoped is None else Normal(0.0, spread)
+    if hoped is None and n is not None:
         effect = UnitInformation(float(require_count("n", n, 2)))
-        spread, source = float(np.sqrt(n * np.mean(se**2))), "n"
-    else:
-        effect, source = Wide(), "table"
-        spread = _WIDE * float(np.sqrt(np.mean(estimate**2 + se**2)))
-    # A spread between terms is wide at ten times their size: more would only move mass to where no term can be.
-    tau = 0.5 * spread if source != "table" else 10.0 * spread / _WIDE
+        source, spread = "n", float(np.sqrt(n * np.mean(se**2)))
+        tau = 0.5 * spread
     filled = replace(
         priors,
         effect=priors.effect or effect,
