@@ -47,6 +47,7 @@ from .models.success.hits import eventual_hits as eventual_hits
 from .models.success.loo import compare_models as compare_models
 from .models.success.loo import leave_one_area_out as leave_one_area_out
 from .models.success.loo import log_evidence as log_evidence
+from .models.success.margins import MarginsPriors as MarginsPriors
 from .models.success.margins import cell_share as cell_share
 from .models.success.margins import group_shares as group_shares
 from .models.success.margins import margins_model as margins_model

@@ -89,6 +89,13 @@ class Model:
         return self.build(self)
 
 
+def require_fit_of(posterior: Any, name: str, maker: str) -> None:
+    """Raise unless this is what `fit` gives for a model of that name, which `maker` describes."""
+    found = posterior.attrs.get("model") if isinstance(posterior, xr.DataTree) else type(posterior).__name__
+    if not isinstance(posterior, xr.DataTree) or found != name:
+        raise DataError(f"posterior: found {found!r}, expected what fit gives for a {maker}")
+
+
 def priors_of_kind(priors: Any, kind: type) -> Any:
     """The priors that were given, if they are of that kind; its defaults where none were."""
     if priors is not None and not isinstance(priors, kind):

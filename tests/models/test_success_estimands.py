@@ -288,6 +288,20 @@ def test_margins_that_do_not_belong_together_are_refused(others, options, messag
         margins_model(PAIR, others, **options)
 
 
+def test_margins_take_the_covariates_of_the_areas():
+    areas = bt.with_covariate(PAIR, "x", {"a": 0, "b": 1})
+    kind = counts({"national": [4, 2, 4], "local": [3, 2, 5]})
+    joint, alone = (
+        bt.fit(model, draws=500, seed=1)["posterior"]["coefficient"]
+        for model in (
+            margins_model(areas, {"kind": kind}, pooling="complete"),
+            success_model(areas, outcome="ordinal", pooling="complete"),
+        )
+    )
+    for of in (np.mean, np.std):
+        assert of(joint.to_numpy()) == pytest.approx(of(alone.to_numpy()), abs=0.01)
+
+
 def test_status_names_may_hold_a_comma():
     frame = pd.DataFrame(
         {"area": ["a", "b"], "on, or ahead": [7, 3], "behind": [3, 5], "far, far behind": [1, 2]}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError
+from ...errors import DataError, require_number, shown
 from ...inference.summary import equal_tails, quantiles, tails
+from ...model import require_fit_of
 from .likelihood import design_of, parameters_of
 from .world import PARAMETERS, STATISTICS, Design, by_name, print_statistics, simulate_areas
 
@@ -77,9 +78,11 @@ def slope_by_weight(
     sizes = posterior["posterior"].sizes
     chain = np.repeat(np.arange(sizes["chain"]), sizes["draw"])
     rows = {}
+    if weights is not None and (isinstance(weights, str | bytes | Mapping) or not np.iterable(weights)):
+        raise DataError(f"weights: found {shown(weights)}, expected a list of numbers")
     for weight in np.linspace(0, 1, 21).round(2) if weights is None else weights:
-        if not 0 <= weight <= 1 or not (error_seen is None or 0 <= error_seen <= 1):
-            raise DataError(f"weights: found {weight!r}, error_seen {error_seen!r}, expected 0 to 1")
+        for name, share in (("weights", weight), ("error_seen", 0.0 if error_seen is None else error_seen)):
+            require_number(name, share, above=-1e-12, below=1 + 1e-12, expected="0 to 1")
         near = np.abs(w - weight) <= _WINDOW
         away = [w - weight]
         if error_seen is not None:
@@ -127,9 +130,14 @@ def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> 
     >>> tipping_points(band).round(2).tolist()
     [0.5, nan]
     """
+    if not isinstance(band, pd.DataFrame) or "prob_positive" not in band:
+        raise DataError(f"band: found {shown(band)}, expected what slope_by_weight returns")
     weights, probability = band.index.to_numpy(float), band["prob_positive"].to_numpy(float)
     found = {}
+    if isinstance(levels, str | bytes | Mapping) or not np.iterable(levels):
+        raise DataError(f"levels: found {shown(levels)}, expected a list of probabilities")
     for level in levels:
+        require_number("levels", level)
         below = np.flatnonzero(probability < level)
         found[level] = np.nan
         if below.size:
@@ -240,6 +248,7 @@ def check_summary(posterior: xr.DataTree, *, prob: float = 0.95) -> pd.DataFrame
     >>> check_summary(posterior).shape[0]
     16
     """
+    require_fit_of(posterior, "anchoring", "anchoring_model")
     replicated = posterior["posterior_predictive"]["printed"].stack(sample=("chain", "draw"))
     values = replicated.transpose("statistic", "sample").to_numpy()
     printed = posterior["observed_data"]["printed"].to_numpy()
@@ -259,8 +268,7 @@ def _low_median_high(values: FloatArray, prob: float) -> FloatArray:
 
 
 def _draws(posterior: xr.DataTree, name: str) -> FloatArray:
-    if "posterior" not in posterior.children or name not in posterior["posterior"]:
-        raise DataError(f"posterior: no variable {name!r}, expected a posterior of anchoring_model")
+    require_fit_of(posterior, "anchoring", "anchoring_model")
     return np.asarray(posterior["posterior"][name].to_numpy().ravel(), dtype=float)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_count, require_number, shown
 from ...inference.least_squares import residuals, slopes_beside
 
 FloatArray = npt.NDArray[np.float64]
@@ -177,12 +177,15 @@ def simulate_anchoring(
     for name, value in truth.items():
         if name not in PARAMETERS:
             raise DataError(f"simulate_anchoring: {name!r}: {did_you_mean(name, list(PARAMETERS))}")
-        if not np.isfinite(value) or (value < 0 and name not in ("causal_slope", "ambition_mean")):
-            raise DataError(
-                f"simulate_anchoring, {name}: found {value!r}, expected a finite number, not below 0"
-            )
+        least = -np.inf if name in ("causal_slope", "ambition_mean") else -1e-300
+        require_number(
+            f"simulate_anchoring, {name},", value, above=least, expected="a finite number, not below 0"
+        )
+    require_count("n_simulations", n_simulations)
     known = _DEFAULTS | truth
-    design = design or Design()
+    design = Design() if design is None else design
+    if not isinstance(design, Design):
+        raise DataError(f"simulate_anchoring: design is {shown(design)}, expected a Design")
     parameters = {name: np.full(n_simulations, value) for name, value in known.items()}
     areas = simulate_areas(parameters, design, np.random.default_rng(seed))
     columns = ["value"] if n_simulations == 1 else list(range(n_simulations))

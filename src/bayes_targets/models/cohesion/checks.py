@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, shown
 from ...inference.convergence import mean_sizes
 from ...inference.leave_one_out import LeaveOneOut, good_k, leave_one_out, stacking_weights
 from ...inference.summary import equal_tails, tails
@@ -156,6 +156,8 @@ def compare_pooling(posteriors: Mapping[str, xr.DataTree]) -> pd.DataFrame:
     >>> compare_pooling(choices).index.tolist()
     ['partial', 'complete']
     """
+    if not isinstance(posteriors, Mapping):
+        raise DataError(f"posteriors: found {shown(posteriors)}, expected a dict of names to posteriors")
     if len(posteriors) < 2:
         raise DataError(f"posteriors: found {len(posteriors)}, expected two or more choices to compare")
     _check_same_data(posteriors)

@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_number, shown
+from ...model import require_fit_of
 from .equation import noise
 
 FloatArray = NDArray[np.float64]
@@ -112,10 +113,11 @@ def predict_new_authority(
     (('chain', 'draw'), True)
     """
     draws, data, _ = parts_of(posterior)
+    if not isinstance(controls, Mapping | None):
+        raise DataError(f"controls: found {shown(controls)}, expected a dict of controls to numbers")
     given = dict(controls or {})
     for name, number in (("value", value), *given.items()):
-        if not np.isfinite(number):
-            raise DataError(f"{name} is {number!r}, expected a finite number")
+        require_number(str(name), number)
     known = [str(name) for name in data["control"].to_numpy()] if "control" in data.dims else []
     types = [str(name) for name in draws["authority_type"].to_numpy()]
     for name in given:
@@ -257,9 +259,7 @@ def response_of(posterior: xr.DataTree) -> str:
 
 def parts_of(posterior: xr.DataTree, *, slope: bool = False) -> tuple[xr.Dataset, xr.Dataset, str | None]:
     """Draws, data and the effect's name of a posterior of `cohesion_model`."""
-    found = posterior.attrs.get("model") if isinstance(posterior, xr.DataTree) else type(posterior).__name__
-    if not isinstance(posterior, xr.DataTree) or found != "cohesion":
-        raise DataError(f"posterior: found {found!r}, expected what fit gives for a cohesion_model")
+    require_fit_of(posterior, "cohesion", "cohesion_model")
     effect = json.loads(posterior.attrs["options"])["effect"]
     if slope and effect is None:
         raise DataError("posterior: the model has no target and no stretch, expected one with a slope")

@@ -272,11 +272,9 @@ def cohesion_model(
         raise DataError("slopes is 'by_type', expected 'common' where effect is None: there is no slope")
     if not isinstance(measurement_error, bool | np.bool_):
         raise DataError(f"measurement_error is {measurement_error!r}, expected True or False")
-    if not isinstance(authorities, xr.Dataset):
-        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    error, explained = bool(measurement_error), _response(authorities, response)
     if "dataset" in authorities.dims:
         raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
-    error, explained = bool(measurement_error), _response(authorities, response)
     if error and explained != "change":
         raise DataError("measurement_error needs a baseline and an outcome, expected response 'change'")
     change = change_of(authorities)
@@ -320,8 +318,10 @@ def change_of(authorities: xr.Dataset) -> str:
 
 def _response(authorities: xr.Dataset, response: str | None) -> str:
     """Name of what is explained: the change, or in a cross-section the outcome."""
-    if response not in (None, "change", "outcome"):
-        raise DataError(f"response is {response!r}, {did_you_mean(str(response), ['change', 'outcome'])}")
+    if not isinstance(authorities, xr.Dataset):
+        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    if response is not None:
+        require_choice("response", response, ("change", "outcome"))
     found = [name for name in ("change", "outcome") if name in authorities]
     if response is None and found:
         return found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from ...errors import DataError, require_choice
+from ...errors import DataError, require_choice, require_count, require_number, shown
 from ...readers.dataset import authority_dataset
 from .model import CHANGES
 
@@ -104,28 +105,30 @@ def simulate_authorities(
     >>> authorities.attrs["origin"], int(authorities["target"].sum()), authorities.attrs["truth"]["effect"]
     ('simulated', 47, 2.0)
     """
-    for name, value, known in (
-        ("effect", effect, ("target", "stretch")),
-        ("targets", targets, ("random", "low_baseline")),
-        ("change", change, CHANGES),
-    ):
-        require_choice(name, value, known)
+    require_choice("effect", effect, ("target", "stretch"))
+    require_choice("targets", targets, ("random", "low_baseline"))
+    require_choice("change", change, CHANGES)
+    if not isinstance(n_by_type, Mapping):
+        raise DataError(
+            f"n_by_type: found {shown(n_by_type)}, expected a dict of types to numbers of authorities"
+        )
     for name, n in n_by_type.items():
-        if not isinstance(n, int) or n < 1:
-            raise DataError(f"n_by_type, {name!r}: found {n!r}, expected a whole number of 1 or more")
+        require_count(f"n_by_type, {name!r},", n)
     if sum(n_by_type.values()) < 2:
         raise DataError(f"n_by_type: found {dict(n_by_type)}, expected 2 authorities or more")
-    limits = {
-        "slope_sd": (slope_sd, slope_sd >= 0, "0 or more"),
-        "tau": (tau, tau >= 0, "0 or more"),
-        "sigma": (sigma, sigma > 0, "a number above 0"),
-        "nu": (nu, nu is None or nu > 0, "a number above 0, or None"),
-        "share_with_target": (share_with_target, 0 < share_with_target < 1, "a share between 0 and 1"),
-        "survey_se": (survey_se, survey_se >= 0, "0 or more"),
+    ends, least = (-math.inf, math.inf), math.nextafter(0.0, -1.0)
+    limits: dict[str, tuple[Any, tuple[float, float], str]] = {
+        "slope": (slope, ends, "a finite number"),
+        "slope_sd": (slope_sd, (least, math.inf), "0 or more"),
+        "mu": (mu, ends, "a finite number"),
+        "tau": (tau, (least, math.inf), "0 or more"),
+        "sigma": (sigma, (0.0, math.inf), "a number above 0"),
+        "nu": (1.0 if nu is None else nu, (0.0, math.inf), "a number above 0, or None"),
+        "share_with_target": (share_with_target, (0.0, 1.0), "a share between 0 and 1"),
+        "survey_se": (survey_se, (least, math.inf), "0 or more"),
     }
-    for name, (found, fits, expected) in limits.items():
-        if not fits or (found is not None and not np.isfinite(found)):
-            raise DataError(f"{name}: found {found!r}, expected {expected}")
+    for name, (value, (low, high), expected) in limits.items():
+        require_number(name, value, above=low, below=high, expected=expected)
     # By the names of the posterior; what types have of their own is drawn.
     truth = {
         "mu": mu,
@@ -149,8 +152,9 @@ def simulate_authorities(
             f"simulate_authorities: a score left 0 to 100 in each of {_TRIES} data sets, expected smaller "
             "changes (slope, tau, sigma) or survey errors"
         )
+    require_count("n_missing_stretch", n_missing_stretch, 0)
     with_target = np.flatnonzero(variables["target"])
-    if not 0 <= n_missing_stretch <= len(with_target):
+    if n_missing_stretch > len(with_target):
         raise DataError(
             f"n_missing_stretch: found {n_missing_stretch}, expected 0 to {len(with_target)}, "
             "the number with a target"

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, shown
 from ...inference.summary import summarise_draws, tails
 from .equation import stacked
 from .shares import FloatArray
@@ -85,6 +85,8 @@ def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:
     >>> rank_probabilities(draws).loc["b"].tolist()
     [0.75, 0.25]
     """
+    if not isinstance(share, xr.DataArray) or set(share.dims) != {"chain", "draw", "area"}:
+        raise DataError(f"share: found {shown(share)}, expected draws with dims chain, draw and area")
     values = share.stack(sample=("chain", "draw")).transpose("sample", "area").to_numpy()
     size, areas = values.shape
     first, last = (

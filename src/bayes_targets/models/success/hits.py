@@ -11,10 +11,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, require_count, shown
 from ...inference.summary import summarise_draws
 from ...priors import Beta, require_prior
 from .equation import stacked
+from .model import holds_counts
 from .shares import FloatArray, expit
 
 
@@ -153,14 +154,17 @@ def eventual_hits(
     >>> made["total_hits"].sizes["sample"], bool(0.3 < made["hit_share"].mean() < 0.8)
     (1000, True)
     """
-    if draws < 1:
-        raise DataError(f"draws is {draws}, expected 1 or more")
-    rule, rng = rule or RewardRule(), np.random.default_rng(seed)
+    draws = require_count("draws", draws)
+    rule, rng = RewardRule() if rule is None else rule, np.random.default_rng(seed)
+    if not isinstance(rule, RewardRule):
+        raise DataError(f"rule: found {shown(rule)}, expected a RewardRule")
     table = _count_draws(counts, rng, draws)
     statuses = [str(status) for status in table["status"].to_numpy()]
-    missing = [status for status in statuses if status not in calibration]
-    if missing:
-        raise DataError(f"calibration: none for status {missing[0]!r}, expected one for each of {statuses}")
+    if not isinstance(calibration, Mapping):
+        raise DataError(f"calibration: found {shown(calibration)}, expected one for each of {statuses}")
+    for status in statuses:
+        if not isinstance(calibration.get(status), StatusCalibration):
+            raise DataError(f"calibration: none for status {status!r}, expected one for each of {statuses}")
     values = table.to_numpy()
     if transition is not None:
         values = _moved(values, transition, table, rng)
@@ -245,10 +249,15 @@ def _ends(shares: FloatArray) -> FloatArray:
 
 def _count_draws(counts: xr.Dataset | xr.DataTree, rng: np.random.Generator, draws: int) -> xr.DataArray:
     """Counts with dims sample, area and status: repeated, or drawn from replicated ones."""
-    if isinstance(counts, xr.Dataset):
-        count = counts["count"].transpose("area", "status")
-        return count.expand_dims(sample=draws)
-    group = counts["posterior_predictive"].to_dataset()
+    if holds_counts(counts):
+        return counts["count"].transpose("area", "status").expand_dims(sample=draws)
+    if not isinstance(counts, xr.DataTree):
+        raise DataError(f"counts: found {shown(counts)}, expected what read_counts returns, or a posterior")
+    group = (
+        counts["posterior_predictive"].to_dataset()
+        if "posterior_predictive" in counts.children
+        else xr.Dataset()
+    )
     if "count" not in group:
         raise DataError("the posterior holds no counts by status, expected an ordinal or multinomial one")
     flat = group["count"].stack(sample=("chain", "draw")).transpose("sample", "area", "status")

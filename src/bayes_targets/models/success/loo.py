@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, DiagnosticsError, require_choice, require_count
+from ...errors import DataError, DiagnosticsError, require_choice, require_count, shown
 from ...inference.convergence import mixing
 from ...inference.diagnostics import diagnose, require
 from ...inference.engines import compile_nuts, sample_nuts
@@ -170,6 +170,9 @@ def _by_engine(
 
 
 def _checked_areas(model: Model, engine: str, draws: int) -> pd.Index:
+    if not isinstance(model, Model) or model.name != "success":
+        found = model.name if isinstance(model, Model) else type(model).__name__
+        raise DataError(f"model: found {found!r}, expected what success_model returns")
     require_choice("engine", engine, _ENGINES)
     require_count("draws", draws)
     if model.options["pooling"] == "none":
@@ -216,6 +219,15 @@ def compare_models(
     ordinal      -3.0         0.0       1.0
     multinomial  -4.0        -1.0       0.0
     """
+    for kind, given in {"left_out": left_out, "evidence": {} if evidence is None else evidence}.items():
+        columns = {"elpd" if kind == "left_out" else "log_density", "mcse"}
+        if not isinstance(given, Mapping) or any(
+            not isinstance(table, pd.DataFrame) or not columns <= set(table.columns)
+            for table in given.values()
+        ):
+            raise DataError(f"{kind}: found {shown(given)}, expected a table for each model, by its name")
+    if not left_out or (evidence is not None and set(left_out) - set(evidence)):
+        raise DataError("compare_models: found no table for some model, expected one for each")
     tables = list(left_out.values())
     if any(not table.index.equals(tables[0].index) for table in tables):
         raise DataError(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, did_you_mean, require_choice, shown
 from ...inference.quadrature import together
-from ...model import Model, priors_of_kind
+from ...model import Model, priors_of_kind, require_fit_of
 from ...priors import HalfNormal, Normal, Prior
 from .equation import describe
 from .estimands import status_share
 from .exact import solve_success
-from .model import SuccessPriors, checked_priors, holds_counts
+from .model import SuccessPriors, checked_priors, holds_counts, with_covariates
 from .shares import expit
 
 _DIMS = ("attribute", "status")
@@ -55,6 +55,11 @@ class MarginsPriors:
         2006), for each status by itself. ``Normal(0, 1.5)`` leaves 95% between 5% and 95%.
     effect : Prior
         As in `SuccessPriors`, where the areas have covariates.
+
+    Examples
+    --------
+    >>> print(MarginsPriors(member=Normal(0, 1)).member)
+    Normal(0, 1)
     """
 
     mu: Prior = Normal(0.0, 1.5)
@@ -129,8 +134,10 @@ def margins_model(
                 f"{name}: found {shown(counts)}, expected counts by area and status, as read_counts returns"
             )
     priors = priors_of_kind(priors, MarginsPriors)
+    areas = with_covariates(areas, None)
     count = areas["count"].transpose("area", "status").to_numpy().astype(float)
-    priors = checked_priors(priors, count, outcome="ordinal", pooling=pooling)
+    predictor = areas["predictor"].transpose("area", "covariate") if "predictor" in areas else None
+    priors = checked_priors(priors, count, outcome="ordinal", pooling=pooling, predictor=predictor)
     base = describe(areas, "ordinal", pooling=pooling, priors=priors)
     parts = [_attribute(name, table, areas) for name, table in attributes.items()]
     data = base.data.merge(xr.concat(parts, dim="attribute"), join="exact")
@@ -244,9 +251,10 @@ def group_shares(posterior: xr.DataTree) -> xr.DataTree:
     >>> bool(share.sel(area="local", status="green") > share.sel(area="national", status="green"))
     True
     """
+    members = _group_members(posterior)
     overall = posterior["posterior"].to_dataset()["overall_share"]
     shares = []
-    for groups in _group_members(posterior).values():
+    for groups in members.values():
         for group, member in groups.items():
             joint = overall * member
             shares.append((joint / joint.sum("status")).expand_dims(area=[group]))
@@ -287,6 +295,8 @@ def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArra
     True
     """
     known = _group_members(posterior)
+    if not isinstance(groups, Mapping):
+        raise DataError(f"groups: found {shown(groups)}, expected a dict of attributes to groups")
     joint = posterior["posterior"].to_dataset()["share"]
     for attribute, group in groups.items():
         if attribute not in known:
@@ -302,6 +312,7 @@ def cell_share(posterior: xr.DataTree, groups: Mapping[str, str]) -> xr.DataArra
 
 def _group_members(posterior: xr.DataTree) -> dict[str, dict[str, xr.DataArray]]:
     """By attribute and group, the share of the group among the targets of each status."""
+    require_fit_of(posterior, "success_margins", "margins_model")
     draws, constant = (posterior[group].to_dataset() for group in ("posterior", "constant_data"))
     out = {}
     for attribute in draws["attribute"].to_numpy():

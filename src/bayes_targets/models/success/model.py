@@ -151,7 +151,7 @@ def success_model(
         raise DataError(
             "counts: found a Dataset without counts by area and status, expected what read_counts returns"
         )
-    table = _with_covariates(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
+    table = with_covariates(counts if isinstance(counts, xr.Dataset) else read_counts(counts), covariates)
     if "predictor" in table and pooling == "none":
         raise DataError("covariates: areas that are not pooled take up all differences; use some pooling")
     priors = priors_of_kind(priors, SuccessPriors)
@@ -184,7 +184,7 @@ def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[
     return chosen
 
 
-def _with_covariates(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
+def with_covariates(table: xr.Dataset, covariates: Sequence[str] | None) -> xr.Dataset:
     """Select the covariates, with the centre and scale that their prior is about; none leaves no such variable."""
     table = table.copy(deep=True)
     known = [str(name) for name in table["covariate"].to_numpy()] if "predictor" in table else []
