@@ -315,12 +315,18 @@ def test_shares_are_multiplied_by_100_and_it_is_said():
     assert rates["change"].attrs["units"] == "admissions a head"
 
 
-def test_one_share_among_percentages_is_said_where_small_percentages_are_there_too():
-    notes = read(table(baseline={3: 0.45, 5: 4.0, 8: 6.0})).attrs["notes"]
-    said = "'Area C' (row 3) has 0.45 in column 'baseline', read as less than 1 per cent; if it is a share of 0 to 1, correct it."
-    assert said in notes
+@pytest.mark.parametrize("others", [{5: 4.0, 8: 6.0}, {5: 104.0}])
+def test_one_share_is_said_where_the_other_scores_are_of_all_sizes(others):
+    half = np.median(table(baseline=others)["baseline"].drop(2).astype(float))
+    said = (
+        f"'Area C' (row 3) has 0.45 in column 'baseline', where half of the others are above {half:.4g}: read as it stands; "
+        "correct it if it is a share of 0 to 1."
+    )
+    assert said in read(table(baseline={3: 0.45} | others)).attrs["notes"]
+    assert not any("share of 0" in note for note in read(table(baseline=others)).attrs["notes"])
+    signed = {row: f"{value}%" for row, value in enumerate(table(baseline=others)["baseline"], start=1)}
     assert not any(
-        "less than 1 per cent" in note for note in read(table(baseline={5: 4.0, 8: 6.0})).attrs["notes"]
+        "share of 0" in note for note in read(table(baseline=signed | {3: "0.45%"})).attrs["notes"]
     )
 
 

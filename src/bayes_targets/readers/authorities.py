@@ -631,22 +631,22 @@ def _is_share(values: FloatArray) -> bool:
 
 
 def _check_mixed(reading: _Reading, scores: Sequence[str]) -> None:
-    """Refuse shares of 0 to 1 in a column of percentages; what may be one, beside small percentages, is said."""
+    """Refuse shares of 0 to 1 in a column of percentages; what may be one, beside numbers of all sizes, is said."""
     for name in scores:
         values = reading.values[name]
         small = (values > 0) & (values < 1)
         rest = values[~small & np.isfinite(values)]
-        if not small.any() or not rest.size or rest.max() > 100 or np.median(rest) <= 10:
+        if not small.any() or not rest.size or np.median(rest) <= 10:
             continue
-        if rest.size > 4 and np.quantile(rest, 0.02) > 10:
+        if rest.size > 4 and np.quantile(rest, 0.02) > 10 and rest.max() <= 100:
             expected = "a percentage like the others (is it a share of 0 to 1?)"
             reading.wrong(name, small, expected, "what look like shares")
-        else:
-            i = int(np.flatnonzero(small)[0])
-            more = f" and {int(small.sum()) - 1} more" if small.sum() > 1 else ""
+        elif bare := np.flatnonzero(small & ~reading.percent[name]).tolist():
+            i = bare[0]
+            more = f", as {len(bare) - 1} more have numbers under 1" if len(bare) > 1 else ""
             reading.notes.append(
                 f"{reading.authority[i]!r} (row {reading.rows[i]}) has {shortest(values[i])} in column {reading.theirs(name)!r}{more}, "
-                "read as less than 1 per cent; if it is a share of 0 to 1, correct it."
+                f"where half of the others are above {np.median(rest):.4g}: read as it stands; correct it if it is a share of 0 to 1."
             )
 
 
