@@ -77,6 +77,7 @@ def kind_of(rows: Sequence[PrintedRow]) -> tuple[str, ...] | None:
 
 def read_arms(
     rows: Sequence[PrintedRow],
+    needed: tuple[str, ...],
     *,
     effect: str | None,
     ratio: str | None,
@@ -84,21 +85,12 @@ def read_arms(
     word: str,
     label: str,
 ) -> tuple[ReadRows, str]:
-    """Compute one effect per row from what is printed by arm.
-
-    Notes
-    -----
-    Standard errors: risk ratio :math:`1/a - 1/n_1 + 1/c - 1/n_2`, odds ratio :math:`1/a + 1/b + 1/c + 1/d`, difference of risks
-    :math:`p_1 q_1/n_1 + p_2 q_2/n_2`, of means :math:`s_1^2/n_1 + s_2^2/n_2` (Welch's degrees of freedom), standardised difference
-    with Hedges' exact correction :math:`1/n_1 + 1/n_2 + g^2 / 2(n_1 + n_2)`, Fisher's z :math:`1/(n - 3)` (the roots of these).
-    """
-    needed = kind_of(rows)
-    if needed is None:
-        raise DataError(f"{label}: found no counts, means or correlations by arm")
+    """Compute one effect per row from what is printed by arm."""
     chosen = _chosen(needed, effect, ratio, label)
     values = [_values(row, needed, label) for row in rows]
-    effects = [_EFFECTS[chosen](v, continuity) for v in values]
-    notes = [f"{_NAMED[chosen]} computed from {_SOURCES[needed]}."]
+    compute, named = _EFFECTS[chosen]
+    effects = [compute(v, continuity) for v in values]
+    notes = [f"{named} computed from {_SOURCES[needed]}."]
     corrected = [
         row.term for row, v in zip(rows, values, strict=True) if needed == COUNTS and _has_empty_cell(v)
     ]
@@ -234,20 +226,16 @@ def _fisher_z(v: Mapping[str, float], _: float) -> _Effect:
     return _Effect(float(np.arctanh(v["r"])), 1 / math.sqrt(v["n"] - 3))
 
 
-_EFFECTS: Mapping[str, Callable[[Mapping[str, float], float], _Effect]] = {
-    "risk ratio": _risk_ratio,
-    "odds ratio": _odds_ratio,
-    "risk difference": _risk_difference,
-    "mean difference": _mean_difference,
-    "standardised difference": _standardised_difference,
-    "Fisher z": _fisher_z,
-}
-_NAMED = {
-    "risk ratio": "Log risk ratios",
-    "odds ratio": "Log odds ratios",
-    "risk difference": "Differences of risks",
-    "mean difference": "Differences of means (with Welch's degrees of freedom)",
-    "standardised difference": "Standardised differences of means with Hedges' correction",
-    "Fisher z": "Fisher's z (the inverse hyperbolic tangent of the correlation)",
+# Each effect with how notes name it.
+_EFFECTS: Mapping[str, tuple[Callable[[Mapping[str, float], float], _Effect], str]] = {
+    "risk ratio": (_risk_ratio, "Log risk ratios"),
+    "odds ratio": (_odds_ratio, "Log odds ratios"),
+    "risk difference": (_risk_difference, "Differences of risks"),
+    "mean difference": (_mean_difference, "Differences of means (with Welch's degrees of freedom)"),
+    "standardised difference": (
+        _standardised_difference,
+        "Standardised differences of means with Hedges' correction",
+    ),
+    "Fisher z": (_fisher_z, "Fisher's z (the inverse hyperbolic tangent of the correlation)"),
 }
 _SOURCES = {COUNTS: "counts by arm", MEANS: "means, s.d.s and n by arm", CORRELATIONS: "correlations and n"}

@@ -375,7 +375,7 @@ def _of_result(source: Any, given: Options) -> Evaluation | dict[str, Evaluation
 def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = "term") -> Evaluation:
     """One evaluation from the rows of a printed model and from what is said of it."""
     n, clusters = asked.n or model.n, asked.clusters or model.clusters
-    by_arm = not _has_estimates(model.rows) and kind_of(model.rows) is not None
+    by_arm = None if _has_estimates(model.rows) else kind_of(model.rows)
     df, df_note = (None, "") if by_arm else _degrees_of_freedom(model, asked, n, clusters, word)
     known = Terms(
         ratio=None if asked.ratio == "none" else asked.ratio,
@@ -394,7 +394,13 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
     if by_arm:
         more = 0.5 if asked.continuity is None else asked.continuity
         read, effect = read_arms(
-            model.rows, effect=asked.effect, ratio=known.ratio, continuity=more, word=word, label=page.label
+            model.rows,
+            by_arm,
+            effect=asked.effect,
+            ratio=known.ratio,
+            continuity=more,
+            word=word,
+            label=page.label,
         )
         reading |= {} if effect == known.ratio else {"effect": effect}
         reading |= {} if more == 0.5 else {"continuity": f"{more:g}"}
