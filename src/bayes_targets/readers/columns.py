@@ -210,9 +210,9 @@ def _columns_side_by_side(
 ) -> str:
     sentence = f"{label}: found the columns {quoted(unused, 20)}"
     guesses = _guessed(cells, unused, ours)
-    long = "" if "authority" in {*ours, *guesses.values()} else _guessed_long(cells, unused, label)
+    long = "" if "authority" in {*ours, *guesses.values()} else _guessed_long(cells, unused)
     if long:
-        return f"{sentence}; {long}"
+        return f"{sentence}; it {long}"
     if guesses:
         sentence += f"; if they are what they look like, give {option('columns', guesses)}"
     if not {"outcome", "change"} & {*ours, *guesses.values()}:
@@ -220,18 +220,16 @@ def _columns_side_by_side(
     return sentence
 
 
-def _guessed_long(cells: pd.DataFrame, unused: Sequence[str], label: str) -> str:
+def _guessed_long(cells: pd.DataFrame, unused: Sequence[str]) -> str:
     """How to read a table in which the names of units occur once in each period, where this looks like one."""
     sample = cells.iloc[:5000]
     texts = {name: [cell_text(cell) for cell in sample[name]] for name in unused}
     for column in sorted(unused, key=lambda name: -len(set(texts[name]))):
         if all(read_number(text) is None for text in texts[column]):
-            found = long_form(texts[column], sample, column, "it")
+            found = long_form(texts[column], sample, column)
             if found:
-                return (
-                    f"{found}; and give {option('columns', {column: 'authority', 'COLUMN': 'outcome'})}, where COLUMN holds "
-                    "the score"
-                ).replace("it: ", "it ", 1)
+                columns = option("columns", {column: "authority", "COLUMN": "outcome"})
+                return f"{found}; and give {columns}, where COLUMN holds the score"
     return ""
 
 

@@ -56,16 +56,10 @@ def read_evaluations(
         A CSV, TSV, Excel or Parquet file, a DataFrame, or the text of a table.
     better : {"higher", "lower"}, optional
         Which direction is favourable; it is never inferred from the numbers.
-    unit : str, optional
-        Unit of the outcome, in words.
-    smallest, hoped : float, optional
-        Smallest effect worth having, and the effect that was hoped for; for ratios the ratio itself.
     ratio : {"odds ratio", "risk ratio", "hazard ratio", "rate ratio", "none"}, optional
         What the estimates are, or what to compute from counts, where they are ratios; estimates are then logarithms.
     effect : {"risk difference", "mean difference", "standardised difference", "Fisher z"}, optional
         What to compute from counts, means or correlations.
-    continuity : float, optional
-        Added to all four counts of a trial with an empty cell, 0.5 by default.
     moderators : str or sequence of str, optional
         Columns that describe the studies; by default every other column of numbers. An empty list is none.
     group : str, optional
@@ -77,7 +71,7 @@ def read_evaluations(
     incomplete : {"refuse", "drop"}
         What to do with studies of which no standard error is known but a bound at most, such as from "p < .05": refuse the table,
         or leave them out, which `notes` say.
-    level, stars, tails, df, logs, columns, sheet, decimal, separator, encoding, header, missing
+    unit, smallest, hoped, continuity, level, stars, tails, df, logs, columns, sheet, decimal, separator, encoding, header, missing
         As in `read_estimates`.
 
     Returns

@@ -158,9 +158,9 @@ def repeats(keys: Sequence[str]) -> list[tuple[int, int]]:
 def repeated_names(names: Sequence[str], column: str, cells: pd.DataFrame, problems: Problems) -> None:
     """Note names that occur twice; where the rows differ in a period, say that the table is in long form."""
     again = repeats([_plain(name) for name in names])
-    hint = long_form(names, cells, column, problems.label) if again else ""
+    hint = long_form(names, cells, column) if again else ""
     if hint:
-        problems.say(hint, column)
+        problems.say(f"{problems.label}: {hint}", column)
         return
     for i, first in again:
         expected = f"each authority once (it stands in row {cells.index[first]} too)"
@@ -168,8 +168,8 @@ def repeated_names(names: Sequence[str], column: str, cells: pd.DataFrame, probl
         problems.cell(cells.index[i], column, cells[column].iloc[i], expected, kind)
 
 
-def long_form(names: Sequence[str], cells: pd.DataFrame, column: str, label: str) -> str:
-    """A sentence that says how to read a table in long form, where one column tells apart the rows of a name."""
+def long_form(names: Sequence[str], cells: pd.DataFrame, column: str) -> str:
+    """Words that say how to read a table in long form, where one column tells apart the rows of a name."""
     counts = Counter(name for name in names if name)
     if len(counts) < 2 or len(counts) > 0.67 * len(names):
         return ""
@@ -189,7 +189,7 @@ def long_form(names: Sequence[str], cells: pd.DataFrame, column: str, label: str
     shown = ", ".join(ordered[:6]) + (", ..." if len(ordered) > 6 else "")
     given = {"period": period, "before": ordered[0], "after": ordered[-1]}
     return (
-        f"{label}: looks like long form, since {len(counts):,} names have {len(names):,} rows, which differ in column {period!r} "
+        f"looks like long form, since {len(counts):,} names have {len(names):,} rows, which differ in column {period!r} "
         f"({shown}); give {options(given)}"
     )
 
