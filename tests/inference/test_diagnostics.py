@@ -425,6 +425,15 @@ def test_enough_hostile_posteriors_are_tried():
     assert len(HOSTILE) > 150
 
 
+def test_two_extreme_draws_at_one_place_are_no_copies():
+    """Posteriors with the tails of Student's t, df 1, have such: correlations of chains are looked for without the tails."""
+
+    def edit(values, vector):
+        values[:2, 500] = 1e6
+
+    assert bt.require(bt.diagnose(tree(edit=edit))) is None
+
+
 def test_weighted_draws_pass_by_their_weights_and_not_by_how_many_were_needed():
     stats = {"log_evidence": -9.0, "grid_size": 40_000.0, "edge_mass": 0.0, "refinement_change": 0.01}
     stats |= {"acceptance": 0.1, "importance_ess": 4_100.0, "pareto_k": 0.4}

@@ -153,6 +153,13 @@ def test_a_bayes_factor_is_refused_where_nothing_says_how_large_effects_are():
     assert unit["value"] == pytest.approx(bt.bayes_factor(250, 40, n=100, df=97))
 
 
+@pytest.mark.parametrize("known", [{}, {"hoped": 10.0}, {"n": 100}])
+def test_an_overwhelming_estimate_has_every_answer(known):
+    found = answered(asked("250", "1.5", **known))
+    assert "over a million to 1 for an effect" in found.loc["bayes_factor", "sentence"]
+    assert found["sentence"].str.endswith(".").all()
+
+
 def test_a_bounded_standard_error_is_still_a_benchmark():
     found = answered(
         bt.read_estimates(case("tables/betas_p.csv"), focus="Target", better="higher", smallest=0.1, n=147)

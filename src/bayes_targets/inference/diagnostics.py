@@ -339,7 +339,7 @@ def _properties(values: FloatArray) -> FloatArray:
     for start in range(0, len(values), step):
         piece = values[start : start + step]
         ascending = np.sort(piece.reshape(len(piece), -1), axis=1)
-        found = _repeated(ascending), _chain_correlation(piece), _dependence(piece, ascending)
+        found = _repeated(ascending), _chain_correlation(piece, ascending), _dependence(piece, ascending)
         pieces.append([measure.max() for measure in found])
     return np.asarray(np.max(pieces, axis=0))
 
@@ -351,8 +351,10 @@ def _repeated(ascending: FloatArray) -> FloatArray:
     return np.asarray(again.sum(axis=1) / ascending.shape[1])
 
 
-def _chain_correlation(values: FloatArray) -> FloatArray:
-    """Largest correlation between two chains, draw by draw; chains that are constant have none."""
+def _chain_correlation(values: FloatArray, ascending: FloatArray) -> FloatArray:
+    """Largest correlation between two chains, draw by draw, tails cut off; chains that are constant have none."""
+    cut = ascending.shape[1] // 50
+    values = np.clip(values, ascending[:, cut, None, None], ascending[:, -1 - cut, None, None])
     centred = values - values.mean(axis=2, keepdims=True)
     spread = np.sqrt((centred**2).sum(axis=2, keepdims=True))
     unit = np.where(spread > 0, centred / spread, 0.0)

@@ -370,9 +370,10 @@ def _bayes_factor(case: _Case) -> Answer:
 
 
 def _odds(factor: float) -> str:
-    if factor >= 1:
-        return f"{_number(factor)} to 1 for no effect"
-    return f"{_number(1 / factor)} to 1 for an effect"
+    """A Bayes factor in words; beyond a million its digits say nothing."""
+    side = "no effect" if factor >= 1 else "an effect"
+    odds = factor if factor >= 1 else 1 / max(factor, 1e-300)
+    return f"{_number(odds) if odds < 1e6 else 'over a million'} to 1 for {side}"
 
 
 def _needs_linear(case: _Case) -> str | None:

@@ -58,7 +58,7 @@ class Line:
             return 1.0
         k = int(np.searchsorted(self.ends, x, side="right")) - 1
         share = (x - self.ends[k]) / (self.ends[k + 1] - self.ends[k])
-        return float(self._below(k)(share))
+        return min(max(float(self._below(k)(share)), 0.0), 1.0)
 
     def _below(self, panel: Any) -> Callable[[Any], Any]:
         """The mass below shares t of panels: the cubic with the distribution function's values and slopes at both ends."""
