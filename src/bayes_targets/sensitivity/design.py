@@ -15,7 +15,7 @@ from ..errors import DataError, require_count, require_number
 from ..inference.distributions import t_quantile
 from ..inference.ensemble import run_ensemble
 from ..inference.summary import equal_tails
-from ..models.cohesion.exact import solve_cohesion
+from ..models.cohesion.exact import draw_parameters
 from ..models.cohesion.model import CohesionPriors, cohesion_model
 from ..models.cohesion.simulate import simulate_authorities
 from ..priors import Flat, Normal, StudentT
@@ -344,7 +344,7 @@ def simulate_design(task: tuple[float, int, _Setting], seed: np.random.SeedSeque
     )
     prior = Flat() if setting.prior_sd is None else Normal(0.0, setting.prior_sd)
     model = cohesion_model(authorities, priors=CohesionPriors(effect=prior))
-    draws = solve_cohesion(model, 1000, np.random.default_rng(fit_seed))[0]["effect"].to_numpy()
+    draws = draw_parameters(model, 1000, np.random.default_rng(fit_seed))[0]["effect"]
     ends = equal_tails(draws, setting.prob)
     # The posterior is so nearly normal that its moments tell the probability with less noise than counting.
     above = below(draws.mean() / draws.std(ddof=1))

@@ -18,7 +18,7 @@ from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
 from ..inference.summary import tails, weighted_quantiles
 from ..model import Model, NotExactError, data_hash
-from ..models.cohesion.exact import cohesion_hierarchy, draw_hierarchy, require_gaussian
+from ..models.cohesion.exact import draw_parameters
 from ..models.cohesion.model import cohesion_model
 from ..models.cohesion.student_noise import K_HAT_LIMIT, solve_student_t
 from ..priors import Flat, Normal, Prior
@@ -381,8 +381,7 @@ def _with_authorities(data: xr.Dataset, effect: str, option: str) -> xr.Dataset:
 
 def _exact(model: Model, setting: _Setting, rng: np.random.Generator) -> dict[str, Any]:
     try:
-        require_gaussian(model)
-        values, found = draw_hierarchy(model, cohesion_hierarchy(model), setting.draws, rng)
+        values, found = draw_parameters(model, setting.draws, rng)
     except NotExactError:
         return _not_solved("exact")
     return _row(values["effect"], None, setting.prob, "exact", passed=_sound(found.stats))

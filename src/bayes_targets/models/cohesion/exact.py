@@ -22,9 +22,14 @@ def solve_cohesion(model: Model, size: int, rng: np.random.Generator) -> tuple[x
     Given sigma, tau and tau_effect the model is a `Hierarchy` with deviations of the types from the mean intercept (tau) and
     the mean slope (tau_effect). Without pooling, the intercepts of the types are coefficients like the others.
     """
-    require_gaussian(model)
-    values, draws = draw_hierarchy(model, cohesion_hierarchy(model), size, rng)
+    values, draws = draw_parameters(model, size, rng)
     return labelled(model, values), draws.sample_stats()
+
+
+def draw_parameters(model: Model, size: int, rng: np.random.Generator) -> tuple[dict[str, FloatArray], Draws]:
+    """Independent draws as plain arrays, by the names of the posterior."""
+    require_gaussian(model)
+    return draw_hierarchy(model, cohesion_hierarchy(model), size, rng)
 
 
 def draw_hierarchy(
