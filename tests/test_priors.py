@@ -128,17 +128,22 @@ AUTHORITIES, SUMMARY = simulate_authorities({"a": 20, "b": 20}, seed=1), bt.simu
 EFFECTS = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [0.5, 1.0, 0.2], "se": [0.4, 0.5, 0.6]})
 
 
+# Read once: what is asked of the priors is asked hundreds of times.
+READ = bt.read_counts(COUNTS)
+KIND = bt.read_counts(pd.DataFrame({"area": ["x", "y"], "green": [4, 5], "amber": [5, 6], "red": [3, 4]}))
+SEVERAL = bt.read_evaluations(EFFECTS.rename(columns={"term": "study"}), better="higher")
+
+
 def published(**priors):
     return bt.published_model(EFFECTS, pooling="partial", priors=bt.PublishedPriors(**priors))
 
 
 def meta(**priors):
-    frame = EFFECTS.rename(columns={"term": "study"})
-    return bt.meta_model(bt.read_evaluations(frame, better="higher"), priors=bt.MetaPriors(**priors))
+    return bt.meta_model(SEVERAL, priors=bt.MetaPriors(**priors))
 
 
 def success(**priors):
-    return bt.success_model(COUNTS, priors=bt.SuccessPriors(**priors))
+    return bt.success_model(READ, priors=bt.SuccessPriors(**priors))
 
 
 def cohesion(**priors):
@@ -150,9 +155,7 @@ def anchoring(**priors):
 
 
 def margins(**priors):
-    counts = bt.read_counts(COUNTS)
-    kind = bt.read_counts(pd.DataFrame({"area": ["x", "y"], "green": [4, 5], "amber": [5, 6], "red": [3, 4]}))
-    return bt.margins_model(counts, {"kind": kind}, priors=MarginsPriors(**priors))
+    return bt.margins_model(READ, {"kind": KIND}, priors=MarginsPriors(**priors))
 
 
 @pytest.mark.parametrize(
