@@ -254,9 +254,7 @@ def _dataset(counting: _Counting, chosen: Sequence[str], kept: NDArray[np.bool_]
             "target_words": asked.words.get("target_words") or "target",
         },
     )
-    if not predictors:
-        return data
-    return _with_predictor(data, list(predictors), np.column_stack(list(predictors.values())))
+    return data.assign(predictor=_predictor(data, predictors)) if predictors else data
 
 
 def with_covariate(counts: xr.Dataset, name: str, values: Mapping[str, float]) -> xr.Dataset:
@@ -295,18 +293,17 @@ def with_covariate(counts: xr.Dataset, name: str, values: Mapping[str, float]) -
         if area not in values or not np.isfinite(values[area]):
             found = values.get(area, "nothing")
             raise DataError(f"covariate {name!r}, area {area!r}: found {found}, expected a finite number")
-    old = counts["predictor"].to_numpy() if "predictor" in counts else np.empty((len(areas), 0))
-    names = [str(known) for known in counts["covariate"].to_numpy()] if "predictor" in counts else []
-    if name in names:
-        raise DataError(f"covariate {name!r}: there is one of this name already")
-    column = np.array([[float(values[area])] for area in areas])
-    bare = counts.drop_dims("covariate", errors="ignore")
-    return _with_predictor(bare, [*names, name], np.hstack([old, column]))
+    predictor = _predictor(counts, {name: np.array([float(values[area]) for area in areas])})
+    if "predictor" in counts:
+        if name in counts["covariate"]:
+            raise DataError(f"covariate {name!r}: there is one of this name already")
+        predictor = xr.concat([counts["predictor"], predictor], "covariate")
+    return counts.drop_dims("covariate", errors="ignore").assign(predictor=predictor)
 
 
-def _with_predictor(data: xr.Dataset, names: list[str], values: NDArray[np.float64]) -> xr.Dataset:
-    labelled = data.assign_coords(covariate=np.array(names, dtype=str))
-    return labelled.assign(predictor=(("area", "covariate"), values))
+def _predictor(data: xr.Dataset, columns: Mapping[str, FloatArray]) -> xr.DataArray:
+    coords = {"area": data["area"], "covariate": np.array(list(columns), dtype=str)}
+    return xr.DataArray(np.column_stack(list(columns.values())), coords, dims=("area", "covariate"))
 
 
 def _renamed(cells: pd.DataFrame, columns: Mapping[str, str], file: str) -> pd.DataFrame:
