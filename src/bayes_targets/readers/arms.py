@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, UnclearError, option, wrong_cell
-from .rows import PrintedRow, ReadRows, in_frames
+from .rows import PrintedRow, ReadRows, Terms, in_frames
 from .uncertainty import Spread, figure
 
 COUNTS = ("events_treated", "n_treated", "events_control", "n_control")
@@ -78,15 +78,13 @@ def kind_of(rows: Sequence[PrintedRow]) -> tuple[str, ...] | None:
 def read_arms(
     rows: Sequence[PrintedRow],
     needed: tuple[str, ...],
-    *,
+    known: Terms,
     effect: str | None,
-    ratio: str | None,
     continuity: float,
-    word: str,
     label: str,
 ) -> tuple[ReadRows, str]:
     """Compute one effect per row from what is printed by arm."""
-    chosen = _chosen(needed, effect, ratio, label)
+    chosen = _chosen(needed, effect if known.ratio is None else known.ratio, label)
     values = [_values(row, needed, label) for row in rows]
     compute, named = _EFFECTS[chosen]
     effects = [compute(v, continuity) for v in values]
@@ -105,19 +103,18 @@ def read_arms(
     spreads = [Spread(c.se, c.se, c.se, f"from {_SOURCES[needed]}") for c in effects]
     columns = CELLS if any("others_treated" in row.cells for row in rows) else needed
     estimates, printed = in_frames(
-        rows, [c.estimate for c in effects], spreads, [c.df for c in effects], columns, word
+        rows, [c.estimate for c in effects], spreads, [c.df for c in effects], columns, known.word
     )
     return ReadRows(estimates, printed, (), tuple(notes)), chosen
 
 
-def _chosen(needed: tuple[str, ...], effect: str | None, ratio: str | None, label: str) -> str:
+def _chosen(needed: tuple[str, ...], asked: str | None, label: str) -> str:
     """The effect to compute; of counts it must be said."""
     allowed = {
         COUNTS: ("risk difference", "risk ratio", "odds ratio"),
         MEANS: EFFECTS[1:3],
         CORRELATIONS: EFFECTS[3:],
     }[needed]
-    asked = ratio if ratio is not None else effect
     if asked is not None and asked not in allowed:
         raise DataError(
             f"{label}: from {_SOURCES[needed]} no {asked} can be computed, expected {' or '.join(map(repr, allowed))}"

@@ -393,15 +393,7 @@ def evaluation_of(model: PrintedTable, asked: Options, page: Sheet, word: str = 
     reading |= {"ratio": "none"} if asked.ratio == "none" else {}
     if by_arm:
         more = 0.5 if asked.continuity is None else asked.continuity
-        read, effect = read_arms(
-            model.rows,
-            by_arm,
-            effect=asked.effect,
-            ratio=known.ratio,
-            continuity=more,
-            word=word,
-            label=page.label,
-        )
+        read, effect = read_arms(model.rows, by_arm, known, asked.effect, more, page.label)
         reading |= {} if effect == known.ratio else {"effect": effect}
         reading |= {} if more == 0.5 else {"continuity": f"{more:g}"}
     else:
