@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import DataError
+from ..inference.quadrature import together
 from ..inference.summary import mean_interval
 from ..priors import NO_EVIDENCE
 
@@ -207,19 +208,12 @@ def _averaged(
         joined = np.concatenate(parts)[order].reshape(chains, draws, *parts[0].shape[1:])
         variables[name] = (first[name].dims, joined)
     coords = {name: first.coords[name] for name in ("chain", "draw", "study")}
-    stats: dict[str, Any] = {"log_evidence": log_evidence}
-    combined: dict[str, Any] = {
-        "acceptance": min,
-        "grid_size": sum,
-        "edge_mass": max,
-        "refinement_change": max,
-    }
-    for name, combine in combined.items():
-        stats[name] = combine([float(own["sample_stats"][name]) for own in trees])
+    stats = together([own["sample_stats"].to_dataset() for own in trees])
+    kept = stats[["acceptance", "grid_size", "edge_mass", "refinement_change"]]
     tree = xr.DataTree.from_dict(
         {
             "posterior": xr.Dataset(variables, coords=coords),
-            "sample_stats": xr.Dataset(stats),
+            "sample_stats": kept.assign(log_evidence=log_evidence),
             "observed_data": trees[0]["observed_data"].to_dataset(),
             "constant_data": trees[0]["constant_data"].to_dataset()[["se"]],
         }

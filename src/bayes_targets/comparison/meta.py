@@ -287,37 +287,30 @@ def _with_selection(
         return float((density + np.log(weights[place]) - np.log(weights @ bins)).sum())
 
     bounds: list[tuple[Any, Any]] = [(None, None)] * p + [(0.0, None)] + [(1e-6, 1e4)] * (problem.bins - 1)
-    best = None
-    for first_tau, first_weight in ((tau / unit, 0.5), (tau / unit, 1.0), (0.1, 0.2), (2.0, 1.0)):
-        first = np.concatenate([start / unit, [first_tau], np.full(problem.bins - 1, first_weight)])
-        found = optimize.minimize(
-            lambda v: -log_likelihood(v), first, method="L-BFGS-B", bounds=bounds,
-            options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 2000},
-        )  # fmt: skip
-        best = found if best is None or found.fun < best.fun else best
-    assert best is not None
+    fits = [
+        optimize.minimize(
+            lambda v: -log_likelihood(v),
+            np.concatenate([start / unit, [first_tau], np.full(problem.bins - 1, first_weight)]),
+            method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-9, "maxiter": 2000},
+        )
+        for first_tau, first_weight in ((tau / unit, 0.5), (tau / unit, 1.0), (0.1, 0.2), (2.0, 1.0))
+    ]  # fmt: skip
+    best = min(fits, key=lambda found: float(found.fun))
     free = np.array([own != p or best.x[p] > 1e-6 for own in range(best.x.size)])
-    hessian = _hessian(log_likelihood, best.x, free)
     covariance = np.full((best.x.size, best.x.size), np.nan)
-    covariance[np.ix_(free, free)] = np.linalg.inv(-hessian)
-    keep = [own for own in range(best.x.size) if own != p]
+    covariance[np.ix_(free, free)] = np.linalg.inv(-_hessian(log_likelihood, best.x, free))
     scale = np.concatenate([np.full(p, unit), np.ones(problem.bins - 1)])
-    own = covariance[np.ix_(keep, keep)] * np.outer(scale, scale)
-    return _Fit(best.x[keep] * scale, own, math.nan, float(-best.fun)), float(best.x[p] * unit)
+    kept = np.delete(np.delete(covariance, p, axis=0), p, axis=1) * np.outer(scale, scale)
+    return _Fit(np.delete(best.x, p) * scale, kept, math.nan, float(-best.fun)), float(best.x[p] * unit)
 
 
 def _hessian(function: Any, at: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
     """Second derivatives by central differences, of the free parameters."""
-    places = np.flatnonzero(free)
-    step = 1e-4 * np.maximum(np.abs(at), 0.1)
+    places, step = np.flatnonzero(free), np.diag(1e-4 * np.maximum(np.abs(at), 0.1))
     out = np.empty((places.size, places.size))
     for i, a in enumerate(places):
         for j, b in enumerate(places[: i + 1]):
-            total = 0.0
-            for s, t in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-                moved = at.copy()
-                moved[a] += s * step[a]
-                moved[b] += t * step[b]
-                total += s * t * function(moved)
-            out[i, j] = out[j, i] = total / (4 * step[a] * step[b])
+            corners = [(s, t) for s in (1, -1) for t in (1, -1)]
+            total = sum(s * t * function(at + s * step[a] + t * step[b]) for s, t in corners)
+            out[i, j] = out[j, i] = total / (4 * step[a, a] * step[b, b])
     return out
