@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from ._style import DARK, ORANGE, balanced, style
+from ._style import DARK, ORANGE, balanced, direction, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -42,20 +42,21 @@ def finish(
     origin: str | None = None,
     *,
     subtitle: str = "",
-    ways: str = "",
+    ways: str | None = None,
     xlabel: str = "",
     note: str = "",
     handles: Sequence[Artist] = (),
 ) -> Figure:
     """Set title, subtitle, legend and the label of the x axes, make room for them, and lay the figure out once and for all.
 
-    The label is of all axes: which way is which, the unit, and a note in lines already.
+    The label is of all axes: which way is which (lower and higher by default), the unit, and a note in lines already.
     """
     heading = _write_title(figure, title, origin)
     below = figure.text(0.012, 1, balanced(subtitle, 72), ha="left", va="top", color=DARK)
     lowest = next(ax for ax in figure.axes if ax.get_subplotspec().is_last_row())  # type: ignore[union-attr]
     label = lowest.xaxis.label
-    label.set(text="\n".join(part for part in (ways, balanced(xlabel, 60), note) if part))
+    parts = (direction() if ways is None else ways, balanced(xlabel, 60), note)
+    label.set(text="\n".join(part for part in parts if part))
     label.set(horizontalalignment="center", verticalalignment="top", position=(0, 0))
     along_height = _inches(label)
     label.set_visible(False)  # it must not narrow its axes

@@ -246,7 +246,6 @@ def plot_summary_check(
         message if title is None else title,
         origin_of(origin, check.attrs),
         subtitle=told if subtitle is None else subtitle,
-        ways=direction(),
         xlabel=f"{prob} posterior predictive interval, each row on its own scale",
         handles=handles,
     )

@@ -131,7 +131,6 @@ def plot_shares(
         title or (f"{best}: the highest of {len(table)} shares" if len(table) > 1 else best),
         origin_of(origin, table.attrs),
         subtitle=subtitle or counted(cases, "area"),
-        ways=direction(),
         xlabel=xlabel,
         handles=[
             key(DATA_ALONE, f"as counted, {classical} Wilson interval"),
@@ -335,7 +334,6 @@ def plot_shrinkage(
         title or f"Pooled, groups lie {apart[0]} apart instead of {apart[1]}",
         origin_of(origin, raw.attrs, *(frame.attrs for frame in frames.values())),
         subtitle=subtitle or counted(cases, "group"),
-        ways=direction(),
         xlabel=xlabel,
         handles=[key(DATA_ALONE, "no pooling", line=False), *_pooling_keys(frames), *small_keys(cases)],
     )

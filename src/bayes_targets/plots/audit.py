@@ -89,6 +89,7 @@ def plot_audit(
         subtitle=f"Each check over the rounding of what is printed; {total:,} checks"
         if subtitle is None
         else subtitle,
+        ways="",
         xlabel="number of checks",
         handles=[
             patch_key(colour, words.get(verdict, verdict), hatch=hatch, edgecolor=DARK, linewidth=0.6)

@@ -263,6 +263,7 @@ def plot_bubble(
         figure,
         title or f"{message}: {percent_text(max(rises, 1 - rises))} sure",
         subtitle=subtitle or _told(several, told),
+        ways="",
         xlabel=moderator,
     )
 
