@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,11 @@ def status_counts(model: Model) -> FloatArray:
         successes = data["successes"].to_numpy()
         return np.column_stack([successes, data["targets"].to_numpy() - successes]).astype(float)
     return np.asarray(data["count"].transpose("area", "status").to_numpy(), dtype=float)
+
+
+def some_areas(model: Model, kept: NDArray[np.bool_]) -> Model:
+    """The model of some of its areas, with covariates on the same scale."""
+    return replace(model, data=model.data.isel(area=np.flatnonzero(kept)))
 
 
 def scaled_predictors(data: xr.Dataset) -> FloatArray:

@@ -29,7 +29,7 @@ from ...inference.leave_one_out import pareto_k
 from ...inference.quadrature import Areas, Axis, Grid, LogDensity, integrate, solve, stratified_uniform
 from ...model import Model, NotExactError
 from ...priors import LogOdds, Normal, StudentT
-from .equation import labelled, scaled_predictors, status_counts
+from .equation import labelled, scaled_predictors, some_areas, status_counts
 from .shares import FloatArray, expit, log_ways, ordinal_log_share
 
 _MOST_AXES, _MOST_SHARED = 3, 12
@@ -75,9 +75,9 @@ def _solve_beta(model: Model, size: int, rng: np.random.Generator) -> tuple[xr.D
     return labelled(model, {"share": share}), draws.sample_stats()
 
 
-def success_evidence(model: Model, kept: NDArray[np.bool_] | None = None) -> tuple[float, float]:
-    """Log marginal likelihood of the counts of some areas and its Monte Carlo error, 0 of up to three shared parameters."""
-    axes, _, log_density = _shared(model, kept)
+def success_evidence(model: Model) -> tuple[float, float]:
+    """Log marginal likelihood of the counts and its Monte Carlo error, 0 of up to three shared parameters."""
+    axes, _, log_density = _shared(model)
     if len(axes) > _MOST_AXES:
         sample = sample_density(log_density, axes, EVIDENCE_DRAWS)
         sample.require(EVIDENCE_DRAWS, "what areas share")
@@ -103,7 +103,7 @@ def left_out_densities(model: Model) -> tuple[FloatArray, FloatArray]:
         sample.require(EVIDENCE_DRAWS, "what areas share")
         own = own_terms(axis_values(axes, sample.x))
         return leave_out_by_importance(
-            sample, axes, own, lambda kept: _shared(model, kept)[2], EVIDENCE_DRAWS
+            sample, axes, own, lambda kept: _shared(some_areas(model, kept))[2], EVIDENCE_DRAWS
         )
     # The evidence without an area is that with it, divided by what the area has at each node; where the grid of all areas does not
     # hold its mass, it gets a grid of its own.
@@ -115,7 +115,7 @@ def left_out_densities(model: Model) -> tuple[FloatArray, FloatArray]:
         log_p[whole.there] -= own[:, j]
         rest = replace(whole, log_p=np.where(np.isfinite(log_p), log_p, -np.inf))
         others = np.arange(len(count)) != j
-        out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(model, others)[0]
+        out[j] = rest.log_evidence if _holds(rest, 0.001) else success_evidence(some_areas(model, others))[0]
     return _evidence(whole) - out, np.zeros(len(count))
 
 
@@ -157,7 +157,7 @@ def _holds(grid: Grid, change: float) -> bool:
 
 
 def _shared(
-    model: Model, kept: NDArray[np.bool_] | None = None
+    model: Model,
 ) -> tuple[list[Axis], Callable[[dict[str, FloatArray], int], Areas], Callable[[FloatArray], FloatArray]]:
     """Axes of what areas share, the areas given it, and its log density together with the counts."""
     priors, pooling = model.priors, model.options["pooling"]
@@ -169,8 +169,6 @@ def _shared(
     chosen |= {"tau": priors.tau} if pooling == "partial" else {}
     _require_quadrature(model, chosen)
     predictors = scaled_predictors(model.data) if "predictor" in model.data else np.zeros((len(count), 0))
-    if kept is not None:
-        count, predictors = count[kept], predictors[kept]
     total = count.sum(axis=0)
     axes = [_axis(name, total, prior) for name, prior in chosen.items()]
 

@@ -17,7 +17,14 @@ from ...inference.engines import compile_nuts, sample_nuts
 from ...inference.leave_one_out import stacking_weights
 from ...inference.quadrature.stratified import stratified_uniform
 from ...model import Model, NotExactError
-from .equation import hyperparameters, new_area_log_share, stacked, status_counts, swapped_data
+from .equation import (
+    hyperparameters,
+    new_area_log_share,
+    some_areas,
+    stacked,
+    status_counts,
+    swapped_data,
+)
 from .exact import left_out_densities, success_evidence
 from .multinomial_exact import left_out_by_split, multinomial_evidence
 from .shares import FloatArray, multinomial_log_density
@@ -142,7 +149,8 @@ def log_evidence(model: Model, *, engine: str = "auto", draws: int = 1000, seed:
 
     def exactly() -> FloatPair:
         evidence = multinomial_evidence if model.options["outcome"] == "multinomial" else success_evidence
-        value, error = np.array([evidence(model, kept) for kept in np.tri(len(areas), dtype=bool)]).T
+        firsts = (some_areas(model, kept) for kept in np.tri(len(areas), dtype=bool))
+        value, error = np.array([evidence(first) for first in firsts]).T
         return np.diff(value, prepend=0.0), np.hypot(error, np.append(0.0, error[:-1]))
 
     def by_refits() -> FloatPair:

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from ...inference.importance import Sample, axis_values, sample_density, sample_stats
 from ...inference.quadrature import Axis, together
 from ...model import Model, NotExactError
-from .equation import describe, labelled, scaled_predictors, status_counts
+from .equation import describe, labelled, scaled_predictors, some_areas, status_counts
 from .exact import (
     EVIDENCE_DRAWS,
     leave_out_by_importance,
@@ -234,16 +233,20 @@ def left_out_by_split(model: Model) -> tuple[FloatArray, FloatArray]:
     sample.require(EVIDENCE_DRAWS, "what areas share")
     own = _log_areas(model, axis_values(axes, sample.x))
     return leave_out_by_importance(
-        sample, axes, own, lambda kept: partial(_log_density, model, axes, kept=kept), EVIDENCE_DRAWS // 2
+        sample,
+        axes,
+        own,
+        lambda kept: partial(_log_density, some_areas(model, kept), axes),
+        EVIDENCE_DRAWS // 2,
     )
 
 
-def multinomial_evidence(model: Model, kept: NDArray[np.bool_]) -> tuple[float, float]:
-    """Log marginal likelihood of the counts of some areas, and its Monte Carlo standard error."""
+def multinomial_evidence(model: Model) -> tuple[float, float]:
+    """Log marginal likelihood of the counts, and its Monte Carlo standard error."""
     if splits := _independent_splits(model):
-        parts = np.array([success_evidence(split, kept) for split in splits])
+        parts = np.array([success_evidence(split) for split in splits])
         return float(parts[:, 0].sum()), float(np.hypot.reduce(parts[:, 1]))
-    sample = _weighted(model, EVIDENCE_DRAWS, kept)
+    sample = _weighted(model, EVIDENCE_DRAWS)
     sample.require(EVIDENCE_DRAWS, "what areas share")
     return sample.log_evidence, sample.evidence_mcse
 
@@ -254,7 +257,7 @@ def _sample(model: Model, size: int) -> Sample:
     return _weighted(model, size)
 
 
-def _weighted(model: Model, size: int, kept: Any = slice(None)) -> Sample:
+def _weighted(model: Model, size: int) -> Sample:
     statuses = model.data.sizes["status"]
     if statuses - 1 not in _POINTS:
         raise NotExactError(
@@ -262,7 +265,7 @@ def _weighted(model: Model, size: int, kept: Any = slice(None)) -> Sample:
             "use engine 'nuts'"
         )
     axes = _axes(model)
-    density = partial(_log_density, model, axes, kept=kept)
+    density = partial(_log_density, model, axes)
     return sample_density(density, axes, size, rough=partial(density, points=_ROUGH))
 
 
@@ -294,24 +297,22 @@ def _correlation_root(values: Mapping[str, FloatArray]) -> FloatArray:
     )
 
 
-def _effects(model: Model, values: Mapping[str, FloatArray], kept: Any = slice(None)) -> Effects:
-    count = status_counts(model)[kept]
+def _effects(model: Model, values: Mapping[str, FloatArray]) -> Effects:
+    count = status_counts(model)
     trials = np.cumsum(count[:, ::-1], axis=1)[:, :0:-1]
     mu, tau = _columns(values, "mu"), _columns(values, "tau")
     centre = mu[:, None, :] + np.zeros((len(count), 1))
     if "predictor" in model.data:
         own = _columns(values, "effect").reshape(len(mu), -1, mu.shape[1])
-        centre = centre + np.einsum("jc,sck->sjk", scaled_predictors(model.data)[kept], own)
+        centre = centre + np.einsum("jc,sck->sjk", scaled_predictors(model.data), own)
     return Effects(count[:, :-1], trials, centre, tau[:, :, None] * _correlation_root(values))
 
 
-def _log_density(
-    model: Model, axes: list[Axis], nodes: FloatArray, kept: Any = slice(None), points: int | None = None
-) -> FloatArray:
-    """Log density of the counts of some areas and of what they share, shape (S,)."""
+def _log_density(model: Model, axes: list[Axis], nodes: FloatArray, points: int | None = None) -> FloatArray:
+    """Log density of the counts and of what areas share, shape (S,)."""
     values = {axis.name: nodes[:, d] for d, axis in enumerate(axes)}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        out = _log_areas(model, values, kept, points).sum(axis=1)
+        out = _log_areas(model, values, points).sum(axis=1)
         for name, value in values.items():
             prior = next(prior for start, prior in _PRIORS.items() if name.startswith(start))
             out = out + getattr(model.priors, prior).logpdf(value)
@@ -319,13 +320,10 @@ def _log_density(
     return np.where(np.isfinite(out), out, -np.inf)
 
 
-def _log_areas(
-    model: Model, values: Mapping[str, FloatArray], kept: Any = slice(None), points: int | None = None
-) -> FloatArray:
+def _log_areas(model: Model, values: Mapping[str, FloatArray], points: int | None = None) -> FloatArray:
     """Log probability of each area's counts, its effects integrated out, shape (S, J)."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        effects = _effects(model, values, kept).log_likelihood(points)
-        return np.asarray(effects + log_ways(status_counts(model)[kept]))
+        return np.asarray(_effects(model, values).log_likelihood(points) + log_ways(status_counts(model)))
 
 
 def _independent_splits(model: Model) -> list[Model]:
