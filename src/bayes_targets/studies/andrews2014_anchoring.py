@@ -70,7 +70,7 @@ def anchoring_summary(study: Study) -> pd.DataFrame:
         for of, row in rows.items()
         for what in ("mean", "sd", "min", "max")
     }
-    fits = study.tables["ols_fit"].set_index("model")
+    fits, controls = study.tables["ols_fit"].set_index("model"), evaluation(study, 1)
     slope, n = evaluation(study, 3).estimates.to_dict("index")[STRETCH], fits["n"].astype(int)
     values |= {"slope": slope["estimate"], "slope_se": slope["se"]}
     values |= {"r2_with": fits.loc[3, "r2"], "r2_without": fits.loc[1, "r2"]}
@@ -78,7 +78,7 @@ def anchoring_summary(study: Study) -> pd.DataFrame:
         n_authorities=int(n[1]),
         n_targets=N_TARGETS,
         n_missing=int(n[1] - n[3]),
-        n_controls=len(evaluation(study, 1).estimates) - 1,  # all terms but the constant
+        n_controls=len(controls.estimates) - len(controls.constants),
         survey_se=SURVEY_SE,
     )
     frame = pd.DataFrame({"value": values}, dtype=float).rename_axis("statistic")

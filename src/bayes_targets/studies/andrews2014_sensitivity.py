@@ -241,7 +241,7 @@ def _answers(effect: _Effect, sd_change: pd.Series[float]) -> tuple[dict[str, st
     estimate, se, df, scale = (effect.printed[name] for name in ("estimate", "se", "df", "scale"))
     credible = reverse_bayes(estimate, se, tails=1)
     robust = robustness_value(estimate / se, df)
-    controls = effect.evaluation.estimates.drop(index=[effect.term, "Constant"], errors="ignore")
+    controls = effect.evaluation.estimates.drop(index=[effect.term, *effect.evaluation.constants])
     t = (controls["estimate"] / controls["se"]).abs()
     bound = confounder_bounds(estimate, se, df, benchmark_outcome=float(t.max() ** 2 / (t.max() ** 2 + df)))
     ratios = [

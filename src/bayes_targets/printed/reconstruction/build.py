@@ -254,14 +254,9 @@ def _enforced(publication: Publication, goals: Goals, given: Given, wanted: Regr
     counts = np.bincount(given.kind, minlength=len(publication.types))
     if not given.controls and counts.tolist() == list(publication.types.values()):
         return np.ones(len(goals), dtype=bool)
-    fixed = {publication.measured[t].name for t in given.controls if t in publication.measured}
-    enforced = []
-    for name, kind, number in zip(goals.names, goals.kinds, goals.models, strict=True):
-        if kind in {"mean", "sd"}:
-            enforced.append(name.rpartition(", ")[0] not in fixed)
-        else:
-            enforced.append(kind in {"slope", "r2"} and number == wanted.model)
-    return np.array(enforced)
+    kinds, models = np.array(goals.kinds), np.array(goals.models, dtype=object)
+    simulated = np.isin(kinds, ("mean", "sd")) & ~np.isin(goals.terms, list(given.controls))
+    return np.asarray(simulated | (np.isin(kinds, ("slope", "r2")) & (models == wanted.model)))
 
 
 def _enforced_in_words(task: Task) -> str:
