@@ -162,8 +162,8 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
         _provide_cache(options.out)
 
     progress = _Progress(started, quiet=options.quiet)
-    for old, new in _renamed(request):
-        progress.say(f"note: {old} --data is now the analysis {new!r}; the old name still works")
+    if options.data is not None:
+        _say_new_names(request, progress)
     progress.say("loading the libraries")
     with _pool(request) if own_process else nullcontext() as pool:
         outcome = _conduct(arguments, request, progress, pool)
@@ -206,16 +206,13 @@ def _write_template(words: list[str]) -> int:
     return DONE
 
 
-def _renamed(request: command_line.Request) -> list[tuple[str, str]]:
-    """Analyses that once were the ones for a user's file, each with the one that now is."""
-    if request.options.data is None:
-        return []
+def _say_new_names(request: command_line.Request, progress: _Progress) -> None:
+    """Name the analyses that now take a user's file, where an old one is asked for."""
     now = {entry.data: entry.name for entry in list_analyses() if entry.own}
-    return [
-        (each.name, now[each.data])
-        for each in request.entries
-        if each.shipped and not each.own and each.data in now
-    ]
+    for each in request.entries:
+        if each.shipped and not each.own and each.data in now:
+            new = now[each.data]
+            progress.say(f"note: {each.name} --data is now the analysis {new!r}; the old name still works")
 
 
 def _width() -> int:

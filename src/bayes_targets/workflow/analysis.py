@@ -336,16 +336,22 @@ def make(
     run, started, failure = open_run(entry, settings, needed, say), time.perf_counter(), None
     with one_thread(), options_as_flags():
         try:
-            result = call_script(entry, run)
+            result = answer_of(entry, run)
         except DiagnosticsError as error:
             failure = str(error)
             result = Result(answer=failure)
-        if not isinstance(result, Result):
-            raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
         seconds = time.perf_counter() - started
         result, summary, files = files_of(entry, run, result, seconds=seconds, passed=failure is None)
     kept = replace(result, pictures={}) if wanted and failure is None else None
     return Made(kept, summary, files, failure)
+
+
+def answer_of(entry: Entry, run: Run) -> Result:
+    """What the script of an analysis found."""
+    result = call_script(entry, run)
+    if not isinstance(result, Result):
+        raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
+    return result
 
 
 def files_of(
@@ -375,13 +381,12 @@ def files_of(
 
 def _summary(entry: Entry, run: Run, result: Result, alone: list[str]) -> dict[str, Any]:
     settings = [replace(run.settings, data=Path(file)) for file in alone] or [run.settings]
-    cover = next(((f"{entry.name}/{name}", each.caption) for name, each in result.pictures.items()), ("", ""))
+    told = ("answer", "notes", "limits", "methods", "ledger", "points", "terms", "cover", "cover_text")
     return {
         "name": entry.name,
         "title": result.title or entry.title,
         "question": result.question or entry.question,
         "asked_as": shlex.quote(entry.name if entry.shipped else shown(entry.path)),
-        "answer": result.answer,
         "key": key_of(run.settings),
         "settings": run.settings.as_record(),
         "options": [shlex.join(each.as_options()) for each in settings],
@@ -389,16 +394,9 @@ def _summary(entry: Entry, run: Run, result: Result, alone: list[str]) -> dict[s
         "studies": list(run.studies),
         "inputs": dict(sorted(run.inputs.items())),
         "needed": run.needed,
-        "notes": list(result.notes),
-        "limits": list(result.limits),
-        "methods": list(result.methods),
         "tables": {name: table.as_record() for name, table in result.tables.items()},
-        "ledger": result.ledger,
         "headlines": [asdict(headline) for headline in result.headlines],
-        "points": list(result.points),
-        "terms": [list(term) for term in result.terms],
-        "cover": result.cover or cover[0],
-        "cover_text": result.cover_text or cover[1],
+        **{name: getattr(result, name) for name in told},
     }
 
 

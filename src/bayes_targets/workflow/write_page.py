@@ -11,11 +11,10 @@ from ..errors import DataError, require_count
 from ..evaluation import Evaluation
 from ..files import write_folder
 from ..inference.ensemble import one_thread
-from ..report.result import Result
 from ..report.word import require_word
 from . import run_folder
-from .analysis import files_of
-from .catalogue import call_script, find_analysis
+from .analysis import answer_of, files_of
+from .catalogue import find_analysis
 from .settings import Run, Settings
 
 
@@ -103,9 +102,7 @@ def write_page(
     run = _Given(settings, entry.name, {}, say, given=given)
     started = time.perf_counter()
     with one_thread():
-        result = call_script(entry, run)
-        if not isinstance(result, Result):
-            raise DataError(f"{entry.path}: analyse() gave {type(result).__name__}, expected a Result")
+        result = answer_of(entry, run)
         tables = {
             name: (each.to_csv() or "").encode() for name, each in zip(names, given.values(), strict=True)
         }
