@@ -10,7 +10,7 @@ from bayes_targets.studies import andrews2014 as paper
 from bayes_targets.studies.andrews2014_sensitivity import sensitivity_result, tipping_words
 
 NEEDS = ("cohesion_anchoring",)
-SECONDS = 6
+SECONDS = 4
 # A small multiverse; benchmarks/multiverse.py runs more than two thousand specifications of each effect.
 DATASETS = 3
 CHOICES = {
