@@ -11,9 +11,10 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path, PurePath
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # workers are begun before it is loaded
+    import numpy as np
 
 REPRODUCIBILITY = (
     "The same seed, versions and machine give the same draws and byte-identical CSV files, whether a model is compiled "
@@ -56,6 +57,8 @@ def git_commit() -> str | None:
 
 def seed_of(seed: int, name: str) -> np.random.SeedSequence:
     """Seed of one fit or task, by its name: a function of the whole's seed and the name alone."""
+    import numpy as np
+
     # No word of it is 0, as zeros at the end do not count.
     return np.random.SeedSequence([seed, *(byte or 256 for byte in name.encode())])
 
@@ -86,6 +89,7 @@ def digest_of(value: Any) -> str:
 
 def _described(value: Any, digest: Any) -> Any:
     """A value as JSON with tags; the content of its arrays goes into the digest."""
+    import numpy as np
     import pandas as pd
     import xarray as xr
 

@@ -46,6 +46,13 @@ def threads(task, seed):
     return [library["num_threads"] for library in threadpool_info()]
 
 
+def test_workers_can_be_begun_before_numpy_is_loaded(run_python):
+    code = (
+        "import bayes_targets.run, bayes_targets.inference.ensemble.pool, sys; print('numpy' in sys.modules)"
+    )
+    assert run_python(code) == "False"
+
+
 def test_results_do_not_depend_on_workers_order_or_other_tasks():
     one = run_ensemble(draw_normal, TASKS, seed=1, progress=False)
     two = run_ensemble(draw_normal, dict(reversed(TASKS.items())), seed=1, workers=2, progress=False)

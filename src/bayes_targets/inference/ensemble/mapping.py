@@ -16,16 +16,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import DataError, require_count
 from ...files import read_file, write_file
 from ...provenance import digest_of, package_digest, seed_of, sha256
 from .pool import Pool, WorkerLostError, connect, one_thread
 
-Function = Callable[[Any, np.random.SeedSequence], Any]
+if TYPE_CHECKING:  # workers are begun before it is loaded
+    import numpy as np
+
+Function = Callable[[Any, "np.random.SeedSequence"], Any]
 # Jobs handed over at once: enough that handing over costs little, few enough that all workers end together.
 _MOST_AT_ONCE, _ROUNDS = 64, 4
 
@@ -143,7 +144,9 @@ def require_scheduler(address: str) -> None:
 
 def draw_normal(task: float, seed: np.random.SeedSequence) -> float:
     """A task to try an ensemble, or a cluster, with: one normal draw with a standard deviation."""
-    return float(np.random.default_rng(seed).normal(0.0, task))
+    from numpy.random import default_rng
+
+    return float(default_rng(seed).normal(0.0, task))
 
 
 # The name of a job, whether it was done, and its result or what went wrong.
@@ -249,6 +252,8 @@ def _require(
 
 def _identity(function: Function, job: Job) -> str:
     """Hash of all that a kept result depends on."""
+    import numpy as np
+
     code = Path(getattr(getattr(function, "__code__", None), "co_filename", ""))
     source = sha256(code.read_bytes()) if code.is_file() else ""
     return digest_of(
