@@ -156,8 +156,24 @@ def test_a_bayes_factor_is_refused_where_nothing_says_how_large_effects_are():
 @pytest.mark.parametrize("known", [{}, {"hoped": 10.0}, {"n": 100}])
 def test_an_overwhelming_estimate_has_every_answer(known):
     found = answered(asked("250", "1.5", **known))
-    assert "over a million to 1 for an effect" in found.loc["bayes_factor", "sentence"]
+    assert "over 10 million to 1 for an effect" in found.loc["bayes_factor", "sentence"]
     assert found["sentence"].str.endswith(".").all()
+
+
+@pytest.mark.parametrize(
+    ("clusters", "words"),
+    [
+        (2, "for any reader who already held effects of its direction"),
+        (6, "none and a risk ratio of over 10 million for likely."),
+    ],
+)
+def test_a_limit_beyond_all_ratios_is_said_in_words(clusters, words):
+    """The interval ends just below 1 by any degrees of freedom, so that the limit is far beyond what a ratio can be."""
+    table = "term,RR,low,high\nTarget,1.62697,.999855,2.64743\n"
+    edge = bt.read_estimates(
+        table, focus="Target", better="lower", smallest=2.0, ratio="risk ratio", clusters=clusters
+    )
+    assert words in answered(edge).loc["advocacy_limit", "sentence"]
 
 
 def test_a_bounded_standard_error_is_still_a_benchmark():

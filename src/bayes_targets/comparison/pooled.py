@@ -175,7 +175,7 @@ def summarise(posterior: xr.DataTree, several: Evaluation) -> pd.DataFrame:
             if smallest is not None:
                 row["prob_more"] = _prob_beyond(values, smallest, several)
         if several.ratio and name in ("mu", "new_effect"):
-            row |= {f"ratio_{end}": math.exp(row[end]) for end in ("mean", "low", "high")}
+            row |= {f"ratio_{end}": math.exp(min(row[end], 700.0)) for end in ("mean", "low", "high")}
         rows[name] = row
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
     table.attrs = {"interval": "eti", "prob": 0.95, "origin": several.source}
@@ -263,7 +263,7 @@ def moved(
         }
         if against is not None:
             log_factor = tree["sample_stats"]["log_evidence"] - against["sample_stats"]["log_evidence"]
-            rows[name]["bayes_factor"] = math.exp(log_factor)
+            rows[name]["bayes_factor"] = math.exp(min(log_factor, 700.0))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
 
 

@@ -485,12 +485,16 @@ def _limits(found: _Found) -> tuple[str, ...]:
         factors = found.average.inclusion["bayes_factor"]
         limits.append(
             "Averaged over models with and without it, the Bayes factor of "
-            + ", ".join(f"{name} is {number(float(value))}" for name, value in factors.items())
+            + ", ".join(f"{name} is {_factor(value)}" for name, value in factors.items())
             + "; they depend on the priors, as the table of priors shows."
         )
     elif not found.question.has_evidence:
         limits.append(f"Bayes factors are not given: {NO_EVIDENCE}.")
     return tuple(limits)
+
+
+def _factor(value: float) -> str:
+    return number(float(value)) if value < 1e7 else "over 10 million"
 
 
 def _worst_words(several: Evaluation) -> str:
@@ -523,7 +527,7 @@ def _weight_words(weights: pd.DataFrame, several: Evaluation) -> list[str]:
         known = str(weights.index[int(np.abs(weights.index.astype(float).to_numpy() - at).argmin())])
         factor = (
             f"; the estimates support a probability of {known} against no selection by a Bayes factor of "
-            f"{number(_row(weights, known)['bayes_factor'])}"
+            f"{_factor(_row(weights, known)['bayes_factor'])}"
         )
     return [
         f"The posterior mean falls to 0 if other results were {at:.2g} times as likely to be printed{factor}."

@@ -109,12 +109,12 @@ class _Case:
     def shown(self, effect: float) -> str:
         """An effect as a reader sees it: ratios as ratios, a unit where it is known."""
         if self.evaluation.ratio:
-            return f"{self.evaluation.a_ratio} of {_number(math.exp(effect))}"
+            return f"{self.evaluation.a_ratio} of {_number(self.outward(effect))}"
         return f"{_number(effect)} {self.evaluation.unit}" if self.evaluation.unit else _number(effect)
 
     def outward(self, effect: float) -> float:
         """An effect on the scale on which it is shown."""
-        return math.exp(effect) if self.evaluation.ratio else effect
+        return math.exp(min(effect, 700.0)) if self.evaluation.ratio else effect
 
 
 def robustness(
@@ -313,8 +313,12 @@ def _advocacy_limit(case: _Case) -> Answer:
     found = case.found
     if found.convincing:
         return Answer("Convincing without any advocacy.")
-    if not math.isfinite(found.advocacy_limit):
+    if case.estimate == 0:
         return Answer("The estimate has no direction that could be advocated.")
+    if not math.isfinite(found.advocacy_limit):
+        return Answer(
+            f"Convincing ({case.sides}) for any reader who already held effects of its direction for likely."
+        )
     return Answer(
         f"Convincing ({case.sides}) only for a reader who already held effects between none and "
         f"{case.shown(found.advocacy_limit)} for likely.",
@@ -370,10 +374,9 @@ def _bayes_factor(case: _Case) -> Answer:
 
 
 def _odds(factor: float) -> str:
-    """A Bayes factor in words; beyond a million its digits say nothing."""
-    side = "no effect" if factor >= 1 else "an effect"
-    odds = factor if factor >= 1 else 1 / max(factor, 1e-300)
-    return f"{_number(odds) if odds < 1e6 else 'over a million'} to 1 for {side}"
+    if factor >= 1:
+        return f"{_number(factor)} to 1 for no effect"
+    return f"{_number(1 / max(factor, 1e-300))} to 1 for an effect"
 
 
 def _needs_linear(case: _Case) -> str | None:
@@ -408,7 +411,7 @@ def _e_value(case: _Case) -> Answer:
     if kind is None:
         return Answer("For ratios; of a slope or difference see the robustness value.")
     reach = case.needed * case.se
-    ends = [math.exp(case.estimate + step) for step in (-reach, 0.0, reach)]
+    ends = [max(case.outward(case.estimate + step), 1e-300) for step in (-reach, 0.0, reach)]
     found = e_value(ends[1], ends[0], ends[2])
     common = ""
     if kind not in _RARE:
