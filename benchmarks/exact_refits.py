@@ -409,9 +409,9 @@ class _Factors:
         axis = Axis("ratio", "spread")
         mesh = np.meshgrid(*coordinates, indexing="ij")
         nodes = np.stack([m.ravel() for m in mesh], axis=1) if coordinates else np.zeros((1, 0))
-        log_measure = axis.log_slope(nodes).sum(axis=1)
+        log_measure = axis.both(nodes)[1].sum(axis=1)
         log_measure += sum(math.log(own[1] - own[0]) for own in coordinates)
-        ratio = axis.value(nodes)
+        ratio = axis.both(nodes)[0]
         scale = np.column_stack([ratio, np.ones(len(nodes))])[:, design.owner]
         gram = design.columns.T @ design.columns
         try:

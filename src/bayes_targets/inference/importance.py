@@ -197,18 +197,22 @@ def solve_by_importance(
     log_density: LogDensity, axes: Sequence[Axis], size: int, rng: np.random.Generator
 ) -> Draws:
     """As `quadrature.solve`, for any number of axes."""
-    sample = sample_density(log_density, axes, size)
+    return draws_of(sample_density(log_density, axes, size), axes, size, rng)
+
+
+def draws_of(sample: Sample, axes: Sequence[Axis], size: int, rng: np.random.Generator) -> Draws:
+    """Draws that weighted ones stand for, if these can be trusted."""
     tail = sample.require(size, "what areas share")
     kept = sample.pick(size, rng)
     values, log_slope = map_axes(axes, sample.x[kept])
     return Draws(
         {axis.name: values[:, d] for d, axis in enumerate(axes)},
         sample.log_p[kept] - log_slope,
-        sample_stats(sample, tail, size),
+        _sample_stats(sample, tail, size),
     )
 
 
-def sample_stats(sample: Sample, tail: float, size: int) -> dict[str, float]:
+def _sample_stats(sample: Sample, tail: float, size: int) -> dict[str, float]:
     """Statistics of the exact engine: a grid's, with proposals for nodes, and those of importance sampling.
 
     ``refinement_change`` is how far the mean of any coordinate moves when the second half of the proposals is left out, in Monte Carlo
@@ -246,7 +250,7 @@ def in_coordinates(log_density: LogDensity, axes: Sequence[Axis]) -> LogDensity:
 
 def axis_values(axes: Sequence[Axis], x: FloatArray) -> dict[str, FloatArray]:
     """Hyperparameters by name at coordinates of shape (S, D)."""
-    return {axis.name: axis.value(x[:, d]) for d, axis in enumerate(axes)}
+    return {axis.name: axis.both(x[:, d])[0] for d, axis in enumerate(axes)}
 
 
 def _covariance(log_density: LogDensity, mode: FloatArray) -> FloatArray:

@@ -66,7 +66,7 @@ class Axis:
 
     Examples
     --------
-    >>> Axis("tau", "spread", scale=2.0).value(np.array([-3.0, 0.0, 3.0])).round(4).tolist()
+    >>> Axis("tau", "spread", scale=2.0).both(np.array([-3.0, 0.0, 3.0]))[0].round(4).tolist()
     [0.0, 0.7358, 38.22]
     """
 
@@ -75,14 +75,6 @@ class Axis:
     centre: float = 0.0
     scale: float = 1.0
     peaks: tuple[tuple[float, float], ...] = ()
-
-    def value(self, x: FloatArray) -> FloatArray:
-        """The hyperparameter at x."""
-        return self.both(x)[0]
-
-    def log_slope(self, x: FloatArray) -> FloatArray:
-        """Log of the derivative of the hyperparameter at x."""
-        return self.both(x)[1]
 
     def both(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The hyperparameter at x and the log of its derivative."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...inference.importance import Sample, axis_values, sample_density, sample_stats
+from ...inference.importance import Sample, axis_values, draws_of, sample_density
 from ...inference.quadrature import Axis, together
 from ...model import Model, NotExactError
 from .equation import describe, labelled, scaled_predictors, some_areas, status_counts
@@ -200,10 +200,8 @@ def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tupl
         found["share"] = np.exp(sequential_log_share(_log_odds(found["share"])))
         return labelled(model, found), together([stats for _, stats in parts])
     axes = _axes(model)
-    sample = _sample(model, size)
-    tail = sample.require(size, "what areas share")
-    kept = sample.pick(size, rng)
-    values = {name: value[kept] for name, value in axis_values(axes, sample.x).items()}
+    draws = draws_of(_sample(model, size), axes, size, rng)
+    values = dict(draws.values)
     effects = _effects(model, values)
     some = effects.rows(slice(0, _CHECKED))
     rounding = np.abs((some.log_likelihood(_FINER[contrasts]) - some.log_likelihood()).sum(axis=1)).mean()
@@ -212,15 +210,13 @@ def solve_multinomial(model: Model, size: int, rng: np.random.Generator) -> tupl
             f"the rule for an area's effects is off by {rounding:.3f} in log density, expected below {_MOST_ROUNDING}; "
             "use engine 'nuts'"
         )
-    log_slope = np.sum([axis.log_slope(sample.x[kept, d]) for d, axis in enumerate(axes)], axis=0)
-    stats = xr.Dataset({"lp": ("sample", sample.log_p[kept] - log_slope), **sample_stats(sample, tail, size)})
     found = {name: _columns(values, name) for name in ("mu", "tau")}
     found["correlation"] = correlations(_correlation_root(values), contrasts)
     if "predictor" in model.data:
         own = _columns(values, "effect").reshape(size, -1, contrasts)
         found["coefficient"] = own / model.data["predictor_scale"].to_numpy()[:, None]
     found["share"] = np.exp(sequential_log_share(effects.draw(rng)))
-    return labelled(model, found), stats
+    return labelled(model, found), draws.sample_stats()
 
 
 def left_out_by_split(model: Model) -> tuple[FloatArray, FloatArray]:
