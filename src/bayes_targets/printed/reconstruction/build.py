@@ -263,7 +263,7 @@ def _enforced_in_words(task: Task) -> str:
     if task.enforced.all():
         models = ", ".join(str(r.model) for r in task.publication.regressions)
         return (
-            "every printed number of Table 1 and of the regressions (models "
+            "every printed number of the descriptive statistics and of the regressions (models "
             f"{models}): slopes, constants, R², robust standard errors, F"
         )
     return "slopes and R² of the model, the scores, and mean and s.d. of the simulated variables"
