@@ -119,7 +119,13 @@ Reform × A        9,224    7,1 - 11,3
 Age, years     ‐12,476*  ‐20,1 - ‐4,9
 -------------------------------------
 """
+META_REGRESSION = RMA.replace("Random", "Mixed").replace(
+    "estimate      se     zval    pval    ci.lb    ci.ub\n -0.7145  0.1798  -3.9744  <.0001  -1.0669  -0.3622  ***\n",
+    "         estimate      se     zval    pval    ci.lb    ci.ub\nintrcpt    0.2515  0.2491   1.0095  0.3127  -0.2368   0.7397\n"
+    "ablat     -0.0291  0.0072  -4.0444  <.0001  -0.0432  -0.0150  ***\n",
+)
 FORMS = {
+    "metafor, with a moderator": (META_REGRESSION, {}, None, "ablat", -0.0291, 0.0072),
     "Markdown of three dashes": ("| Term | Estimate | SE |\n| --- | --- | --- |\n| Target | .95 | .36 |\n", {}, None, "Target", 0.95, 0.36),
     "LaTeX, whole numbers below years": (WHOLE, {"model": "2006"}, None, "Target", -157, 42),
     "columns of decimal commas": (COMMAS, {}, None, "Age, years", -12.476, 15.2 / 2 / 1.959964),

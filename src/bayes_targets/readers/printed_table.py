@@ -151,11 +151,10 @@ _OUTPUT = {
     "df": re.compile(r"(?:\bon (\d+) degrees of freedom|\bDf Residuals:\s*(\d+))"),
 }
 _BY_NORMAL = re.compile(r"P(?:r\()?>\s?\|z\|")
-# What metafor prints of a model without moderators: one row of numbers that has no name.
-_POOLED = re.compile(
-    r"^(?P<model>\S.* Model) \(k = (?P<k>\d+).*^ *estimate +se .*?\n+ *(?P<estimate>-?[\d.]+) +(?P<se>[\d.]+)\b",
-    re.MULTILINE | re.DOTALL,
-)
+# What metafor prints of a model: its coefficients, of which one alone has no name.
+_POOLED = re.compile(r"^(\S[^\n]*? Model) \(k = (\d+)", re.MULTILINE)
+_COEFFICIENTS = re.compile(r"^ *estimate +se [^\n]*\n+(?:[^\n]+\n?)+", re.MULTILINE)
+_NAMELESS = re.compile(r"[^\n]*\n+ *(-?[\d.]+) +([\d.]+)\b")
 _TEXTS = (".txt", ".text", ".md", ".log", ".out", ".tex")
 
 
@@ -169,7 +168,7 @@ def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | No
         text = read_text(Path(source), name, options.encoding)
     found = None
     if text is not None:
-        _refuse_pooled(text, name or "text")
+        text = _table_of_model(text, name or "text")
         found = read_page_text(text) if options.separator is None else None
     if text is not None and found is not None:
         comments = [line for line in text.splitlines() if line.startswith("#")]
@@ -199,16 +198,19 @@ def sheet_of(source: Any, options: TableOptions | None = None, *, name: str | No
     )
 
 
-def _refuse_pooled(text: str, label: str) -> None:
-    """Say what is printed of a pooled model, and what to give instead."""
-    found = _POOLED.search(text[:10_000])
-    if found is not None:
-        estimate, se = found["estimate"], found["se"]
+def _table_of_model(text: str, label: str) -> str:
+    """The coefficients in what R prints of a meta-analysis; the estimate of one without moderators is none of a table."""
+    model = _POOLED.search(text)
+    table = _COEFFICIENTS.search(text, model.end()) if model else None
+    if model is None or table is None:
+        return text
+    if row := _NAMELESS.match(table[0]):
         raise DataError(
-            f"{label}: this is what R prints of a pooled model ({found['model']} of {found['k']} estimates), expected a table; to pool "
-            "them here, give the estimates themselves, one row each with the columns study, estimate and se; to judge the pooled one "
-            f"alone, give two lines: 'term,estimate,se' and 'pooled,{estimate},{se}'"
+            f"{label}: this is what R prints of a pooled model ({model[1]} of {model[2]} estimates), expected a table; to pool them "
+            "here, give the estimates themselves, one row each with the columns study, estimate and se; to judge the pooled one alone, "
+            f"give two lines: 'term,estimate,se' and 'pooled,{row[1]},{row[2]}'"
         )
+    return "".join([*re.findall(r"^#[^\n]*\n", text, re.MULTILINE), table[0]])
 
 
 def _said_by_output(text: str, comments: Sequence[str]) -> list[str]:
