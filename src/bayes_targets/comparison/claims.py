@@ -95,7 +95,8 @@ def judge_claims(
         its threshold), ``published`` (the printed reading), ``probability`` (posterior probability that what was tested
         holds; NaN where it cannot be judged), ``reading`` (in words, see `words_for`); ``lowest``, the lowest of that and of all
         alternatives tried, ``lowest_reading`` and ``lowest_under``, its words and its name (blank where none was tried), and
-        ``lowest_error``, its simulation error (0 where it was computed exactly);
+        ``lowest_error``, its simulation error (0 where it was computed exactly; a posterior without ``attrs["engine"]`` counts as
+        simulated);
         then one column per alternative, NaN where it does not apply. A probability over specifications is the share of the
         draws above 0, and for other thresholds that of a normal distribution with the specification's mean and s.d.
 

@@ -208,20 +208,20 @@ class _Blocks:
         assert gaussian.blocks is not None and problem.group is not None and problem.covariance is not None
         self.rows, self.tau, self.within = gaussian.blocks, tau, within
         self.same = (problem.group[:, None] == problem.group).astype(float)
-        self.roots, self.errors = [], []
+        self.matrices, self.errors = [], []
         self.log_det = np.zeros(len(tau))
         for rows in self.rows:
             at = np.ix_(rows, rows)
             errors, same = problem.covariance[at], self.same[at]
             matrix = errors + within[..., None] ** 2 * np.eye(len(rows)) + tau[..., None] ** 2 * same
             root = np.linalg.cholesky(matrix)
-            self.roots.append(matrix)
+            self.matrices.append(matrix)
             self.errors.append(np.linalg.cholesky(errors + 1e-12 * np.diag(np.diag(errors))))
             self.log_det += 2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
 
     def solve(self, right: FloatArray) -> FloatArray:
         out = np.empty(np.broadcast_shapes(right.shape, (len(self.tau), 1, 1)))
-        for rows, matrix in zip(self.rows, self.roots, strict=True):
+        for rows, matrix in zip(self.rows, self.matrices, strict=True):
             out[:, rows] = np.linalg.solve(matrix, right[:, rows])
         return out
 
