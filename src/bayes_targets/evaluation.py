@@ -139,6 +139,11 @@ class Evaluation:
         return (self.focus,) if isinstance(self.focus, str) else self.focus
 
     @property
+    def side(self) -> int:
+        """The sign of a favourable effect: -1 where lower is better, else 1."""
+        return -1 if self.better == "lower" else 1
+
+    @property
     def constants(self) -> tuple[str, ...]:
         """Terms that are constants by their name, such as ``(Intercept)`` or ``_cons``."""
         return tuple(str(term) for term in self.estimates.index if is_constant(str(term)))

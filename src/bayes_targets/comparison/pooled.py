@@ -184,12 +184,7 @@ def summarise(posterior: xr.DataTree, several: Evaluation) -> pd.DataFrame:
 
 def _prob_beyond(values: Any, distance: float, several: Evaluation) -> float:
     """Share of the draws that are more than a distance on the favourable side."""
-    return float((sign_of(several) * values > distance).mean())
-
-
-def sign_of(several: Evaluation) -> float:
-    """-1 where lower is favourable, else 1."""
-    return -1.0 if several.better == "lower" else 1.0
+    return float((several.side * values > distance).mean())
 
 
 def i2_draws(posterior: xr.DataTree) -> xr.DataArray:
@@ -270,7 +265,7 @@ def moved(
 def weight_at_no_effect(table: pd.DataFrame, several: Evaluation) -> float:
     """The stated weight of publication at which the mean effect falls to 0, between those tried; NaN where none does."""
     ordered = table.assign(at=table.index.astype(float)).sort_values("at", ascending=False)
-    at, mean = ordered["at"].to_numpy(), sign_of(several) * ordered["mean"].to_numpy()
+    at, mean = ordered["at"].to_numpy(), several.side * ordered["mean"].to_numpy()
     if mean[0] <= 0:
         return 1.0
     for k in range(1, at.size):

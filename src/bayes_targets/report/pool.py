@@ -23,7 +23,6 @@ from ..comparison.pooled import (
     Question,
     bayes_factors,
     moved,
-    sign_of,
     study_table,
     summarise,
     weight_at_no_effect,
@@ -387,7 +386,7 @@ def _chosen(found: _Found) -> list[str]:
     """What the answer is under the selection that weakens it most."""
     if found.selection is None or len(found.selection) < 2:
         return []
-    means = (sign_of(found.several) * found.selection["mean"]).to_numpy()
+    means = (found.several.side * found.selection["mean"]).to_numpy()
     weakest = str(found.selection.index[int(means.argmin())])
     if weakest == NO_SELECTION:
         return ["No selection of results that was tried makes it weaker."]

@@ -91,10 +91,6 @@ class _Asked:
     name: str  # what tells it from the others in question; nothing where there is no other
 
     @property
-    def side(self) -> int:
-        return 1 if self.evaluation.better == "higher" else -1
-
-    @property
     def scale(self) -> float:
         """One s.d. of the term's predictor, where the table says so."""
         return scale_of(self.evaluation, self.term)
@@ -107,7 +103,7 @@ class _Asked:
     @property
     def draws(self) -> xr.DataArray:
         """Draws of the effect, turned so that more is better."""
-        return self.side * term_draws(self.posterior).sel(term=self.term)
+        return self.evaluation.side * term_draws(self.posterior).sel(term=self.term)
 
     @property
     def smallest(self) -> float:
@@ -118,7 +114,7 @@ class _Asked:
     @property
     def worth(self) -> float:
         """Probability of more than the smallest effect worth having."""
-        return float(self.row["rope_above" if self.side > 0 else "rope_below"])
+        return float(self.row["rope_above" if self.evaluation.side > 0 else "rope_below"])
 
     @property
     def df(self) -> float:
@@ -167,7 +163,7 @@ class _Asked:
     def threshold(self) -> str:
         """The smallest effect worth having, in words that follow a direction."""
         if self.evaluation.ratio:
-            edge = math.exp(self.side * self.smallest)
+            edge = math.exp(self.evaluation.side * self.smallest)
             return f"beyond {self.evaluation.a_ratio} of {_as_given(edge)}"
         unit = f" {self.evaluation.unit}" if self.evaluation.unit else ""
         each = (
@@ -304,7 +300,7 @@ def _comparison(tables: Mapping[str, pd.DataFrame], asked: Sequence[_Asked]) -> 
     rows = []
     for each in asked:
         below, inside, above = (float(each.row[f"rope_{part}"]) for part in ("below", "inside", "above"))
-        good, bad = (above, below) if each.side > 0 else (below, above)
+        good, bad = (above, below) if each.evaluation.side > 0 else (below, above)
         rows.append(
             {
                 "Term": each.term,
@@ -358,7 +354,7 @@ def _claims(asked: Sequence[_Asked]) -> Table:
 def _claims_of(asked: _Asked) -> list[dict[str, Any]]:
     """Three claims under four priors, with all effects turned so that more is better."""
     better = str(asked.evaluation.better).capitalize()
-    y, se = asked.side * float(asked.row["published_estimate"]), float(asked.row["published_se"])
+    y, se = asked.evaluation.side * float(asked.row["published_estimate"]), float(asked.row["published_se"])
     df, draws, size = asked.df, asked.draws, asked.smallest
     held = (draws > 0, draws > size, abs(draws) <= size)
     found = {"neutral": [float(holds.mean()) for holds in held]}

@@ -243,7 +243,7 @@ def _case(posterior: xr.DataTree, evaluation: Evaluation, term: str, prob: float
         estimate=float(row["estimate"]),
         se=float(row["se"]),
         df=float(row.get("df", math.inf)),
-        side=1 if evaluation.better == "higher" else -1,
+        side=evaluation.side,
         smallest=smallest,
         evaluation=evaluation,
         prior=_prior(posterior, term),
