@@ -183,18 +183,19 @@ def direction(better: object = None) -> str:
 
 
 def estimate_text(middle: float, low: float, high: float, *, ratio: bool = False) -> str:
-    """Write an estimate and its interval to two digits of the wider end; of logs, the ratios. A point has no interval.
+    """Write an estimate and its interval to two digits of the wider end, a third if the estimate has none; of logs, the ratios.
 
     Examples
     --------
-    >>> estimate_text(0.936, -0.345, 2.22)
-    '0.9 (−0.3 to 2.2)'
+    >>> estimate_text(0.936, -0.345, 2.22), estimate_text(-0.048, -1.44, 1.35)
+    ('0.9 (−0.3 to 2.2)', '−0.05 (−1.44 to 1.35)')
     """
     if ratio:
         middle, low, high = math.exp(middle), math.exp(low), math.exp(high)
-    if low == high:
+    if low == high:  # a point has no interval
         return number(middle)
     digits = 2 if ratio else max(0, 1 - math.floor(math.log10(max(abs(low), abs(high)))))
+    digits += 0 < abs(middle) < 10.0**-digits
     parts = (f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (middle, low, high))
     return "{} ({} to {})".format(*parts)
 
