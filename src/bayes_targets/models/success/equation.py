@@ -336,10 +336,7 @@ def predict(model: Model, draws: xr.Dataset, rng: np.random.Generator) -> xr.Dat
 
 
 def hyperparameters(model: Model, draws: xr.Dataset) -> dict[str, FloatArray]:
-    """What areas share, one leading dim of draws: cutpoints ``cut``, best first, or ``mu`` of each effect, and the effects' ``root``.
-
-    The root is that of their covariance, shape (sample, effect, effect); there is none where areas do not differ.
-    """
+    """What areas share, one leading dim of draws: cutpoints ``cut``, best first, or ``mu``, and the ``root`` of effects' covariance."""
     if model.options["outcome"] == "ordinal":
         out = {"cut": stacked(draws["cutpoint"])[:, ::-1]}
     else:
@@ -360,11 +357,8 @@ def hyperparameters(model: Model, draws: xr.Dataset) -> dict[str, FloatArray]:
 
 
 def new_area_log_share(hyper: Mapping[str, FloatArray], shifted: Any, nodes: FloatArray) -> FloatArray:
-    """Log shares of the statuses, shape (sample, node, status), in an area without data.
-
-    Its standard normal effects are `nodes`, of shape (node, effect) for all draws or (sample, node, effect); `shifted` is what
-    covariates add, of shape (sample, 1, effect).
-    """
+    """Log shares (sample, node, status) in an area without data, of standard normal effects `nodes` ([sample,] node, effect)."""
+    # `shifted` is what covariates add, of shape (sample, 1, effect).
     spread = 0.0 * nodes
     if "root" in hyper:
         spread = np.einsum("mj,sij->smi" if nodes.ndim == 2 else "smj,sij->smi", nodes, hyper["root"])

@@ -44,11 +44,7 @@ def status_share(
 
 
 def collapse_statuses(posterior: xr.DataTree, success: Sequence[str] | str) -> xr.DataTree:
-    """Posterior of the share of some statuses, in the form of a binomial one.
-
-    What takes a binomial posterior (`compare`, `judge_claims`, figures) then takes an ordinal or a multinomial
-    one.
-    """
+    """Posterior of the share of some statuses, in the form of a binomial one, which `compare` and figures take."""
     chosen = [success] if isinstance(success, str) else list(success)
     overall = status_share(posterior, chosen, variable="overall_share")
     share = status_share(posterior, chosen)
@@ -105,10 +101,7 @@ def rank_probabilities(share: xr.DataArray) -> pd.DataFrame:
 
 
 def share_spread(share: xr.DataArray) -> xr.DataArray:
-    """Gap between the highest and the lowest share of any area, in each draw.
-
-    Of prior draws it is what the priors say about the spread of success; of posterior draws, what is left of it.
-    """
+    """Gap between the highest and the lowest share of any area, in each draw."""
     return (share.max("area") - share.min("area")).rename("share_spread")
 
 
@@ -121,11 +114,11 @@ def area_contrasts(
     for area in (area for pair in pairs.values() for area in pair):
         if area not in known:
             raise DataError(f"contrast: no area {area!r}, {did_you_mean(area, known)}")
-    labels = xr.DataArray(list(pairs), dims="contrast", name="contrast")
-    first, second = (
-        xr.concat([share.sel(area=pair[side], drop=True) for pair in pairs.values()], dim=labels)
+    sides = (
+        xr.DataArray([pair[side] for pair in pairs.values()], {"contrast": list(pairs)}, ["contrast"])
         for side in (0, 1)
     )
+    first, second = (share.sel(area=side).drop_vars("area") for side in sides)
     difference = (first - second).transpose("chain", "draw", "contrast")
     log_odds = _log_odds(first) - _log_odds(second)
     group = xr.Dataset({"difference": difference, "log_odds_ratio": log_odds, "odds_ratio": np.exp(log_odds)})

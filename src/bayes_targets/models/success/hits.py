@@ -253,11 +253,8 @@ def _count_draws(counts: xr.Dataset | xr.DataTree, rng: np.random.Generator, dra
         return counts["count"].transpose("area", "status").expand_dims(sample=draws)
     if not isinstance(counts, xr.DataTree):
         raise DataError(f"counts: found {shown(counts)}, expected what read_counts returns, or a posterior")
-    group = (
-        counts["posterior_predictive"].to_dataset()
-        if "posterior_predictive" in counts.children
-        else xr.Dataset()
-    )
+    found = counts.get("posterior_predictive")
+    group = found.to_dataset() if isinstance(found, xr.DataTree) else xr.Dataset()
     if "count" not in group:
         raise DataError("the posterior holds no counts by status, expected an ordinal or multinomial one")
     flat = group["count"].stack(sample=("chain", "draw")).transpose("sample", "area", "status")
