@@ -154,9 +154,11 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         values, rows, dependence = _draws(draws, _points(posterior))
         shape = (draws.sizes["chain"], draws.sizes["draw"])
         if engine == "exact":
+            rows = [*exact_rows(stats), *rows]
             # A model of points alone has no draws that could depend on one another.
-            own = _independence_rows(dependence, shape) if values or not _points(posterior) else []
-            rows = [*exact_rows(stats), *rows, *own]
+            if values or not _points(posterior):
+                rows.append(_row("draws", math.prod(shape), _enough(shape[0])))
+                rows.append(_row("dependence between draws, in s.e.", dependence))
         elif engine == "smc":
             rows = [
                 *_smc_rows(stats, shape[0]),
@@ -377,13 +379,6 @@ def _dependence(values: FloatArray, ascending: FloatArray) -> FloatArray:
     successive = pairs.mean(axis=(1, 2)) * math.sqrt(pairs[0].size)
     chain = signs.mean(axis=2) * math.sqrt(signs.shape[2])
     return np.asarray(np.maximum(np.abs(successive), np.abs(chain).max(axis=1)))
-
-
-def _independence_rows(dependence: float, shape: tuple[int, int]) -> list[Check]:
-    return [
-        _row("draws", math.prod(shape), _enough(shape[0])),
-        _row("dependence between draws, in s.e.", dependence),
-    ]
 
 
 def _nuts_rows(stats: xr.Dataset, shape: tuple[int, int]) -> list[Check]:

@@ -49,20 +49,10 @@ _MAPS: dict[str, tuple[Callable[[FloatArray], tuple[FloatArray, FloatArray]], fl
 
 @dataclass(frozen=True)
 class Axis:
-    r"""A hyperparameter and the coordinate in which its grid is regular.
+    """A hyperparameter and the coordinate in which its grid is regular; docs/quadrature.md lists what each `support` is for.
 
-    ======== ======================================== ==============================================
-    support  value at x                               for
-    ======== ======================================== ==============================================
-    real     :math:`c + s \sinh x`                    a mean: straight where the data tell, compressed far out
-    positive :math:`s e^x`                            a standard deviation that the data keep off 0
-    spread   :math:`s \exp(x - e^{-x})`               a standard deviation that may be near 0: no node lies on its hard edge
-    share    :math:`1 / (1 + e^{-x})`                 a share
-    weight   :math:`1 / (1 + e^{-\pi \sinh(x) / 2})`   a share whose density does not vanish at 0 or 1
-    ======== ======================================== ==============================================
-
-    with `centre` c and `scale` s saying where to look first. `peaks`, a centre and a width each in units of the hyperparameter, are
-    further places where the density may be high: narrow priors, of which `solve` makes sure that the grid has seen them.
+    `centre` and `scale` say where to look first. `peaks`, a centre and a width each in units of the hyperparameter, are further places
+    where the density may be high: narrow priors, of which `solve` makes sure that the grid has seen them.
 
     Examples
     --------

@@ -1,9 +1,7 @@
-r"""A density on a line: its integral and its quantiles, wherever its peaks lie.
+"""A density on a line: its integral and its quantiles, wherever its peaks lie.
 
-The line is cut into panels around the places where a peak may be (of a likelihood, of a prior), narrow near them and ever wider
-outwards. Gauss-Legendre rules integrate each panel; one that its two halves do not confirm is halved. Quantiles at
-:math:`(i + \tfrac12) / S` are then draws without Monte Carlo error: in random order they serve as S independent ones, and what
-they say of the quantity does not depend on the order.
+Gauss-Legendre rules in panels, narrow near the places where a peak may be and ever wider outwards; one that its two halves do not confirm
+is halved. Quantiles are then draws without Monte Carlo error.
 """
 
 from __future__ import annotations

@@ -1,15 +1,6 @@
-r"""Integrals over up to six hyperparameters on one tensor grid, and draws of them that depend on no seed.
+"""Integrals over up to six hyperparameters on one tensor grid, and draws of them that depend on no seed.
 
-Where the density of many hyperparameters shares its costly parts between nodes (probabilities of publication depend on the
-mean and the spread, not on the weights), a grid that is regular in every hyperparameter is cheaper than one that follows the
-density's shape. Each axis has the coordinate of `Axis`, in which the plain sum converges faster than any power of the step.
-The grid is cropped where a marginal density is below :math:`e^{-17}` of its largest value, and made finer along an axis until
-leaving out every second node of it changes neither evidence, mean nor standard deviation.
-
-Draws are the images of fixed, evenly spread points of the unit cube under the inverse of the conditional distribution
-functions (Rosenblatt 1952), one hyperparameter after the other, with log densities between nodes from cubic polynomials. They
-have no Monte Carlo error of a seed, and integrals converge faster than with random points. How well they follow the density is
-seen from the density itself: ``acceptance`` is the effective share of the draws if they were weighted by it.
+Derivation: docs/quadrature.md, "One tensor grid".
 """
 
 from __future__ import annotations
