@@ -46,9 +46,7 @@ class Outcome:
 class Made:
     """An analysis as it was made."""
 
-    result: (
-        Result | None
-    )  # for analyses that need it, without pictures, which are in the files; None where none does
+    result: Result | None  # without pictures, which are in the files; None where no analysis needs it
     summary: dict[str, Any]  # what summary.json holds
     files: dict[str, bytes]  # all that its folder holds, by name
     failure: str | None  # why it is not reported, where a gate failed
@@ -409,8 +407,7 @@ def _result_files(run: Run, result: Result, summary: dict[str, object]) -> dict[
     }
     checks = None
     if run.checks:
-        checks = pd.concat(run.checks, names=["posterior"])
-        checks = checks.reset_index(level=0).reset_index(drop=True)
+        checks = pd.concat(run.checks, names=["posterior"]).reset_index(level=0).reset_index(drop=True)
         files["checks.csv"] = Table(checks, "").to_csv()
     if result.posteriors:
         files["posterior.nc"] = posterior_bytes(result.posteriors)
@@ -432,10 +429,9 @@ def _own_claims(run: Run, result: Result) -> pd.DataFrame | None:
     judged = []
     for study in run.studies.values() if result.posteriors else []:
         with suppress(DataError):  # a user's posterior of a name that the study means otherwise
-            ledger = judge_claims(study, result.posteriors)
+            ledger = judge_claims(study, result.posteriors).dropna(subset="probability")
             # Only the defaults were tried here, so that there is no lowest of several.
-            lowest = [column for column in ledger.columns if str(column).startswith("lowest")]
-            judged.append(ledger[ledger["probability"].notna()].drop(columns=lowest))
+            judged.append(ledger.loc[:, ~ledger.columns.str.startswith("lowest")])
     whole = pd.concat(judged) if judged else pd.DataFrame()
     return None if whole.empty else whole
 
