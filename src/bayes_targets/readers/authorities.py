@@ -588,12 +588,12 @@ def _refuse_two_scales(
         for other in (other for other in scores if other not in shares):
             large, small_one = (float(np.median(reading.values[score])) for score in (other, name))
             if large > 2 and large > 10 * small_one:
-                reading.problems.say(
-                    f"{reading.problems.label}: {reading.theirs(other)!r} goes up to {shortest(reading.values[other].max())} and "
-                    f"{reading.theirs(name)!r} to {shortest(reading.values[name].max())}, expected both in per cent or both as "
-                    "shares of 0 to 1",
-                    reading.theirs(name),
+                most, least = (shortest(reading.values[score].max()) for score in (other, name))
+                sentence = (
+                    f"{reading.problems.label}: {reading.theirs(other)!r} goes up to {most} and {reading.theirs(name)!r} to {least}, "
+                    "expected both in per cent or both as shares of 0 to 1"
                 )
+                reading.problems.say(sentence, reading.theirs(name))
 
 
 def _multiply_shares(reading: _Reading, scores: Sequence[str]) -> None:
@@ -615,9 +615,8 @@ def _multiply_shares(reading: _Reading, scores: Sequence[str]) -> None:
 def _unit_of_print(reading: _Reading, scores: Sequence[str]) -> str:
     """The unit that names of columns or signs of currency show; empty where there is none."""
     percents = bool(scores) and all(_PERCENT.search(reading.theirs(name)) for name in scores)
-    if percents and all(
-        ((reading.values[name] >= 0) & (reading.values[name] <= 100)).all() for name in scores
-    ):
+    numbers = np.concatenate([np.zeros(0), *(reading.values[name] for name in scores)])
+    if percents and ((numbers >= 0) & (numbers <= 100)).all():
         reading.notes.append("The scores were taken for percentages, as the names of their columns say.")
         return "%"
     cells = (cell for name in scores for cell in reading.cells[reading.theirs(name)].iloc[:50])

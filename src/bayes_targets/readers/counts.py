@@ -573,6 +573,7 @@ def _account_for(counting: _Counting, chosen: Sequence[str], rest: Sequence[str]
     sums = counting.sums(chosen)
     every = sums + counting.sums(name for name in rest if not _TOTAL.fullmatch(name))
     complete = np.isfinite(sums)
+    spelt = {status.casefold(): status for status in chosen}
     for name in rest:
         values, says = numbers[name], name == total or _TOTAL.fullmatch(name) is not None
         agrees = complete.any() and any(np.array_equal(values[complete], s[complete]) for s in (sums, every))
@@ -582,20 +583,16 @@ def _account_for(counting: _Counting, chosen: Sequence[str], rest: Sequence[str]
                 notes.append(f"{noun} {name!r} was left out, since it holds the sum of the statuses.")
         elif says and (not named or name == total):
             for i in np.flatnonzero(complete & (values != sums)).tolist():
-                found = (
-                    cell_text(counting.asked.cells[name].iloc[i]) if counting.wide else shortest(values[i])
-                )
+                cell = counting.asked.cells[name].iloc[i] if counting.wide else shortest(values[i])
                 expected = f"the sum of the statuses, {sums[i]:g}"
                 kind = "numbers that are not the sum of the statuses"
-                counting.problems.cell(counting.rows[i], name, found, expected, kind)
+                counting.problems.cell(counting.rows[i], name, cell_text(cell), expected, kind)
         elif not named:
             unknown.append(name)
         elif counting.status_rows is None:
             notes.append(f"Column {name!r} was left out, since it is not among the statuses that were named.")
-        elif meant := difflib.get_close_matches(
-            name.casefold(), known := [status.casefold() for status in chosen], n=1, cutoff=0.79
-        ):
-            expected = f"a known status; did you mean {chosen[known.index(meant[0])]!r}?"
+        elif meant := difflib.get_close_matches(name.casefold(), spelt, n=1, cutoff=0.79):
+            expected = f"a known status; did you mean {spelt[meant[0]]!r}?"
             counting.problems.cell(counting.status_rows[name], "status", name, expected, "unknown statuses")
         else:
             targets = counted(int(np.nansum(values)), "target")
