@@ -19,7 +19,7 @@ def test_tails_and_quantiles_are_those_of_scipy(df):
     known = special.stdtr(df, -T)
     told = known > 1e-290
     np.testing.assert_allclose(t_upper_tail(T, df)[told], known[told], rtol=1e-10)
-    for prob in (0.025, 0.6, 0.975, 0.9999):
+    for prob in (0.025, 0.5 + 1e-12, 0.6, 0.975, 0.9999):
         assert t_quantile(prob, df) == pytest.approx(special.stdtrit(df, prob), rel=1e-10)
 
 
@@ -35,3 +35,4 @@ def test_closed_forms_are_met_to_the_last_digits():
 def test_what_is_infinite_or_not_a_number():
     np.testing.assert_allclose(t_upper_tail([0.0, np.inf], 9), [0.5, 0.0], atol=1e-14)
     assert np.isnan(t_upper_tail(np.nan, 9))
+    assert t_quantile(1.0, 9) == t_quantile(1.0) == np.inf and t_quantile(0.0, 9) == -np.inf

@@ -96,11 +96,14 @@ def t_quantile(prob: float, df: float | None = None) -> float:
     >>> round(t_quantile(0.75, 1), 12), round(t_quantile(0.975, 137), 6)
     (1.0, 1.977431)
     """
+    if prob in (0.0, 1.0):
+        return math.copysign(math.inf, prob - 0.5)
     if df is None or math.isinf(df):
         return float(normal_quantile(prob))
+    if abs(prob - 0.5) < 1e-8:
+        # Over the density in the middle: no probability is told apart from 1/2 by less than a float's last digit.
+        return (prob - 0.5) * math.sqrt(df) * math.exp(_log_beta_half(df / 2))
     tail = min(prob, 1.0 - prob)
-    if tail == 0.5:
-        return 0.0
     # Newton's method for the log of the tail as a function of log t, from where the lighter tail of the normal has it.
     log_t = math.log(abs(float(normal_quantile(tail))))
     for _ in range(100):
