@@ -74,9 +74,11 @@ def conduct(
         require_word()
     if settings.scheduler is not None:
         require_scheduler(settings.scheduler)  # before anything is done that would then be in vain
+    # Before the lock: were this process killed while it starts git, that would hold the lock for a moment.
+    made_by = {"command": command, "git_commit": git_commit()}
     with run_folder.locked(settings.out):
         run_folder.prepare(settings.out, list(entries), resume=settings.resume, say=say)
-        desk = _Desk(entries, settings, command, say, tell)
+        desk = _Desk(entries, settings, made_by, say, tell)
         pool = Pool() if pool is None else pool  # an idle pool has no length
         pool.listen = say
         desk.run(pool)
@@ -116,16 +118,15 @@ class _Desk:
         self,
         entries: Mapping[str, Entry],
         settings: Settings,
-        command: str,
+        made_by: Mapping[str, str | None],
         say: Callable[[str], None],
         tell: Callable[[int, int], None],
     ) -> None:
         self.entries = entries
         self.settings = settings
-        self.command = command
+        self.made_by = made_by
         self.say = say
         self.tell = tell
-        self.git_commit = git_commit()
         self.key = key_of(settings)
         self.needs = {name: [name_of(need) for need in entry.needs] for name, entry in entries.items()}
         self.order = list(entries)
@@ -287,11 +288,11 @@ class _Desk:
         ]
         failed = any(not summary["passed"] for summary in mine)
         manifest = {
-            "command": self.command,
+            "command": self.made_by["command"],
             "settings": self.settings.as_record(),
             "versions": versions(),
             "platform": platform.platform(),
-            "git_commit": self.git_commit,
+            "git_commit": self.made_by["git_commit"],
             "inputs": {file: h for summary in mine for file, h in sorted(summary["inputs"].items())},
             "notes": {summary["name"]: summary["notes"] for summary in mine if summary["notes"]},
             "seconds": {summary["name"]: summary["seconds"] for summary in mine},
