@@ -324,7 +324,8 @@ def test_the_figures_say_that_this_is_a_sensitivity_analysis(posterior):
 
 @pytest.mark.slow
 def test_nuts_agrees_with_the_particles(summary, posterior):
-    nuts = bt.fit(bt.anchoring_model(summary), engine="nuts", seed=1, progress=False)
+    # With 1,000 draws a chain the Monte Carlo error of a tail is a third of the tolerance.
+    nuts = bt.fit(bt.anchoring_model(summary), engine="nuts", seed=1, draws=3000, progress=False)
     for name in PARAMETERS:
         a, b = (np.quantile(tree["posterior"][name], [0.1, 0.5, 0.9]) for tree in (posterior, nuts))
         assert a == pytest.approx(b, abs=0.15 * float(posterior["posterior"][name].std())), name
