@@ -255,6 +255,13 @@ def test_the_integral_of_an_area_agrees_with_a_fine_sum(case):
     assert area(*case).log_likelihood()[0, 0] == pytest.approx(expected, abs=2e-6)
 
 
+@pytest.mark.parametrize("tau", [1e4, 1e12])
+def test_an_area_needs_no_memory_at_a_spread_from_the_far_tail_of_a_proposal(tau):
+    """All of 3 of 3, or none: half of the areas are far above every cut. Some of both: none are."""
+    assert area([3], [3], [0.0], 0.0, tau).log_likelihood()[0, 0] == pytest.approx(np.log(0.5), abs=1e-3)
+    assert area([1], [3], [0.0], 0.0, tau).log_likelihood()[0, 0] < -8
+
+
 @pytest.mark.parametrize("case", AREAS)
 def test_draws_of_an_area_follow_its_density(case):
     y, n, cut, shift, tau = case

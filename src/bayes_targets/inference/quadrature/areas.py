@@ -23,6 +23,7 @@ _STEP, _POLE = 1.15, 1.25
 _REACH, _EDGE, _FARTHEST = 5.5, 1e-6, 200.0
 # Steps of Newton's method towards the mode.
 _MOST_STEPS = 60
+_MOST_NODES = 2**17
 # Values at a time: few enough for the processor's cache.
 _CHUNK = 2**16
 
@@ -44,6 +45,8 @@ class Areas:
         out = np.empty((len(self.tau), self.successes.shape[-2]))
         bend = 1.0 + self.tau[:, 0] ** 2 * (self.trials.sum(axis=-1).max(axis=-1).ravel() / 4.0)
         step = np.minimum(_STEP / np.sqrt(bend), _POLE / np.maximum(self.tau[:, 0], 1e-300))
+        # A standard deviation of thousands, where a draw from a proposal's far tail has one, is not worth more nodes.
+        step = np.maximum(step, 2.0 * _REACH / _MOST_NODES)
         todo, reach = np.argsort(-step), _REACH
         while todo.size:
             farther = [todo[:0]]
