@@ -683,7 +683,7 @@ def _check_types(reading: _Reading) -> None:
     if len(present) == 1 and not reading.asked.allow_one_type:
         reading.problems.say(
             f"{label}, column {column!r}: found one type only, {present.pop()!r}, expected two or more to pool "
-            "(or allow_one_type=True)",
+            "(in Python: allow_one_type=True)",
             column,
         )
     for name in reading.controls:
