@@ -219,6 +219,23 @@ def test_replicated_estimates_have_the_stated_errors(contrasts, contrast_posteri
     assert np.cov(flat)[1, 3] == pytest.approx(expected, rel=0.2)
 
 
+def test_prior_draws_reckon_with_no_memory_that_nobody_filled(monkeypatch):
+    model = bt.published_model(
+        table(term=["a", "b"], estimate=[1.0, 2.0], se=[0.5, 0.5], scale=[np.nan, 2.0])
+    )
+
+    plain = np.empty
+
+    def unfilled(shape, dtype=None):
+        """What is no number, so that reckoning with it warns."""
+        return plain(shape, dtype) if dtype else np.full(shape, 0x7FF0000000000001, np.uint64).view(float)
+
+    monkeypatch.setattr("bayes_targets.models.published.model.np.empty", unfilled)
+    draws = model.draw_prior(model, np.random.default_rng(1), 50)
+    assert draws["term"].values.tolist() == ["b"]
+    assert np.allclose(draws["standardised"], draws["effect"] * 2.0)
+
+
 def test_a_missing_scale_means_a_flat_prior():
     frame = table(term=["constant"], estimate=[68.578], se=[64.979], scale=[np.nan])
     effect = bt.fit(bt.published_model(frame, hoped=1.0), seed=1, progress=False)["posterior"]["effect"].isel(

@@ -352,7 +352,7 @@ def _draw_prior(model: Model, rng: np.random.Generator, size: int) -> xr.Dataset
         half = 0.5 * common_df(data, reference)
         out["error_precision"] = ("sample", rng.gamma(half, 1.0 / half, size))
     out["effect"] = (("sample", "term"), effect[:, kept])
-    out["standardised"] = (("sample", "term"), (effect * scale)[:, kept])
+    out["standardised"] = (("sample", "term"), effect[:, kept] * scale[kept])
     return xr.Dataset(out, coords=coords)[[name for name in model.variables if name in out]]
 
 
