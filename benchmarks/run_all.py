@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 STEPS = {
     "startup": "startup.csv",
     "scaling": "scaling.csv",
+    "main_job": "main_job.csv",
     "rows": "rows.csv",
     "refits": "refits.csv",
     "speed": "speed.csv",
