@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ MANIFEST = "run.json"
 PAGE = "index.html"
 CACHE = f"{PARTIAL}cache"  # swept away with the rest of what is not a result
 _SEAL = "seal"
+# Seconds to wait for a lock: what a killed run was just starting holds it until it has begun.
+_PATIENCE = 1.0
 _SUMMARY_KEYS = {
     "name": str, "title": str, "answer": str, "passed": bool, "key": str, "files": dict, "seconds": int | float, "inputs": dict,
     "needed": dict, "studies": list, "tables": dict, "notes": list,
@@ -100,18 +103,22 @@ def _lock(out: Path) -> int | None:
         import fcntl
     except ImportError:
         return None
-    handle = os.open(out, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise DataError(
-            f"--out {shown(out)}: another run is writing into it, expected a folder of its own"
-        ) from None
-    except OSError:  # some network file systems have no locks
-        os.close(handle)
-        return None
-    return handle
+    handle, patience = os.open(out, os.O_RDONLY), time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() < patience:
+                time.sleep(0.02)
+                continue
+            os.close(handle)
+            raise DataError(
+                f"--out {shown(out)}: another run is writing into it, expected a folder of its own"
+            ) from None
+        except OSError:  # some network file systems have no locks
+            os.close(handle)
+            return None
 
 
 def prepare(out: Path, names: Sequence[str], *, resume: bool, say: Callable[[str], None]) -> None:
