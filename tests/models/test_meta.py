@@ -388,9 +388,7 @@ def test_nuts_agrees_with_the_exact_posterior(name):
     exact = bt.fit(model, engine="exact", seed=1, progress=False)
     size = 600 if name == "one step" else 2500
     tune = 1500 if "Student t" in name else 700  # heavy tails take longer to learn
-    nuts = bt.fit(
-        model, engine="nuts", seed=1, draws=size, tune=700 if name == "one step" else 1500, progress=False
-    )
+    nuts = bt.fit(model, engine="nuts", seed=1, draws=size, tune=tune, progress=False)
     if name != "one step":
         bt.require(bt.diagnose(nuts))
     points = set(json.loads(model.options["points"]))
