@@ -227,8 +227,10 @@ def test_a_second_writer_is_refused_and_a_third_after_the_first_is_not(tmp_path)
 def test_a_lock_that_is_let_go_of_within_a_moment_is_waited_for(tmp_path):
     held = run_folder.locked(tmp_path)
     held.__enter__()
-    threading.Timer(0.1, held.__exit__, (None, None, None)).start()
+    let_go = threading.Timer(0.1, held.__exit__, (None, None, None))
+    let_go.start()
     prepare(tmp_path)
+    assert let_go.finished.is_set() and list(tmp_path.iterdir()) == []
 
 
 def test_tidying_removes_a_link_and_not_what_it_leads_to(tmp_path):

@@ -236,8 +236,7 @@ def _midway(row: Row, *, log: bool) -> bool | None:
         if min(estimate.value, low.value, high.value) <= 0:
             return False
         estimate, low, high = estimate.log(), low.log(), high.log()
-    middle = Figure(0.5 * (low.value + high.value), 0.5 * (low.low + high.low), 0.5 * (low.high + high.high))
-    return estimate.meets(middle)
+    return estimate.meets(low.midway(high))
 
 
 def _refuse_ratios(rows: Sequence[Row], known: Terms, label: str) -> None:

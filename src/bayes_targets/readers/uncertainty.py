@@ -28,6 +28,14 @@ class Figure(NamedTuple):
             math.log(self.value), math.log(self.low) if self.low > 0 else -math.inf, math.log(self.high)
         )
 
+    def exp(self) -> Figure:
+        """The number whose logarithm this is."""
+        return Figure(*(math.exp(x) for x in self))
+
+    def midway(self, other: Figure) -> Figure:
+        """The middle between this number and another."""
+        return Figure(*(0.5 * (a + b) for a, b in zip(self, other, strict=True)))
+
     def meets(self, other: Figure) -> bool:
         """Whether the two intervals share a value, but for the last binary digit."""
         slack = 1e-9 * max((abs(x) for x in (*self[1:], *other[1:]) if math.isfinite(x)), default=0.0)

@@ -171,25 +171,17 @@ def _midway(line: _Line) -> Check:
     """Whether the estimate is the middle of its interval, for ratios on the log scale."""
     evaluation = line.evaluation
     estimate, low, high = (line.figures[name] for name in ("estimate", "low", "high"))
-    middle = shown = _middle(low, high)
+    middle = shown = low.midway(high)
     other_scale, kind = (False, ""), ""
     if evaluation.ratio is not None and evaluation.reading.get("logs") != "both":
-        shown, kind = _exp(middle), " (geometric)"
+        shown, kind = middle.exp(), " (geometric)"
         plain = (
             f"the interval was computed on the scale of the {evaluation.ratio} itself, not of its logarithm"
         )
-        other_scale = _middle(_exp(low), _exp(high)).meets(_exp(estimate)), plain
+        other_scale = low.exp().midway(high.exp()).meets(estimate.exp()), plain
     verdict, printed = judge(middle.meets(estimate), other_scale), line.told("estimate", "low")
     words = f"middle {_with_box(shown)}{kind}"
     return Check("estimate midway in its interval", line.where, printed, words, verdict)
-
-
-def _middle(low: Figure, high: Figure) -> Figure:
-    return Figure(*(0.5 * (a + b) for a, b in zip(low, high, strict=True)))
-
-
-def _exp(logarithm: Figure) -> Figure:
-    return Figure(*(math.exp(x) for x in logarithm))
 
 
 def _interval(line: _Line) -> Check:
