@@ -158,8 +158,11 @@ def _run(arguments: list[str], *, own_process: bool) -> int:
     if not request.entries:
         return _answer(options)
     if own_process:
+        from .inference.ensemble.pool import keep_memory
+
         _leave_on_interrupt(options.out)
         _provide_cache(options.out)
+        keep_memory()
 
     progress = _Progress(started, quiet=options.quiet)
     if options.data is not None:

@@ -32,26 +32,32 @@ class ShareMixture:
     @property
     def mean(self) -> float:
         """Posterior mean of the share."""
-        return float(self.weight @ self._parts().mean())
+        yes, no = self._counts()
+        return float(self.weight @ (yes / (yes + no)))
 
     @property
     def sd(self) -> float:
         """Posterior standard deviation of the share."""
-        parts = self._parts()
-        return float(np.sqrt(self.weight @ (parts.var() + parts.mean() ** 2) - self.mean**2))
+        yes, no = self._counts()
+        squares = yes * (yes + 1.0) / ((yes + no) * (yes + no + 1.0))
+        return float(np.sqrt(self.weight @ squares - self.mean**2))
 
     def quantile(self, probability: float) -> float:
         """Share that the posterior is below with this probability."""
         from scipy.optimize import brentq
+        from scipy.special import betainc
 
-        parts = self._parts()
-        return float(brentq(lambda share: self.weight @ parts.cdf(share) - probability, 0.0, 1.0, xtol=1e-10))
+        yes, no = self._counts()
 
-    def _parts(self) -> Any:
-        from scipy import stats
+        def excess(share: float) -> float:
+            return float(self.weight @ betainc(yes, no, share)) - probability
 
-        hits = self.numerator.astype(np.float64)
-        return stats.beta(self.prior.alpha + hits, self.prior.beta + self.base - hits)
+        return float(brentq(excess, 0.0, 1.0, xtol=1e-10))
+
+    def _counts(self) -> tuple[FloatArray, FloatArray]:
+        """Parameters of the beta distributions: the prior's and the counts together."""
+        yes = self.numerator.astype(np.float64)
+        return self.prior.alpha + yes, self.prior.beta + self.base - yes
 
 
 def share_mixture(box: tuple[Fraction, Fraction], bases: range, prior: Beta) -> ShareMixture | None:
