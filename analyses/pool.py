@@ -18,8 +18,10 @@ def analyse(run):
     # What NUTS would need for each of the other models is minutes: the answer is then given as it is.
     further = page.further_models(question) if pooled.attrs["engine"] == "exact" else {}
     more = {
-        kind: run.fit_all({f"{kind}: {name}": model for name, model in models.items()}, pointwise=False)
+        kind: run.try_all(
+            {f"{kind}: {name}": model for name, model in models.items()}, pointwise=False, exact=True
+        )
         for kind, models in further.items()
         if models
     }
-    return page.pool_result(question, pooled, more, source=settings.source)
+    return page.pool_result(question, pooled, more, lost=run.lost, source=settings.source)

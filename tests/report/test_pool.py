@@ -242,3 +242,64 @@ def test_a_mean_that_is_assumed_is_no_finding():
         == "The mean effect of 3 evaluations is taken to be 0.00, as its prior says (higher is better)."
     )
     assert not any("favourable on average" in point for point in result.points)
+
+
+# Two precise evaluations far apart: what estimates that rise with the variance leave of them has no end.
+APART = "study,estimate,se\nA,0.37,0.0007\nB,0.637,0.0025\n"
+LEFT_OUT = "estimates rise with the variance (PEESE)"
+
+
+def run_pool(folder, text, *options):
+    file = folder / "trials.csv"
+    file.write_text(text, encoding="utf-8")
+    arguments = ["pool", "--data", str(file), "--better", "higher", "--hoped", "0.05", "--draws", "200"]
+    return main([*arguments, "--out", str(folder / "out"), *options]), folder / "out" / "pool"
+
+
+def test_an_alternative_that_fails_its_gate_is_left_out_and_the_answer_stands(tmp_path):
+    status, folder = run_pool(tmp_path, APART)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert status == 0
+    assert "Over 2 evaluations the mean effect is 0.40" in page
+    assert "1 of 6 selections was left out, so that what is said of selections is of the other 5." in page
+    assert "too long a tail to be integrated (mass at the edge of the grid is 0.00" in page
+    assert "Averaged over models" in page and "Of 24 models in the average 23 are reported." in page
+    tried = pd.read_csv(folder / "selection.csv", index_col="assumption")
+    assert np.isnan(tried.loc[LEFT_OUT, "mean"]) and tried["mean"].notna().sum() == 5
+    assert tried.loc[LEFT_OUT, "note"].startswith("Not reported: its posterior")
+    assert tried["note"].notna().sum() == 1
+    average = pd.read_csv(folder / "average.csv", index_col="model")
+    assert average["probability"].sum() == pytest.approx(1) and average["probability"].notna().sum() == 23
+    checks = pd.read_csv(folder / "checks.csv")
+    assert set(checks.loc[~checks["passed"] & (checks["kind"] == "gate"), "posterior"]) == {
+        f"selection: {LEFT_OUT}",
+        f"family: an effect, effects differ, {LEFT_OUT}",
+    }
+
+
+def test_an_answer_that_fails_its_gate_is_not_reported(tmp_path):
+    status, folder = run_pool(tmp_path, APART, "--selection", "peese")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert status == 1
+    assert "No posterior is reported" in page and "the mean effect is" not in page
+
+
+def test_alternatives_without_an_exact_posterior_are_not_sampled(tmp_path):
+    rows = "".join(
+        f"{name},{estimate},{error}\n" for name, estimate, error in zip("abcde", FAR, FAR_SE, strict=True)
+    )
+    status, folder = run_pool(
+        tmp_path, f"study,estimate,se\n{rows}", "--hoped", "-0.0005", "--better", "lower"
+    )
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert status == 0
+    assert (
+        "6 of 6 stated probabilities of print were left out, so that no stated probabilities of print are"
+        in page
+    )
+    assert "Prior and estimates are in conflict: without a prior the mean is 10.0" in page
+    assert "over 10 million" in page
+
+
+# Ten thousand standard errors from what was hoped for.
+FAR, FAR_SE = (9.99921, 9.99908, 9.99815, 10.001, 9.99987), (0.00118, 0.00177, 0.00112, 0.00051, 0.00073)

@@ -208,3 +208,8 @@ def test_what_the_reader_and_the_page_lack_is_asked_for_in_one_message(tmp_path,
     message = capsys.readouterr().err.splitlines()[-1]
     assert "risk difference" in message
     assert message.endswith("; the page also needs --better, the favourable direction")
+
+
+def test_a_negative_number_with_an_exponent_is_a_value_and_no_option():
+    asked = command_line.parse(["pool", "--data", "t.csv", "--better", "lower", "--hoped", "-5e-05"])
+    assert asked.reading["hoped"] == -5e-05

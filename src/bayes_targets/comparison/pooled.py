@@ -233,7 +233,10 @@ def study_table(
             axis=0
         )
     if left_out:
-        found = [mean_interval(left_out[study]["posterior"]["mu"]) for study in table.index]
+        found = [
+            mean_interval(left_out[study]["posterior"]["mu"]) if study in left_out else [math.nan] * 3
+            for study in table.index
+        ]
         table[["mean_without", "low_without", "high_without"]] = found
     return table
 
@@ -280,5 +283,5 @@ def bayes_factors(posteriors: Mapping[str, xr.DataTree]) -> Average:
     plain = [name for name in posteriors if name.endswith(f", {NO_SELECTION}")]
     others = len(posteriors) - len(plain)
     # Up to a constant, so that both add up to the same.
-    weights = {name: others or 1 if name in plain else len(plain) for name in posteriors}
+    weights = {name: others or 1 if name in plain else len(plain) or 1 for name in posteriors}
     return average_models(posteriors, prior_weights=weights)

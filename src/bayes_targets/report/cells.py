@@ -275,7 +275,8 @@ def _format(name: str, column: pd.Series[Any], labels: Mapping[str, str]) -> Cal
         return probability_cell
     if name in _NAMED and not pd.api.types.is_numeric_dtype(column):
         return lambda value: number(value) if pd.isna(value) else named(str(value), labels)  # type: ignore[call-overload]
-    return _column_format(column)
+    form = _column_format(column)
+    return (lambda value: factor_cell(value, form)) if name == "bayes_factor" else form
 
 
 def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
@@ -296,6 +297,17 @@ def _column_format(column: pd.Series[Any]) -> Callable[[object], str]:
         return f"{value:,.{decimals}f}".replace("-", "−")
 
     return fixed
+
+
+def factor_cell(value: object, form: Callable[[object], str] = number) -> str:
+    """A Bayes factor as a cell: beyond ten million its digits say nothing.
+
+    Examples
+    --------
+    >>> factor_cell(2.74), factor_cell(float("inf")), factor_cell(float("nan"))
+    ('2.74', 'over 10 million', '–')
+    """
+    return "over 10 million" if isinstance(value, float) and value > 1e7 else form(value)
 
 
 def share_cell(value: object) -> str:

@@ -99,7 +99,7 @@ def analysis_page(
         "sensitivity": sensitivity if any(sensitivity.values()) else None,
         "read": result.notes,
         "model": cards or result.methods,
-        "diagnostics": None if checks is None else _check_summary(checks, result.labels),
+        "diagnostics": None if checks is None else _check_summary(checks, result),
         "provenance": True,
         "guidelines": checks is not None,
     }
@@ -278,8 +278,8 @@ def _holds_bayes_factors(frame: pd.DataFrame) -> bool:
     return bool(asked.str.contains("bayes|odds", case=False).any())
 
 
-def _check_summary(checks: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
-    checks = gates(checks)
+def _check_summary(checks: pd.DataFrame, result: Result) -> dict[str, Any]:
+    labels, checks = result.labels, gates(checks[~checks["posterior"].isin(list(result.lost))])
     passed = checks["passed"].astype(bool)
     worst = "; ".join(_worst(checks, *told) for told in _TOLD if _told(checks, told[0]).any())
     return {
@@ -290,6 +290,7 @@ def _check_summary(checks: pd.DataFrame, labels: Mapping[str, str]) -> dict[str,
             for row in checks[~passed].to_dict("records")
         ],
         "worst": capital(worst),
+        "lost": [f"{capital(named(name, labels))}: {reason}" for name, reason in result.lost.items()],
     }
 
 

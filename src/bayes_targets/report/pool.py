@@ -29,13 +29,15 @@ from ..comparison.pooled import (
 )
 from ..errors import DataError, did_you_mean, option
 from ..evaluation import Evaluation
+from ..inference.diagnostics import CONFLICT_LIMIT
 from ..model import Model
 from ..models.meta.model import notes_of
 from ..models.meta.priors import MetaPriors, Steps
 from ..plots import plot_bubble, plot_funnel, plot_pooled
 from ..printed.auditing import audit
-from ..priors import NO_EVIDENCE
-from .cells import effect_text, number
+from ..priors import NO_EVIDENCE, Normal
+from .cells import effect_text, factor_cell, number
+from .lost import lost_words, with_lost
 from .result import Picture, Result, Table
 
 _QUANTITIES = {
@@ -71,6 +73,16 @@ _SAID = {
     "fewer printed above two-sided p .05": "results that are not significant were printed less often",
     "estimates rise with the standard error (PET)": "estimates rise with their standard errors",
     "estimates rise with the variance (PEESE)": "estimates rise with their variances",
+}
+# What was tried, by kind: several of it, and how one is named that is not reported.
+_TRIED = {
+    "without": ("answers without one evaluation", "without {}"),
+    "selection": ("selections", "{}"),
+    "weight": ("stated probabilities of print", "other results printed {} times as likely"),
+    "prior": ("priors of the mean", "prior {}"),
+    "no effect": ("models without an effect", "no effect"),
+    "family": ("models in the average", "{}"),
+    "cumulative": ("answers by year", "{}"),
 }
 _COMPARED = ("published_estimate", "published_low", "published_high", "mean", "low", "high", "prob_better")
 # No study is left out, and nothing else tried, of more than this many.
@@ -139,6 +151,7 @@ class _Found:
     question: Question
     pooled: xr.DataTree
     more: Mapping[str, Mapping[str, xr.DataTree]]
+    lost: Mapping[str, Mapping[str, str]]  # alternatives that are not reported, by kind and name, and why
 
     @property
     def several(self) -> Evaluation:
@@ -157,25 +170,44 @@ class _Found:
     def selection(self) -> pd.DataFrame | None:
         """The answer by selection; None where none was tried."""
         tried = self.more.get("selection")
-        return None if tried is None else moved(tried, self.several, against=self._plain)
+        return moved(tried, self.several, against=self._plain) if tried else None
 
     @cached_property
     def weights(self) -> pd.DataFrame | None:
         """The answer by stated weights of publication; None where none was tried."""
-        if "selection" not in self.more or "weight" not in self.more:
+        stated = self.more.get("weight")
+        if not stated:
             return None
-        whole = {"1": self.more["selection"][NO_SELECTION], **self.more["weight"]}
+        without = self.more.get("selection", {}).get(NO_SELECTION)
+        whole = stated if without is None else {"1": without, **stated}
         return moved(whole, self.several, against=self._plain).drop(columns=["weight", "slope"])
 
     @cached_property
     def average(self) -> Average | None:
         """The models with and without an effect, a spread and selection, averaged."""
-        return bayes_factors(self.more["family"]) if "family" in self.more else None
+        family = self.more.get("family")
+        return bayes_factors(family) if family else None
 
     @property
     def _plain(self) -> xr.DataTree | None:
         """What Bayes factors of selections are against."""
-        return self.more["selection"][NO_SELECTION] if self.question.has_evidence else None
+        return self.more.get("selection", {}).get(NO_SELECTION) if self.question.has_evidence else None
+
+    def tried(self, kind: str) -> int:
+        """How many alternatives of a kind were tried, reported or not."""
+        return len(self.more.get(kind, {})) + len(self.lost.get(kind, {}))
+
+    def with_lost(self, frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+        """A table of the alternatives of a kind, with rows for those that are not reported."""
+        return with_lost(frame, self.lost.get(kind, {}))
+
+    def of_those(self, kind: str) -> str:
+        """What is averaged or compared, where not all of a kind are reported."""
+        return (
+            f" Of {self.tried(kind)} {_TRIED[kind][0]} {len(self.more[kind])} are reported."
+            if kind in self.lost
+            else ""
+        )
 
     def row(self, name: str) -> dict[str, float]:
         """A quantity's numbers by column."""
@@ -190,9 +222,17 @@ def pool_result(
     pooled: xr.DataTree,
     more: Mapping[str, Mapping[str, xr.DataTree]],
     *,
+    lost: Mapping[str, str] | None = None,
     source: str = "",
 ) -> Result:
-    """The result of the analysis ``pool``; posteriors of `further_models` are named ``"kind: name"``."""
+    """The result of the analysis ``pool``; posteriors of `further_models` are named ``"kind: name"``.
+
+    `lost`: those that are not reported, by that name, and why.
+    """
+    left_out: dict[str, dict[str, str]] = {}
+    for whole, reason in (lost or {}).items():
+        kind, _, name = whole.partition(": ")
+        left_out.setdefault(kind, {})[name] = reason
     found = _Found(
         question,
         pooled,
@@ -200,6 +240,7 @@ def pool_result(
             kind: {name.partition(": ")[2]: tree for name, tree in trees.items()}
             for kind, trees in more.items()
         },
+        left_out,
     )
     answer, points = _answer(found)
     return Result(
@@ -208,6 +249,7 @@ def pool_result(
         tables=_tables(found) | _audit_tables(found.several) | _moved_tables(found),
         pictures=_pictures(found),
         posteriors={"pooled": pooled},
+        labels={whole: _lost_name(whole) for whole in lost or {}},
         limits=_limits(found),
         methods=_methods(found),
         notes=tuple(dict.fromkeys([*notes_of(question.model()), *_prior_notes(question)])),
@@ -228,8 +270,12 @@ def _tables(found: _Found) -> dict[str, Table]:
             shown=_summary_shown(summary),
             headings=_HEADINGS,
         )
+    studies = study_table(found.pooled, several, found.more.get("without"))
+    if "without" in found.lost:
+        told = {name: f"Not reported without it: {reason}." for name, reason in found.lost["without"].items()}
+        studies["note"] = [told.get(str(study), "") for study in studies.index]
     tables["weights"] = Table(
-        study_table(found.pooled, several, found.more.get("without")),
+        studies,
         "Every evaluation: as printed, its effect in the light of all of them, its share of the mean, and the mean without it; "
         f"in {unit}; 95% equal-tailed intervals.",
         shares=("shrinkage",),
@@ -260,46 +306,47 @@ def _moved_tables(found: _Found) -> dict[str, Table]:
     tables, evidence = {}, found.question.has_evidence
     if found.selection is not None:
         tables["selection"] = _aside(
-            found.selection.drop(columns=["new_prob_better"]),
+            found.with_lost(found.selection.drop(columns=["new_prob_better"]), "selection"),
             "The mean effect under several ways in which results may have been chosen for print."
             + " A Bayes factor above 1 says that the estimates fit that selection better than none."
             * evidence,
-            shown=found.selection.drop(columns=["slope", "weight"]),
+            shown=found.with_lost(found.selection.drop(columns=["slope", "weight"]), "selection"),
         )
     if found.weights is not None:
         tables["stated_weights"] = _aside(
-            found.weights,
+            found.with_lost(found.weights, "weight"),
             "The mean effect if other results were less likely to be printed. Probability of print of a result that is not significant "
             "and favourable, relative to one that is.",
             headings={**_HEADINGS, "assumption": "Probability of print"},
         )
     if found.average is not None:
         weights, inclusion = found.average.weights, found.average.inclusion
+        of_those = found.of_those("family")
         likeliest = weights.sort_values("probability", ascending=False).head(12)
         tables["average"] = _aside(
-            weights,
+            found.with_lost(weights, "family"),
             "Models with and without an effect, differences and selection: what each says of the mean effect, beside its "
-            "probability.",
+            f"probability.{of_those}",
             shown=likeliest[["probability", "mean", "low", "high"]],
         )
         tables["inclusion"] = _aside(
             inclusion,
-            "Bayes factors for an effect, for differences between effects and for selection, over all models.",
+            f"Bayes factors for an effect, for differences between effects and for selection, over all models.{of_those}",
             shown=inclusion.rename(columns={"prior": "prob_prior"}),
         )
-    if "prior" in found.more:
+    if found.more.get("prior"):
         none = found.more.get("no effect", {}).get("none")
         sweep = moved(found.more["prior"], found.several, against=none)
         end = "." if none is None else ". The Bayes factor is that of an effect against none."
         tables["priors"] = _aside(
-            sweep.drop(columns=["tau", "weight", "slope"]),
+            found.with_lost(sweep.drop(columns=["tau", "weight", "slope"]), "prior"),
             f"The answer under narrower and wider priors of the mean effect{end}",
             headings={**_HEADINGS, "assumption": "Prior of the mean"},
         )
-    if "cumulative" in found.more:
+    if found.more.get("cumulative"):
         after = moved(found.more["cumulative"], found.several)
         tables["cumulative"] = _aside(
-            after[["mean", "low", "high", "prob_better", "tau"]],
+            found.with_lost(after[["mean", "low", "high", "prob_better", "tau"]], "cumulative"),
             "The answer as it would have been after each year.",
         )
     return tables
@@ -332,7 +379,7 @@ def _answer(found: _Found) -> tuple[str, tuple[str, ...]]:
         return f"The {found.count} evaluations are not pooled: each speaks for itself.", ()
     mean, kind = found.row("mu"), several.ratio or "effect"
     value = found.text(mean["mean"]) + ("" if several.ratio or not several.unit else f" {several.unit}")
-    points = [_new_place(found), *_heterogeneity(found), *_moderators(found)]
+    points = [*_conflict(found), _new_place(found), *_heterogeneity(found), *_moderators(found)]
     if mean["low"] == mean["high"]:
         answer = f"The mean {kind} of {_counted(found.count)} is taken to be {value}, as its prior says ({several.better} is better)."
         return answer, tuple(points)
@@ -343,6 +390,24 @@ def _answer(found: _Found) -> tuple[str, tuple[str, ...]]:
     error = simulation_error(found.pooled["posterior"].to_dataset()["mu"] > 0, found.pooled)
     sure = f"{words_for(mean['prob_better'], error=error)} ({percent_text(mean['prob_better'], error=error)})"
     return answer, (f"Is it favourable on average? That is {sure}.", *points, *_chosen(found))
+
+
+def _conflict(found: _Found) -> list[str]:
+    """Whether the evaluations contradict the prior of their mean, which a reader must hear first."""
+    several, moderators = found.several, found.question.options.get("moderators", ())
+    prior = found.question.priors[0].mu
+    if not isinstance(prior, Normal) or several.covariance is not None:
+        return []
+    method = "reml" if found.count > 1 + len(moderators) else "common"
+    plain = fit_meta(several, method=method, moderators=moderators if method == "reml" else ())
+    mean, error = (float(plain[name]["mu"]) for name in ("estimate", "se"))
+    distance = abs(mean - prior.mu) / math.hypot(prior.sigma, error)
+    if distance <= CONFLICT_LIMIT:
+        return []
+    return [
+        f"Prior and estimates are in conflict: without a prior the mean is {found.text(mean)}, {number(distance)} standard deviations "
+        "from what the prior expects. The answer is pulled towards the prior, so ask whether the prior is right."
+    ]
 
 
 def _new_place(found: _Found) -> str:
@@ -389,11 +454,11 @@ def _chosen(found: _Found) -> list[str]:
     means = (found.several.side * found.selection["mean"]).to_numpy()
     weakest = str(found.selection.index[int(means.argmin())])
     if weakest == NO_SELECTION:
-        return ["No selection of results that was tried makes it weaker."]
+        return [f"No selection of results that was tried makes it weaker.{found.of_those('selection')}"]
     row = _row(found.selection, weakest)
     return [
         f"What was printed may be a choice: if {_SAID.get(weakest, weakest)}, the mean is {found.text(row['mean'])}, favourable with "
-        f"{percent_text(row['prob_better'])}."
+        f"{percent_text(row['prob_better'])}.{found.of_those('selection')}"
     ]
 
 
@@ -484,16 +549,27 @@ def _limits(found: _Found) -> tuple[str, ...]:
         factors = found.average.inclusion["bayes_factor"]
         limits.append(
             "Averaged over models with and without it, the Bayes factor of "
-            + ", ".join(f"{name} is {_factor(value)}" for name, value in factors.items())
+            + ", ".join(f"{name} is {factor_cell(float(value))}" for name, value in factors.items())
             + "; they depend on the priors, as the table of priors shows."
+            + found.of_those("family")
         )
     elif not found.question.has_evidence:
         limits.append(f"Bayes factors are not given: {NO_EVIDENCE}.")
+    limits += [
+        lost_words(
+            {_TRIED[kind][1].format(name): why for name, why in own.items()},
+            found.tried(kind),
+            _TRIED[kind][0],
+        )
+        for kind, own in found.lost.items()
+    ]
     return tuple(limits)
 
 
-def _factor(value: float) -> str:
-    return number(float(value)) if value < 1e7 else "over 10 million"
+def _lost_name(whole: str) -> str:
+    """What an alternative that is not reported is called on the page."""
+    kind, _, name = whole.partition(": ")
+    return f"{_TRIED[kind][0]}: {_TRIED[kind][1].format(name)}"
 
 
 def _worst_words(several: Evaluation) -> str:
@@ -516,8 +592,9 @@ def _weight_words(weights: pd.DataFrame, several: Evaluation) -> list[str]:
     """The stated weight at which nothing is left of the mean; nothing where nothing is left without selection."""
     at = weight_at_no_effect(weights, several)
     if math.isnan(at):
+        least = min(weights.index.astype(float))
         return [
-            "With the priors as stated the mean stays favourable even if other results were 0.01 times as likely to be printed."
+            f"With the priors as stated the mean stays favourable even if other results were {least:g} times as likely to be printed."
         ]
     if at >= 1:
         return []
@@ -526,7 +603,7 @@ def _weight_words(weights: pd.DataFrame, several: Evaluation) -> list[str]:
         known = str(weights.index[int(np.abs(weights.index.astype(float).to_numpy() - at).argmin())])
         factor = (
             f"; the estimates support a probability of {known} against no selection by a Bayes factor of "
-            f"{_factor(_row(weights, known)['bayes_factor'])}"
+            f"{factor_cell(_row(weights, known)['bayes_factor'])}"
         )
     return [
         f"The posterior mean falls to 0 if other results were {at:.2g} times as likely to be printed{factor}."
@@ -534,7 +611,10 @@ def _weight_words(weights: pd.DataFrame, several: Evaluation) -> list[str]:
 
 
 def _methods(found: _Found) -> tuple[str, ...]:
-    exact, tried = is_exact(found.pooled), found.more.get("selection", {})
+    exact, tried = (
+        is_exact(found.pooled),
+        {**found.more.get("selection", {}), **found.lost.get("selection", {})},
+    )
     how = "solved by quadrature; draws are evenly spread and the same for every seed"
     methods = [
         f"{found.count} estimates with their standard errors: random effects, {how if exact else 'sampled by NUTS'}.",

@@ -90,6 +90,8 @@ class Result:
     # What was analysed and asked, where the first lines of the script do not say it: for a user's own file.
     title: str = ""
     question: str = ""
+    # Alternatives to the answer that are not reported, by the name of their posterior, and why.
+    lost: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_table(file: Path, record: Mapping[str, Any]) -> Table:

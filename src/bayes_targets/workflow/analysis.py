@@ -368,7 +368,7 @@ def files_of(
     """
     notes = tuple(dict.fromkeys([*run.notes, *result.notes]))
     paragraph = result.paragraph or paragraph_of(result, result.question or entry.question)
-    result = replace(result, notes=notes, paragraph=paragraph)
+    result = replace(result, notes=notes, paragraph=paragraph, lost=dict(run.lost))
     run.say(f"{entry.name}: writing the page")
     alone = list(more or {})
     summary = _summary(entry, run, result, alone) | {"passed": passed, "seconds": round(seconds, 2)}

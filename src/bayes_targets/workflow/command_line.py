@@ -51,6 +51,11 @@ class Request:
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, with the nearest option where one is misspelt."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Also -5e-05 is a number and no option.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
     def error(self, message: str) -> NoReturn:
         raise DataError(f"{' '.join(message.split())} (see --help)")
 

@@ -18,7 +18,7 @@ from ..files import shown
 from ..inference.diagnostics import diagnose, require
 from ..inference.engines import fit
 from ..inference.ensemble import Ensemble, Function, run_ensemble
-from ..model import Model
+from ..model import Model, NotExactError
 from ..provenance import seed_for, sha256
 from ..readers.authorities import read_authorities
 from ..readers.counts import read_counts
@@ -26,6 +26,7 @@ from ..readers.descriptor import FILE_NAME
 from ..readers.estimates import read_estimates
 from ..readers.evaluations import read_evaluations
 from ..readers.package import Study, data_folder, load_study, study_names
+from ..report.lost import lost_words, why
 from ..report.result import Result
 from ..sensitivity.robustness import QUESTION
 from .catalogue import READER_OPTIONS, name_of
@@ -106,6 +107,8 @@ class Run:
     inputs: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     needed: dict[str, dict[str, str]] = field(default_factory=dict)
+    # Alternatives to the answer that are not reported, by the name of the fit, and why.
+    lost: dict[str, str] = field(default_factory=dict)
 
     def need(self, name: str) -> Result:
         """What another analysis found."""
@@ -230,6 +233,39 @@ class Run:
             raise DataError(f"{self.name}, {name}: {words}")
         return {name: self._passed(name, *found) for name, found in fits.results.items()}
 
+    def try_all(
+        self, models: Mapping[str, Model], *, pointwise: bool = True, exact: bool = False
+    ) -> dict[str, xr.DataTree]:
+        """The posteriors of alternatives to an answer that pass the gate; why the others do not is noted in `lost`.
+
+        With `exact` an alternative without an exact posterior is left out too, instead of being sampled.
+        """
+        tasks = {name: self._task(name, model, pointwise) for name, model in models.items()}
+        if exact:
+            tasks = {
+                name: (model, {**options, "engine": "exact"}) for name, (model, options) in tasks.items()
+            }
+        fits = self.map(
+            try_and_check, tasks, what=f"{len(tasks)} alternative{'' if len(tasks) == 1 else 's'}"
+        )
+        passed = {}
+        for name in tasks:
+            found = fits.results.get(name)
+            if found is None:
+                words = fits.failures[name].partition("; the task was ")[0]
+                self.lost[name] = f"it could not be computed ({words})"
+            elif isinstance(found, str):
+                self.lost[name] = found
+            else:
+                try:
+                    passed[name] = self._passed(name, *found)
+                except DiagnosticsError as error:
+                    self.lost[name] = why(str(error).removeprefix(f"{self.name}, {name}: "))
+        lost = {name: self.lost[name] for name in tasks if name in self.lost}
+        if lost:
+            self.say(f"{self.name}: {lost_words(lost, len(tasks), 'alternatives')}")
+        return passed
+
     def map(self, function: Function, tasks: Mapping[str, Any], *, what: str) -> Ensemble:
         """Map a function over tasks by the run's workers; see `run_ensemble`."""
         settings = self.settings
@@ -266,6 +302,16 @@ def fit_and_check(
     model, options = task
     posterior = fit(model, progress=False, **options)
     return posterior, diagnose(posterior)
+
+
+def try_and_check(
+    task: FitTask, _seed: np.random.SeedSequence | None = None
+) -> tuple[xr.DataTree, pd.DataFrame] | str:
+    """The same, or why the model cannot be solved exactly, where that was asked for."""
+    try:
+        return fit_and_check(task)
+    except NotExactError as error:
+        return f"it cannot be solved exactly ({error}); another prior would help"
 
 
 def _also(error: UnclearError, names: Iterable[str]) -> DataError:
