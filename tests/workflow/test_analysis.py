@@ -12,6 +12,7 @@ import pytest
 from bayes_targets.errors import DataError
 from bayes_targets.provenance import seed_for
 from bayes_targets.readers import package as tables
+from bayes_targets.workflow import settings
 from bayes_targets.workflow.analysis import Outcome, Settings, conduct
 
 HEAD = '''"""Title of {name}.
@@ -119,6 +120,17 @@ def test_a_result_is_a_folder_with_its_page_and_the_run_has_a_manifest_and_a_pag
     }
     assert (bench.out / "one" / "comparison.csv").read_bytes() == b"term,mean\na,671.333\nb,2\n"
     assert "Title of one" in bench.index()
+
+
+def test_a_shipped_study_is_read_once_and_each_analysis_has_tables_of_its_own(bench, monkeypatch):
+    read = []
+    monkeypatch.setattr(settings, "load_study", lambda name: read.append(name) or tables.load_study(name))
+    settings._read_once.cache_clear()
+    spoil = "study = run.study('odpm2005')\nstudy.tables['kind'].loc[:, 'total'] = 0\nstudy.claims.loc[:, 'id'] = ''\n"
+    look = "study = run.study('odpm2005')\nassert study.tables['kind']['total'].min() > 0 and study.claims['id'].all()\n"
+    outcome = bench.run(bench.script("one", spoil + PLAIN), bench.script("two", look + PLAIN))
+    assert (outcome.status, read) == (0, ["odpm2005"])
+    assert bench.manifest()["inputs"]["odpm2005/kind.csv"]
 
 
 def test_the_manifest_tells_how_to_get_the_same_again(bench, package):

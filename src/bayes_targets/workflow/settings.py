@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,18 @@ _ASKED = ("focus", "better", "smallest", "hoped", "unit", "n", "clusters", "df")
 _MANY = 64
 # A model, and the options of `fit`.
 FitTask = tuple[Model, dict[str, Any]]
+
+
+@lru_cache(maxsize=4)
+def _read_once(name: str, hashes: tuple[str, ...]) -> Study:
+    """A shipped study, read once a process while its files have the same hashes."""
+    return load_study(name)
+
+
+def _copy(study: Study) -> Study:
+    """A study with tables of its own, so that an analysis may write into them."""
+    tables = {name: table.copy() for name, table in study.tables.items()}
+    return replace(study, tables=MappingProxyType(tables), claims=tables.get("claims", study.claims.copy()))
 
 
 @dataclass(frozen=True)
@@ -125,9 +139,13 @@ class Run:
 
     def study(self, name: str | Path) -> Study:
         """Load a study by name, or a data package by path, and note the hashes of its files."""
-        study = load_study(name)
-        shipped = isinstance(name, str) and name in study_names()
-        folder = data_folder() / name if shipped else Path(name)
+        if isinstance(name, str) and name in study_names():
+            folder = data_folder() / name
+            files = sorted(file for file in folder.iterdir() if file.is_file())
+            study = _copy(_read_once(name, tuple(sha256(file.read_bytes()) for file in files)))
+        else:
+            study = load_study(name)
+            folder = Path(name)
         descriptor = folder / FILE_NAME if folder.is_dir() else folder
         self.inputs[f"{descriptor.parent.name}/{FILE_NAME}"] = sha256(descriptor.read_bytes())
         for table in study.tables.values():
