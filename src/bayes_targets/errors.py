@@ -175,6 +175,13 @@ def require_number(
     raise DataError(f"{name} is {shown(value)}, expected {expected}")
 
 
+def require_kind(name: str, value: object, kind: Any, expected: str) -> Any:
+    """A value of a kind, such as a table."""
+    if isinstance(value, kind):
+        return value
+    raise DataError(f"{name}: found {'None' if value is None else type(value).__name__}, expected {expected}")
+
+
 def require_choice(name: str, value: object, known: Sequence[str]) -> str:
     """One of the texts that an option can be."""
     if isinstance(value, str) and value in known:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from .errors import DataError
+from .errors import DataError, require_kind
 from .provenance import sha256
 
 
@@ -87,6 +87,16 @@ class Model:
     def to_pymc(self) -> Any:
         """A fresh, plain `pymc.Model` with labelled coords, to sample or to extend."""
         return self.build(self)
+
+
+def draws_of(posterior: object, variables: Sequence[str], expected: str) -> xr.Dataset:
+    """The draws of what `fit` gave, among which these variables must be."""
+    tree = require_kind("posterior", posterior, xr.DataTree, expected)
+    draws = tree["posterior"].to_dataset() if "posterior" in tree.children else xr.Dataset()
+    for name in variables:
+        if name not in draws:
+            raise DataError(f"posterior: no variable {name!r}, expected {expected}")
+    return draws
 
 
 def require_fit_of(posterior: Any, name: str, maker: str) -> None:

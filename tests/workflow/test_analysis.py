@@ -587,7 +587,7 @@ def test_fits_that_are_shared_out_are_those_of_a_run_alone(bench, workers):
 def test_a_fit_that_fails_among_many_is_told(bench):
     body = 'run.fit_all({"mine": None, "other": None})'
     told = bench.fails(bench.script("one", body))
-    assert "one, mine: DataError: fit: found NoneType, expected a Model" in told
+    assert "one, mine: DataError: model: found None, expected a Model" in told
 
 
 def test_another_seed_changes_no_number_of_what_is_solved_exactly(bench):

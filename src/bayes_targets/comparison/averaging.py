@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError
+from ..errors import DataError, require_kind
 from ..inference.quadrature import together
 from ..inference.summary import mean_interval
 from ..priors import NO_EVIDENCE
@@ -92,7 +92,7 @@ def average_models(
     >>> average.weights["probability"].round(2).to_dict(), round(float(average.inclusion["bayes_factor"]["effect"]), 1)
     ({'an effect': 0.75, 'none': 0.25}, 3.0)
     """
-    if not posteriors:
+    if not require_kind("posteriors", posteriors, Mapping, "posteriors of meta_model by name"):
         raise DataError("average_models: no posterior, expected at least one")
     names = list(posteriors)
     _check_same(posteriors)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean, require_number, shown
+from ..errors import DataError, did_you_mean, require_kind, require_number, shown
 from ..inference.convergence import mixing
 from ..inference.quadrature.stratified import FloatArray, independent_pairs
 from ..readers.claims import Claim, Estimand, Reference, parse_estimand, read_claims
@@ -119,6 +119,8 @@ def judge_claims(
     >>> ledger.loc["up", ["reading", "lowest_reading", "lowest_under"]].tolist()
     ['very likely', 'likely', 'sceptical prior']
     """
+    require_kind("study", study, Study, "a Study, from load_study")
+    require_kind("posteriors", posteriors, Mapping, "posteriors by name")
     posteriors = _by_every_name(study, posteriors)
     alternatives = {name: _by_every_name(study, trees) for name, trees in (alternatives or {}).items()}
     rows = {}
@@ -390,11 +392,11 @@ def _words(probability: float) -> str:
     return SCALE[place][0]
 
 
-def _digits(probability: float, of: int, decimals: int, sign: str) -> str:
-    if probability != probability:
+def _digits(probability: Any, of: int, decimals: int, sign: str) -> str:
+    if isinstance(probability, float) and np.isnan(probability):
         return ""
-    if not 0 <= probability <= 1:
-        raise DataError(f"probability is {probability!r}, expected a number from 0 to 1")
+    ends = {"above": math.nextafter(0.0, -1.0), "below": math.nextafter(1.0, 2.0)}
+    probability = require_number("probability", probability, **ends, expected="a number from 0 to 1")
     if probability >= 0.995 or probability <= 0.005:
         end, side = (0.99, ">") if probability > 0.5 else (0.01, "<")
         return f"{side} {of * end:.{decimals}f}{sign}"

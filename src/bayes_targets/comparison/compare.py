@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, require_number, require_texts, shown
+from ..errors import DataError, did_you_mean, require_kind, require_number, require_texts, shown
 from ..evaluation import Evaluation
 from ..inference.convergence import mixing
 from ..inference.distributions import t_quantile
@@ -252,6 +252,10 @@ def clear_of_zero(table: pd.DataFrame) -> list[str]:
     >>> clear_of_zero(pd.DataFrame({"low": [-1.0, 0.2], "high": [1.0, 0.9]}, index=["a", "b"]))
     ['b']
     """
+    require_kind("table", table, pd.DataFrame, "the DataFrame that compare returns")
+    for column in ("low", "high"):
+        if column not in table:
+            raise DataError(f"table: no column {column!r}, expected what compare returns")
     return [str(term) for term in table.index[(table["low"] > 0) | (table["high"] < 0)]]
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean, require_choice, require_number, shown, wrong_cell
+from ..errors import DataError, did_you_mean, require_choice, require_kind, require_number, shown, wrong_cell
 from ..inference.distributions import t_quantile, t_upper_tail
 from ..inference.least_squares import COV_TYPES, CovType, LeastSquares, least_squares
 from ..readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
@@ -175,8 +175,7 @@ def ols_from_estimates(estimates: pd.DataFrame, *, df: float, prob: float = 0.95
     """
     _check_prob(prob)
     df = require_number("df", df, above=0.0, below=1e15, expected="a number of degrees of freedom above 0")
-    if not isinstance(estimates, pd.DataFrame):
-        raise DataError(f"estimates: found {type(estimates).__name__}, expected a DataFrame")
+    require_kind("estimates", estimates, pd.DataFrame, "a DataFrame")
     for column in ("term", "estimate", "se"):
         if column not in estimates.columns:
             hint = did_you_mean(column, [str(name) for name in estimates.columns])
@@ -202,8 +201,7 @@ def _check_prob(prob: float) -> None:
 
 def _check_dataset(authorities: xr.Dataset, effect: str | None, response: str | None) -> str:
     """Raise unless outcome and effect are there; return the outcome's name."""
-    if not isinstance(authorities, xr.Dataset):
-        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    require_kind("authorities", authorities, xr.Dataset, "a Dataset of authorities")
     if "dataset" in authorities.dims:
         raise DataError("authorities: found an ensemble, expected one data set, e.g. .isel(dataset=0)")
     if response is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..models.success.shares import expit
+from ..readers.counts import require_counts
 from .ols import t_table
 
 FloatArray = NDArray[np.float64]
@@ -58,7 +59,7 @@ def fit_proportional_odds(counts: xr.Dataset, *, prob: float = 0.95) -> pd.DataF
     >>> fit_proportional_odds(local).loc["is local", ["estimate", "se"]].astype(float).round(3).tolist()
     [0.875, 0.364]
     """
-    count = counts["count"].transpose("area", "status").to_numpy()[:, ::-1]
+    count = require_counts(counts)["count"].transpose("area", "status").to_numpy()[:, ::-1]
     statuses = [str(status) for status in counts["status"].to_numpy()[::-1]]
     areas = [str(area) for area in counts["area"].to_numpy()]
     for status, total in zip(statuses, count.sum(axis=0), strict=True):

@@ -12,6 +12,7 @@ from ..errors import DataError, did_you_mean, require_number, require_texts
 from ..inference.distributions import normal_quantile
 from ..inference.summary import summarise_draws
 from ..models.success.estimands import rank_probabilities, status_share
+from ..readers.counts import require_counts
 
 _RAW = {"ols_estimate": "estimate", "ols_low": "ci_low", "ols_high": "ci_high"}
 _SMALL = 5.0
@@ -164,7 +165,7 @@ def chi_square(counts: xr.Dataset) -> pd.DataFrame:
     """
     from scipy.special import chdtrc
 
-    cells = counts["count"].transpose("area", "status").to_numpy()
+    cells = require_counts(counts)["count"].transpose("area", "status").to_numpy()
     cells = cells[cells.sum(axis=1) > 0][:, cells.sum(axis=0) > 0]
     if min(cells.shape) < 2:
         raise DataError(
@@ -190,12 +191,7 @@ def chi_square(counts: xr.Dataset) -> pd.DataFrame:
 def _hits(counts: xr.Dataset, success: Sequence[str] | str) -> tuple[np.ndarray, np.ndarray]:
     """Successes and targets by area."""
     chosen = list(require_texts("success", success))
-    if not isinstance(counts, xr.Dataset) or not {"status", "count"} <= {
-        str(name) for name in counts.variables
-    }:
-        raise DataError(
-            f"counts is {type(counts).__name__}, expected counts by area and status, from read_counts"
-        )
+    require_counts(counts)
     known = [str(status) for status in counts["status"].to_numpy()]
     unknown = [status for status in chosen if status not in known]
     if unknown:

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, DiagnosticsError
+from ..errors import DiagnosticsError, require_kind
 from .convergence import mixing
 
 FloatArray = NDArray[np.float64]
@@ -139,10 +139,7 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     >>> checks["kind"].unique().tolist(), bool(checks["passed"].all()), bt.require(checks)
     (['gate', 'note'], True, None)
     """
-    if not isinstance(posterior, xr.DataTree):
-        raise DataError(
-            f"posterior: found {type(posterior).__name__}, expected the DataTree that fit returns"
-        )
+    require_kind("posterior", posterior, xr.DataTree, "the DataTree that fit returns")
     if "posterior" not in posterior.children or not posterior["posterior"].data_vars:
         return _table([_row("posterior group missing", 1.0)])
     draws = posterior["posterior"].to_dataset()

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, require_choice, require_count, shown
+from ..errors import DataError, require_choice, require_count, require_kind, shown
 from ..model import Model, NotExactError, data_hash, describe_priors
 
 ENGINES = ("auto", "exact", "smc", "nuts")
@@ -109,8 +109,7 @@ def fit(
     >>> posterior.attrs["engine"], dict(posterior["posterior"]["mu"].sizes)
     ('exact', {'chain': 4, 'draw': 1000})
     """
-    if not isinstance(model, Model):
-        raise DataError(f"fit: found {type(model).__name__}, expected a Model from one of the model builders")
+    require_kind("model", model, Model, "a Model, from one of the model builders")
     require_choice("engine", engine, ENGINES)
     if seed is not None:
         require_count("seed", seed, 0)

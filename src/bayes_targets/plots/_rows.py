@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_kind
 from ._sheet import new_figure
 from ._style import DARK, SMALL_SAMPLE, Look, small_sample_key, wrapped
 
@@ -22,19 +22,29 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def require_rows(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    """Raise unless a frame has rows, the columns, and an index without repeats."""
-    if not isinstance(table, pd.DataFrame):
-        raise DataError(f"{name}: found {type(table).__name__}, expected a pandas DataFrame")
+def require_rows(table: Any, columns: Sequence[str], name: str, *, labelled: bool = True) -> None:
+    """Raise unless a frame has rows, the columns, and an index without repeats where rows are known by it."""
+    require_kind(name, table, pd.DataFrame, "a pandas DataFrame")
     present = [str(column) for column in table.columns]
     for column in columns:
         if column not in present:
             raise DataError(f"{name}: column {column!r} is missing; {did_you_mean(column, present)}")
     if table.empty:
         raise DataError(f"{name}: has no rows, expected at least one")
-    if table.index.has_duplicates:
+    if labelled and table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise DataError(f"{name}: label {str(twice)!r} occurs more than once, expected each label once")
+
+
+def named_frames(given: object, name: str, most: int, alone: str = "") -> dict[str, pd.DataFrame]:
+    """Frames by name, as many as a figure has room for; one by itself is called `alone`."""
+    frames = {alone: given} if isinstance(given, pd.DataFrame) else given
+    frames = require_kind(name, frames, Mapping, "a pandas DataFrame, or several by name")
+    for label, frame in frames.items():
+        require_kind(f"{name}, {label!r}", frame, pd.DataFrame, "a pandas DataFrame")
+    if not 1 <= len(frames) <= most:
+        raise DataError(f"{name}: found {len(frames)}, expected 1 to {most} to draw in one figure")
+    return dict(frames)
 
 
 def numbers(table: pd.DataFrame | pd.Series, column: str, name: str, *, missing: bool = False) -> Floats:

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from ..comparison.claims import allowed_text
-from ..errors import DataError
-from ._rows import Floats, note, numbers, require_rows
+from ..model import draws_of
+from ._rows import Floats, named_frames, note, numbers, require_rows
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -81,9 +81,7 @@ def plot_anchoring(
     >>> plot_anchoring(xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})).get_suptitle()
     'The later the anchor, the smaller the slope'
     """
-    if "posterior" not in posterior.children or "causal_slope" not in posterior["posterior"]:
-        raise DataError("posterior: no variable 'causal_slope', expected a posterior of anchoring_model")
-    draws = posterior["posterior"].to_dataset()
+    draws = draws_of(posterior, ("causal_slope", "anchor_weight"), "a posterior of anchoring_model, from fit")
     w, b = (draws[name].to_numpy().ravel().astype(float) for name in ("anchor_weight", "causal_slope"))
     figure = new_figure(2.9)
     ax = figure.subplots()
@@ -143,8 +141,7 @@ def plot_slope_by_weight(
     >>> [label.get_text() for label in figure.axes[0].texts]
     ['printed: 0.651', 'any']
     """
-    if not 1 <= len(bands) <= len(LOOKS):
-        raise DataError(f"bands: found {len(bands)}, expected 1 to {len(LOOKS)}")
+    bands = named_frames(bands, "bands", len(LOOKS))
     for name, band in bands.items():
         require_rows(band, ["median", "low", "high"], name)
     figure = new_figure(2.9)

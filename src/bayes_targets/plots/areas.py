@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, did_you_mean
+from ..errors import DataError, did_you_mean, require_kind
 from ._rows import (
     Floats,
     counted,
     draw_rows,
     intervals,
     label_rows,
+    named_frames,
     new_rows,
     numbers,
     reference_line,
@@ -300,10 +301,8 @@ def plot_shrinkage(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['Fire (n = 3) †', 'Education (n = 35)']
     """
-    frames = {"partial pooling": pooled} if isinstance(pooled, pd.DataFrame) else dict(pooled)
-    if not 1 <= len(frames) <= len(LOOKS):
-        raise DataError(f"pooled: found {len(frames)} frames, expected 1 to {len(LOOKS)}")
-    require_rows(raw.to_frame("raw"), ["raw"], "raw")
+    frames = named_frames(pooled, "pooled", len(LOOKS), "partial pooling")
+    require_rows(require_kind("raw", raw, pd.Series, "a pandas Series").to_frame("raw"), ["raw"], "raw")
     for name, frame in frames.items():
         require_rows(frame, [*_POOLED], name)
         _same_labels(raw, frame, name)

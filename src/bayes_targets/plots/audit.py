@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from ._rows import label_rows, row_height, text_column
+from ._rows import label_rows, require_rows, row_height, text_column
 from ._sheet import finish, new_figure
 from ._style import AMBER, DARK, origin_of, patch_key, plain, styled, wrapped
 
@@ -58,6 +58,7 @@ def plot_audit(
     """
     from matplotlib.ticker import MaxNLocator
 
+    require_rows(audit, ["locator", "check", "verdict"], "audit", labelled=False)
     counts = merge_consistent(count_verdicts(audit))
     total, wrong = int(counts.to_numpy().sum()), int(counts["inconsistent"].sum())
     message = (

@@ -59,7 +59,7 @@ def plot_design(
     >>> [ax.get_ylabel() for ax in plot_design(table).axes]
     ['chance of convincing\n← worse  |  better →', 'exaggeration, times\n← better  |  worse →']
     """
-    require_rows(table.reset_index(drop=True), ["effect", "n_authorities", "convincing", "type_m"], "design")
+    require_rows(table, ["effect", "n_authorities", "convincing", "type_m"], "design", labelled=False)
     effects = list(dict.fromkeys(table["effect"]))
     if not 1 <= len(effects) <= len(_LOOKS):
         raise DataError(f"design: found {len(effects)} effects, expected 1 to {len(_LOOKS)}")

@@ -16,6 +16,7 @@ from ._rows import (
     fit_ticks,
     intervals,
     label_rows,
+    named_frames,
     numbers,
     offsets,
     pick,
@@ -111,10 +112,7 @@ def plot_forest(
     >>> figure.get_suptitle()
     'One point of stretch'
     """
-    tables = {"": table} if isinstance(table, pd.DataFrame) else dict(table)
-    tables = {name: _as_ols(each) for name, each in tables.items()}
-    if not 1 <= len(tables) <= _MOST_PANELS:
-        raise DataError(f"tables: found {len(tables)}, expected 1 to {_MOST_PANELS} to draw in one figure")
+    tables = {name: _as_ols(each) for name, each in named_frames(table, "table", _MOST_PANELS).items()}
     for name, each in tables.items():
         require_rows(each, [*_OLS, *_POSTERIOR, "prob_positive"], name or "table")
     known = list(dict.fromkeys(term for each in tables.values() for term in each.index))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from ..errors import DataError
+from ..errors import DataError, require_kind
 from ..inference.summary import equal_tails
 from ._rows import label_rows, note, reference_line
 from ._sheet import finish, new_figure
@@ -61,8 +61,14 @@ def plot_hits(
     >>> [float(end) for end in figure.axes[0].get_xlim()]
     [0.0, 10.0]
     """
-    if not settings:
+    if not require_kind("settings", settings, Mapping, "what eventual_hits gives, by name"):
         raise DataError("hits: no setting, expected at least one")
+    for name, hits in settings.items():
+        data = require_kind(f"settings, {name!r}", hits, xr.Dataset, "what eventual_hits gives")
+        if not {"targets", "total_hits"} <= set(data.data_vars):
+            raise DataError(
+                f"settings, {name!r}: no variable 'total_hits', expected what eventual_hits gives"
+            )
     totals = {int(data["targets"].sum()) for data in settings.values()}
     if len(totals) != 1:
         raise DataError(f"hits: settings of {sorted(totals)} targets, expected the same targets in all")

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from ..comparison.claims import percent_text
-from ..errors import DataError
+from ..errors import DataError, require_kind
 from ..evaluation import Evaluation
 from ..inference.summary import equal_tails, mean_interval
+from ..model import draws_of
 from ._rows import draw_rows, fit_ticks, new_rows, reference_line, span, text_column
 from ._sheet import finish, new_figure
 from ._style import (
@@ -39,6 +40,16 @@ _MIDDLE = "#C4C4C4"
 # Standard errors to either side that a 95% interval takes.
 _REACH = 1.959964
 _JOINT = {"mu": "Mean effect", "new_effect": "Effect in a new place"}
+_POOLED = "a posterior of meta_model, from fit"
+
+
+def _studies(several: Evaluation) -> Evaluation:
+    """An evaluation of several studies, with what is drawn of each."""
+    require_kind("several", several, Evaluation, "an Evaluation, from read_evaluations")
+    for name in ("estimate", "se"):
+        if name not in several.estimates:
+            raise DataError(f"several: no {name!r}, expected an Evaluation, from read_evaluations")
+    return several
 
 
 @styled
@@ -84,7 +95,8 @@ def plot_pooled(
     """
     from matplotlib.patches import Polygon, Rectangle
 
-    draws, frame, ratio = posterior["posterior"].to_dataset(), several.estimates, several.ratio is not None
+    draws = draws_of(posterior, ("study", "effect"), _POOLED)
+    frame, ratio = _studies(several).estimates, several.ratio is not None
     if list(map(str, frame.index)) != draws["study"].to_numpy().tolist():
         raise DataError("plot_pooled: the posterior is of other studies than the evaluation")
     kept = np.sort(np.argsort(frame["se"].to_numpy(float), kind="stable")[:_MOST_ROWS])
@@ -160,7 +172,7 @@ def plot_funnel(
     >>> plot_funnel(several).get_suptitle()
     '3 of 3 evaluations significant at two-sided 5%'
     """
-    estimate, se = (several.estimates[name].to_numpy(float) for name in ("estimate", "se"))
+    estimate, se = (_studies(several).estimates[name].to_numpy(float) for name in ("estimate", "se"))
     top = 1.05 * float(se.max())
     figure = new_figure(2.9)
     ax = figure.subplots()
@@ -173,7 +185,7 @@ def plot_funnel(
     ]
     ends = [estimate.min(), estimate.max(), 0.0]
     if posterior is not None:
-        draws = posterior["posterior"].to_dataset()
+        draws = draws_of(posterior, ("mu", "tau"), _POOLED)
         middle, tau = float(draws["mu"].mean()), float(draws["tau"].mean())
         width = 1.96 * np.sqrt(line**2 + tau**2)
         for side in (middle - width, middle + width):
@@ -241,10 +253,11 @@ def plot_bubble(
     >>> plot_bubble(posterior, several, "hours").axes[0].get_xlabel()
     'hours'
     """
-    draws = posterior["posterior"].to_dataset()
+    draws, moderator = draws_of(posterior, ("mu",), _POOLED), str(moderator)
     if "coefficient" not in draws or moderator not in draws["moderator"].to_numpy():
         raise DataError(f"plot_bubble: the posterior has no moderator {moderator!r}")
-    x, estimate, se = (several.estimates[name].to_numpy(float) for name in (moderator, "estimate", "se"))
+    columns = (moderator, "estimate", "se")
+    x, estimate, se = (_studies(several).estimates[name].to_numpy(float) for name in columns)
     slope = draws["coefficient"].sel(moderator=moderator).to_numpy().ravel()
     line = np.linspace(x.min(), x.max(), 60)
     fitted = draws["mu"].to_numpy().ravel() + slope * (line[:, None] - x.mean())

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, did_you_mean
-from ._rows import Floats, no_scale, note, numbers
+from ._rows import Floats, named_frames, no_scale, note, numbers
 from ._sheet import finish, new_figure
 from ._style import (
     BLUE,
@@ -390,9 +390,7 @@ def plot_prior_curve(
     >>> plot_prior_curve(curve).axes[0].get_ylabel()
     'P(effect > 0)'
     """
-    panels = {"": curves} if isinstance(curves, pd.DataFrame) else dict(curves)
-    if not 1 <= len(panels) <= _MOST_CURVES:
-        raise DataError(f"curves: found {len(panels)}, expected 1 to {_MOST_CURVES} to draw in one figure")
+    panels = named_frames(curves, "curves", _MOST_CURVES)
     if not 0.5 < prob < 1:
         raise DataError(f"prob is {prob!r}, expected a probability between 0.5 and 1")
     for name, curve in panels.items():

@@ -82,7 +82,7 @@ def plot_specifications(
     2
     """
     columns = ["mean", "low", "high", "prob_positive", "passed"]
-    require_rows(table.reset_index(drop=True), columns, "specifications")
+    require_rows(table, columns, "specifications", labelled=False)
     words, level = (
         interval_words(table.attrs, "specifications"),
         percent(table.attrs, "prob", "specifications"),

@@ -30,6 +30,14 @@ class HasTables(Protocol):
         """Its tables by name, each with its role and source in attrs."""
 
 
+def tables_of(study: object) -> Tables:
+    """The tables of a study."""
+    tables = getattr(study, "tables", None)
+    if not isinstance(tables, Mapping):
+        raise DataError(f"study: found {type(study).__name__}, expected a Study, from load_study")
+    return tables
+
+
 @dataclass(frozen=True)
 class Printed:
     """A table of a study as printed."""

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..errors import DataError, counted, did_you_mean, option, quoted, was
+from ..errors import DataError, counted, did_you_mean, option, quoted, require_kind, was
 from .cells import (
     TWO_READINGS,
     Problems,
@@ -182,10 +182,7 @@ def read_counts(
     array([ 3, 11])
     """
     given = locals()
-    if not isinstance(counts, pd.DataFrame | str | Path):
-        raise DataError(
-            f"counts: found {type(counts).__name__}, expected a DataFrame or the path of a CSV file"
-        )
+    require_kind("counts", counts, pd.DataFrame | str | Path, "a DataFrame or the path of a CSV file")
     attrs: Mapping[Any, Any] = counts.attrs if isinstance(counts, pd.DataFrame) else {}
     if isinstance(counts, pd.DataFrame):
         name = name or str(attrs.get("file", "counts"))
@@ -257,6 +254,19 @@ def _dataset(counting: _Counting, chosen: Sequence[str], kept: NDArray[np.bool_]
     return data.assign(predictor=_predictor(data, predictors)) if predictors else data
 
 
+def holds_counts(counts: object) -> bool:
+    """Whether something is what `read_counts` returns."""
+    return isinstance(counts, xr.Dataset) and {"count", "status", "area"} <= set(map(str, counts.variables))
+
+
+def require_counts(counts: xr.Dataset) -> xr.Dataset:
+    """Counts, if they are what `read_counts` returns."""
+    if not holds_counts(counts):
+        found = type(counts).__name__
+        raise DataError(f"counts: found {found}, expected counts by area and status, from read_counts")
+    return counts
+
+
 def with_covariate(counts: xr.Dataset, name: str, values: Mapping[str, float]) -> xr.Dataset:
     """Add a covariate of the areas to counts.
 
@@ -285,8 +295,8 @@ def with_covariate(counts: xr.Dataset, name: str, values: Mapping[str, float]) -
     >>> counts["predictor"].sel(covariate="is local").values
     array([0., 1.])
     """
-    areas = [str(area) for area in counts["area"].to_numpy()]
-    for area in values:
+    areas = [str(area) for area in require_counts(counts)["area"].to_numpy()]
+    for area in require_kind("values", values, Mapping, "a number for each area, by its name"):
         if area not in areas:
             raise DataError(f"covariate {name!r}: no area {area!r}, {did_you_mean(area, areas)}")
     for area in areas:
@@ -756,10 +766,10 @@ def nearest_tables(counts: xr.Dataset, totals: Mapping[str, int]) -> xr.Dataset:
     >>> tables["table"].values.tolist(), tables["weight"].values.tolist()
     (['local: red -1, green +1', 'national: red -1, green +1'], [0.25, 0.75])
     """
-    values = counts["count"].transpose("area", "status").to_numpy()
+    values = require_counts(counts)["count"].transpose("area", "status").to_numpy()
     statuses = [str(status) for status in counts["status"].to_numpy()]
     areas = [str(area) for area in counts["area"].to_numpy()]
-    for status in totals:
+    for status in require_kind("totals", totals, Mapping, "a total for each status, by its name"):
         if status not in statuses:
             raise DataError(f"totals: no status {status!r}, {did_you_mean(status, statuses)}")
     for status in statuses:

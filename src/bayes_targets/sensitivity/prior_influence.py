@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean, require_count, require_number
+from ..errors import DataError, did_you_mean, require_count, require_kind, require_number
 from ..inference.distributions import t_quantile
 from ..inference.summary import tails, weighted_quantiles
 from ..model import Model, NotExactError, data_hash, describe_priors
@@ -103,6 +103,7 @@ def prior_sensitivity(
     >>> float(found.grid["prob_positive"].min().round(2)), len(found.curve)
     (0.25, 121)
     """
+    require_kind("model", model, Model, "a Model, from one of the model builders")
     grid = grid_of(model, hoped=hoped, term=term, prob=prob)
     curve = None
     if model.name == "published":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..comparison.claims import percent_text
 from ..comparison.compare import scale_of, smallest_effect, term_draws
-from ..errors import DataError, did_you_mean, option_name, require_number
+from ..errors import DataError, did_you_mean, option_name, require_kind, require_number
 from ..evaluation import Evaluation
 from ..inference.distributions import t_quantile
 from ..models.published.selection import WEIGHTS, selected_prob_better, tipping_weight
@@ -204,10 +204,7 @@ QUESTION = {
 
 def require_question(evaluation: Evaluation, what: str) -> None:
     """Raise unless an evaluation says what is asked of it; one message names all that is missing."""
-    if not isinstance(evaluation, Evaluation):
-        raise DataError(
-            f"evaluation: found {type(evaluation).__name__}, expected an Evaluation (bt.read_estimates)"
-        )
+    require_kind("evaluation", evaluation, Evaluation, "an Evaluation (bt.read_estimates)")
     terms = ", ".join(map(repr, [str(term) for term in evaluation.estimates.index][:8]))
     size = f"above 0, in {evaluation.unit or 'units of the outcome'}"
     if evaluation.ratio:

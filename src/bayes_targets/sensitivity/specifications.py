@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..errors import DataError, did_you_mean, require_count, require_number, shown
+from ..errors import DataError, did_you_mean, require_count, require_kind, require_number, shown
 from ..inference.diagnostics import diagnose, exact_rows, gates
 from ..inference.engines import fit
 from ..inference.ensemble import run_ensemble
@@ -345,8 +345,7 @@ def _effect_priors(hoped: float) -> dict[str, Prior | None]:
 
 
 def _datasets(authorities: xr.Dataset) -> dict[str, xr.Dataset]:
-    if not isinstance(authorities, xr.Dataset):
-        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    require_kind("authorities", authorities, xr.Dataset, "a Dataset of authorities")
     if "dataset" not in authorities.dims:
         return {"0": authorities}
     labels = authorities["dataset"].to_numpy()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DataError, require_count
+from ..errors import DataError, require_count, require_kind
 from ..evaluation import Evaluation
 from ..files import write_folder
 from ..inference.ensemble import one_thread
@@ -16,6 +16,8 @@ from . import run_folder
 from .analysis import answer_of, files_of
 from .catalogue import find_analysis
 from .settings import Run, Settings
+
+_EVALUATION = "an Evaluation (bt.read_estimates or bt.read_evaluations)"
 
 
 def write_page(
@@ -70,13 +72,10 @@ def write_page(
     ('report.html', True)
     """
     given = dict(evaluation) if isinstance(evaluation, Mapping) else {"": evaluation}
-    wrong = next(
-        (each for each in given.values() if not isinstance(each, Evaluation)), None if given else given
-    )
-    if wrong is not None:
-        raise DataError(
-            f"write_page: found {type(wrong).__name__}, expected an Evaluation (bt.read_estimates or bt.read_evaluations)"
-        )
+    if not given:
+        raise DataError(f"evaluation: found {type(evaluation).__name__}, expected {_EVALUATION}")
+    for each in given.values():
+        require_kind("evaluation", each, Evaluation, _EVALUATION)
     pooled = any(each.estimates.index.name == "study" for each in given.values())
     if pooled and len(given) > 1:
         raise DataError("write_page: found several tables of studies, expected one to pool")

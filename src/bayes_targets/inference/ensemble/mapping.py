@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import DataError, require_count
+from ...errors import DataError, require_count, require_kind
 from ...files import read_file, write_file
 from ...provenance import digest_of, package_digest, seed_of, sha256
 from .pool import Pool, WorkerLostError, connect, one_thread
@@ -239,7 +239,8 @@ def _require(
     require_count("seed", seed, 0)
     if scheduler is not None and workers > 1:
         raise DataError("workers and scheduler: found both, expected local workers or a cluster")
-    for name in tasks:
+    require_kind("function", function, Callable, "a function at the top level of a module")
+    for name in require_kind("tasks", tasks, Mapping, "tasks by name"):
         if not isinstance(name, str):
             raise DataError(f"tasks: found the name {name!r}, expected text")
     try:

@@ -130,7 +130,12 @@ def tipping_points(band: pd.DataFrame, levels: Sequence[float] = (0.9, 0.5)) -> 
     >>> tipping_points(band).round(2).tolist()
     [0.5, nan]
     """
-    if not isinstance(band, pd.DataFrame) or "prob_positive" not in band:
+    numeric = pd.api.types.is_numeric_dtype
+    if (
+        not isinstance(band, pd.DataFrame)
+        or "prob_positive" not in band
+        or not (numeric(band.index) and numeric(band["prob_positive"]))
+    ):
         raise DataError(f"band: found {shown(band)}, expected what slope_by_weight returns")
     weights, probability = band.index.to_numpy(float), band["prob_positive"].to_numpy(float)
     found = {}

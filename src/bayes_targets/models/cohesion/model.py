@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, did_you_mean, require_choice
+from ...errors import DataError, did_you_mean, require_choice, require_kind
 from ...model import Model, priors_of_kind
 from ...priors import Exponential, HalfNormal, Normal, Prior, require_prior, require_spread_prior
 from ...readers.dataset import choose_reference, dependent_columns, type_dummies, usual_reference
@@ -318,8 +318,7 @@ def change_of(authorities: xr.Dataset) -> str:
 
 def _response(authorities: xr.Dataset, response: str | None) -> str:
     """Name of what is explained: the change, or in a cross-section the outcome."""
-    if not isinstance(authorities, xr.Dataset):
-        raise DataError(f"authorities: found {type(authorities).__name__}, expected a Dataset of authorities")
+    require_kind("authorities", authorities, xr.Dataset, "a Dataset of authorities")
     if response is not None:
         require_choice("response", response, ("change", "outcome"))
     found = [name for name in ("change", "outcome") if name in authorities]

@@ -12,7 +12,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, did_you_mean, require_choice, require_number, require_texts, shown
+from ...errors import (
+    DataError,
+    did_you_mean,
+    require_choice,
+    require_kind,
+    require_number,
+    require_texts,
+    shown,
+)
 from ...evaluation import Evaluation
 from ...inference.distributions import NORMAL_DF
 from ...model import Model
@@ -277,8 +285,7 @@ def _named(index: pd.Index[Any], chosen: Any) -> str:
 
 def _checked(several: Evaluation) -> pd.DataFrame:
     """Estimate and standard error of every study, as finite numbers."""
-    if not isinstance(several, Evaluation):
-        raise DataError(f"meta_model: found {type(several).__name__}, expected an Evaluation")
+    require_kind("meta_model", several, Evaluation, "an Evaluation")
     frame = several.estimates
     for column in ("estimate", "se"):
         if column not in frame.columns:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import DataError, wrong_cell
+from ...errors import DataError, require_kind, wrong_cell
 from ...evaluation import Evaluation
 from ...inference.distributions import NORMAL_DF
 from ..meta.model import checked_covariance
@@ -39,8 +39,7 @@ def printed_table(estimates: Evaluation | pd.DataFrame, *, pooling: str) -> Prin
     """Check a frame or an evaluation, and bring it into one form."""
     if isinstance(estimates, Evaluation):
         return _of_evaluation(estimates, pooling)
-    if not isinstance(estimates, pd.DataFrame):
-        raise DataError(f"estimates: found {type(estimates).__name__}, expected a DataFrame or an Evaluation")
+    require_kind("estimates", estimates, pd.DataFrame, "a DataFrame or an Evaluation")
     file = str(estimates.attrs.get("file", "estimates"))
     frame = _checked(_named(estimates, file), file, "columns term, estimate, se")
     reference = frame["se"].eq(0.0)

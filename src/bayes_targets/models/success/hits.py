@@ -11,11 +11,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ...errors import DataError, require_count, shown
+from ...errors import DataError, require_count, require_number, shown
 from ...inference.summary import summarise_draws
 from ...priors import Beta, require_prior
+from ...readers.counts import holds_counts
 from .equation import stacked
-from .model import holds_counts
 from .shares import FloatArray, expit
 
 
@@ -54,6 +54,8 @@ class StatusCalibration:
     rest: Beta = Beta(1.0, 1.0)
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            require_number(f"calibration, {name},", getattr(self, name))
         if not 0 <= self.low <= self.high <= 1:
             raise DataError(
                 f"calibration: range is {self.low} to {self.high}, expected 0 <= low <= high <= 1"
@@ -91,6 +93,8 @@ class RewardRule:
     at_threshold: float = 0.6
 
     def __post_init__(self) -> None:
+        for name in ("threshold", "at_threshold"):
+            require_number(f"reward, {name},", getattr(self, name))
         if not (0 <= self.threshold < 1 and 0 <= self.at_threshold <= 1):
             raise DataError(f"reward: found {self}, expected shares from 0 to 1, the threshold below 1")
 

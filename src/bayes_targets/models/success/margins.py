@@ -14,10 +14,11 @@ from ...errors import DataError, did_you_mean, require_choice, shown
 from ...inference.quadrature import together
 from ...model import Model, priors_of_kind, require_fit_of
 from ...priors import HalfNormal, Normal, Prior
+from ...readers.counts import holds_counts
 from .equation import describe
 from .estimands import status_share
 from .exact import solve_success
-from .model import SuccessPriors, checked_priors, holds_counts, with_covariates
+from .model import SuccessPriors, checked_priors, with_covariates
 from .shares import expit
 
 _DIMS = ("attribute", "status")

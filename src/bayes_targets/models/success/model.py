@@ -14,7 +14,7 @@ import xarray as xr
 from ...errors import DataError, did_you_mean, require_choice, require_texts
 from ...model import Model, priors_of_kind
 from ...priors import Beta, HalfNormal, Normal, Prior, require_prior, require_spread_prior
-from ...readers.counts import read_counts
+from ...readers.counts import holds_counts, read_counts
 from .equation import describe
 from .exact import solve_success
 from .multinomial_exact import solve_multinomial
@@ -166,11 +166,6 @@ def success_model(
     priors = checked_priors(priors, count, outcome=outcome, pooling=pooling, predictor=predictor)
     model = describe(table, outcome, pooling=pooling, priors=priors, success=chosen)
     return replace(model, exact=solve_multinomial if outcome == "multinomial" else solve_success)
-
-
-def holds_counts(counts: object) -> bool:
-    """Whether something is what `read_counts` returns."""
-    return isinstance(counts, xr.Dataset) and {"count", "status", "area"} <= set(map(str, counts.variables))
 
 
 def _successes(table: xr.Dataset, success: Sequence[str] | str | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, require_kind
 from ...printed.auditing.shares import count_words, told_box
 from ...printed.intervals import possible_counts
 from ...printed.table import Printed
@@ -113,6 +113,7 @@ def survey_shares(table: pd.DataFrame, *, prior: Beta | None = None, prob: float
     >>> survey.loc["local-priorities", ["numerators", "base"]].tolist()
     ['595 to 601', '643']
     """
+    require_kind("table", table, pd.DataFrame, "a table of role 'shares', such as load_study gives")
     for column in ("id", "share_printed", "base", "base_low", "base_high"):
         if column not in table.columns:
             raise DataError(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from ...evaluation import Evaluation
-from ..table import HasTables, Tables
+from ..table import HasTables, Tables, tables_of
 from .counts import check_counts
 from .descriptives import check_descriptives
 from .estimates import check_estimates
@@ -87,10 +87,11 @@ def audit(study: HasTables | Evaluation) -> pd.DataFrame:
     if isinstance(study, Evaluation):
         checks = check_estimates(study)
     else:
-        for name, table in study.tables.items():
+        tables = tables_of(study)
+        for name, table in tables.items():
             check_table = _CHECKS.get(str(table.attrs.get("role")))
             if check_table is not None:
-                checks += check_table(name, study.tables)
+                checks += check_table(name, tables)
     # A lone surrogate in a cell has no place in a table that is to be written.
     rows = [[text.encode("utf-8", "replace").decode() for text in check] for check in checks]
     return pd.DataFrame(rows, columns=list(Check._fields), dtype=str)

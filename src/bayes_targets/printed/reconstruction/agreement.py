@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError
+from ...errors import DataError, require_kind
 from ...readers.cells import Number
 from ...readers.package import Study
 from .publication import FloatArray, Publication, Regression, read_publication
@@ -86,6 +86,7 @@ def reconstruction_table(datasets: xr.Dataset, study: Study) -> pd.DataFrame:
     ... .659    yes
     """
     publication = read_publication(study)
+    require_kind("datasets", datasets, xr.Dataset, "the data sets that reconstruct gives")
     ensemble = datasets if "dataset" in datasets.dims else datasets.expand_dims("dataset")
     if ensemble.attrs.get("origin") != "reconstructed":
         raise DataError(f"datasets: origin is {ensemble.attrs.get('origin')!r}, expected a reconstruction")

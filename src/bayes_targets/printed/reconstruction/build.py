@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ...errors import DataError, did_you_mean, require_choice, require_count, require_number, wrong_cell
+from ...errors import (
+    DataError,
+    did_you_mean,
+    require_choice,
+    require_count,
+    require_kind,
+    require_number,
+    wrong_cell,
+)
 from ...inference.summary import equal_tails
 from ...readers.cells import Problems, read_numbers
 from ...readers.dataset import authority_dataset, dependent_columns
@@ -358,6 +366,7 @@ def pool_datasets(draws: xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
     >>> table["determined"].tolist(), table.loc["slope", "between_share"].round(1).item()
     (['not determined by the published table'], 0.8)
     """
+    require_kind("draws", draws, xr.DataArray, "draws with dims dataset, chain and draw")
     for dim in ("dataset", "chain", "draw"):
         if dim not in draws.dims:
             raise DataError(f"draws: no dim {dim!r}, expected dataset, chain and draw; found {draws.dims}")

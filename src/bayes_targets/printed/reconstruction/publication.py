@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...errors import DataError, did_you_mean
+from ...errors import DataError, did_you_mean, require_kind
 from ...readers.cells import Number
 from ...readers.package import Study
 from ..intervals import Interval, binary_sd, box, exact_box, possible_counts, sd_bounds
@@ -200,6 +200,7 @@ def read_publication(study: Study) -> Publication:
     >>> publication.n, publication.n_target, publication.n_known, publication.baseline.name
     (150, 86, 131, 'Cohesion 2006')
     """
+    require_kind("study", study, Study, "a Study, from load_study")
     table, ols, fit, type_table = (
         _table(study, name) for name in ("descriptives", "ols", "ols_fit", "authority_types")
     )
