@@ -187,8 +187,8 @@ def test_the_graph_has_the_density_of_the_correlated_normal(contrasts):
     model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     graph = model.to_pymc()
     point = {name: np.zeros_like(value) for name, value in graph.initial_point().items()}
-    whole = float(graph.compile_logp()(point))
-    at_prior = float(graph.compile_logp(vars=list(graph.free_RVs))(point))
+    whole = float(graph.compile_logp(mode="FAST_COMPILE")(point))
+    at_prior = float(graph.compile_logp(vars=list(graph.free_RVs), mode="FAST_COMPILE")(point))
     se = contrasts["se"].to_numpy()[:4]
     pooled = np.array([0.0, 1, 1, 1])
     shared = 0.5 * se[1:].min() ** 2  # the logit of reference_share is 0
@@ -200,11 +200,12 @@ def test_the_graph_has_the_density_of_the_correlated_normal(contrasts):
 
 def test_prior_draws_match_the_graphs(contrasts):
     import pymc as pm
+    import pytensor
 
     model = bt.published_model(contrasts, pooling="partial", hoped=1.0)
     ours = model.draw_prior(model, np.random.default_rng(1), 4000)
-    with model.to_pymc():
-        theirs = pm.sample_prior_predictive(4000, random_seed=2)["prior"]
+    with model.to_pymc(), pytensor.config.change_flags(mode="FAST_COMPILE"):
+        theirs = pm.sample_prior_predictive(1000, random_seed=2)["prior"]
     for name in ("tau", "mu", "effect", "deviation", "reference_share"):
         mine, other = ours[name].to_numpy().ravel(), theirs[name].to_numpy().ravel()
         assert stats.ks_2samp(mine, other).pvalue > 1e-4, name
@@ -422,7 +423,7 @@ def test_pooled_t_errors_agree_with_importance_sampling(eight_schools):
     rng = np.random.default_rng(1)
     tau, mu = np.abs(rng.normal(0, 10, 20_000)), rng.normal(0, 5, 20_000)
     y, se = eight_schools["estimate"].to_numpy(), eight_schools["se"].to_numpy()
-    effect = mu[:, None, None] + tau[:, None, None] * rng.standard_normal((20_000, 60, 1))
+    effect = mu[:, None, None] + tau[:, None, None] * rng.standard_normal((20_000, 30, 1))
     each = stats.t.pdf(y, np.where(np.isfinite(df), df, 1e7), effect, se).mean(axis=1)
     weight = each.prod(axis=1)
     draws = found["posterior"]
