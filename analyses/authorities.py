@@ -24,7 +24,9 @@ def analyse(run):
             models["by_type"] = bt.cohesion_model(units, effect=effect, slopes="by_type")
             if {"change", "baseline_se", "outcome_se"} <= set(units.data_vars) and n <= SAMPLED:
                 models["scores"] = bt.cohesion_model(units, effect=effect, measurement_error=True)
-        named = {f"{effect or 'types'}_{name}": model for name, model in models.items()}
-        made = run.fit_all(named)
-        fits[effect] = dict(zip(models, made.values(), strict=True))
+        key = effect or "types"
+        named = {f"{key}_{name}": model for name, model in models.items()}
+        first = f"{key}_partial"
+        made = run.fit_all({first: named.pop(first)}) | run.try_all(named)
+        fits[effect] = {name.removeprefix(f"{key}_"): tree for name, tree in made.items()}
     return page.units_result(units, fits, source=settings.source)

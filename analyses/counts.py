@@ -20,33 +20,47 @@ def analyse(run):
     chosen = settings.modelling.get("success") or statuses[:1]
     success = [part for text in chosen for part in ([text] if text in statuses else text.split("+"))]
     words = CountWords.of(counts, success)
-    bare = counts.drop_dims("covariate", errors="ignore")
+    bare, areas = counts.drop_dims("covariate", errors="ignore"), counts.sizes["area"]
     labels = page.labels(words, {})
     fits = {page.SHARE: run.fit(page.SHARE, bt.success_model(counts, success=success), labels[page.SHARE])}
-    for name, pooling in ((page.NONE, "none"), (page.COMPLETE, "complete")):
-        fits[name] = run.fit(name, bt.success_model(bare, success=success, pooling=pooling), labels[name])
+    others = {
+        name: bt.success_model(bare, success=success, pooling=pooling)
+        for name, pooling in ((page.NONE, "none"), (page.COMPLETE, "complete"))
+    }
+    if areas == 2:  # whose contrast is the answer
+        fits[page.NONE] = run.fit(page.NONE, others.pop(page.NONE), labels[page.NONE])
     models, notes = (
         None,
         [f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."],
     )
+    made = {}
     if len(statuses) > 2:
-        areas = counts.sizes["area"]
         outcomes = (page.ORDINAL, page.MULTINOMIAL) if LEAST <= areas <= MOST else (page.ORDINAL,)
         made = {outcome: bt.success_model(counts, outcome=outcome) for outcome in outcomes}
-        fits |= {outcome: run.fit(outcome, model) for outcome, model in made.items()}
+    fits |= run.try_all(others | made)
+    if made:
         if not LEAST <= areas <= MOST:
             notes.append(
-                f"With {areas:,} {words.areas} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
+                f"With {words.many(areas)} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
                 f"are not two models to compare by leaving one {words.area} out."
+            )
+        elif lost := [labels[outcome] for outcome in made if outcome not in fits]:
+            notes.append(
+                f"Without {' and '.join(lost)}, models were not compared by leaving one {words.area} out."
             )
         elif any(fits[outcome].attrs["engine"] == "nuts" for outcome in made):
             notes.append(
                 f"As they were sampled, the models of all statuses were not compared by leaving one {words.area} out."
             )
         else:
-            left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
-            models = bt.compare_models(left_out)
-    n, areas = int(counts["count"].sum()), counts.sizes["area"]
+            try:
+                left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
+                models = bt.compare_models(left_out)
+            except bt.DiagnosticsError as error:
+                notes.append(
+                    f"The models of all statuses were not compared by leaving one {words.area} out: {error}."
+                )
+    n = int(counts["count"].sum())
     return page.area_result(
         counts,
         fits,
@@ -55,6 +69,6 @@ def analyse(run):
         success=success,
         title=capital(f"{words.items} {words.success}, by {words.area}"),
         question=f"Which share of {words.items} is {words.success} in each {words.area}, and how sure is it? {n:,} {words.items} of "
-        f"{areas:,} {words.areas}; {settings.source}.",
+        f"{words.many(areas)}; {settings.source}.",
         notes=tuple(notes),
     )

@@ -1,5 +1,6 @@
 """The analyses of success: from the printed counts or a user's file to a page."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,9 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.errors import DataError
+from bayes_targets.model import NotExactError
 from bayes_targets.studies import odpm2005
+from bayes_targets.workflow import settings as run_settings
 from bayes_targets.workflow.analysis import Settings, conduct
 
 pytestmark = pytest.mark.usefixtures("unpasted")
@@ -91,6 +94,52 @@ def test_a_users_counts_go_from_file_to_page(tmp_path):
     page = (out / "lpsa_policy_areas" / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;Parks&lt;/b&gt;" in page and "<b>Parks</b>" not in page
     assert "ODPM" not in (out / "lpsa_policy_areas" / "comparison.csv").read_text(encoding="utf-8")
+
+
+def counted(tmp_path, text):
+    """The folder of an analysis of these counts."""
+    file = tmp_path / "mine.csv"
+    file.write_text(text, encoding="utf-8")
+    assert conduct(["counts"], settings(tmp_path / "out", data=file)).status == 0
+    return tmp_path / "out" / "counts"
+
+
+def read(folder):
+    return " ".join(re.sub(r"<[^>]+>", " ", (folder / "report.html").read_text(encoding="utf-8")).split())
+
+
+def test_one_area_has_a_share_and_nothing_to_compare_it_with(tmp_path):
+    folder = counted(tmp_path, "area,green,amber,red\nNorth,5,3,2\n")
+    assert "5 of 10 targets of North were green (50%); allowing for so few, 50%" in read(folder)
+    assert not {"ranks.csv", "chi_square.csv", "spread.csv"} & {path.name for path in folder.iterdir()}
+    assert "highest" not in read(folder).partition("A paragraph to paste")[0].partition("Figures")[2]
+
+
+@pytest.mark.parametrize("areas", ["North,0,5\nSouth,0,7\n", "North,5,0\nSouth,7,0\nEast,3,0\n"])
+def test_where_all_targets_have_one_status_the_page_says_what_cannot_be_tested(tmp_path, areas):
+    folder = counted(tmp_path, f"area,green,red\n{areas}")
+    assert "There is no chi-square test: the targets are of one area, or of one status." in read(folder)
+    assert not (folder / "chi_square.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"), [("ordinal", "ordinal"), ("multinomial", "multinomial"), ("none", "no pooling")]
+)
+def test_of_counts_an_alternative_that_fails_is_left_out_and_the_answer_stands(
+    tmp_path, monkeypatch, lost, said
+):
+    whole = run_settings.fit_and_check
+
+    def fails(task, seed=None):
+        if lost in task[0].options.values():
+            raise NotExactError("its area is bent")
+        return whole(task, seed)
+
+    monkeypatch.setattr(run_settings, "fit_and_check", fails)
+    text = read(counted(tmp_path, OWN.replace("service,done,late,missed", "area,green,amber,red")))
+    assert "has the highest share green: 3 of 4 targets" in text
+    assert re.search(rf"{said}: it cannot be solved exactly \(its area is bent\)", text)
+    assert ("not compared by leaving one area out" in text) == (lost in ("ordinal", "multinomial"))
 
 
 def test_all_that_is_wrong_with_a_users_counts_is_told_and_nothing_is_written(tmp_path):

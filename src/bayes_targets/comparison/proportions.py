@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from ..errors import DataError, did_you_mean, require_number, require_texts
 from ..inference.distributions import normal_quantile
@@ -122,18 +123,24 @@ def fisher_tests(
         first, second = (areas.index(area) for area in pair)
         cells = np.array([[hits[i], n[i] - hits[i]] for i in (first, second)])
         exact = stats.contingency.odds_ratio(cells).confidence_interval(prob)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(cells[0, 0]) + np.log(cells[1, 1]) - np.log(cells[0, 1]) - np.log(cells[1, 0])
             se, low, high = np.sqrt((1.0 / cells).sum()), np.log(exact.low), np.log(exact.high)
         rows[name] = (
             ratio, se, low, high, np.exp(ratio), hits[first] / n[first] - hits[second] / n[second],
             stats.fisher_exact(cells).pvalue,
-            "" if cells.all() else "a cell is 0: the estimate is not finite, the interval has one end",
+            _zero_note(cells),
         )  # fmt: skip
     columns = ["estimate", "se", "ci_low", "ci_high", "odds_ratio", "difference", "p_fisher", "note"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("term")
     table.attrs = {"prob": prob, "interval": "exact conditional"}
     return table
+
+
+def _zero_note(cells: NDArray[np.int64]) -> str:
+    if not cells.any(axis=0).all():
+        return "all or none of both succeeded: there is no odds ratio"
+    return "" if cells.all() else "a cell is 0: the estimate is not finite, the interval has one end"
 
 
 def chi_square(counts: xr.Dataset) -> pd.DataFrame:

@@ -47,8 +47,8 @@ def units_result(
 ) -> Result:
     """The result of an analysis of a user's own units, in the words that the data's attrs hold.
 
-    `fits`: effect (``"target"``, ``"stretch"``, None where there is neither) to posteriors by name: ``partial``, ``none``, ``complete``,
-    with a slope ``by_type``, and perhaps ``scores`` (with sampling error). `source`: name of the file.
+    `fits`: effect (``"target"``, ``"stretch"``, None where there is neither) to posteriors by name: ``partial``, and of the others those
+    that passed the gate: ``none``, ``complete``, with a slope ``by_type``, ``scores`` (with sampling error). `source`: name of the file.
     """
     words, notes = Words.of(units), list[str]()
     comparison, types, choices = (dict[str, pd.DataFrame]() for _ in range(3))
@@ -60,13 +60,17 @@ def units_result(
         notes += note
         comparison[key] = _with_error(compare(partial, ols), partial)
         for pooling in ("partial", "none", "complete"):
-            types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
+            if pooling in own:
+                types[f"{key}, {pooling}"] = summarise_types(own[pooling], "intercept")
         if "by_type" in own:
             types[f"{key}, slope"] = summarise_types(own["by_type"], "effect_by_type")
         draws = partial["posterior"].sizes
-        if left_out_draws(partial["constant_data"].sizes["authority"], draws["chain"] * draws["draw"]):
-            choices[key] = compare_pooling({name: tree for name, tree in own.items() if name != "scores"})
-        notes += _sized(partial, choices.get(key), words)
+        compared = {name: tree for name, tree in own.items() if name != "scores"}
+        n = partial["constant_data"].sizes["authority"]
+        large = not left_out_draws(n, draws["chain"] * draws["draw"])
+        if len(compared) > 1 and not large:
+            choices[key] = compare_pooling(compared)
+        notes += _sized(partial, choices.get(key), words, large=large)
         more["checks_by_type"][key] = check_change_by_type(partial)
         more["fit"][key] = _fit_table(partial, ols, effect, words)
         if "scores" in own:
@@ -98,13 +102,13 @@ def _ols(units: xr.Dataset, effect: str | None, words: Words) -> tuple[pd.DataFr
     return fit_ols(units, effect=effect, cov_type="HC1"), [note]  # type: ignore[arg-type]
 
 
-def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words) -> list[str]:
-    """What is done with fewer draws, or not at all, because the table is large."""
+def _sized(posterior: xr.DataTree, choices: pd.DataFrame | None, words: Words, *, large: bool) -> list[str]:
+    """What is done with fewer draws, or not at all, because the table is large: too large for leave-one-out, or for all of it."""
     draws, n = posterior["posterior"].sizes, posterior["constant_data"].sizes["authority"]
     whole, told = draws["chain"] * draws["draw"], []
-    if choices is None:
+    if large:
         told = ["pooling choices are not compared by leave-one-out"]
-    elif choices.attrs["draws"] < whole:
+    elif choices is not None and choices.attrs["draws"] < whole:
         told = [
             f"pooling choices are compared by leave-one-out with {choices.attrs['draws']:,} of {whole:,} draws"
         ]
@@ -371,7 +375,7 @@ def _digits(row: Any) -> Callable[[float], str]:
 
 
 def _labels(posteriors: Mapping[str, xr.DataTree], words: Words) -> dict[str, str]:
-    """The posteriors in words."""
+    """The posteriors in words, and what may have been left out."""
     said = {
         "partial": "partial pooling",
         "none": "no pooling",
@@ -380,7 +384,8 @@ def _labels(posteriors: Mapping[str, xr.DataTree], words: Words) -> dict[str, st
         "scores": "with the sampling error of the scores",
     }
     told = {}
-    for name in posteriors:
+    effects = dict.fromkeys(name.partition("_")[0] for name in posteriors)
+    for name in dict.fromkeys([*posteriors, *(f"{effect}_{kind}" for effect in effects for kind in said)]):
         effect, _, kind = name.partition("_")
         told[name] = f"{words.groups if effect == 'types' else _named(effect, words)}, {said.get(kind, kind)}"
     return told

@@ -59,7 +59,8 @@ def area_result(
     """The result of an analysis of success by area: of two areas a contrast, of more a ranking.
 
     `counts`: best status first. `posteriors`: ``share`` (binomial, partial pooling: the headline), ``share_none``, ``share_complete``;
-    with three statuses or more perhaps ``ordinal``, ``multinomial``; any others are kept. `models`: ordinal against multinomial.
+    with three statuses or more perhaps ``ordinal``, ``multinomial``; any others are kept. All but the headline, and of two areas
+    ``share_none``, may be missing. `models`: ordinal against multinomial.
     `success`: the statuses that count as success. `names`: other names of posteriors in files. `limits`, `notes`: what cannot be
     concluded besides what holds for any counts, and what was assumed.
     """
@@ -69,23 +70,25 @@ def area_result(
     areas = area_shares(headline, counts, success=success)
     tables = {"comparison": _comparison(posteriors, counts, success, areas, words, named)}
     pictures = {"shares": _shares_picture(areas, words, title)}
-    if len(areas) == 2:
+    if len(areas) == 1:
+        more = _alone(areas, words)
+    elif len(areas) == 2:
         more = _contrast(counts, posteriors, areas, success, words)
     else:
         more = _ranking(areas, headline, success, words)
     tables |= more.tables
     pictures |= more.pictures
     points = [*more.points, *_verdict(models)]
-    if ORDINAL in posteriors:
-        fitted = {name: posteriors[name] for name in (ORDINAL, MULTINOMIAL) if name in posteriors}
+    if fitted := {name: posteriors[name] for name in (ORDINAL, MULTINOMIAL) if name in posteriors}:
         checks = {name: check_fit(tree) for name, tree in fitted.items()}
         statuses = {name: predictive_counts(tree) for name, tree in fitted.items()}
         points += _failures(checks, models, words)
         tables |= _status_tables(checks, statuses, models, words)
         if counts.sizes["status"] <= STATUSES:
-            pictures["statuses"] = _status_picture(statuses[ORDINAL], words)
+            pictures["statuses"] = _status_picture(*next(iter(statuses.items())), words)
     tables |= _frequentist(counts, words)
-    tables["spread"], pictures["spread"] = _spread(headline, success, words)
+    if len(areas) > 1:
+        tables["spread"], pictures["spread"] = _spread(headline, success, words)
     tables |= left_out_table(counts, words.area, words.areas)
     return Result(
         answer=more.answer,
@@ -96,7 +99,7 @@ def area_result(
         posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
         methods=_methods(words),
         limits=(*limits, *_limits(words)),
-        notes=(*notes, *_not_searched(counts, words)),
+        notes=(*notes, *_not_tested(counts, words), *_not_searched(counts, words)),
         title=title if question else "",
         question=question,
     )
@@ -120,6 +123,17 @@ def _limits(words: CountWords) -> tuple[str, ...]:
         f"Two {words.items} of one {words.area} count as independent given the {words.area}, so where {words.items} hang together "
         "the intervals are too narrow.",
         f"Why {words.areas} differ: the counts hold no comparison with {words.items} that were set or managed otherwise.",
+    )
+
+
+def _alone(areas: Any, words: CountWords) -> Result:
+    """One area: its share, with nothing to compare it with."""
+    row = areas.iloc[0]
+    hits = round(float(row["ols_estimate"] * row["n"]))
+    return Result(
+        f"{hits:,} of {int(row['n']):,} {words.items} of {areas.index[0]} were {words.success} ({row['ols_estimate']:.0%}); allowing "
+        f"for so few, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%}).",
+        points=(f"There is one {words.area}, so that nothing is compared.",),
     )
 
 
@@ -260,7 +274,7 @@ def _verdict(models: Any) -> tuple[str, ...]:
 
 def _failures(checks: Mapping[str, pd.DataFrame], models: Any, words: CountWords) -> tuple[str, ...]:
     """Failing predictive checks of the model that the page prefers."""
-    name = ORDINAL if models is None else str(models.index[0])
+    name = next(iter(checks)) if models is None else str(models.index[0])
     named = {
         "fit": f"how much the counts differ between {words.areas}",
         "cut distances": f"how the distances between statuses differ between {words.areas}",
@@ -296,7 +310,7 @@ def _comparison(
         f"Share {words.success} by {words.area}{said}: raw share with its 95% Wilson interval beside the partially pooled posterior "
         f"share with its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (100%: all the "
         "way). The CSV file adds the other poolings, and the same shares under the ordinal and the multinomial model.",
-        shown=shown if said else areas,
+        shown=shown if said or len(areas) > 1 else areas.drop(columns=added.columns),
         headings={**_RAW, "area": capital(words.area), "prob_worst": "P(last)"},
         shares=(*SHARES, "shrinkage"),
     )
@@ -308,7 +322,7 @@ def _shares_picture(areas: pd.DataFrame, words: CountWords, title: str) -> Pictu
     return Picture(
         plot_shares(
             few,
-            title=f"{best.name} is highest: {best['mean']:.0%} {words.success}",
+            title=f"{best.name}{' is highest' if len(areas) > 1 else ''}: {best['mean']:.0%} {words.success}",
             subtitle=f"{title or capital(f'share {words.success} by {words.area}')}{said}; {_counted(areas, words)}",
             xlabel=f"share {words.success}, per cent of {words.items}",
         ),
@@ -324,7 +338,7 @@ def _status_tables(
     models: pd.DataFrame | None,
     words: CountWords,
 ) -> dict[str, Table]:
-    shown = statuses[ORDINAL].reset_index()
+    shown = next(iter(statuses.values())).reset_index()
     if len(shown) > 4 * MANY:
         shown = shown.loc[(shown["p_value"] - 0.5).abs().nlargest(MANY).index]
     found = {
@@ -355,10 +369,10 @@ def _status_tables(
 
 
 def _counted(areas: pd.DataFrame, words: CountWords) -> str:
-    return f"{areas['n'].sum():,.0f} {words.items} in {len(areas):,} {words.areas}"
+    return f"{areas['n'].sum():,.0f} {words.items} in {words.many(len(areas))}"
 
 
-def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
+def _status_picture(model: str, table: pd.DataFrame, words: CountWords) -> Picture:
     areas = list(dict.fromkeys(table.index.get_level_values("area")))
     drawn, said = table, ""
     if len(areas) > MANY:
@@ -370,9 +384,9 @@ def _status_picture(table: pd.DataFrame, words: CountWords) -> Picture:
             drawn,
             items=words.items,
             title=fit_message(table),
-            subtitle=f"{table['observed'].sum():,.0f} {words.items} in {len(areas):,} {words.areas} by status{said}; ordinal model",
+            subtitle=f"{table['observed'].sum():,.0f} {words.items} in {words.many(len(areas))} by status{said}; {model} model",
         ),
-        f"Bars: observed counts. Dots and lines: replicated from the ordinal model. {count_outside(table)} of {len(table)} counts lie "
+        f"Bars: observed counts. Dots and lines: replicated from the {model} model. {count_outside(table)} of {len(table)} counts lie "
         "outside their 95% equal-tailed interval.",
         f"Bars of observed counts by {words.area} and status with predictive intervals over them.",
     )
@@ -384,7 +398,9 @@ def _not_searched(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
         return ()
     total = counts["count"].sum("area")
     empty = [str(status) for status in total["status"].to_numpy()[total.to_numpy() == 0]]
-    if empty:
+    if counts.sizes["area"] == 1:
+        why = f"there is one {words.area}"
+    elif empty:
         why = f"no {words.area} has any of {' or '.join(empty)}"
     elif counts.sizes["area"] > _SEARCHED:
         why = f"each of the {counts.sizes['area']:,} {words.areas} would need a parameter of its own, at most {_SEARCHED} are searched for"
@@ -393,12 +409,20 @@ def _not_searched(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
     return (f"There is no table of proportional odds by maximum likelihood: {why}.",)
 
 
+def _not_tested(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
+    """Why the page has no chi-square test, if that must be said."""
+    used = counts["count"].to_numpy() > 0
+    if min(used.any(axis=axis).sum() for axis in (0, 1)) > 1:
+        return ()
+    return (f"There is no chi-square test: the {words.items} are of one {words.area}, or of one status.",)
+
+
 def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
-    tables = {
-        "chi_square": Table(
+    tables = {}
+    if not _not_tested(counts, words):
+        tables["chi_square"] = Table(
             chi_square(counts), f"Pearson's chi-square test that all {words.areas} have the same shares."
         )
-    }
     if counts.sizes["status"] > 2 and not _not_searched(counts, words):
         odds: Any = fit_proportional_odds(counts)
         if "note" in odds:

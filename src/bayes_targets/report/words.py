@@ -122,6 +122,16 @@ class CountWords:
         area = str(counts.attrs.get("unit_word") or "area")
         return CountWords(item, plural(item), area, plural(area), " or ".join(success).replace("_", " "))
 
+    def many(self, areas: int) -> str:
+        """A number of areas.
+
+        Examples
+        --------
+        >>> CountWords().many(1), CountWords().many(1200)
+        ('one area', '1,200 areas')
+        """
+        return f"{areas:,} {self.areas}" if areas > 1 else f"one {self.area}"
+
 
 def stamp(words: Words | CountWords, posteriors: Mapping[str, xr.DataTree]) -> None:
     """Write the words into the attrs of posteriors, for the cards of their models."""
