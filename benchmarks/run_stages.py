@@ -33,10 +33,14 @@ STAGES: dict[str, tuple[tuple[str, frozenset[str]], ...]] = {
     "comparison of poolings": (("models/cohesion/checks.py", frozenset()),),
     "fits": (("bayes_targets/inference/engines.py", frozenset({"fit"})),),
     "diagnostics": (("inference/diagnostics.py", frozenset()), ("inference/convergence.py", frozenset())),
-    "figures: PNG and SVG": (("bayes_targets/plots/_sheet.py", frozenset({"save_bytes", "_save_png"})),),
+    "figures: PNG and SVG": (
+        ("bayes_targets/plots/_sheet.py", frozenset({"save_bytes", "_save_png", "_save_svg"})),
+        ("bayes_targets/plots/_renderers.py", frozenset({"print_svg"})),
+    ),
     "figures: layout": (
         ("matplotlib/constrained", frozenset()),
         ("bayes_targets/plots/_sheet.py", frozenset()),
+        ("bayes_targets/plots/_renderers.py", frozenset()),
     ),
     "figures: build": (("bayes_targets/plots/", frozenset()),),
     "LaTeX": (("bayes_targets/report/latex.py", frozenset()),),

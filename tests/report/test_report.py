@@ -19,6 +19,7 @@ from bayes_targets.report import models as page_models
 from bayes_targets.report import page as report
 from bayes_targets.report.cards import ModelCard, model_card
 from bayes_targets.report.cells import table_cells
+from bayes_targets.report.latex import latex_table
 from bayes_targets.report.result import Picture, Result, Table
 
 HOSTILE = (
@@ -498,3 +499,13 @@ def test_numbers_of_like_size_line_up_and_a_small_one_among_large_ones_keeps_its
     assert like["rows"] == [["0.50"], ["1.25"], ["−2.00"]]
     unlike = table_cells(pd.DataFrame({"mean": [77.3, 0.651, 0.09, 15.0]}))
     assert unlike["rows"] == [["77.3"], ["0.651"], ["0.09"], ["15.0"]]
+
+
+def test_a_latex_table_has_a_caption_on_each_page_and_none_where_there_is_none():
+    table = latex_table("R&D", ["area", "share"], [False, True], [["a_b", "50%"]], "shares").decode()
+    assert table.count(r"\caption{R\&D} \label{tab:shares} \\") == table.count(r"\caption[]{R\&D} \\") == 1
+    assert table.count("area & share \\\\\n\\midrule\n") == 2
+    assert "\\endlastfoot\na\\_b & 50\\% \\\\\n\\end{longtable}\n" in table
+    bare = latex_table("", ["area"], [False], [], "shares").decode()
+    assert "\\caption" not in bare
+    assert r"\multicolumn{1}{r}" in bare

@@ -27,12 +27,13 @@ _GAP = 0.1
 
 def new_figure(height: float) -> Figure:
     """Make a white figure of the published width, for axes of so many inches; `finish` adds what is around them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from ._renderers import AggCanvas
 
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
     figure.subplots_adjust(0.3, 0.0, 0.9, 1.0, hspace=0.0)  # about as large as they will be when measured
-    FigureCanvasAgg(figure)
+    AggCanvas(figure)
     return figure
 
 
@@ -151,21 +152,29 @@ def save_bytes(figure: Figure, kind: str) -> bytes:
         raise DataError(f"kind: found {kind!r}, expected 'png' or 'svg'")
     stream = io.BytesIO()
     with style():
-        if kind == "svg":
-            import matplotlib
-
-            matplotlib.rcParams.update(
-                {
-                    "svg.hashsalt": "bayes_targets",
-                    "svg.fonttype": "none",
-                    "font.sans-serif": ["DejaVu Sans", "Verdana"],
-                }
-            )
-            metadata = {"Date": None, "Creator": "bayes_targets"}
-            figure.savefig(stream, format="svg", facecolor="white", metadata=metadata)
-        else:
-            _save_png(figure, stream)
+        (_save_svg if kind == "svg" else _save_png)(figure, stream)
     return stream.getvalue()
+
+
+def _save_svg(figure: Figure, stream: io.BytesIO) -> None:
+    import matplotlib
+
+    from ._renderers import SvgCanvas
+
+    matplotlib.rcParams.update(
+        {
+            "svg.hashsalt": "bayes_targets",
+            "svg.fonttype": "none",
+            "font.sans-serif": ["DejaVu Sans", "Verdana"],
+        }
+    )
+    text, canvas = io.StringIO(), figure.canvas
+    metadata = {"Date": None, "Creator": "bayes_targets"}
+    try:
+        SvgCanvas(figure).print_figure(text, format="svg", facecolor="white", metadata=metadata)
+    finally:
+        figure.set_canvas(canvas)
+    stream.write(text.getvalue().encode())
 
 
 def _save_png(figure: Figure, stream: io.BytesIO) -> None:

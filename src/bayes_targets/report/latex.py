@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Sequence
-
-import pandas as pd
+from collections.abc import Iterable, Sequence
 
 _LONG = 28  # characters from which a column is set in lines of its own
 _HEADING = 14  # and from which a heading is broken into lines
@@ -86,24 +84,38 @@ def latex_table(
     )
     crowded = sum(min(width, _LONG) + 2 for width in widths) > _CROWDED
     size = r"\scriptsize\setlength{\tabcolsep}{3pt}" if crowded else r"\small"
-    frame = pd.DataFrame([[escape_latex(cell) for cell in row] for row in rows], columns=range(len(headings)))
-    table = frame.to_latex(
-        index=False,
-        header=[_heading(head) for head in heads],
-        column_format=f"@{{}}{columns}@{{}}",
-        longtable=True,
-        escape=False,
-        caption=escape_latex(caption),
-        label=f"tab:{_plain(label)}",
-    )
-    return (_HEAD + rf"\begingroup{size}" + "\n" + table + "\\endgroup\n\\targetsend\n").encode()
+    told, anchor = escape_latex(caption), rf"\label{{tab:{_plain(label)}}} \\"
+    head = [r"\toprule", _line(map(_heading, heads)), r"\midrule"]
+    table = [
+        rf"\begingroup{size}",
+        rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+        rf"\caption{{{told}}} {anchor}" if told else anchor,
+        *head,
+        r"\endfirsthead",
+        *([rf"\caption[]{{{told}}} \\"] if told else []),
+        *head,
+        r"\endhead",
+        r"\midrule",
+        rf"\multicolumn{{{max(1, len(headings))}}}{{r}}{{Continued on next page}} \\",
+        r"\midrule",
+        r"\endfoot",
+        r"\bottomrule",
+        r"\endlastfoot",
+        *(_line(map(escape_latex, row)) for row in rows),
+        r"\end{longtable}",
+        r"\endgroup",
+        r"\targetsend",
+    ]
+    return (_HEAD + "\n".join(table) + "\n").encode()
+
+
+def _line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def _heading(lines: Sequence[str]) -> str:
     told = r"\\".join(map(escape_latex, lines))
-    told = rf"\shortstack{{{told}}}" if len(lines) > 1 else told
-    # pandas formats its headers as templates
-    return told.replace("{", "{{").replace("}", "}}")
+    return rf"\shortstack{{{told}}}" if len(lines) > 1 else told
 
 
 def escape_latex(text: str) -> str:

@@ -57,6 +57,8 @@ _SENTENCE = re.compile(r"((?:[^(]|\([^)]*\))+?)(?:(?<!s\.d)(?<!s\.e)\. |: )")
 _INTERVAL = re.compile(r"95% equal-tailed (posterior predictive |posterior |predictive )?interval")
 _TAG = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.DOTALL)
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\.?\d)")
+# Where the terms that a page uses are put in, once the rest of it is there: no string from data holds it, `<` is escaped.
+_HERE = "<terms>\n"
 # A sign that must not end a line: it belongs to the number after it.
 _SIGNED = re.compile(r"([<>±]) (?=\d)")
 _MOVES = (
@@ -123,9 +125,12 @@ def analysis_page(
         "has_posterior": bool(result.posteriors),
         "has_intervals": any("interval" in caption for caption in captions),
     }
-    text = _TAG.sub(" ", _render("analysis.html", **told, terms=()).decode())
+    before, after = _render("analysis.html", **told).decode().split(_HERE)
+    text = _TAG.sub(" ", before + after)
     known = [*result.terms, *GLOSSARY.items(), *ABBREVIATIONS.items()]
-    return _render("analysis.html", **told, terms=[term for term in known if _is_used(term[0], text)])
+    used = [term for term in known if _is_used(term[0], text)]
+    glossary = _render("terms.html", terms=used) + b"\n" if used else b""
+    return before.encode() + glossary + after.encode()
 
 
 def _is_used(term: str, text: str) -> bool:

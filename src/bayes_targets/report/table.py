@@ -204,11 +204,12 @@ def table_result(
     posteriors: Mapping[str, xr.DataTree],
     *,
     names: Mapping[str, str] | None = None,
+    forest: Picture | None = None,
 ) -> Result:
     """What printed estimates say, for a page; `DataError` if nothing is in question.
 
     `evaluations` and `posteriors` (of `published_model`) go by the name of the model. `names`: what terms in question are called in
-    sentences, where that is not the printed term.
+    sentences, where that is not the printed term. `forest`: a picture to show in place of the one of all terms.
     """
     require_answerable(evaluations)
     tables = {name: compare(posteriors[name], each) for name, each in evaluations.items()}
@@ -231,7 +232,7 @@ def table_result(
             "robustness": _robustness(asked),
             "audit": _audit(evaluations),
         },
-        pictures={"masses": _masses(asked), "forest": _forest(tables, asked, evaluations)},
+        pictures={"masses": _masses(asked), "forest": forest or _forest(tables, asked, evaluations)},
         posteriors=posteriors,
         methods=_methods(asked),
         limits=_limits(asked, evaluations),

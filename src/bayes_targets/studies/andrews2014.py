@@ -198,7 +198,9 @@ def models(study: Study) -> dict[str, Model]:
 def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Result:
     """What only this paper has beside the page that any printed table gets: other priors, types, standardised slopes."""
     asked = {f"model_{model}": evaluation(study, model) for model in MODELS}
-    result = table_result(asked, {name: posteriors[name] for name in asked}, names=PLAIN)
+    result = table_result(
+        asked, {name: posteriors[name] for name in asked}, names=PLAIN, forest=_forest(study, posteriors)
+    )
     tables = {
         f"{name}{kind}": compare(posteriors[f"{name}{kind}"], printed).join(
             ols(study, model=model)[["p_one_tailed", "p_two_tailed"]]
@@ -243,7 +245,7 @@ def published_result(study: Study, posteriors: Mapping[str, xr.DataTree]) -> Res
         labels=LABELS,
         terms=PAGE_TERMS,
         tables=beside | {name: table for name, table in result.tables.items() if name not in beside},
-        pictures={"forest": _forest(study, posteriors), "masses": result.pictures["masses"]},
+        pictures={name: result.pictures[name] for name in ("forest", "masses")},
         posteriors=posteriors,
         methods=(*result.methods, *METHODS),
         limits=(*LIMITS, *result.limits[1:]),
