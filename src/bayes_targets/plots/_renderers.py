@@ -52,12 +52,13 @@ class _Svg(RendererSVG):
 class AggCanvas(FigureCanvasAgg):
     """The canvas a figure is laid out on and saved from as PNG."""
 
+    _size: tuple[float, float, float] | None = None
+
     def get_renderer(self) -> Any:
         """The renderer of the figure's size, kept while that stays."""
-        width, height = self.get_width_height(physical=True)
-        if self._lastKey != (width, height, self.figure.dpi):
-            self.renderer = _Agg(width, height, self.figure.dpi)  # type: ignore[no-untyped-call]
-            self._lastKey = (width, height, self.figure.dpi)
+        size = (*self.get_width_height(physical=True), self.figure.dpi)
+        if self._size != size:
+            self._size, self.renderer = size, _Agg(*size)  # type: ignore[no-untyped-call]
         return self.renderer
 
 
