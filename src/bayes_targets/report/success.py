@@ -305,12 +305,14 @@ def _comparison(
     frames[SHARE] = frames[SHARE].join(added)
     whole = pd.concat({names.get(name, name): frame for name, frame in frames.items()}, names=["posterior"])
     shown, said = ends(areas)
+    if not said:
+        shown = areas if len(areas) > 1 else areas.drop(columns=added.columns)
     return Table(
         whole.reset_index("posterior"),
         f"Share {words.success} by {words.area}{said}: raw share with its 95% Wilson interval beside the partially pooled posterior "
         f"share with its {_INTERVAL}; shrinkage is how far pooling moves it from the raw share towards the overall one (100%: all the "
         "way). The CSV file adds the other poolings, and the same shares under the ordinal and the multinomial model.",
-        shown=shown if said or len(areas) > 1 else areas.drop(columns=added.columns),
+        shown=shown,
         headings={**_RAW, "area": capital(words.area), "prob_worst": "P(last)"},
         shares=(*SHARES, "shrinkage"),
     )
