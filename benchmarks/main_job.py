@@ -1,8 +1,9 @@
-"""Wall clock and processor time of the main job on the shipped data, with the workers of this machine and with one.
+"""Wall clock and processor time of the two commands of the README: the main job on the shipped data, and the tests.
 
-    python benchmarks/main_job.py [--repeats 5] [--quick] [--out FOLDER]
+    python benchmarks/main_job.py [--repeats 5] [--quick] [--tests] [--out FOLDER]
 
-Each run is the whole command in a process of its own, bytecode kept, after one run that is not counted.
+Each run is the whole command in a process of its own, bytecode and caches of compiled code kept, after one run that is not counted.
+Before each, `import pandas` is timed in a fresh process: it tells how fast the machine is at the time.
 """
 
 import argparse
@@ -10,46 +11,66 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pandas as pd
 from environments import variables
 
-# What is measured, with the options of the command and the seconds that are asked for on two quiet cores.
-CASES = {"wall clock, the workers there are": ([], 13), "CPU, one worker": (["--workers", "1"], 24)}
+ROOT = Path(__file__).resolve().parents[1]
+RUN = ["-m", "bayes_targets.run", "--quiet"]
+# What is measured: the command, and the seconds of wall clock or of processor time that are asked for on two quiet cores.
+CASES = {
+    "main job, wall clock": (RUN, "wall", 13),
+    "main job, CPU with one worker": ([*RUN, "--workers", "1"], "cpu", 24),
+}
+TESTS = {"tests, wall clock": (["-m", "pytest", "-q"], "wall", 150)}
 
 
-def spent(options: list[str], folder: Path) -> float:
-    """Wall clock seconds of one run, or CPU seconds where one process does all."""
-    out = tempfile.mkdtemp(dir=folder)
-    command = [sys.executable, "-m", "bayes_targets.run", *options, "--out", out, "--quiet"]
+def spent(words: list[str], folder: Path) -> dict[str, float]:
+    """Seconds of one run, of wall clock and of processor time."""
+    told = ["--out", tempfile.mkdtemp(dir=folder)] if words[1] != "pytest" else []
+    command = [sys.executable, *words, *told]
     before = os.times()
-    subprocess.run(command, check=True, env=variables())
+    subprocess.run(command, check=True, env=variables(), cwd=ROOT, stdout=subprocess.DEVNULL)
     after = os.times()
-    if not options:
-        return after.elapsed - before.elapsed
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"wall": after.elapsed - before.elapsed, "cpu": cpu}
+
+
+def import_pandas() -> float:
+    """Seconds of wall clock of a process that imports pandas."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import pandas"], check=True, env=variables())
+    return time.perf_counter() - started
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="once each")
+    parser.add_argument("--tests", action="store_true", help="the tests too, in this environment")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as name:
-        spent([], Path(name))
-        for what, (options, limit) in CASES.items():
-            seconds = pd.Series(
-                [spent(options, Path(name)) for _ in range(1 if given.quick else given.repeats)]
-            )
+        spent(RUN, Path(name))
+        for what, (words, kind, limit) in (CASES | (TESTS if given.tests else {})).items():
+            runs = [
+                {"import_pandas": import_pandas(), **spent(words, Path(name))}
+                for _ in range(1 if given.quick else given.repeats)
+            ]
+            table = pd.DataFrame(runs)
+            seconds = table[kind]
             row = {"what": what, "repeats": len(seconds), "median": seconds.median()}
-            found.append(row | {"least": seconds.min(), "most": seconds.max(), "limit": limit})
-    table = pd.DataFrame(found)
-    print(table.to_string(index=False))
+            row |= {"least": seconds.min(), "most": seconds.max(), "limit": limit}
+            row["times_import_pandas"] = (seconds / table["import_pandas"]).median()
+            found.append(row)
+            print(pd.DataFrame([row]).to_string(index=False, header=len(found) == 1), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(given.out / "main_job.csv", index=False, float_format="%.4g", lineterminator="\n")
+    pd.DataFrame(found).to_csv(
+        given.out / "main_job.csv", index=False, float_format="%.4g", lineterminator="\n"
+    )
 
 
 if __name__ == "__main__":

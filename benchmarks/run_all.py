@@ -1,9 +1,10 @@
 """All benchmarks of speed, one after the other, in environments of their own; those whose result is there are left out.
 
-    python benchmarks/run_all.py [--quick] [--again] [--out FOLDER] [--environments FOLDER]
+    python benchmarks/run_all.py [--quick] [--again] [--out FOLDER] [--environments FOLDER] [--bayesmeta FOLDER]
 
-Needs uv and any Python. R's rstan, rstanarm and brms take part where they are installed (on Debian: r-cran-rstan,
-r-cran-rstanarm and r-cran-brms). The environments are made in a temporary folder unless one is named, where they are kept.
+Needs uv and any Python. R's rstan, rstanarm, brms and metafor take part where they are installed (on Debian: r-cran-rstan,
+r-cran-rstanarm, r-cran-brms, r-cran-metafor, r-cran-mvtnorm and r-cran-numderiv), bayesmeta from a folder of its source. The
+environments are made in a temporary folder unless one is named, where they are kept.
 """
 
 import argparse
@@ -26,6 +27,8 @@ STEPS = {
     "main_job": "main_job.csv",
     "rows": "rows.csv",
     "refits": "refits.csv",
+    "ensemble_memory": "ensemble_memory.csv",
+    "meta": "meta.csv",
     "speed": "speed.csv",
 }
 PACKAGES = (
@@ -80,7 +83,7 @@ def machine(folder: Path) -> dict[str, str]:
     if hasattr(os, "getloadavg"):
         told["load when started"] = f"{os.getloadavg()[0]:.1f}"
     told |= versions(python_of("peers", folder))
-    return told | {f"R {name}": r_version(name) for name in ("rstan", "rstanarm", "brms")}
+    return told | {f"R {name}": r_version(name) for name in ("rstan", "rstanarm", "brms", "metafor")}
 
 
 def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
@@ -97,7 +100,8 @@ def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
         print(f"== {step}", flush=True)
         started = time.perf_counter()
         command = [python, HERE / f"{step}.py", "--out", out, *(["--quick"] if given.quick else [])]
-        command += ["--environments", folder] if step in ("refits", "speed") else []
+        command += ["--environments", folder] if step in ("refits", "meta", "speed") else []
+        command += ["--bayesmeta", given.bayesmeta] if step == "meta" and given.bayesmeta else []
         command += ["--again"] if step == "speed" and given.again else []
         if subprocess.run(command, cwd=HERE, env=variables()).returncode:
             failed.append(step)
@@ -111,6 +115,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="also those whose result is there")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--environments", type=Path, help="folder in which environments are kept")
+    parser.add_argument("--bayesmeta", type=Path, help="folder of bayesmeta's source")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         failed = run_steps(given, given.environments or Path(folder))
