@@ -165,6 +165,20 @@ def test_panels_of_one_unit_share_their_axis() -> None:
     assert first.get_xlim() == second.get_xlim()
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_posterior_that_is_narrow_beside_the_smallest_effect_is_still_drawn(exact: bool) -> None:
+    """Of points so far apart as the axis is wide, none would be near it."""
+    draws = 0.0333 + 1e-4 * np.random.default_rng(1).standard_normal(4000)
+    effect = Effect(draws, smallest=1.0, better="higher", exact=(0.0333, 1e-4) if exact else None)
+    (ax,) = plot_masses({"a": effect}, title="Nothing", xlabel="points").axes
+    line = ax.get_lines()[0]
+    peak = np.asarray(line.get_ydata()).argmax()
+    assert np.asarray(line.get_xdata())[peak] == pytest.approx(0.0333, abs=2e-4)
+    assert (
+        ax.get_ylim()[1] == pytest.approx(1.54 * np.max(line.get_ydata())) and np.max(line.get_ydata()) > 3000
+    )
+
+
 def test_masses_of_effects_on_one_scale_share_their_axis_unless_one_would_be_a_sliver() -> None:
     rng = np.random.default_rng(1)
     near = {

@@ -81,8 +81,11 @@ def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
 def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> None:
     """The density with its three parts, and the probability of each above it."""
     grid, draws, smallest = np.linspace(*ends, 401), effect.draws, effect.smallest
+    low, high = np.quantile(draws, [0.0005, 0.9995])
+    if high - low < 0.1 * (ends[1] - ends[0]):  # else it would fall between the points
+        grid = np.union1d(grid, np.linspace(low, high, 201))
     height = normal_density(grid, *effect.exact) if effect.exact else density(draws, grid)
-    top = float(height.max())
+    top = float(height.max()) or 1.0
     good, none, bad = (BLUE, 0.45, "better"), (PALE, 1.0, "practically\nnone"), (ORANGE, 0.45, "worse")
     below, above = (bad, good) if effect.better == "higher" else (good, bad)
     for look, where, held, place in (
