@@ -1,4 +1,7 @@
-"""A Dask cluster as users have it: a scheduler and two workers, each a process of its own, of which one is killed."""
+"""A Dask cluster as users have it: a scheduler and two workers, each a process of its own, of which one is killed.
+
+Dask comes with the extra ``cluster``, which the other tests do without: it makes every process start later.
+"""
 
 import os
 import socket
@@ -13,8 +16,11 @@ import pandas as pd
 import pytest
 
 import bayes_targets as bt
-from bayes_targets.inference.ensemble import run_ensemble
+from bayes_targets.inference.ensemble import draw_normal, run_ensemble
 
+pytestmark = pytest.mark.slow
+
+TASKS = {f"task {i}": float(i) for i in range(40)}
 ESTIMATES = pd.DataFrame({"term": ["a", "b", "c"], "estimate": [1.0, -0.5, 0.3], "se": [0.5, 0.8, 0.4]})
 
 
@@ -67,7 +73,6 @@ def wait_for_workers(address: str, number: int) -> None:
         client.wait_for_workers(number, timeout=60)
 
 
-@pytest.mark.slow
 def test_two_hundred_refits_on_a_cluster_that_loses_a_worker_are_those_of_one_process(cluster, tmp_path):
     address, (first, second) = cluster
     wait_for_workers(address, 2)
@@ -88,3 +93,32 @@ def test_two_hundred_refits_on_a_cluster_that_loses_a_worker_are_those_of_one_pr
     here = run_ensemble(refit, tasks, seed=1, progress=False)
     assert not there.failures and there.results == here.results
     assert len(set(here.results.values())) == len(tasks)
+
+
+@pytest.mark.parametrize("address", ["carrier-pigeon", "pigeon://a:1"])
+def test_an_address_that_is_none_is_told(address, monkeypatch):
+    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+    with pytest.raises(bt.DataError, match=f"scheduler '{address}': no Dask scheduler answers"):
+        run_ensemble(draw_normal, TASKS, seed=1, progress=False, scheduler=address)
+
+
+def test_what_listens_and_is_no_scheduler_is_told(monkeypatch, capfd):
+    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(bt.DataError, match=r"no Dask scheduler answers there \(timed out\)"):
+            run_ensemble(draw_normal, TASKS, seed=1, progress=False, scheduler=address)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_cluster_gives_the_same_results_and_failures():
+    from distributed import LocalCluster
+
+    tasks = TASKS | {"bad": "x"}
+    own = {"processes": False, "host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": None}
+    with LocalCluster(n_workers=1, threads_per_worker=2, **own) as cluster:
+        address = cluster.scheduler_address
+        there = run_ensemble(draw_normal, tasks, seed=1, scheduler=address, progress=False)
+    here = run_ensemble(draw_normal, tasks, seed=1, progress=False)
+    assert there.results == here.results and len(there.results) == len(TASKS)
+    assert there.failures == here.failures and "the task was 'x'" in there.failures["bad"]
