@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from environments import python_of, variables
@@ -86,12 +87,26 @@ def machine(folder: Path) -> dict[str, str]:
     return told | {f"R {name}": r_version(name) for name in ("rstan", "rstanarm", "brms", "metafor")}
 
 
+def note_machine(file: Path, made: Sequence[str], told: Mapping[str, str]) -> None:
+    """Say on which machine these results were made; what was said of others stays."""
+    rows = []
+    if file.is_file():
+        with file.open(newline="") as stream:
+            for row in csv.DictReader(stream):
+                if left := [name for name in row["results"].split() if name not in made]:
+                    rows.append(row | {"results": " ".join(left)})
+    rows += [{"results": " ".join(made), "what": what, "value": value} for what, value in told.items()]
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["results", "what", "value"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
     """Do what is not there yet; gives the steps that failed."""
     out = (given.out / "quick" if given.quick else given.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "machine.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("what", "value"), *machine(folder).items()])
+    told, made = machine(folder), list[str]()
     python, failed = python_of("package", folder), []
     for step, result in STEPS.items():
         if (out / result).is_file() and not given.again:
@@ -105,6 +120,9 @@ def run_steps(given: argparse.Namespace, folder: Path) -> list[str]:
         command += ["--again"] if step == "speed" and given.again else []
         if subprocess.run(command, cwd=HERE, env=variables()).returncode:
             failed.append(step)
+        else:
+            made.append(step)
+            note_machine(out / "machine.csv", made, told)
         print(f"== {step}: {time.perf_counter() - started:.0f} seconds", flush=True)
     return failed
 
