@@ -176,7 +176,6 @@ def test_the_list_has_a_line_an_analysis_and_those_for_own_data_apart(capsys):
         (["--dra", "5"], "unrecognized arguments: --dra"),
         (["--workers", "0"], "--workers: found '0', expected a whole number from 1 to 1000"),
         (["--workers", "2", "--scheduler", "tcp://a:1"], "--scheduler: not allowed with argument --workers"),
-        (["audit", "--scheduler", "pigeon://a"], "scheduler 'pigeon://a': no Dask scheduler answers there"),
         (["cohesion_publshed"], "did you mean 'cohesion_published'?"),
         (["no_such_thing_at_all"], "known: 'audit'"),
         (["none.py"], "none.py: cannot be read"),

@@ -17,6 +17,7 @@ import pytest
 
 import bayes_targets as bt
 from bayes_targets.inference.ensemble import draw_normal, run_ensemble
+from bayes_targets.run import main
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +101,16 @@ def test_an_address_that_is_none_is_told(address, monkeypatch):
     monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
     with pytest.raises(bt.DataError, match=f"scheduler '{address}': no Dask scheduler answers"):
         run_ensemble(draw_normal, TASKS, seed=1, progress=False, scheduler=address)
+
+
+def test_the_command_line_says_in_one_line_that_no_scheduler_answers(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+    assert main(["audit", "--scheduler", "pigeon://a", "--quiet"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0].startswith(
+        "bayes_targets: scheduler 'pigeon://a': no Dask scheduler answers there"
+    )
 
 
 def test_what_listens_and_is_no_scheduler_is_told(monkeypatch, capfd):
