@@ -27,6 +27,7 @@ def analyse(run):
         key = effect or "types"
         named = {f"{key}_{name}": model for name, model in models.items()}
         first = f"{key}_partial"
-        made = run.fit_all({first: named.pop(first)}) | run.try_all(named)
+        answer = run.fit(first, named.pop(first), f"{key}, partial pooling")
+        made = {first: answer} | run.try_all(named)
         fits[effect] = {name.removeprefix(f"{key}_"): tree for name, tree in made.items()}
     return page.units_result(units, fits, source=settings.source)

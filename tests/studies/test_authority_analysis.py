@@ -1,5 +1,7 @@
 """From a file of authorities to a page in one command, and a reconstruction that never passes for observed data."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -10,7 +12,9 @@ from bayes_targets.comparison.authority_tables import (
     pooled_comparison,
     stack_datasets,
 )
+from bayes_targets.model import NotExactError
 from bayes_targets.run import main
+from bayes_targets.workflow import settings as run_settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -53,6 +57,35 @@ def test_a_users_file_goes_to_the_page_in_one_command(own_file, tmp_path):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "RECONSTRUCTED" not in page and "--columns" in page
     assert pd.read_csv(folder / "checks.csv")["passed"].all()
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ({"none"}, "no pooling"),
+        ({"complete"}, "complete pooling"),
+        ({"none", "complete", "by_type"}, "slope by"),
+    ],
+)
+def test_of_units_alternatives_that_fail_are_left_out_and_the_answer_stands(
+    own_file, tmp_path, monkeypatch, lost, said
+):
+    whole = run_settings.fit_and_check
+
+    def fails(task, seed=None):
+        if lost & set(task[0].options.values()):
+            raise NotExactError("its type is bent")
+        return whole(task, seed)
+
+    monkeypatch.setattr(run_settings, "fit_and_check", fails)
+    assert main(command(own_file, tmp_path, "--draws", "250")) == 0
+    folder = tmp_path / "cohesion_authorities"
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert re.search(rf"{said}[^<:]*: it cannot be solved exactly \(its type is bent\)", page)
+    assert (folder / "comparison.csv").is_file()
+    assert (folder / "pooling.csv").exists() == (len(lost) == 1)
+    assert (folder / "types_target.svg").exists() == ("none" not in lost)
+    assert "With 150 authorities" not in page
 
 
 def test_a_bad_cell_of_the_file_is_told_with_row_and_column(own_file, tmp_path, capsys):

@@ -222,7 +222,7 @@ def authority_result(
     stamp(words, posteriors)
     shown, drawn = dict[str, pd.DataFrame](), dict[str, pd.DataFrame]()
     for effect, table in comparison.items():
-        groups = types[f"{effect}, none"].index
+        groups = types[f"{effect}, partial"].index
         shown[effect] = _shown(table, steps or {}, groups, words)
         # Where the s.d. of every term is known, figures show slopes for one s.d.: that makes widths compare.
         known = set(table.index) <= {*groups, *(scales or {}), "constant", "Constant"}
@@ -322,7 +322,8 @@ def _types_shown(types: Mapping[str, pd.DataFrame], comparison: ByEffect) -> pd.
     parts = {}
     for effect in comparison:
         table = types[f"{effect}, partial"][["mean", "low", "high"]].copy()
-        table.insert(0, "alone", types[f"{effect}, none"]["mean"])
+        if f"{effect}, none" in types:
+            table.insert(0, "alone", types[f"{effect}, none"]["mean"])
         if f"{effect}, slope" in types:
             slope = types[f"{effect}, slope"]
             table[["slope", "slope_low", "slope_high"]] = slope[["mean", "low", "high"]]
@@ -533,7 +534,8 @@ def _pictures(
         rows.attrs = table.attrs
         if len(rows):
             pictures[f"forest_{effect}"] = _forest(effect, rows, table.iloc[0], words, origin, many)
-        pictures[f"types_{effect}"] = _shrinkage(effect, types, words, origin, many)
+        if f"{effect}, none" in types:
+            pictures[f"types_{effect}"] = _shrinkage(effect, types, words, origin, many)
         if f"{effect}, slope" in types:
             slope = types[f"{effect}, slope"]
             pictures[f"slopes_{effect}"] = _slopes(effect, shown[effect], slope, words, origin, many)
@@ -575,10 +577,11 @@ def _shrinkage(
     few, said = ends(pooled)
     text = _digits({"mean": np.ptp(alone), "low": 0.0, "high": np.ptp(alone)})
     without = "" if effect == "types" else f", without {words.target}"
+    complete = types.get(f"{effect}, complete")
     figure = plot_shrinkage(
         alone.loc[few.index],
         few,
-        average=float(types[f"{effect}, complete"]["mean"].iloc[0]),
+        average=None if complete is None else float(complete["mean"].iloc[0]),
         title=f"Pooled, {words.groups} lie {text(np.ptp(pooled['mean']))} apart instead of {text(np.ptp(alone))}",
         subtitle=f"{many}, by {words.group}{said}",
         xlabel=f"{words.axis}{without}, at average controls",
@@ -586,7 +589,8 @@ def _shrinkage(
     )
     return Picture(
         figure,
-        f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value; dashed: if all were alike.",
+        f"Open squares: each {words.group} by itself. Arrows lead to the partially pooled value"
+        f"{'' if complete is None else '; dashed: if all were alike'}.",
         f"{capital(words.what)} of each {words.group} by itself and partially pooled ({origin} data).",
     )
 
