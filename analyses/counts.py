@@ -29,37 +29,13 @@ def analyse(run):
     }
     if areas == 2:  # whose contrast is the answer
         fits[page.NONE] = run.fit(page.NONE, others.pop(page.NONE), labels[page.NONE])
-    models, notes = (
-        None,
-        [f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."],
-    )
     made = {}
     if len(statuses) > 2:
         outcomes = (page.ORDINAL, page.MULTINOMIAL) if LEAST <= areas <= MOST else (page.ORDINAL,)
         made = {outcome: bt.success_model(counts, outcome=outcome) for outcome in outcomes}
     fits |= run.try_all(others | made)
-    if made:
-        if not LEAST <= areas <= MOST:
-            notes.append(
-                f"With {words.many(areas)} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
-                f"are not two models to compare by leaving one {words.area} out."
-            )
-        elif lost := [labels[outcome] for outcome in made if outcome not in fits]:
-            notes.append(
-                f"Without {' and '.join(lost)}, models were not compared by leaving one {words.area} out."
-            )
-        elif any(fits[outcome].attrs["engine"] == "nuts" for outcome in made):
-            notes.append(
-                f"As they were sampled, the models of all statuses were not compared by leaving one {words.area} out."
-            )
-        else:
-            try:
-                left_out = {o: bt.leave_one_area_out(model, seed=settings.seed) for o, model in made.items()}
-                models = bt.compare_models(left_out)
-            except bt.DiagnosticsError as error:
-                notes.append(
-                    f"The models of all statuses were not compared by leaving one {words.area} out: {error}."
-                )
+    models, why = compared(made, fits, areas, words, settings.seed) if made else (None, "")
+    read = f"Success is {words.success}; the statuses from best to worst are {', '.join(statuses)}."
     n = int(counts["count"].sum())
     return page.area_result(
         counts,
@@ -70,5 +46,24 @@ def analyse(run):
         title=capital(f"{words.items} {words.success}, by {words.area}"),
         question=f"Which share of {words.items} is {words.success} in each {words.area}, and how sure is it? {n:,} {words.items} of "
         f"{words.many(areas)}; {settings.source}.",
-        notes=tuple(notes),
+        notes=tuple(filter(None, (read, why))),
     )
+
+
+def compared(made, fits, areas, words, seed):
+    """The models of all statuses by leaving one area out, and why not, where they are not compared."""
+    if not LEAST <= areas <= MOST:
+        return None, (
+            f"With {words.many(areas)} only the ordinal model of all statuses was fitted, not the multinomial one, so there "
+            f"are not two models to compare by leaving one {words.area} out."
+        )
+    labels, how = page.labels(words, {}), f"by leaving one {words.area} out"
+    if lost := [labels[outcome] for outcome in made if outcome not in fits]:
+        return None, f"Without {' and '.join(lost)}, models were not compared {how}."
+    if any(fits[outcome].attrs["engine"] == "nuts" for outcome in made):
+        return None, f"As they were sampled, the models of all statuses were not compared {how}."
+    try:
+        left_out = {outcome: bt.leave_one_area_out(model, seed=seed) for outcome, model in made.items()}
+        return bt.compare_models(left_out), ""
+    except bt.DiagnosticsError as error:
+        return None, f"The models of all statuses were not compared {how}: {error}."

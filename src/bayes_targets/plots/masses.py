@@ -65,11 +65,16 @@ def plot_masses(effects: Mapping[str, Effect], *, title: str, subtitle: str = ""
     )
 
 
+def _reach(effect: Effect) -> Floats:
+    """Between which values nearly all of a posterior lies."""
+    return np.asarray(np.quantile(effect.draws, [0.0005, 0.9995]))
+
+
 def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
     """Limits of each axis: one scale for all, unless one posterior would be a sliver on it."""
     found = []
     for effect in effects:
-        low, high = np.quantile(effect.draws, [0.0005, 0.9995])
+        low, high = _reach(effect)
         room = 0.06 * (high - low)
         found.append((min(low - room, -1.6 * effect.smallest), max(high + room, 1.6 * effect.smallest)))
     whole = min(low for low, _ in found), max(high for _, high in found)
@@ -81,7 +86,7 @@ def _ends(effects: Collection[Effect]) -> list[tuple[float, float]]:
 def _draw(ax: Axes, name: str, effect: Effect, ends: tuple[float, float]) -> None:
     """The density with its three parts, and the probability of each above it."""
     grid, draws, smallest = np.linspace(*ends, 401), effect.draws, effect.smallest
-    low, high = np.quantile(draws, [0.0005, 0.9995])
+    low, high = _reach(effect)
     if high - low < 0.1 * (ends[1] - ends[0]):  # else it would fall between the points
         grid = np.union1d(grid, np.linspace(low, high, 201))
     height = normal_density(grid, *effect.exact) if effect.exact else density(draws, grid)

@@ -12,6 +12,7 @@ from ..comparison.claims import percent_text, simulation_error, words_for
 from ..comparison.compare import compare
 from ..comparison.proportional_odds import fit_proportional_odds
 from ..comparison.proportions import area_shares, chi_square, fisher_tests, raw_shares
+from ..errors import DataError
 from ..inference.summary import summarise_draws
 from ..models.success.estimands import (
     area_contrasts,
@@ -86,7 +87,8 @@ def area_result(
         tables |= _status_tables(checks, statuses, models, words)
         if counts.sizes["status"] <= STATUSES:
             pictures["statuses"] = _status_picture(*next(iter(statuses.items())), words)
-    tables |= _frequentist(counts, words)
+    tests, missing = _frequentist(counts, words)
+    tables |= tests
     if len(areas) > 1:
         tables["spread"], pictures["spread"] = _spread(headline, success, words)
     tables |= left_out_table(counts, words.area, words.areas)
@@ -99,7 +101,7 @@ def area_result(
         posteriors={named.get(name, name): tree for name, tree in posteriors.items()},
         methods=_methods(words),
         limits=(*limits, *_limits(words)),
-        notes=(*notes, *_not_tested(counts, words), *_not_searched(counts, words)),
+        notes=(*notes, *missing),
         title=title if question else "",
         question=question,
     )
@@ -126,12 +128,16 @@ def _limits(words: CountWords) -> tuple[str, ...]:
     )
 
 
+def _hits(row: Any) -> int:
+    """Successes of an area, by its raw share."""
+    return round(float(row["ols_estimate"] * row["n"]))
+
+
 def _alone(areas: Any, words: CountWords) -> Result:
     """One area: its share, with nothing to compare it with."""
     row = areas.iloc[0]
-    hits = round(float(row["ols_estimate"] * row["n"]))
     return Result(
-        f"{hits:,} of {int(row['n']):,} {words.items} of {areas.index[0]} were {words.success} ({row['ols_estimate']:.0%}); allowing "
+        f"{_hits(row):,} of {int(row['n']):,} {words.items} of {areas.index[0]} were {words.success} ({row['ols_estimate']:.0%}); allowing "
         f"for so few, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%}).",
         points=(f"There is one {words.area}, so that nothing is compared.",),
     )
@@ -147,11 +153,10 @@ def _ranking(areas: Any, headline: xr.DataTree, success: Sequence[str], words: C
     few = f"Small numbers: the {who} with fewer than {SMALL_SAMPLE} {words.items} {verb} next to nothing."
     new = summarise_draws(status_share(headline, success, variable="new_area_share")).iloc[0]
     row = areas.loc[best]
-    hits = round(float(row["ols_estimate"] * row["n"]))
     p = float(ranks.loc[best, 1])
     error = simulation_error(share.sel(area=best, drop=True) == share.max("area"), headline)
     answer = (
-        f"{best} has the highest share {words.success}: {hits:,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
+        f"{best} has the highest share {words.success}: {_hits(row):,} of {int(row['n']):,} {words.items} ({row['ols_estimate']:.0%}); "
         f"allowing for small numbers, {row['mean']:.0%} ({_INTERVAL} {row['low']:.0%} to {row['high']:.0%})."
     )
     points = (
@@ -221,9 +226,8 @@ def _contrast(
     )
     row: Any = rows.iloc[0]
     raw = areas["ols_estimate"]
-    hits = {group: round(float(raw[group] * areas.loc[group, "n"])) for group in areas.index}
     counted = " and ".join(
-        f"{hits[group]:,} of {int(areas.loc[group, 'n']):,} {words.items} of {group} ({raw[group]:.0%})"
+        f"{_hits(areas.loc[group]):,} of {int(areas.loc[group, 'n']):,} {words.items} of {group} ({raw[group]:.0%})"
         for group in areas.index
     )
     points = (
@@ -394,38 +398,35 @@ def _status_picture(model: str, table: pd.DataFrame, words: CountWords) -> Pictu
     )
 
 
-def _not_searched(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
-    """Why the page has no proportional odds by maximum likelihood, if that must be said."""
-    if counts.sizes["status"] == 2:
-        return ()
+def _not_searched(counts: xr.Dataset, words: CountWords) -> str:
+    """Why proportional odds are not searched for by maximum likelihood, of three statuses or more."""
     total = counts["count"].sum("area")
     empty = [str(status) for status in total["status"].to_numpy()[total.to_numpy() == 0]]
     if counts.sizes["area"] == 1:
-        why = f"there is one {words.area}"
-    elif empty:
-        why = f"no {words.area} has any of {' or '.join(empty)}"
-    elif counts.sizes["area"] > _SEARCHED:
-        why = f"each of the {counts.sizes['area']:,} {words.areas} would need a parameter of its own, at most {_SEARCHED} are searched for"
-    else:
-        return ()
-    return (f"There is no table of proportional odds by maximum likelihood: {why}.",)
+        return f"there is one {words.area}"
+    if empty:
+        return f"no {words.area} has any of {' or '.join(empty)}"
+    if counts.sizes["area"] > _SEARCHED:
+        return f"each of the {counts.sizes['area']:,} {words.areas} would need a parameter of its own, at most {_SEARCHED} are searched for"
+    return ""
 
 
-def _not_tested(counts: xr.Dataset, words: CountWords) -> tuple[str, ...]:
-    """Why the page has no chi-square test, if that must be said."""
-    used = counts["count"].to_numpy() > 0
-    if min(used.any(axis=axis).sum() for axis in (0, 1)) > 1:
-        return ()
-    return (f"There is no chi-square test: the {words.items} are of one {words.area}, or of one status.",)
-
-
-def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
-    tables = {}
-    if not _not_tested(counts, words):
+def _frequentist(counts: xr.Dataset, words: CountWords) -> tuple[dict[str, Table], list[str]]:
+    """Classical tests, and why there is none where one would be looked for."""
+    tables, missing = dict[str, Table](), list[str]()
+    try:
         tables["chi_square"] = Table(
             chi_square(counts), f"Pearson's chi-square test that all {words.areas} have the same shares."
         )
-    if counts.sizes["status"] > 2 and not _not_searched(counts, words):
+    except DataError:  # these counts have been read: they are too few to be compared
+        missing.append(
+            f"There is no chi-square test: the {words.items} are of one {words.area}, or of one status."
+        )
+    if counts.sizes["status"] == 2:
+        return tables, missing
+    if why := _not_searched(counts, words):
+        missing.append(f"There is no table of proportional odds by maximum likelihood: {why}.")
+    else:
         odds: Any = fit_proportional_odds(counts)
         if "note" in odds:
             odds["note"] = odds["note"].str.replace("targets", words.items)
@@ -435,7 +436,7 @@ def _frequentist(counts: xr.Dataset, words: CountWords) -> dict[str, Table]:
             "(95% Wald).",
             shown=odds if len(odds) <= 2 * MANY else pd.concat([odds.head(MANY), odds.tail(MANY // 2)]),
         )
-    return tables
+    return tables, missing
 
 
 def _spread(headline: xr.DataTree, success: Sequence[str], words: CountWords) -> tuple[Table, Picture]:
