@@ -11,14 +11,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
 from environments import variables
+from startup import seconds as timed
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = ["-m", "bayes_targets.run", "--quiet"]
+OUT = "a folder of its own"
+RUN = ["-m", "bayes_targets.run", "--quiet", "--out", OUT]
 # What is measured: the command, and the seconds of wall clock or of processor time that are asked for on two quiet cores.
 CASES = {
     "main job, wall clock": (RUN, "wall", 13),
@@ -29,20 +30,13 @@ TESTS = {"tests, wall clock": (["-m", "pytest", "-q"], "wall", 150)}
 
 def spent(words: list[str], folder: Path) -> dict[str, float]:
     """Seconds of one run, of wall clock and of processor time."""
-    told = ["--out", tempfile.mkdtemp(dir=folder)] if words[1] != "pytest" else []
-    command = [sys.executable, *words, *told]
+    own = tempfile.mkdtemp(dir=folder)
+    command = [sys.executable, *(own if word == OUT else word for word in words)]
     before = os.times()
     subprocess.run(command, check=True, env=variables(), cwd=ROOT, stdout=subprocess.DEVNULL)
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return {"wall": after.elapsed - before.elapsed, "cpu": cpu}
-
-
-def import_pandas() -> float:
-    """Seconds of wall clock of a process that imports pandas."""
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import pandas"], check=True, env=variables())
-    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -57,7 +51,7 @@ def main() -> None:
         spent(RUN, Path(name))
         for what, (words, kind, limit) in (CASES | (TESTS if given.tests else {})).items():
             runs = [
-                {"import_pandas": import_pandas(), **spent(words, Path(name))}
+                {"import_pandas": timed("import pandas"), **spent(words, Path(name))}
                 for _ in range(1 if given.quick else given.repeats)
             ]
             table = pd.DataFrame(runs)

@@ -96,16 +96,22 @@ def test_two_hundred_refits_on_a_cluster_that_loses_a_worker_are_those_of_one_pr
     assert len(set(here.results.values())) == len(tasks)
 
 
-@pytest.mark.parametrize("address", ["carrier-pigeon", "pigeon://a:1"])
-def test_an_address_that_is_none_is_told(address, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Do not wait long for a scheduler."""
     monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+
+
+@pytest.mark.parametrize("address", ["carrier-pigeon", "pigeon://a:1"])
+@pytest.mark.usefixtures("impatient")
+def test_an_address_that_is_none_is_told(address):
     with pytest.raises(bt.DataError, match=f"scheduler '{address}': no Dask scheduler answers"):
         run_ensemble(draw_normal, TASKS, seed=1, progress=False, scheduler=address)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_command_line_says_in_one_line_that_no_scheduler_answers(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
     assert main(["audit", "--scheduler", "pigeon://a", "--quiet"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith(
@@ -113,8 +119,8 @@ def test_the_command_line_says_in_one_line_that_no_scheduler_answers(capsys, mon
     )
 
 
-def test_what_listens_and_is_no_scheduler_is_told(monkeypatch, capfd):
-    monkeypatch.setattr("bayes_targets.inference.ensemble.pool._PATIENCE", 0.2)
+@pytest.mark.usefixtures("impatient")
+def test_what_listens_and_is_no_scheduler_is_told(capfd):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(bt.DataError, match=r"no Dask scheduler answers there \(timed out\)"):
